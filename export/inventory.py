@@ -154,6 +154,6 @@ def _not_packed(found: Mapping[str, TensorSpec], where: str) -> str:
     floats = sum(spec.dtype in ("BF16", "F16", "F32") for spec in found.values())
     return (
         f"{where}: config.json has no 'quantization' block ({floats} of {len(found)} tensors are floating "
-        "point), so this is not a packed checkpoint. Packed QAT checkpoints (mobilemoe-int4-g32) are supported: "
+        "point), so this is not a packed checkpoint. Packed QAT ones (mobilemoe-int4-g32) are supported: "
         "facebook/MobileMoE-S-QAT, facebook/MobileMoE-M-QAT, facebook/MobileMoE-L-QAT"
     )

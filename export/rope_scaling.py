@@ -9,7 +9,7 @@ from mmoe.export.config_reader import ConfigReader
 
 @dataclass(frozen=True, kw_only=True)
 class RopeScaling:
-    """RoPE scaling of the kind `llama3`: long wavelengths are stretched by ``factor``, short ones are left alone.
+    """RoPE scaling of the kind `llama3`: long wavelengths are stretched by ``factor``, short ones kept.
 
     With ``low_freq_factor == high_freq_factor`` there is no smoothing band between the two.
     """

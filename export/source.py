@@ -1,0 +1,92 @@
+"""Where a checkpoint is: an existing folder, or an id on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
+from mmoe.export.errors import CheckpointError, OptionError
+from mmoe.export.file_diagnosis import refuse_pickle
+from mmoe.export.hub import download
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_WEIGHT_PATTERNS = ("model*.safetensors", "model.safetensors.index.json")
+_TEXT_PATTERNS = ("tokenizer*.json", "chat_template.jinja", "generation_config.json", "LICENSE*", "README.md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSource:
+    """What a manifest records of a checkpoint's origin.
+
+    Attributes:
+        id: The hub id, or a local folder's own name (never its path).
+        revision: The commit of the hub repository, resolved; None for a local folder.
+    """
+
+    id: str
+    revision: str | None
+
+
+@dataclass(frozen=True)
+class LocatedCheckpoint:
+    """A folder on this machine and its origin."""
+
+    folder: Path
+    source: CheckpointSource
+
+
+def locate_checkpoint(source: str | Path, *, revision: str | None = None) -> LocatedCheckpoint:
+    """Finds the folder, downloading a hub repository's safetensors and text files if need be.
+
+    The config is fetched and checked before the weights are.
+
+    Raises:
+        HubError: when the repository could not be had.
+        ConfigError: when the repository's config is not supported.
+        CheckpointError: when ``source`` is neither an existing folder nor a hub id.
+        OptionError: when a revision is given for a folder.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        if revision is not None:
+            raise OptionError(f"a revision ({revision}) goes with a hub id, but {source} is a folder")
+        return LocatedCheckpoint(path, CheckpointSource(id=path.resolve().name, revision=None))
+    if path.exists():
+        refuse_pickle(path)
+        raise CheckpointError(
+            f"{source}: is a file; give the checkpoint folder that holds it and {CONFIG_FILE}"
+        )
+    similar = _similar_folder(path)
+    if similar is not None:
+        raise CheckpointError(f"{source}: no such folder; did you mean {similar}?")
+    if isinstance(source, Path) or not _HUB_ID.fullmatch(source):
+        raise CheckpointError(
+            f"{source}: is neither an existing folder nor a hub id of the form owner/name, "
+            "such as facebook/MobileMoE-S-QAT"
+        )
+    return _download_checkpoint(source, revision)
+
+
+def _download_checkpoint(repo_id: str, revision: str | None) -> LocatedCheckpoint:
+    config_only = download(repo_id, revision=revision, patterns=(CONFIG_FILE,))
+    if MobileMoEConfig.load(config_only.folder).quantization is None:
+        raise CheckpointError(
+            f"{repo_id}: config.json has no 'quantization' block, so its weights are not packed and were not "
+            "downloaded; packed QAT checkpoints are in facebook/MobileMoE-{S,M,L}-QAT"
+        )
+    patterns = (CONFIG_FILE, *_WEIGHT_PATTERNS, *_TEXT_PATTERNS)
+    # By commit, so that a push between the two downloads cannot mix two versions.
+    snapshot = download(repo_id, revision=config_only.commit, patterns=patterns)
+    return LocatedCheckpoint(snapshot.folder, CheckpointSource(id=repo_id, revision=snapshot.commit))
+
+
+def _similar_folder(path: Path) -> Path | None:
+    parent = path.parent
+    if not parent.is_dir():
+        return None
+    folders = [child.name for child in parent.iterdir() if child.is_dir()]
+    close = difflib.get_close_matches(path.name, folders, n=1, cutoff=0.75)
+    return parent / close[0] if close else None
