@@ -1,0 +1,1 @@
+"""Delegates: one folder each, behind the interface of `mmoe.backends.base`."""

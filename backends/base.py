@@ -1,0 +1,62 @@
+"""The interface between the pipeline and a delegate: what a new backend has to provide."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from executorch.exir import EdgeProgramManager, ExecutorchBackendConfig
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from mmoe.export.model.components import Components
+from mmoe.export.pte import ProgramFile
+
+ConstantMethods = Mapping[str, int | bool | Sequence[int]]
+
+# Kernels read constants in place with 64-byte vector loads; ExecuTorch's default of 16 would split cache lines.
+CONSTANT_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class ExpertWeights:
+    """One layer's routed experts read back from a program, in the checkpoint's format.
+
+    Attributes:
+        gate_up_qweight: uint8 ``[E, H, F]``.
+        gate_up_scale: float16 ``[E, H, 2F / 32]``.
+        down_qweight: uint8 ``[E, F, H / 2]``.
+        down_scale: float16 ``[E, F, H / 32]``.
+    """
+
+    gate_up_qweight: Tensor
+    gate_up_scale: Tensor
+    down_qweight: Tensor
+    down_scale: Tensor
+
+
+class Backend(Protocol):
+    """One delegate: how its flavour of the decoder is built, lowered, and read back."""
+
+    name: str
+    components: Components
+
+    def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
+        """Partitions an exported decoder for the delegate.
+
+        Args:
+            program: ``forward(tokens int64 [1, T], input_pos int64 [1]) -> logits float32 [1, V]``.
+            constant_methods: The runner metadata stored in the program, by method name.
+        """
+        ...
+
+    def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
+        """Reads the routed experts of every MoE layer back from a written program, in layer order."""
+        ...
+
+
+def write_program(lowered: EdgeProgramManager, path: Path) -> None:
+    """Serialises a lowered program into `path`."""
+    program = lowered.to_executorch(ExecutorchBackendConfig(constant_tensor_alignment=CONSTANT_ALIGNMENT))
+    with path.open("wb") as file:
+        program.write_to_file(file)

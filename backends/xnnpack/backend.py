@@ -1,0 +1,44 @@
+"""The XNNPACK backend: dense linears and pointwise work in the delegate, everything else in `mmoe` kernels."""
+
+from collections.abc import Iterator
+
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
+from torch.export import ExportedProgram
+
+from mmoe.backends.base import ConstantMethods, ExpertWeights
+from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
+from mmoe.export.pte import ProgramFile
+from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
+
+
+class XnnpackBackend:
+    """Lowers for CPUs; see `mmoe.backends.base.Backend`."""
+
+    name = "xnnpack"
+    components = XNNPACK_COMPONENTS
+
+    def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
+        """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
+        return to_edge_transform_and_lower(
+            {"forward": program},
+            partitioner=[XnnpackPartitioner()],
+            constant_methods=dict(constant_methods),
+            # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
+            compile_config=EdgeCompileConfig(_check_ir_validity=False),
+        )
+
+    def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
+        """Decodes the panels that the `moe_ffn` calls of the program refer to."""
+        for call in program.kernel_calls("forward"):
+            if call.operator != "mmoe::moe_ffn.out":
+                continue
+            gate_up_weight, gate_up_scale, down_weight, down_scale = map(program.constant, call.arguments[3:7])
+            gate_up_qweight, gate_up_scale = unpack_expert_panels(ExpertPanels(gate_up_weight, gate_up_scale))
+            down_qweight, down_scale = unpack_expert_panels(ExpertPanels(down_weight, down_scale))
+            yield ExpertWeights(
+                gate_up_qweight=gate_up_qweight,
+                gate_up_scale=gate_up_scale,
+                down_qweight=down_qweight,
+                down_scale=down_scale,
+            )

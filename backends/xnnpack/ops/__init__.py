@@ -1,0 +1,13 @@
+"""Python side of the `mmoe` operator library: schemas, shapes and a readable twin of every kernel's arithmetic.
+
+Importing this package registers the operators with PyTorch, which is what `torch.export` needs. In eager mode and in
+an exported program the twins run; in a `.pte` the C++ kernels of `libmmoe_ops` run. The twins follow the kernels'
+definition (the same roundings, the same integer sums) and share no code with them, so that comparing the two is a test.
+"""
+
+from mmoe.backends.xnnpack.ops.attention import attention
+from mmoe.backends.xnnpack.ops.embedding import embedding
+from mmoe.backends.xnnpack.ops.moe_ffn import moe_ffn
+from mmoe.backends.xnnpack.ops.rms_norm import rms_norm
+
+__all__ = ["attention", "embedding", "moe_ffn", "rms_norm"]

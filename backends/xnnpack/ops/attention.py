@@ -1,0 +1,94 @@
+"""`mmoe::attention`: RoPE, QK-norm, KV-cache update and causal grouped-query attention in one operator."""
+
+import torch
+from torch import Tensor
+
+from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.export.model.functional import attend_to_cache, rms_normalize, rotate_pairs, split_heads
+
+_ARGUMENTS = (
+    "Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin, Tensor input_pos, "
+    "Tensor(a!) key_cache, Tensor(b!) value_cache, bool use_rope, bool use_qk_norm, float qk_norm_eps, float scale"
+)
+
+
+def _twin(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rope_cos: Tensor,
+    rope_sin: Tensor,
+    input_pos: Tensor,
+    key_cache: Tensor,
+    value_cache: Tensor,
+    use_rope: bool,
+    use_qk_norm: bool,
+    qk_norm_eps: float,
+    scale: float,
+) -> Tensor:
+    def rotate_and_normalize(x: Tensor) -> Tensor:
+        x = split_heads(x, key_cache.shape[-1])
+        if use_rope:
+            x = rotate_pairs(x, rope_cos, rope_sin)
+        return rms_normalize(x, qk_norm_eps) if use_qk_norm else x
+
+    return attend_to_cache(
+        rotate_and_normalize(query),
+        rotate_and_normalize(key),
+        split_heads(value, value_cache.shape[-1]),
+        key_cache=key_cache,
+        value_cache=value_cache,
+        start=int(input_pos),
+        scale=scale,
+    )
+
+
+def _shape_like(query: Tensor, *_: object) -> Tensor:
+    return torch.empty_like(query)
+
+
+register_operator("attention", _ARGUMENTS, twin=_twin, shape_like=_shape_like)
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rope_cos: Tensor,
+    rope_sin: Tensor,
+    input_pos: Tensor,
+    key_cache: Tensor,
+    value_cache: Tensor,
+    *,
+    use_rope: bool,
+    use_qk_norm: bool,
+    qk_norm_eps: float,
+    scale: float,
+) -> Tensor:
+    """Attends from T new tokens to the cache, after appending their keys and values to it.
+
+    RoPE turns adjacent pairs; QK-norm follows it, has no weight and covers one head. Row t sees cache rows
+    ``0 .. input_pos + t``; later rows are never read, so a reset of the position is a reset of the cache.
+
+    Args:
+        query: float32 ``[1, T, num_heads * head_dim]``.
+        key: float32 ``[1, T, num_kv_heads * head_dim]``.
+        value: Like ``key``.
+        rope_cos: float32 ``[T, head_dim / 2]``.
+        rope_sin: Like ``rope_cos``.
+        input_pos: int64 ``[1]``, the position of the first new token.
+        key_cache: float32 ``[1, num_kv_heads, max_context_len, head_dim]``, written in place.
+        value_cache: Like ``key_cache``.
+        use_rope: Whether this layer rotates.
+        use_qk_norm: Whether this layer normalises queries and keys.
+        qk_norm_eps: Added to the mean square in QK-norm.
+        scale: Multiplies the dot products.
+
+    Returns:
+        float32 ``[1, T, num_heads * head_dim]``.
+    """
+    result: Tensor = torch.ops.mmoe.attention(
+        query, key, value, rope_cos, rope_sin, input_pos, key_cache, value_cache,
+        use_rope, use_qk_norm, qk_norm_eps, scale,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,94 @@
+"""`mmoe::moe_ffn`: router, top-k, grouped int4 experts and the weighted combination in one operator."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+
+from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.export.model.components import Routing
+from mmoe.export.model.functional import route
+from mmoe.quant.expert_layout import ExpertPanels, unpack_panel_values
+
+_ARGUMENTS = (
+    "Tensor x, Tensor router_weight, Tensor expert_bias, Tensor gate_up_weight, Tensor gate_up_scale, "
+    "Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob, float routed_scaling_factor"
+)
+
+
+def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Multiplies activations by one expert matrix the way the kernels do.
+
+    Each panel of 32 outputs shares a scale per input. The activations times that column of scales are quantised to
+    int8 per (token, panel), symmetric with 127 steps; the rest is an integer dot product with the int4 values.
+
+    Args:
+        x: float32 ``[T, in]``.
+        weight: uint8 ``[out / 32, in / 4, 64]``.
+        scale: float16 ``[out / 32, in]``.
+
+    Returns:
+        float32 ``[T, out]``.
+    """
+    scaled = x * scale.float().unsqueeze(1)  # [P, T, in]
+    largest = scaled.abs().amax(dim=-1, keepdim=True)
+    inverse = torch.where(largest > 0, 127.0 / largest, torch.zeros_like(largest))
+    quantised = torch.round(scaled * inverse)
+    # Sums of at most in * 127 * 8 are exact in float64 for any width.
+    sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
+    outputs = sums.float() * (largest / 127.0)
+    return outputs.transpose(0, 1).reshape(x.shape[0], -1)
+
+
+def _twin(
+    x: Tensor,
+    router_weight: Tensor,
+    expert_bias: Tensor,
+    gate_up_weight: Tensor,
+    gate_up_scale: Tensor,
+    down_weight: Tensor,
+    down_scale: Tensor,
+    top_k: int,
+    norm_topk_prob: bool,
+    routed_scaling_factor: float,
+) -> Tensor:
+    tokens = x.reshape(-1, x.shape[-1])
+    routing = Routing(
+        top_k=top_k, norm_topk_prob=norm_topk_prob, routed_scaling_factor=routed_scaling_factor
+    )
+    experts, weights, _ = route(tokens, router_weight, expert_bias, routing)
+    by_slot = torch.zeros(tokens.shape[0], top_k, tokens.shape[1])
+    for expert in experts.unique().tolist():
+        rows, slots = (experts == expert).nonzero(as_tuple=True)
+        gate, up = panel_matmul(tokens[rows], gate_up_weight[expert], gate_up_scale[expert]).chunk(2, dim=-1)
+        by_slot[rows, slots] = panel_matmul(silu(gate) * up, down_weight[expert], down_scale[expert])
+    return (by_slot * weights.unsqueeze(-1)).sum(dim=1).view_as(x)
+
+
+def _shape_like(x: Tensor, *_: object) -> Tensor:
+    return torch.empty_like(x)
+
+
+register_operator("moe_ffn", _ARGUMENTS, twin=_twin, shape_like=_shape_like)
+
+
+def moe_ffn(
+    x: Tensor, router_weight: Tensor, expert_bias: Tensor, *, gate_up: ExpertPanels, down: ExpertPanels, routing: Routing
+) -> Tensor:
+    """Applies the routed experts of one layer.
+
+    Args:
+        x: float32 ``[1, T, H]``, the normalised hidden states.
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]``.
+        gate_up: Panels of ``[E, H, 2F]``, gate half first.
+        down: Panels of ``[E, F, H]``.
+        routing: How experts are chosen and weighted.
+
+    Returns:
+        float32 ``[1, T, H]``, without the shared expert and the residual.
+    """
+    result: Tensor = torch.ops.mmoe.moe_ffn(
+        x, router_weight, expert_bias, gate_up.weight, gate_up.scale, down.weight, down.scale,
+        routing.top_k, routing.norm_topk_prob, routing.routed_scaling_factor,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,95 @@
+"""What a flavour of the decoder is made of.
+
+The decoder's structure is written once (`decoder.py`). Where its weights meet activations it asks a `Components` for a
+module: the reference computes in float32 from the packed weights, a backend returns modules built from operators that
+it can lower. A new backend is a new set of these five constructors.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionShape:
+    """Shape and options of one attention layer.
+
+    Attributes:
+        num_heads: Query heads.
+        num_kv_heads: Key and value heads; query head h reads kv head ``h // (num_heads // num_kv_heads)``.
+        head_dim: Width of a head.
+        max_context_len: Rows of the KV cache.
+        use_rope: Whether this layer rotates queries and keys.
+        use_qk_norm: Whether this layer normalises queries and keys.
+        norm_eps: Added to the mean square in QK-norm.
+    """
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    max_context_len: int
+    use_rope: bool
+    use_qk_norm: bool
+    norm_eps: float
+
+    @property
+    def scale(self) -> float:
+        """Factor of the dot products, 1 / sqrt(head_dim)."""
+        return float(self.head_dim**-0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routing:
+    """How a router turns scores into experts and weights.
+
+    Attributes:
+        top_k: Experts per token.
+        norm_topk_prob: Whether the chosen weights are divided by their sum.
+        routed_scaling_factor: Multiplies the weights.
+    """
+
+    top_k: int
+    norm_topk_prob: bool
+    routed_scaling_factor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertTensors:
+    """The tensors of one layer's routed experts as the checkpoint stores them.
+
+    Attributes:
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]`` (stored as bfloat16; the conversion is exact).
+        gate_up_qweight: uint8 ``[E, H, F]`` (two int4 per byte, grouped along the output).
+        gate_up_scale: float16 ``[E, H, 2F / 32]``.
+        down_qweight: uint8 ``[E, F, H / 2]``.
+        down_scale: float16 ``[E, F, H / 32]``.
+    """
+
+    router_weight: Tensor
+    expert_bias: Tensor
+    gate_up_qweight: Tensor
+    gate_up_scale: Tensor
+    down_qweight: Tensor
+    down_scale: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """Constructors of the modules that a flavour of the decoder is assembled from.
+
+    Attributes:
+        embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
+        linear: ``(qweight uint8 [out, in/2], scale float16 [out, in/32])`` -> module, ``[..., in]`` to ``[..., out]``.
+        norm: ``(weight float32 [H], eps)`` -> module, ``[1, T, H]`` to the same.
+        attention: ``(shape)`` -> module with a KV cache of its own,
+            ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
+        experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same.
+    """
+
+    embedding: Callable[[Tensor, Tensor], nn.Module]
+    linear: Callable[[Tensor, Tensor], nn.Module]
+    norm: Callable[[Tensor, float], nn.Module]
+    attention: Callable[[AttentionShape], nn.Module]
+    experts: Callable[[ExpertTensors, Routing], nn.Module]

@@ -1,0 +1,194 @@
+"""The MobileMoE decoder (arXiv 2605.27358): pre-norm attention, then routed experts beside a shared one."""
+
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from mmoe.export.checkpoint import Checkpoint
+from mmoe.export.config import MobileMoEConfig
+from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.export.model.rope import RotaryEmbedding
+
+
+class Weights:
+    """Hands the packed tensors below one name prefix to the constructors of a flavour."""
+
+    def __init__(self, checkpoint: Checkpoint, components: Components, prefix: str) -> None:
+        self._checkpoint = checkpoint
+        self._prefix = prefix
+        self.components = components
+        self.config: MobileMoEConfig = checkpoint.config
+
+    def at(self, name: str) -> "Weights":
+        """Returns the weights below ``prefix + name``."""
+        return Weights(self._checkpoint, self.components, f"{self._prefix}{name}.")
+
+    def tensor(self, name: str) -> Tensor:
+        """Returns one tensor in its stored dtype."""
+        return self._checkpoint.tensor(self._prefix + name)
+
+    def packed(self, name: str) -> tuple[Tensor, Tensor]:
+        """Returns ``(qweight, scale)`` of an int4 matrix."""
+        return self.tensor(f"{name}.qweight"), self.tensor(f"{name}.weight_scale")
+
+    def linear(self, name: str) -> nn.Module:
+        """Builds a linear layer without bias."""
+        return self.components.linear(*self.packed(name))
+
+    def norm(self, name: str) -> nn.Module:
+        """Builds an RMSNorm; its bfloat16 weight is widened, which is exact."""
+        return self.components.norm(self.tensor(f"{name}.weight").float(), self.config.rms_norm_eps)
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with RoPE and scaleless QK-norm."""
+
+    def __init__(self, weights: Weights, *, layer: int, max_context_len: int) -> None:
+        super().__init__()
+        config = weights.config
+        self.q_proj = weights.linear("q_proj")
+        self.k_proj = weights.linear("k_proj")
+        self.v_proj = weights.linear("v_proj")
+        self.o_proj = weights.linear("o_proj")
+        self.attend = weights.components.attention(
+            AttentionShape(
+                num_heads=config.num_attention_heads,
+                num_kv_heads=config.num_key_value_heads,
+                head_dim=config.head_dim,
+                max_context_len=max_context_len,
+                use_rope=config.uses_rope(layer),
+                use_qk_norm=config.uses_qk_norm(layer),
+                norm_eps=config.rms_norm_eps,
+            )
+        )
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``; appends T rows to the cache at ``input_pos``."""
+        mixed = self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), cos, sin, input_pos)
+        out: Tensor = self.o_proj(mixed)
+        return out
+
+
+class SwiGLU(nn.Module):
+    """Dense gated feed-forward: ``down(silu(gate(x)) * up(x))``."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self.gate_proj = weights.linear("gate_proj")
+        self.up_proj = weights.linear("up_proj")
+        self.down_proj = weights.linear("down_proj")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        out: Tensor = self.down_proj(silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class MixtureOfExperts(nn.Module):
+    """Routed experts plus an always-on shared expert, both fed the same normalised input."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        config = weights.config
+        self.routed = weights.components.experts(
+            ExpertTensors(
+                router_weight=weights.tensor("router.weight"),
+                expert_bias=weights.tensor("expert_bias").float(),
+                gate_up_qweight=weights.tensor("experts.gate_up_qweight"),
+                gate_up_scale=weights.tensor("experts.gate_up_scale"),
+                down_qweight=weights.tensor("experts.down_qweight"),
+                down_scale=weights.tensor("experts.down_scale"),
+            ),
+            Routing(
+                top_k=config.num_experts_per_tok,
+                norm_topk_prob=config.norm_topk_prob,
+                routed_scaling_factor=config.routed_scaling_factor,
+            ),
+        )
+        self.shared_expert = SwiGLU(weights.at("shared_expert"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        out: Tensor = self.routed(x) + self.shared_expert(x)
+        return out
+
+
+class DecoderLayer(nn.Module):
+    """One pre-norm block with two residual connections."""
+
+    def __init__(self, weights: Weights, *, layer: int, max_context_len: int) -> None:
+        super().__init__()
+        feed_forward = weights.at("feed_forward")
+        self.input_layernorm = weights.norm("input_layernorm")
+        self.self_attn = Attention(weights.at("self_attn"), layer=layer, max_context_len=max_context_len)
+        self.post_attention_layernorm = weights.norm("post_attention_layernorm")
+        is_moe = weights.config.is_moe_layer(layer)
+        self.feed_forward = MixtureOfExperts(feed_forward) if is_moe else SwiGLU(feed_forward)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        h = x + self.self_attn(self.input_layernorm(x), cos, sin, input_pos)
+        out: Tensor = h + self.feed_forward(self.post_attention_layernorm(h))
+        return out
+
+
+class Decoder(nn.Module):
+    """The whole model: tokens and the position of the first one in, logits out, KV caches in buffers.
+
+    Nothing is cleared between prompts: a call at ``input_pos`` never reads cache rows at or after its own end, so
+    starting again at position 0 is a reset.
+    """
+
+    def __init__(self, weights: Weights, *, max_context_len: int) -> None:
+        super().__init__()
+        self.config = weights.config
+        self.max_context_len = max_context_len
+        embedding = weights.packed("embed_tokens")
+        self.embed_tokens = weights.components.embedding(*embedding)
+        self.rope = RotaryEmbedding(self.config)
+        self.layers = nn.ModuleList(
+            DecoderLayer(weights.at(f"layers.{layer}"), layer=layer, max_context_len=max_context_len)
+            for layer in range(self.config.num_hidden_layers)
+        )
+        self.norm = weights.norm("norm")
+        self.lm_head = weights.components.linear(*embedding)
+
+    def hidden_states(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
+        """Runs all layers: int64 ``[1, T]`` and int64 ``[1]`` -> normalised hidden states ``[1, T, H]``."""
+        cos, sin = self.rope(input_pos, tokens.shape[1])
+        x = self.embed_tokens(tokens)
+        for layer in self.layers:
+            x = layer(x, cos, sin, input_pos)
+        out: Tensor = self.norm(x)
+        return out
+
+    def all_logits(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
+        """Logits of every new token: int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, T, V]``."""
+        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos))
+        return out
+
+    def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
+        """Logits of the last token only, which is all that generation needs.
+
+        Args:
+            tokens: int64 ``[1, T]``.
+            input_pos: int64 ``[1]``, the position of the first token.
+
+        Returns:
+            float32 ``[1, V]``.
+        """
+        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos)[:, -1])
+        return out
+
+
+def build_decoder(checkpoint: Checkpoint, components: Components, *, max_context_len: int) -> Decoder:
+    """Assembles the decoder of a checkpoint from one flavour's components.
+
+    Args:
+        checkpoint: An opened, validated checkpoint.
+        components: `REFERENCE`, or what a backend offers.
+        max_context_len: Rows of the KV caches, in tokens.
+
+    Returns:
+        The decoder in inference mode.
+    """
+    return Decoder(Weights(checkpoint, components, "model."), max_context_len=max_context_len).eval()

@@ -1,0 +1,84 @@
+"""The float32 formulas of the architecture, shared by the reference modules and by the operators' eager twins."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from mmoe.export.model.components import Routing
+
+
+def rms_normalize(x: Tensor, eps: float) -> Tensor:
+    """Divides ``[..., N]`` by ``sqrt(mean(x^2) + eps)`` over its last dimension (arXiv 1910.07467)."""
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps)
+
+
+def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns adjacent pairs of ``[..., T, D]`` by the angles of ``cos`` and ``sin``, each ``[T, D / 2]``."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+
+
+def split_heads(x: Tensor, head_dim: int) -> Tensor:
+    """``[1, T, heads * D]`` -> ``[1, heads, T, D]``."""
+    return x.unflatten(-1, (-1, head_dim)).transpose(1, 2)
+
+
+def attend_to_cache(
+    query: Tensor, key: Tensor, value: Tensor, *, key_cache: Tensor, value_cache: Tensor, start: int, scale: float
+) -> Tensor:
+    """Appends keys and values to the cache and attends causally, grouping query heads by kv head.
+
+    Args:
+        query: float32 ``[1, num_heads, T, D]``.
+        key: float32 ``[1, num_kv_heads, T, D]``.
+        value: Like ``key``.
+        key_cache: float32 ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written.
+        value_cache: Like ``key_cache``.
+        start: Position of the first new token.
+        scale: Multiplies the dot products.
+
+    Returns:
+        float32 ``[1, T, num_heads * D]``.
+
+    Raises:
+        ValueError: The new tokens do not fit the cache.
+    """
+    end, context = start + query.shape[2], key_cache.shape[2]
+    if start < 0 or end > context:
+        raise ValueError(f"positions {start}..{end - 1} do not fit a context of {context} tokens")
+    key_cache[:, :, start:end] = key
+    value_cache[:, :, start:end] = value
+    causal = torch.arange(end) <= torch.arange(start, end).unsqueeze(-1)  # [T, end]
+    mixed = scaled_dot_product_attention(
+        query, key_cache[:, :, :end], value_cache[:, :, :end], attn_mask=causal, scale=scale, enable_gqa=True
+    )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def route(x: Tensor, router_weight: Tensor, expert_bias: Tensor, routing: Routing) -> tuple[Tensor, Tensor, Tensor]:
+    """Chooses the experts of each token by sigmoid scores.
+
+    The bias takes part in the selection only; ties go to the lower expert index.
+
+    Args:
+        x: float32 ``[T, H]``.
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]``.
+        routing: The rule.
+
+    Returns:
+        ``experts`` int64 ``[T, top_k]`` in descending order of biased score, ``weights`` float32 ``[T, top_k]``, and
+        ``margin`` float32 ``[T]``: the gap between the last selected and the first rejected score (infinite if none
+        is rejected).
+    """
+    scores = torch.sigmoid(x @ router_weight.T)
+    ranked = (scores + expert_bias).sort(dim=-1, descending=True, stable=True)
+    experts = ranked.indices[:, : routing.top_k]
+    weights = scores.gather(-1, experts)
+    if routing.norm_topk_prob:
+        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
+    if routing.top_k < scores.shape[-1]:
+        margin = ranked.values[:, routing.top_k - 1] - ranked.values[:, routing.top_k]
+    else:
+        margin = torch.full((x.shape[0],), torch.inf)
+    return experts, weights * routing.routed_scaling_factor, margin

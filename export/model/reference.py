@@ -1,0 +1,113 @@
+"""Reference components: float32 arithmetic on weights that are dequantised at the moment of use."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, silu
+
+from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.export.model.functional import attend_to_cache, rms_normalize, rotate_pairs, route, split_heads
+from mmoe.quant.int4 import dequantize
+
+
+class Int4Embedding(nn.Module):
+    """Embedding table of packed rows."""
+
+    def __init__(self, qweight: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.qweight, self.scale = qweight, scale
+
+    def forward(self, indices: Tensor) -> Tensor:
+        """int64 ``[1, T]`` -> float32 ``[1, T, H]``."""
+        return dequantize(self.qweight[indices], self.scale[indices])
+
+
+class Int4Linear(nn.Module):
+    """Linear layer without bias on a packed ``[out, in]`` matrix grouped along its input."""
+
+    def __init__(self, qweight: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.qweight, self.scale = qweight, scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., in]`` -> ``[..., out]``."""
+        return linear(x, dequantize(self.qweight, self.scale))
+
+
+class RMSNorm(nn.Module):
+    """``x / sqrt(mean(x^2) + eps) * weight`` (arXiv 1910.07467)."""
+
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        super().__init__()
+        self.weight, self.eps = weight, eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., H]`` -> ``[..., H]``."""
+        return rms_normalize(x, self.eps) * self.weight
+
+
+class CachedAttention(nn.Module):
+    """Causal grouped-query attention over a KV cache of ``[1, num_kv_heads, C, D]``."""
+
+    def __init__(self, shape: AttentionShape) -> None:
+        super().__init__()
+        self.shape = shape
+        rows = (1, shape.num_kv_heads, shape.max_context_len, shape.head_dim)
+        self.register_buffer("key_cache", torch.zeros(rows))
+        self.register_buffer("value_cache", torch.zeros(rows))
+
+    def _rotate_and_normalize(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = split_heads(x, self.shape.head_dim)
+        if self.shape.use_rope:
+            x = rotate_pairs(x, cos, sin)
+        return rms_normalize(x, self.shape.norm_eps) if self.shape.use_qk_norm else x
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor
+    ) -> Tensor:
+        """``[1, T, heads * D]`` three times -> ``[1, T, num_heads * D]``; see `Components.attention`."""
+        return attend_to_cache(
+            self._rotate_and_normalize(query, cos, sin),
+            self._rotate_and_normalize(key, cos, sin),
+            split_heads(value, self.shape.head_dim),
+            key_cache=self.key_cache,
+            value_cache=self.value_cache,
+            start=int(input_pos),
+            scale=self.shape.scale,
+        )
+
+
+class RoutedExperts(nn.Module):
+    """Top-k routed SwiGLU experts, one expert at a time.
+
+    Attributes:
+        selected: The last call's ``(experts int64 [T, top_k], margin float32 [T])``, see `functional.route`; from
+            these a verification counts router flips.
+    """
+
+    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+        super().__init__()
+        self.tensors, self.routing = tensors, routing
+        self.selected: tuple[Tensor, Tensor] | None = None
+
+    def _expert(self, expert: int, x: Tensor) -> Tensor:
+        """``[N, H]`` -> ``[N, H]`` through one SwiGLU whose gate and up halves are concatenated."""
+        gate_up = dequantize(self.tensors.gate_up_qweight[expert], self.tensors.gate_up_scale[expert])  # [H, 2F]
+        down = dequantize(self.tensors.down_qweight[expert], self.tensors.down_scale[expert])  # [F, H]
+        gate, up = (x @ gate_up).chunk(2, dim=-1)
+        return (silu(gate) * up) @ down
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        tokens = x.flatten(0, 1)
+        experts, weights, margin = route(tokens, self.tensors.router_weight, self.tensors.expert_bias, self.routing)
+        self.selected = experts, margin
+        out = torch.zeros_like(tokens)
+        for expert in experts.unique().tolist():
+            rows, slots = (experts == expert).nonzero(as_tuple=True)
+            out.index_add_(0, rows, self._expert(expert, tokens[rows]) * weights[rows, slots].unsqueeze(-1))
+        return out.view_as(x)
+
+
+REFERENCE = Components(
+    embedding=Int4Embedding, linear=Int4Linear, norm=RMSNorm, attention=CachedAttention, experts=RoutedExperts
+)

@@ -1,0 +1,64 @@
+"""From a decoder to an exported program with a dynamic sequence length, and the metadata that runners read."""
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram, export
+
+from mmoe.backends.base import ConstantMethods
+from mmoe.export.config import MobileMoEConfig
+from mmoe.export.model import Decoder
+
+
+def export_program(decoder: nn.Module, *, max_seq_len: int) -> ExportedProgram:
+    """Traces ``forward(tokens, input_pos)`` for every number of new tokens in 1..max_seq_len.
+
+    Args:
+        decoder: A `Decoder` of a backend's flavour, or `AllLogits` around one.
+        max_seq_len: Most tokens of one call; longer prompts are fed in chunks.
+
+    Returns:
+        The exported program; its KV caches are mutable buffers.
+    """
+    # Two sample tokens: torch.export specialises a dimension whose example is 1.
+    tokens = torch.zeros(1, min(2, max_seq_len), dtype=torch.int64)
+    length = Dim("num_tokens", min=1, max=max_seq_len) if max_seq_len > 1 else None
+    with torch.no_grad():
+        return export(
+            decoder,
+            (tokens, torch.zeros(1, dtype=torch.int64)),
+            dynamic_shapes={"tokens": {1: length}, "input_pos": None},
+            strict=True,
+        )
+
+
+class AllLogits(nn.Module):
+    """A decoder that returns the logits of every token, which lets a verification judge a text in a few calls."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
+        """int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, T, V]``."""
+        return self.decoder.all_logits(tokens, input_pos)
+
+
+def runner_metadata(config: MobileMoEConfig, *, max_seq_len: int, max_context_len: int) -> ConstantMethods:
+    """The constant methods that ExecuTorch's stock LLM runners ask a program for.
+
+    Args:
+        config: The model's config.
+        max_seq_len: Most tokens of one call, the runner's prefill chunk.
+        max_context_len: Rows of the KV cache.
+    """
+    return {
+        "get_max_seq_len": max_seq_len,
+        "get_max_context_len": max_context_len,
+        "get_vocab_size": config.vocab_size,
+        "get_n_layers": config.num_hidden_layers,
+        "get_bos_id": config.bos_token_id,
+        "get_eos_ids": list(config.eos_token_ids),
+        "enable_dynamic_shape": True,
+        "use_kv_cache": True,
+        "use_sdpa_with_kv_cache": False,
+    }
