@@ -25,8 +25,8 @@ def refuse_pickle(path: Path) -> None:
     )
     if is_pickle or path.suffix in PICKLE_SUFFIXES:
         raise CheckpointError(
-            f"{path}: is a pickle file (PyTorch's .bin/.pt/.pth format), which can run code when it is loaded "
-            "and is never opened here; use the safetensors files of the checkpoint"
+            f"{path}: is a pickle file (PyTorch's .bin/.pt/.pth format), which can run code when loaded and "
+            "is never opened here; use the safetensors files of the checkpoint"
         )
 
 

@@ -100,8 +100,8 @@ def _nothing_found(folder: Path) -> str:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
     if pickles:
         return (
-            f"{folder}: holds pickle files only ({', '.join(pickles)}), which can run code when they are loaded "
-            f"and are never opened here; use a checkpoint that has {SINGLE_FILE}"
+            f"{folder}: holds pickle files only ({', '.join(pickles)}), which can run code when loaded and "
+            f"are never opened here; use a checkpoint that has {SINGLE_FILE}"
         )
     others = sorted(path.name for path in folder.glob("*.safetensors"))
     found = f"; it holds {', '.join(others)}" if others else ""
