@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from executorch.exir import EdgeProgramManager, ExecutorchBackendConfig
 from torch import Tensor
@@ -54,9 +53,12 @@ class Backend(Protocol):
         """Reads the routed experts of every MoE layer back from a written program, in layer order."""
         ...
 
+    def sizes(self, program: ProgramFile) -> dict[str, int]:
+        """Splits the bytes of a written program by class of tensor."""
+        ...
 
-def write_program(lowered: EdgeProgramManager, path: Path) -> None:
-    """Serialises a lowered program into `path`."""
-    program = lowered.to_executorch(ExecutorchBackendConfig(constant_tensor_alignment=CONSTANT_ALIGNMENT))
-    with path.open("wb") as file:
-        program.write_to_file(file)
+
+def write_program(lowered: EdgeProgramManager, file: BinaryIO) -> None:
+    """Serialises a lowered program as a `.pte`."""
+    config = ExecutorchBackendConfig(constant_tensor_alignment=CONSTANT_ALIGNMENT)
+    lowered.to_executorch(config).write_to_file(file)

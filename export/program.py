@@ -14,19 +14,18 @@ def export_program(decoder: nn.Module, *, max_seq_len: int) -> ExportedProgram:
 
     Args:
         decoder: A `Decoder` of a backend's flavour, or `AllLogits` around one.
-        max_seq_len: Most tokens of one call; longer prompts are fed in chunks.
+        max_seq_len: Most tokens of one call, at least 2; longer prompts are fed in chunks.
 
     Returns:
         The exported program; its KV caches are mutable buffers.
     """
-    # Two sample tokens: torch.export specialises a dimension whose example is 1.
-    tokens = torch.zeros(1, min(2, max_seq_len), dtype=torch.int64)
-    length = Dim("num_tokens", min=1, max=max_seq_len) if max_seq_len > 1 else None
+    # Two tokens, since torch.export specialises a dimension whose example is 1.
+    tokens = torch.zeros(1, 2, dtype=torch.int64)
     with torch.no_grad():
         return export(
             decoder,
             (tokens, torch.zeros(1, dtype=torch.int64)),
-            dynamic_shapes={"tokens": {1: length}, "input_pos": None},
+            dynamic_shapes={"tokens": {1: Dim("num_tokens", min=1, max=max_seq_len)}, "input_pos": None},
             strict=True,
         )
 
@@ -43,20 +42,24 @@ class AllLogits(nn.Module):
         return self.decoder.all_logits(tokens, input_pos)
 
 
-def runner_metadata(config: MobileMoEConfig, *, max_seq_len: int, max_context_len: int) -> ConstantMethods:
+def runner_metadata(
+    config: MobileMoEConfig, *, bos_id: int | None, max_seq_len: int, max_context_len: int
+) -> ConstantMethods:
     """The constant methods that ExecuTorch's stock LLM runners ask a program for.
 
     Args:
         config: The model's config.
+        bos_id: The token that begins a text; without one the method is left out.
         max_seq_len: Most tokens of one call, the runner's prefill chunk.
         max_context_len: Rows of the KV cache.
     """
+    begin = {} if bos_id is None else {"get_bos_id": bos_id}
     return {
+        **begin,
         "get_max_seq_len": max_seq_len,
         "get_max_context_len": max_context_len,
         "get_vocab_size": config.vocab_size,
         "get_n_layers": config.num_hidden_layers,
-        "get_bos_id": config.bos_token_id,
         "get_eos_ids": list(config.eos_token_ids),
         "enable_dynamic_shape": True,
         "use_kv_cache": True,

@@ -131,15 +131,25 @@ class ProgramFile:
             if not any(chain.instructions for chain in plan.chains)
         }
 
-    def bytes_by_class(self) -> dict[str, int]:
-        """Splits the file's bytes: constants of our operators, delegate payloads, and the program itself."""
-        constants = self.program.segments[self.program.constant_segment.segment_index].size
-        everything_mapped = sum(segment.size for segment in self.program.segments)
-        return {
-            "constants": constants,
-            "delegates": everything_mapped - constants,
-            "program": len(self._data) - everything_mapped,
-        }
+    def constant_bytes(self, value: schema.KernelTypes) -> int:
+        """Size of a constant tensor in the file; 0 for any other value."""
+        is_constant = isinstance(value, schema.Tensor) and value.data_buffer_idx > 0 and value.allocation_info is None
+        return self.constant(value).nbytes if is_constant else 0
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return len(self._data)
+
+    @property
+    def segment_bytes(self) -> int:
+        """Size of all segments: constants and delegate payloads."""
+        return sum(segment.size for segment in self.program.segments)
+
+    @property
+    def constant_segment_bytes(self) -> int:
+        """Size of the constants of operators, alignment included."""
+        return self.program.segments[self.program.constant_segment.segment_index].size
 
 
 def _constant_outputs(plan: schema.ExecutionPlan) -> int | bool | list[int]:

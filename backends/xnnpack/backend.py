@@ -11,6 +11,13 @@ from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 
+# The operators that own constants, and what `sizes` calls them.
+_CONSTANTS = {
+    "mmoe::moe_ffn.out": "experts and routers",
+    "mmoe::embedding.out": "embedding",
+    "mmoe::rms_norm.out": "norms",
+}
+
 
 class XnnpackBackend:
     """Lowers for CPUs; see `mmoe.backends.base.Backend`."""
@@ -42,3 +49,15 @@ class XnnpackBackend:
                 down_qweight=down_qweight,
                 down_scale=down_scale,
             )
+
+    def sizes(self, program: ProgramFile) -> dict[str, int]:
+        """Bytes of the operators' constants, of XNNPACK's packed linears (the head included), and of the rest."""
+        sizes = dict.fromkeys(_CONSTANTS.values(), 0)
+        for call in program.kernel_calls("forward"):
+            if call.operator in _CONSTANTS:
+                sizes[_CONSTANTS[call.operator]] += sum(map(program.constant_bytes, call.arguments))
+        payloads = program.segment_bytes - program.constant_segment_bytes
+        return sizes | {
+            "linears and head (XNNPACK)": payloads,
+            "program": program.file_bytes - payloads - sum(sizes.values()),
+        }

@@ -85,7 +85,8 @@ class Components:
         norm: ``(weight float32 [H], eps)`` -> module, ``[1, T, H]`` to the same.
         attention: ``(shape)`` -> module with a KV cache of its own,
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
-        experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same.
+        experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,
+            ``expert_bias`` and ``routing`` as attributes, from which a verification counts router flips.
     """
 
     embedding: Callable[[Tensor, Tensor], nn.Module]

@@ -77,17 +77,12 @@ class CachedAttention(nn.Module):
 
 
 class RoutedExperts(nn.Module):
-    """Top-k routed SwiGLU experts, one expert at a time.
-
-    Attributes:
-        selected: The last call's ``(experts int64 [T, top_k], margin float32 [T])``, see `functional.route`; from
-            these a verification counts router flips.
-    """
+    """Top-k routed SwiGLU experts, one expert at a time."""
 
     def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
         super().__init__()
         self.tensors, self.routing = tensors, routing
-        self.selected: tuple[Tensor, Tensor] | None = None
+        self.router_weight, self.expert_bias = tensors.router_weight, tensors.expert_bias
 
     def _expert(self, expert: int, x: Tensor) -> Tensor:
         """``[N, H]`` -> ``[N, H]`` through one SwiGLU whose gate and up halves are concatenated."""
@@ -99,8 +94,7 @@ class RoutedExperts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``."""
         tokens = x.flatten(0, 1)
-        experts, weights, margin = route(tokens, self.tensors.router_weight, self.tensors.expert_bias, self.routing)
-        self.selected = experts, margin
+        experts, weights, _ = route(tokens, self.router_weight, self.expert_bias, self.routing)
         out = torch.zeros_like(tokens)
         for expert in experts.unique().tolist():
             rows, slots = (experts == expert).nonzero(as_tuple=True)

@@ -1,0 +1,62 @@
+"""What a conversion will produce and need, known before any work."""
+
+from dataclasses import dataclass
+
+from mmoe.export.checkpoint import Checkpoint
+from mmoe.export.errors import OptionError
+from mmoe.export.inventory import TensorClass
+
+# One prefill call of 512 tokens already amortises every weight; longer calls only grow the planned activations.
+DEFAULT_MAX_SEQ_LEN = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionPlan:
+    """Sizes of a conversion.
+
+    Attributes:
+        max_seq_len: Most tokens of one call.
+        max_context_len: Tokens that the KV cache holds.
+        checkpoint_bytes: Tensors of the checkpoint by class.
+        artifact_bytes: Estimated size of `model.pte`.
+        kv_cache_bytes: Float32 caches of all layers when the context is full.
+    """
+
+    max_seq_len: int
+    max_context_len: int
+    checkpoint_bytes: dict[TensorClass, int]
+    artifact_bytes: int
+    kv_cache_bytes: int
+
+
+def plan_conversion(
+    checkpoint: Checkpoint, *, max_seq_len: int | None = None, max_context_len: int | None = None
+) -> ConversionPlan:
+    """Settles the lengths and estimates the sizes.
+
+    Args:
+        checkpoint: An opened checkpoint.
+        max_seq_len: Most tokens of one call; None for 512, or the context if that is shorter.
+        max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
+
+    Raises:
+        OptionError: A length is out of range.
+    """
+    config = checkpoint.config
+    longest = config.max_position_embeddings
+    context = longest if max_context_len is None else max_context_len
+    if not 1 <= context <= longest:
+        raise OptionError(f"max_context_len is {context}; this model supports 1..{longest} (max_position_embeddings)")
+    sequence = min(DEFAULT_MAX_SEQ_LEN, context) if max_seq_len is None else max_seq_len
+    if not 2 <= sequence <= context:
+        raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
+    sizes = checkpoint.bytes_by_class()
+    per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    return ConversionPlan(
+        max_seq_len=sequence,
+        max_context_len=context,
+        checkpoint_bytes=sizes,
+        # The tied embedding is stored twice: rows for the lookup, and packed for the delegate's matrix product.
+        artifact_bytes=checkpoint.total_bytes + sizes[TensorClass.EMBEDDING],
+        kv_cache_bytes=4 * per_token * context,
+    )

@@ -1,0 +1,163 @@
+"""Converts a checkpoint into an artifact: read, build, export, lower, write."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mmoe.backends.base import Backend, write_program
+from mmoe.backends.registry import BackendName, load_backend
+from mmoe.export.artifact import MODEL_FILE, Artifact
+from mmoe.export.artifact_writer import ArtifactWriter
+from mmoe.export.checkpoint import Checkpoint, open_checkpoint
+from mmoe.export.config import CONFIG_FILE
+from mmoe.export.conversion_plan import ConversionPlan, plan_conversion
+from mmoe.export.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
+from mmoe.export.model import build_decoder
+from mmoe.export.program import export_program, runner_metadata
+from mmoe.export.progress import SILENT, Progress
+from mmoe.export.pte import ProgramFile
+from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
+from mmoe.export.versions import installed_versions
+
+# Files of a checkpoint that an artifact carries on as they are.
+_COPIED_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "LICENSE",
+    "LICENSE.txt",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """How to convert.
+
+    Attributes:
+        backend: The delegate.
+        max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
+        max_context_len: Tokens that the KV cache holds; None for all that the model supports.
+        overwrite: Whether an artifact at the target is replaced.
+    """
+
+    backend: BackendName = BackendName.XNNPACK
+    max_seq_len: int | None = None
+    max_context_len: int | None = None
+    overwrite: bool = False
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    revision: str | None = None,
+    options: ConvertOptions | None = None,
+    progress: Progress = SILENT,
+) -> Artifact:
+    """Converts a checkpoint into an artifact folder, completely or not at all.
+
+    Args:
+        source: A checkpoint folder or a hub id.
+        target: The artifact's folder.
+        revision: Branch, tag or commit of a hub id.
+        options: How to convert; None for the defaults.
+        progress: Told of every phase.
+
+    Returns:
+        The artifact, not yet verified.
+
+    Raises:
+        MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
+    """
+    options = options or ConvertOptions()
+    writer = ArtifactWriter(target, overwrite=options.overwrite)
+    progress.phase("Checking the checkpoint")
+    checkpoint = open_checkpoint(source, revision=revision)
+    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
+    plan = plan_conversion(
+        checkpoint, max_seq_len=options.max_seq_len, max_context_len=options.max_context_len
+    )
+    writer.require_space(plan.artifact_bytes)
+    checkpoint.check_values(progress.step)
+    backend = load_backend(options.backend)
+    with writer:
+        with writer.open(MODEL_FILE) as file:
+            build_program(checkpoint, tokenizer, backend, plan, file, progress)
+        progress.phase("Finishing the artifact")
+        for name in _COPIED_FILES:
+            path = checkpoint.folder / name
+            if path.is_file():
+                writer.write(name, path.read_bytes())
+        sizes = backend.sizes(ProgramFile(Path(file.name)))
+        return writer.commit(_manifest(checkpoint, tokenizer, backend, plan, sizes))
+
+
+def build_program(
+    checkpoint: Checkpoint,
+    tokenizer: ChatTokenizer,
+    backend: Backend,
+    plan: ConversionPlan,
+    file: BinaryIO,
+    progress: Progress = SILENT,
+) -> None:
+    """Writes the program of a checkpoint as a `.pte`.
+
+    Args:
+        checkpoint: An opened checkpoint.
+        tokenizer: Its tokenizer, which knows the id that begins a text.
+        backend: The delegate.
+        plan: Sequence and context lengths.
+        file: Where the program is written.
+        progress: Told of every phase.
+    """
+    progress.phase("Packing the weights")
+    decoder = build_decoder(checkpoint, backend.components, max_context_len=plan.max_context_len)
+    progress.phase("Exporting the program")
+    exported = export_program(decoder, max_seq_len=plan.max_seq_len)
+    progress.phase(f"Lowering for {backend.name}")
+    metadata = runner_metadata(
+        checkpoint.config,
+        bos_id=tokenizer.bos_id,
+        max_seq_len=plan.max_seq_len,
+        max_context_len=plan.max_context_len,
+    )
+    lowered = backend.lower(exported, metadata)
+    progress.phase("Writing the program")
+    write_program(lowered, file)
+
+
+def _licence(folder: Path) -> str | None:
+    """The `license` entry in the front matter of the checkpoint's model card, as on the hub."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    front_matter = re.match(r"---\n(.*?)\n---\n", card.read_text(encoding="utf-8"), flags=re.DOTALL)
+    entry = front_matter and re.search(r"^license:[ \t]*(\S.*?)[ \t]*$", front_matter[1], flags=re.MULTILINE)
+    return entry[1] if entry else None
+
+
+def _manifest(
+    checkpoint: Checkpoint, tokenizer: ChatTokenizer, backend: Backend, plan: ConversionPlan, sizes: dict[str, int]
+) -> ManifestContent:
+    architecture = json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    quantization = architecture.pop("quantization")
+    config = checkpoint.config
+    return ManifestContent(
+        source=SourceRecord(id=checkpoint.source.id, revision=checkpoint.source.revision, licence=_licence(checkpoint.folder)),
+        versions=installed_versions(),
+        architecture=architecture,
+        quantization=quantization,
+        backend=BackendRecord(name=backend.name),
+        sizes=sizes,
+        runtime=RuntimeRecord(
+            max_seq_len=plan.max_seq_len,
+            max_context_len=plan.max_context_len,
+            vocab_size=config.vocab_size,
+            bos_id=tokenizer.bos_id,
+            eos_ids=config.eos_token_ids,
+            stop_ids=tuple(sorted(tokenizer.stop_ids)),
+        ),
+    )

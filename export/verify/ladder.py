@@ -1,0 +1,169 @@
+"""Runs the verification ladder: eager float32, exported program, delegated program, `.pte` in the runtime."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmoe.backends.base import Backend
+from mmoe.backends.registry import BackendName, load_backend
+from mmoe.export.artifact import Artifact
+from mmoe.export.checkpoint import Checkpoint, open_checkpoint
+from mmoe.export.errors import ArtifactError
+from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.export.program import AllLogits, export_program
+from mmoe.export.progress import SILENT, Progress
+from mmoe.export.pte import ProgramFile
+from mmoe.export.tokenizer import load_tokenizer
+from mmoe.export.verify.gates import Thresholds, evaluate
+from mmoe.export.verify.metrics import LogitComparison
+from mmoe.export.verify.regrouped import REGROUPED
+from mmoe.export.verify.report import StageResult, VerificationReport
+from mmoe.export.verify.router_flips import RouterFlips
+from mmoe.export.verify.routing import RoutingRecord, recorded_routing
+from mmoe.export.verify.stages import Logits, Stage, runtime_decode, runtime_prefill, whole_window
+from mmoe.export.verify.text import VerificationText
+from mmoe.export.verify.weights_proof import prove_expert_weights
+from mmoe.export.verify.windows import Window, cut_windows
+from mmoe.export.versions import installed_versions
+from mmoe.runtime_bindings.python.runner import ModelRunner
+
+DEFAULT_MAX_TOKENS = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """What to verify on, and how strictly.
+
+    Attributes:
+        max_tokens: Tokens of text per stage.
+        thresholds: Limits of every gated stage.
+        compare_regrouped: Whether to report, without a gate, what re-quantised experts would give.
+        threads: Threads of the runtime; None for its default.
+    """
+
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    thresholds: Thresholds = Thresholds()
+    compare_regrouped: bool = False
+    threads: int | None = None
+
+
+def verify(
+    artifact: Artifact,
+    source: str | Path,
+    text: VerificationText,
+    *,
+    revision: str | None = None,
+    options: VerifyOptions | None = None,
+    progress: Progress = SILENT,
+) -> VerificationReport:
+    """Holds an artifact against eager float32 PyTorch on real text.
+
+    Args:
+        artifact: What `convert` wrote.
+        source: The checkpoint it was made from: a folder or a hub id.
+        text: What to run.
+        revision: Branch, tag or commit of a hub id.
+        options: How to verify; None for the defaults.
+        progress: Told of every stage.
+
+    Returns:
+        The report; `VerificationReport.passed` is the verdict.
+
+    Raises:
+        MmoeError: The artifact, the checkpoint, the text or the options are at fault.
+    """
+    options = options or VerifyOptions()
+    checkpoint = open_checkpoint(source, revision=revision)
+    if checkpoint.config != artifact.config:
+        raise ArtifactError(
+            f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
+        )
+    windows = cut_windows(
+        load_tokenizer(checkpoint.folder, checkpoint.config).encode(text.content),
+        max_tokens=options.max_tokens,
+        max_context_len=min(artifact.manifest.runtime.max_context_len, checkpoint.config.max_position_embeddings),
+        bos_id=artifact.manifest.runtime.bos_id,
+    )
+    backend = load_backend(BackendName(artifact.manifest.backend.name))
+    ladder = _Ladder(checkpoint, backend, windows, options, progress)
+    stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
+    if options.compare_regrouped:
+        stages.append(ladder.regrouped_stage())
+    progress.phase("Comparing the expert weights")
+    return VerificationReport(
+        tokens=sum(window.length for window in windows),
+        text_source=text.source,
+        thresholds=options.thresholds,
+        stages=tuple(stages),
+        expert_weights=prove_expert_weights(checkpoint, backend.read_experts(ProgramFile(artifact.model_path))),
+        versions=installed_versions(),
+    )
+
+
+class _Ladder:
+    """Runs stages over the same windows and compares each with the reference."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, backend: Backend, windows: list[Window], options: VerifyOptions, progress: Progress
+    ) -> None:
+        self._checkpoint, self._backend, self._windows = checkpoint, backend, windows
+        self._options, self._progress = options, progress
+        self._context = max(window.length for window in windows)
+        decoder = build_decoder(checkpoint, REFERENCE, max_context_len=self._context)
+        with recorded_routing(decoder) as self._routing:
+            self._reference = self._logits("Eager float32 reference", whole_window(decoder.all_logits))
+
+    def program_stages(self) -> list[StageResult]:
+        """The exported and the delegated program, run by PyTorch."""
+        flavour = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
+        # An exported program hides its modules, so the routers are watched in the decoder that it was traced from.
+        with recorded_routing(flavour) as routing:
+            self._logits("Watching the routers", whole_window(flavour.all_logits))
+        self._progress.phase("Exporting the program")
+        exported = export_program(AllLogits(flavour), max_seq_len=self._context)
+        stages = [self._compare("exported program", whole_window(exported.module()), routing)]
+        self._progress.phase(f"Lowering for {self._backend.name}")
+        delegated = self._backend.lower(exported, {}).exported_program()
+        stages.append(self._compare("delegated program", whole_window(delegated.module())))
+        return stages
+
+    def runtime_stages(self, artifact: Artifact) -> list[StageResult]:
+        """The written program in the real runtime."""
+        runner = ModelRunner(artifact.model_path, threads=self._options.threads)
+        return [
+            self._compare(".pte, prefill", runtime_prefill(runner)),
+            self._compare(".pte, decode", runtime_decode(runner)),
+        ]
+
+    def regrouped_stage(self) -> StageResult:
+        """Experts re-quantised along the input axis, without any activation quantisation; never gated."""
+        decoder = build_decoder(self._checkpoint, REGROUPED, max_context_len=self._context)
+        with recorded_routing(decoder) as routing:
+            return self._compare("(experts re-quantised)", whole_window(decoder.all_logits), routing, gated=False)
+
+    def _logits(self, title: str, stage: Stage) -> list[Logits]:
+        self._progress.phase(title)
+        logits = []
+        for done, window in enumerate(self._windows, start=1):
+            logits.append(stage(window))
+            self._progress.step(done, len(self._windows))
+        return logits
+
+    def _compare(
+        self, name: str, stage: Stage, routing: RoutingRecord | None = None, *, gated: bool = True
+    ) -> StageResult:
+        started = time.perf_counter()
+        comparison = LogitComparison()
+        for window, reference, test in zip(
+            self._windows, self._reference, self._logits(f"Running: {name}", stage), strict=True
+        ):
+            comparison.add(reference, test, window.targets)
+        metrics = comparison.result()
+        flips: RouterFlips | None = self._routing.flips_of(routing) if routing is not None else None
+        return StageResult(
+            name=name,
+            metrics=metrics,
+            gates=evaluate(metrics, self._options.thresholds) if gated else (),
+            router_flips=flips,
+            seconds=time.perf_counter() - started,
+        )

@@ -1,0 +1,39 @@
+"""The proof that a program carries the checkpoint's own expert weights."""
+
+from collections.abc import Iterable
+
+import torch
+
+from mmoe.backends.base import ExpertWeights
+from mmoe.export.checkpoint import Checkpoint
+from mmoe.export.verify.report import ExpertWeightsProof
+
+_TENSORS = ("gate_up_qweight", "gate_up_scale", "down_qweight", "down_scale")
+
+
+def prove_expert_weights(checkpoint: Checkpoint, read_back: Iterable[ExpertWeights]) -> ExpertWeightsProof:
+    """Compares every nibble and scale of the routed experts, bit for bit.
+
+    Args:
+        checkpoint: What the program was made from.
+        read_back: The experts of each MoE layer as found in the program, in layer order.
+    """
+    config = checkpoint.config
+    expected = [layer for layer in range(config.num_hidden_layers) if config.is_moe_layer(layer)]
+    found = iter(read_back)
+    compared = total_bytes = 0
+    mismatches = []
+    for layer in expected:
+        weights = next(found, None)
+        for name in _TENSORS:
+            key = f"model.layers.{layer}.feed_forward.experts.{name}"
+            tensor = checkpoint.tensor(key)
+            compared, total_bytes = compared + 1, total_bytes + tensor.nbytes
+            # As bytes: equal floats are not always equal bits (0.0 and -0.0).
+            same = weights is not None and torch.equal(
+                tensor.contiguous().view(torch.uint8), getattr(weights, name).contiguous().view(torch.uint8)
+            )
+            if not same:
+                mismatches.append(key)
+    mismatches += [f"a layer beyond the checkpoint's {len(expected)}" for _ in found]
+    return ExpertWeightsProof(tensors=compared, bytes=total_bytes, mismatches=tuple(mismatches))
