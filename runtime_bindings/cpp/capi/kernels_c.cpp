@@ -1,0 +1,147 @@
+#include "kernels_c.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "arena.h"
+#include "attention.h"
+#include "embedding.h"
+#include "experts.h"
+#include "isa.h"
+#include "moe_ffn.h"
+#include "panel.h"
+#include "thread_parallel.h"
+
+namespace mmoe {
+namespace {
+
+constexpr const char* kNoMemory = "no memory for the scratch";
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+std::unique_ptr<void, Free> AllocateScratch(size_t bytes) {
+  const size_t rounded = (bytes + Arena::kAlignment) / Arena::kAlignment * Arena::kAlignment;
+  return std::unique_ptr<void, Free>(std::aligned_alloc(Arena::kAlignment, rounded));
+}
+
+// Kernels and a valid thread count, or the reason why not.
+struct Target {
+  Target(const char* isa, int threads) {
+    kernels = FindKernels(isa, &error);
+    if (error == nullptr && threads < 1) error = "threads must be at least 1";
+  }
+  const KernelTable* kernels;
+  const char* error = nullptr;
+};
+
+}  // namespace
+}  // namespace mmoe
+
+using namespace mmoe;
+
+const char* mmoe_check_isa(const char* isa) { return Target(isa, 1).error; }
+
+const char* mmoe_moe_ffn(const char* isa, int threads, int64_t num_tokens, int64_t hidden_size,
+                         int64_t num_experts, int64_t intermediate_size, int64_t top_k, int norm_topk_prob,
+                         float routed_scaling_factor, const float* x, const float* router_weight,
+                         const float* expert_bias, const uint8_t* gate_up_weight,
+                         const uint16_t* gate_up_scale, const uint8_t* down_weight,
+                         const uint16_t* down_scale, float* out) {
+  const Target target(isa, threads);
+  if (target.error != nullptr) return target.error;
+  const MoeFfnShape shape = {num_tokens, hidden_size, num_experts, intermediate_size, top_k};
+  if (const char* problem = CheckMoeFfn(shape)) return problem;
+  const auto scratch = AllocateScratch(MoeFfnWorkspaceBytes(shape, *target.kernels, threads));
+  if (scratch == nullptr) return kNoMemory;
+  ThreadParallel pool(threads);
+  const RouterOptions router = {norm_topk_prob != 0, routed_scaling_factor};
+  MoeFfn({shape, router, x, router_weight, expert_bias, gate_up_weight, gate_up_scale, down_weight,
+          down_scale, out},
+         *target.kernels, pool.parallel(), scratch.get());
+  return nullptr;
+}
+
+const char* mmoe_attention(const char* isa, int threads, int64_t num_tokens, int64_t num_heads,
+                           int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len, int64_t position,
+                           int use_rope, int use_qk_norm, float qk_norm_eps, float scale, const float* query,
+                           const float* key, const float* value, const float* rope_cos, const float* rope_sin,
+                           float* key_cache, float* value_cache, float* out) {
+  const Target target(isa, threads);
+  if (target.error != nullptr) return target.error;
+  const AttentionShape shape = {num_tokens, num_heads, num_kv_heads, head_dim, max_context_len};
+  if (const char* problem = CheckAttention(shape, position)) return problem;
+  const auto scratch = AllocateScratch(AttentionWorkspaceBytes(shape, threads));
+  if (scratch == nullptr) return kNoMemory;
+  ThreadParallel pool(threads);
+  Attention({shape, query, key, value, rope_cos, rope_sin, key_cache, value_cache, out, position,
+             use_rope != 0, use_qk_norm != 0, qk_norm_eps, scale},
+            *target.kernels, pool.parallel(), scratch.get());
+  return nullptr;
+}
+
+const char* mmoe_embedding(int threads, int64_t vocab_size, int64_t hidden_size, int64_t num_tokens,
+                           const uint8_t* qweight, const uint16_t* scale, const int64_t* ids, float* out) {
+  if (threads < 1) return "threads must be at least 1";
+  if (hidden_size < 1 || hidden_size % 32 != 0) return "hidden_size must be a positive multiple of 32";
+  for (int64_t t = 0; t < num_tokens; ++t) {
+    if (ids[t] < 0 || ids[t] >= vocab_size) return "a token id is outside 0..vocab_size-1";
+  }
+  ThreadParallel pool(threads);
+  Embedding(qweight, scale, hidden_size, ids, num_tokens, pool.parallel(), out);
+  return nullptr;
+}
+
+const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, const float* x,
+                               const uint8_t* weight, const uint16_t* scale, int8_t* quantized, float* steps,
+                               float* outputs) {
+  const Target target(isa, 1);
+  if (target.error != nullptr) return target.error;
+  const KernelTable& kernels = *target.kernels;
+  if (tokens < 0 || tokens > kernels.token_tile) return "tokens must fit one tile of the instruction set";
+  if (inputs < 4 || inputs % 4 != 0) return "inputs must be a positive multiple of 4";
+  Arena sizer(nullptr);
+  TakeExpertScratch(sizer, inputs, kernels);
+  const auto memory = AllocateScratch(sizer.used());
+  if (memory == nullptr) return kNoMemory;
+  Arena arena(memory.get());
+  const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
+  kernels.convert_scales(scale, inputs, scratch.scales);
+  for (int64_t t = 0; t < tokens; ++t) {
+    kernels.quantize_activations(x + t * inputs, scratch.scales, inputs,
+                                 scratch.activations + t * kActivationChunk, tokens * kActivationChunk,
+                                 steps + t, scratch.sums + t);
+    scratch.outputs[t] = outputs + t * kPanelOutputs;
+    for (int64_t i = 0; i < inputs; ++i) {
+      const int64_t chunk = i / kActivationChunk * tokens + t;
+      quantized[t * inputs + i] = scratch.activations[chunk * kActivationChunk + i % kActivationChunk];
+    }
+  }
+  if (tokens == 0) return nullptr;
+  kernels.panel_dot(weight, inputs, scratch.activations, static_cast<int>(tokens), steps, scratch.sums,
+                    scratch.outputs);
+  return nullptr;
+}
+
+const char* mmoe_swiglu(const char* isa, int64_t width, const float* gate_up, float* out) {
+  const Target target(isa, 1);
+  if (target.error != nullptr) return target.error;
+  if (width < 0 || width % 16 != 0) return "width must be a multiple of 16";
+  target.kernels->swiglu(gate_up, width, out);
+  return nullptr;
+}
+
+const char* mmoe_router_topk(const char* isa, int64_t num_experts, int64_t hidden_size, int64_t top_k,
+                             int norm_topk_prob, float routed_scaling_factor, const float* x,
+                             const float* router_weight, const float* expert_bias, float* scores,
+                             int32_t* selected, float* weights) {
+  const Target target(isa, 1);
+  if (target.error != nullptr) return target.error;
+  if (const char* problem = CheckMoeFfn({1, hidden_size, num_experts, 16, top_k})) return problem;
+  target.kernels->router_scores(x, router_weight, num_experts, hidden_size, scores);
+  SelectTopK(scores, expert_bias, num_experts, top_k, {norm_topk_prob != 0, routed_scaling_factor}, selected,
+             weights);
+  return nullptr;
+}

@@ -1,0 +1,24 @@
+// AVX-512 with VNNI (Ice Lake, Zen 4 and later).
+
+#include "kernel_table.h"
+#include "panel.h"
+#include "simd_avx512.h"
+
+#include "exp-inl.h"
+
+#include "attention-inl.h"
+#include "combine-inl.h"
+#include "panel_dot_avx512_vnni-inl.h"
+#include "quantize_activations-inl.h"
+#include "router_scores-inl.h"
+#include "swiglu-inl.h"
+
+namespace mmoe {
+
+extern const KernelTable kAvx512VnniKernels;
+const KernelTable kAvx512VnniKernels = {
+    "avx512_vnni", kAvx512TokenTile, RouterScores, ConvertScales, QuantizeActivations,
+    PanelDot,      Swiglu,           Combine,      Attend,
+};
+
+}  // namespace mmoe

@@ -1,0 +1,31 @@
+// Plain C++17, for any CPU: the reference that every other instruction set must equal to the bit.
+
+#include "kernel_table.h"
+#include "panel.h"
+#include "simd_portable.h"
+
+#include "exp-inl.h"
+
+#include "attention-inl.h"
+#include "combine-inl.h"
+#include "panel_dot_portable-inl.h"
+#include "quantize_activations-inl.h"
+#include "router_scores-inl.h"
+#include "swiglu-inl.h"
+
+namespace mmoe {
+
+extern const KernelTable kPortableKernels;
+const KernelTable kPortableKernels = {
+    "portable",
+    kPortableTokenTile,
+    RouterScores,
+    ConvertScales,
+    QuantizeActivations,
+    PanelDot,
+    Swiglu,
+    Combine,
+    Attend,
+};
+
+}  // namespace mmoe

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+namespace mmoe {
+
+struct AttendArgs;
+
+// The inner loops that each instruction set provides. All entries of all tables give the same bits: integer
+// parts are exact, and float parts fix the order of every operation (16 interleaved partial sums, then a
+// tree; no FMA).
+struct KernelTable {
+  const char* name;
+
+  // Most tokens that `panel_dot` takes at once.
+  int token_tile;
+
+  // scores[e] = sigmoid(dot(x, weight[e])) for e in 0..experts-1; x [hidden], weight [experts, hidden],
+  // hidden a multiple of 16.
+  void (*router_scores)(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores);
+
+  // float16 -> float32; count is a multiple of 4.
+  void (*convert_scales)(const uint16_t* scales, int64_t count, float* out);
+
+  // x [inputs] times scales [inputs], quantised to int8 with one step: out chunk c is at out + c *
+  // chunk_stride. Writes the step and the sum of the quantised values. inputs is a multiple of 4.
+  void (*quantize_activations)(const float* x, const float* scales, int64_t inputs, int8_t* out,
+                               int64_t chunk_stride, float* step, int32_t* sum);
+
+  // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1; activations
+  // [in/64][tokens][64].
+  void (*panel_dot)(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens,
+                    const float* steps, const int32_t* sums, float* const* outputs);
+
+  // out[i] = silu(gate_up[i]) * gate_up[width + i]; width is a multiple of 16.
+  void (*swiglu)(const float* gate_up, int64_t width, float* out);
+
+  // out = weights[0] * rows[0] + weights[1] * rows[1] + ..., added in this order; hidden is a multiple of 16.
+  void (*combine)(const float* const* rows, const float* weights, int64_t count, int64_t hidden, float* out);
+
+  // Adds one block of keys and values to the running softmax of some query rows; see attention.h.
+  void (*attend)(const AttendArgs& args);
+};
+
+}  // namespace mmoe

@@ -1,0 +1,97 @@
+#pragma once
+
+// simd_portable.h's functions in AVX-512 (F, BW, DQ, VL, VNNI).
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace mmoe {
+namespace {
+
+using F32x16 = __m512;
+using I32x16 = __m512i;
+
+inline __mmask16 FirstLanes(int64_t count) {
+  return count >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << count) - 1u);
+}
+
+inline F32x16 Broadcast(float value) { return _mm512_set1_ps(value); }
+inline F32x16 Load(const float* from) { return _mm512_loadu_ps(from); }
+inline F32x16 LoadFirst(const float* from, int64_t count) {
+  return _mm512_maskz_loadu_ps(FirstLanes(count), from);
+}
+inline F32x16 LoadFloat16(const uint16_t* from, int64_t count) {
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(FirstLanes(count), from));
+}
+inline void StoreFirst(F32x16 a, float* to, int64_t count) {
+  _mm512_mask_storeu_ps(to, FirstLanes(count), a);
+}
+inline void Store(F32x16 a, float* to) { _mm512_storeu_ps(to, a); }
+inline F32x16 Add(F32x16 a, F32x16 b) { return _mm512_add_ps(a, b); }
+inline F32x16 Sub(F32x16 a, F32x16 b) { return _mm512_sub_ps(a, b); }
+inline F32x16 Mul(F32x16 a, F32x16 b) { return _mm512_mul_ps(a, b); }
+inline F32x16 Div(F32x16 a, F32x16 b) { return _mm512_div_ps(a, b); }
+inline F32x16 Max(F32x16 a, F32x16 b) { return _mm512_max_ps(a, b); }
+inline F32x16 Min(F32x16 a, F32x16 b) { return _mm512_min_ps(a, b); }
+inline F32x16 KeepFirst(F32x16 a, int64_t count, float fill) {
+  return _mm512_mask_mov_ps(_mm512_set1_ps(fill), FirstLanes(count), a);
+}
+inline F32x16 PowerOfTwo(F32x16 biased) {
+  return _mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(biased), 23), _mm512_set1_epi32(0x3f800000)));
+}
+inline float FirstLane(F32x16 a) { return _mm512_cvtss_f32(a); }
+
+inline float ReduceAdd(F32x16 a) {
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+  return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
+}
+
+// The same tree for 16 rows at once: each step adds the upper half of every row's lanes to the lower half and
+// packs two rows into one register, so 15 additions serve all rows.
+inline F32x16 ReduceAddRows(const F32x16* rows) {
+  __m512 eight[8], four[4], two[2];
+  for (int i = 0; i < 8; ++i) {
+    const __m512 a = rows[i], b = rows[i + 8];
+    eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512 a = eight[i], b = eight[i + 4];
+    four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  }
+  for (int i = 0; i < 2; ++i) {
+    const __m512d a = _mm512_castps_pd(four[i]), b = _mm512_castps_pd(four[i + 2]);
+    two[i] =
+        _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  const __m512 one =
+      _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xdd));
+  // Lane i now holds row order[i]; the permutation is its own inverse.
+  const __m512i order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
+  return _mm512_permutexvar_ps(order, one);
+}
+inline float ReduceMax(F32x16 a) { return _mm512_reduce_max_ps(a); }
+
+inline I32x16 ZeroInts() { return _mm512_setzero_si512(); }
+inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
+  return _mm512_max_epi32(bits, _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff)));
+}
+inline float LargestMagnitude(I32x16 bits) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(bits))));
+}
+inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
+  const __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
+  const __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
+  // The packs work within 128-bit lanes; the permutation puts the 32-bit groups back in order.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i packed = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+  _mm512_storeu_si512(to, packed);
+  return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
+}
+inline int32_t ReduceAddInts(I32x16 a) { return _mm512_reduce_add_epi32(a); }
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,141 @@
+#pragma once
+
+// Sixteen float lanes in plain C++: the reference for every simd_*.h. An instruction set implements exactly
+// these functions; the *-inl.h files are written on top of them and never differ between instruction sets.
+
+#include <cstdint>
+#include <cstring>
+
+#include "float16.h"
+
+namespace mmoe {
+namespace {
+
+struct F32x16 {
+  float lane[16];
+};
+
+struct I32x16 {
+  int32_t lane[16];
+};
+
+inline int32_t BitsOf(float value) {
+  int32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+inline float FloatOf(int32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+template <class Function>
+inline F32x16 Map(const Function& function) {
+  F32x16 result;
+  for (int i = 0; i < 16; ++i) result.lane[i] = function(i);
+  return result;
+}
+
+inline F32x16 Broadcast(float value) {
+  return Map([&](int) { return value; });
+}
+inline F32x16 Load(const float* from) {
+  return Map([&](int i) { return from[i]; });
+}
+// The first `count` lanes; the others are zero.
+inline F32x16 LoadFirst(const float* from, int64_t count) {
+  return Map([&](int i) { return i < count ? from[i] : 0.0f; });
+}
+inline F32x16 LoadFloat16(const uint16_t* from, int64_t count) {
+  return Map([&](int i) { return i < count ? Float16ToFloat(from[i]) : 0.0f; });
+}
+inline void StoreFirst(F32x16 a, float* to, int64_t count) {
+  for (int64_t i = 0; i < count && i < 16; ++i) to[i] = a.lane[i];
+}
+inline void Store(F32x16 a, float* to) { StoreFirst(a, to, 16); }
+inline F32x16 Add(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] + b.lane[i]; });
+}
+inline F32x16 Sub(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+inline F32x16 Mul(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline F32x16 Div(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] / b.lane[i]; });
+}
+// Max and Min give b where a lane is not a number, as the x86 instructions do.
+inline F32x16 Max(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+inline F32x16 Min(F32x16 a, F32x16 b) {
+  return Map([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+}
+// Lanes from `count` on become `fill`.
+inline F32x16 KeepFirst(F32x16 a, int64_t count, float fill) {
+  return Map([&](int i) { return i < count ? a.lane[i] : fill; });
+}
+// 2^n, where `biased` is n + 1.5 * 2^23 (the integer n stands in the low bits of the float).
+inline F32x16 PowerOfTwo(F32x16 biased) {
+  return Map([&](int i) {
+    return FloatOf(static_cast<int32_t>((static_cast<uint32_t>(BitsOf(biased.lane[i])) << 23) + 0x3f800000u));
+  });
+}
+inline float FirstLane(F32x16 a) { return a.lane[0]; }
+
+// Sum of all lanes by the fixed tree: lane i + lane i+8, then i+4, i+2, i+1.
+inline float ReduceAdd(F32x16 a) {
+  for (int width = 8; width >= 1; width /= 2) {
+    for (int i = 0; i < width; ++i) a.lane[i] = a.lane[i] + a.lane[i + width];
+  }
+  return a.lane[0];
+}
+// Lane i is ReduceAdd(rows[i]).
+inline F32x16 ReduceAddRows(const F32x16* rows) {
+  return Map([&](int i) { return ReduceAdd(rows[i]); });
+}
+inline float ReduceMax(F32x16 a) {
+  float result = a.lane[0];
+  for (int i = 1; i < 16; ++i) result = a.lane[i] > result ? a.lane[i] : result;
+  return result;
+}
+
+inline I32x16 ZeroInts() {
+  I32x16 result = {};
+  return result;
+}
+// Bit patterns of |a|, which order like the values, with every NaN above infinity.
+inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
+  for (int i = 0; i < 16; ++i) {
+    const int32_t magnitude = BitsOf(a.lane[i]) & 0x7fffffff;
+    bits.lane[i] = magnitude > bits.lane[i] ? magnitude : bits.lane[i];
+  }
+  return bits;
+}
+inline float LargestMagnitude(I32x16 bits) {
+  int32_t result = 0;
+  for (int i = 0; i < 16; ++i) result = bits.lane[i] > result ? bits.lane[i] : result;
+  return FloatOf(result);
+}
+// Rounds 64 values of at most 127 in magnitude to the nearest even int8, stores them and adds them to `sums`.
+inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
+  for (int j = 0; j < 4; ++j) {
+    for (int i = 0; i < 16; ++i) {
+      const int32_t rounded = BitsOf(values[j].lane[i] + 12582912.0f) - BitsOf(12582912.0f);
+      to[16 * j + i] = static_cast<int8_t>(rounded);
+      sums.lane[i] += rounded;
+    }
+  }
+  return sums;
+}
+inline int32_t ReduceAddInts(I32x16 a) {
+  int32_t result = 0;
+  for (int i = 0; i < 16; ++i) result += a.lane[i];
+  return result;
+}
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,45 @@
+// mmoe::embedding(Tensor qweight, Tensor scale, Tensor indices) -> Tensor
+
+#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
+
+#include <cinttypes>
+
+#include "embedding.h"
+#include "executorch_parallel.h"
+#include "op_support.h"
+
+namespace mmoe {
+namespace {
+
+Tensor& EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const Tensor& scale,
+                     const Tensor& indices, Tensor& out) {
+  ArgumentCheck check(context, "mmoe::embedding");
+  check.HasRank(qweight, "qweight", 2);
+  check.HasRank(indices, "indices", 2);
+  if (!check.ok()) return out;
+  const int64_t vocab = qweight.size(0);
+  const int64_t hidden = 2 * qweight.size(1);
+  const int64_t tokens = indices.size(1);
+  check.NoProblem(hidden > 0 && hidden % 32 == 0 ? nullptr : "hidden_size must be a positive multiple of 32");
+  check.Is(qweight, "qweight", ScalarType::Byte, {vocab, hidden / 2});
+  check.Is(scale, "scale", ScalarType::Half, {vocab, hidden / 32});
+  check.Is(indices, "indices", ScalarType::Long, {1, tokens});
+  check.ResizeOut(out, {1, tokens, hidden});
+  if (!check.ok()) return out;
+  const int64_t* ids = indices.const_data_ptr<int64_t>();
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (ids[t] >= 0 && ids[t] < vocab) continue;
+    ET_LOG(Error, "mmoe::embedding: token id %" PRId64 " at place %" PRId64 " is outside 0..%" PRId64, ids[t],
+           t, vocab - 1);
+    context.fail(Error::InvalidArgument);
+    return out;
+  }
+  Embedding(qweight.const_data_ptr<uint8_t>(), static_cast<const uint16_t*>(scale.const_data_ptr()), hidden,
+            ids, tokens, ExecutorchParallel(), out.mutable_data_ptr<float>());
+  return out;
+}
+
+EXECUTORCH_LIBRARY(mmoe, "embedding.out", EmbeddingOut);
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,90 @@
+#include "op_support.h"
+
+#include <cinttypes>
+
+namespace mmoe {
+namespace {
+
+using executorch::aten::SizesType;
+
+constexpr size_t kMaxRank = 4;
+
+}  // namespace
+
+void ArgumentCheck::Fail(Error error) {
+  ok_ = false;
+  context_.fail(error);
+}
+
+void ArgumentCheck::HasRank(const Tensor& tensor, const char* name, int64_t rank) {
+  if (!ok_ || tensor.dim() == rank) return;
+  ET_LOG(Error, "%s: %s has %" PRId64 " dimensions, expected %" PRId64, op_, name,
+         static_cast<int64_t>(tensor.dim()), rank);
+  Fail(Error::InvalidArgument);
+}
+
+void ArgumentCheck::Is(const Tensor& tensor, const char* name, ScalarType dtype,
+                       std::initializer_list<int64_t> sizes) {
+  HasRank(tensor, name, static_cast<int64_t>(sizes.size()));
+  if (!ok_) return;
+  if (tensor.scalar_type() != dtype) {
+    ET_LOG(Error, "%s: %s has dtype %d, expected %d", op_, name, static_cast<int>(tensor.scalar_type()),
+           static_cast<int>(dtype));
+    return Fail(Error::InvalidArgument);
+  }
+  int64_t dim = 0;
+  for (const int64_t size : sizes) {
+    if (tensor.size(dim) != size) {
+      ET_LOG(Error, "%s: dimension %" PRId64 " of %s is %" PRId64 ", expected %" PRId64, op_, dim, name,
+             static_cast<int64_t>(tensor.size(dim)), size);
+      return Fail(Error::InvalidArgument);
+    }
+    ++dim;
+  }
+  if (!executorch::runtime::tensor_is_contiguous(tensor)) {
+    ET_LOG(Error, "%s: %s is not contiguous", op_, name);
+    Fail(Error::InvalidArgument);
+  }
+}
+
+void ArgumentCheck::NoProblem(const char* problem) {
+  if (!ok_ || problem == nullptr) return;
+  ET_LOG(Error, "%s: %s", op_, problem);
+  Fail(Error::InvalidArgument);
+}
+
+void ArgumentCheck::ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes) {
+  if (!ok_) return;
+  SizesType resized[kMaxRank];
+  size_t rank = 0;
+  for (const int64_t size : sizes) resized[rank++] = static_cast<SizesType>(size);
+  if (executorch::runtime::resize_tensor(out, {resized, rank}) != Error::Ok) {
+    ET_LOG(Error, "%s: out cannot take the result's shape", op_);
+    return Fail(Error::InvalidArgument);
+  }
+  Is(out, "out", ScalarType::Float, sizes);
+}
+
+const KernelTable* ArgumentCheck::Kernels() {
+  if (!ok_) return nullptr;
+  const char* error = nullptr;
+  const KernelTable* kernels = SelectKernels(&error);
+  if (kernels == nullptr) {
+    ET_LOG(Error, "%s: %s", op_, error);
+    Fail(Error::NotSupported);
+  }
+  return kernels;
+}
+
+void* ArgumentCheck::Scratch(size_t bytes) {
+  if (!ok_) return nullptr;
+  const auto scratch = context_.allocate_temp(bytes, Arena::kAlignment);
+  if (!scratch.ok()) {
+    ET_LOG(Error, "%s: no memory for %zu bytes of scratch", op_, bytes);
+    Fail(Error::MemoryAllocationFailed);
+    return nullptr;
+  }
+  return scratch.get();
+}
+
+}  // namespace mmoe

@@ -1,0 +1,48 @@
+"""Finds and loads the native operator library, once per process."""
+
+import ctypes
+import importlib
+import threading
+from pathlib import Path
+
+from mmoe.export.errors import RuntimeFailure
+
+_LIBRARY_NAME = "libmmoe_ops.so"
+_HOW_TO_BUILD = (
+    "install the package with `pip install .`, or build it in place with `cmake -S runtime_bindings/cpp -B build/native"
+    " -G Ninja && cmake --build build/native && cmake --install build/native --prefix runtime_bindings`"
+)
+_lock = threading.Lock()
+_loaded: ctypes.CDLL | None = None
+
+
+def library_path() -> Path:
+    """Path of the shared library that registers `mmoe::embedding`, `mmoe::moe_ffn` and `mmoe::attention`.
+
+    Raises:
+        RuntimeFailure: the native part has not been built.
+    """
+    path = Path(__file__).resolve().parent.parent / "lib" / _LIBRARY_NAME
+    if not path.is_file():
+        raise RuntimeFailure(f"the operator library {path} does not exist: {_HOW_TO_BUILD}")
+    return path
+
+
+def load_operator_library() -> None:
+    """Registers the operators with ExecuTorch's runtime in this process; further calls do nothing.
+
+    Raises:
+        RuntimeFailure: the library is missing or cannot be loaded.
+    """
+    global _loaded
+    with _lock:
+        if _loaded is not None:
+            return
+        path = library_path()
+        # The portable runtime first: it brings the one operator registry that the library registers with, and
+        # registering an operator twice would abort the process.
+        importlib.import_module("executorch.extension.pybindings.portable_lib")
+        try:
+            _loaded = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise RuntimeFailure(f"the operator library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}") from error
