@@ -27,3 +27,7 @@ class ArtifactError(MmoeError):
 
 class RuntimeFailure(MmoeError):
     """The ExecuTorch runtime refused a program or a call; carries a readable form of its error code."""
+
+
+class OptionError(MmoeError):
+    """An option (a flag or a field of a configuration) has a value outside its range."""
