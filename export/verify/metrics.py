@@ -1,0 +1,213 @@
+"""How far logits are from reference logits, accumulated in blocks so that a large vocabulary fits in memory.
+
+All sums are in float64. N = tokens compared, V = vocab_size.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# Rows converted to float64 at a time: 16 x 128256 x 8 bytes = 16 MB for each intermediate.
+_BLOCK_ROWS = 16
+
+NO_TARGET = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogitMetrics:
+    """Comparison of test logits with reference logits over N tokens.
+
+    Attributes:
+        tokens: N.
+        sqnr_db: ``10 log10(sum ref^2 / sum (ref - test)^2)`` over all N x V logits as they are; inf if equal.
+            Not mean-centred: it is the figure that others publish, and it is the stricter one about a shift.
+        sqnr_centred_db: the same after taking each token's mean over V off both: softmax ignores a shift, so
+            this one cannot be flattered by a large common offset.
+        cosine_mean: mean over tokens of the cosine between the two logit vectors.
+        cosine_p1: 1st percentile of the cosines (linear interpolation).
+        cosine_worst: the lowest cosine.
+        cosine_worst_token: index of the token that has it.
+        kl_mean: mean over tokens of KL(softmax ref || softmax test), in nats.
+        kl_p999: 99.9th percentile of the divergences.
+        kl_worst: the highest divergence.
+        top1_agreement: share of tokens with the same likeliest id (ties to the lower id).
+        perplexity_reference: ``exp`` of the mean negative log-likelihood of the targets; NaN without targets.
+        perplexity_test: the same for the test logits.
+        perplexity_ratio: test / reference.
+        max_abs_diff: largest ``|ref - test|``.
+        max_abs_diff_relative: that, over the range ``max ref - min ref``.
+    """
+
+    tokens: int
+    sqnr_db: float
+    sqnr_centred_db: float
+    cosine_mean: float
+    cosine_p1: float
+    cosine_worst: float
+    cosine_worst_token: int
+    kl_mean: float
+    kl_p999: float
+    kl_worst: float
+    top1_agreement: float
+    perplexity_reference: float
+    perplexity_test: float
+    perplexity_ratio: float
+    max_abs_diff: float
+    max_abs_diff_relative: float
+
+
+class LogitComparison:
+    """Accumulates `LogitMetrics` over any number of calls."""
+
+    def __init__(self) -> None:
+        self._signal = self._noise = 0.0
+        self._signal_centred = self._noise_centred = 0.0
+        self._cosines: list[npt.NDArray[np.float64]] = []
+        self._divergences: list[npt.NDArray[np.float64]] = []
+        self._agreements = 0
+        self._targets = 0
+        self._nll_reference = self._nll_test = 0.0
+        self._max_abs_diff = 0.0
+        self._lowest, self._highest = math.inf, -math.inf
+
+    def add(
+        self,
+        reference: npt.NDArray[np.floating],
+        test: npt.NDArray[np.floating],
+        targets: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """Adds tokens.
+
+        Args:
+            reference: logits ``[N, V]``, float32 or float64.
+            test: logits ``[N, V]`` of the same tokens.
+            targets: int64 ``[N]``, the token that follows each one, `NO_TARGET` where none is known.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if reference.ndim != 2 or reference.shape != test.shape:
+            raise ValueError(f"logits must be two equal [N, V], not {reference.shape} and {test.shape}")
+        if targets is None:
+            targets = np.full(len(reference), NO_TARGET)
+        if targets.shape != reference.shape[:1]:
+            raise ValueError(f"{len(reference)} rows of logits, but targets of shape {targets.shape}")
+        for start in range(0, len(reference), _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            # NaN and infinities go through on purpose: they end in the result, where no gate passes them.
+            with np.errstate(invalid="ignore", over="ignore"):
+                self._add_block(
+                    reference[rows].astype(np.float64), test[rows].astype(np.float64), targets[rows]
+                )
+
+    def result(self) -> LogitMetrics:
+        """The metrics over everything added so far.
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        if not self._cosines:
+            raise ValueError("no logits were compared")
+        cosines, divergences = np.concatenate(self._cosines), np.concatenate(self._divergences)
+        reference = _perplexity(self._nll_reference, self._targets)
+        test = _perplexity(self._nll_test, self._targets)
+        with np.errstate(invalid="ignore"):
+            cosine_p1, kl_p999 = np.percentile(cosines, 1), np.percentile(divergences, 99.9)
+        return LogitMetrics(
+            tokens=len(cosines),
+            sqnr_db=_decibels(self._signal, self._noise),
+            sqnr_centred_db=_decibels(self._signal_centred, self._noise_centred),
+            cosine_mean=float(cosines.mean()),
+            cosine_p1=float(cosine_p1),
+            cosine_worst=float(cosines.min()),
+            cosine_worst_token=int(cosines.argmin()),
+            kl_mean=float(divergences.mean()),
+            kl_p999=float(kl_p999),
+            kl_worst=float(divergences.max()),
+            top1_agreement=self._agreements / len(cosines),
+            perplexity_reference=reference,
+            perplexity_test=test,
+            perplexity_ratio=test / reference,
+            max_abs_diff=self._max_abs_diff,
+            max_abs_diff_relative=_ratio(self._max_abs_diff, self._highest - self._lowest),
+        )
+
+    def _add_block(
+        self,
+        reference: npt.NDArray[np.float64],
+        test: npt.NDArray[np.float64],
+        targets: npt.NDArray[np.int64],
+    ) -> None:
+        error = test - reference
+        self._signal += float(np.square(reference).sum())
+        self._noise += float(np.square(error).sum())
+        self._signal_centred += float(np.square(reference - reference.mean(axis=1, keepdims=True)).sum())
+        self._noise_centred += float(np.square(error - error.mean(axis=1, keepdims=True)).sum())
+        # np.maximum hands NaN on, which max() may not.
+        self._max_abs_diff = float(np.maximum(self._max_abs_diff, np.abs(error).max()))
+        self._lowest = min(self._lowest, float(reference.min()))
+        self._highest = max(self._highest, float(reference.max()))
+        self._cosines.append(_cosines(reference, test))
+        self._agreements += int((reference.argmax(axis=1) == test.argmax(axis=1)).sum())
+        log_p, log_q = _log_softmax(reference), _log_softmax(test)
+        self._divergences.append(_kl(log_p, log_q))
+        known = np.flatnonzero(targets != NO_TARGET)
+        self._targets += len(known)
+        self._nll_reference -= float(log_p[known, targets[known]].sum())
+        self._nll_test -= float(log_q[known, targets[known]].sum())
+
+
+def compare_logits(
+    reference: npt.NDArray[np.floating],
+    test: npt.NDArray[np.floating],
+    targets: npt.NDArray[np.int64] | None = None,
+) -> LogitMetrics:
+    """`LogitMetrics` of one pair of ``[N, V]`` arrays; arguments and errors as for `LogitComparison.add`."""
+    comparison = LogitComparison()
+    comparison.add(reference, test, targets)
+    return comparison.result()
+
+
+def _cosines(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Row-wise cosine; two zero vectors are alike (1), a zero and another are not (0)."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    alike = np.where((a == b).all(axis=1), 1.0, 0.0)
+    return np.where(norms == 0, alike, np.einsum("nv,nv->n", a, b) / np.where(norms == 0, 1.0, norms))
+
+
+def _log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_softmax: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_softmax
+
+
+def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Row-wise KL(p || q) in nats; a token with p = 0 contributes nothing, whatever q is."""
+    p = np.exp(log_p)
+    # Rounding can leave a divergence of equal distributions a hair below zero.
+    divergences: npt.NDArray[np.float64] = np.maximum(
+        np.where(p == 0, 0.0, p * (log_p - log_q)).sum(axis=1), 0.0
+    )
+    return divergences
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if noise == 0:
+        return math.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(10 * np.log10(np.float64(signal) / noise))
+
+
+def _perplexity(nll: float, targets: int) -> float:
+    if targets == 0:
+        return math.nan
+    mean = nll / targets
+    with np.errstate(over="ignore"):
+        return float(np.exp(mean))
+
+
+def _ratio(value: float, scale: float) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 0.0 if value == 0 else float(np.float64(value) / scale)
