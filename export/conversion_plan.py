@@ -46,7 +46,9 @@ def plan_conversion(
     longest = config.max_position_embeddings
     context = longest if max_context_len is None else max_context_len
     if not 1 <= context <= longest:
-        raise OptionError(f"max_context_len is {context}; this model supports 1..{longest} (max_position_embeddings)")
+        raise OptionError(
+            f"max_context_len is {context}; this model supports 1..{longest} (max_position_embeddings)"
+        )
     sequence = min(DEFAULT_MAX_SEQ_LEN, context) if max_seq_len is None else max_seq_len
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")

@@ -140,13 +140,19 @@ def _licence(folder: Path) -> str | None:
 
 
 def _manifest(
-    checkpoint: Checkpoint, tokenizer: ChatTokenizer, backend: Backend, plan: ConversionPlan, sizes: dict[str, int]
+    checkpoint: Checkpoint,
+    tokenizer: ChatTokenizer,
+    backend: Backend,
+    plan: ConversionPlan,
+    sizes: dict[str, int],
 ) -> ManifestContent:
     architecture = json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8"))
     quantization = architecture.pop("quantization")
     config = checkpoint.config
     return ManifestContent(
-        source=SourceRecord(id=checkpoint.source.id, revision=checkpoint.source.revision, licence=_licence(checkpoint.folder)),
+        source=SourceRecord(
+            id=checkpoint.source.id, revision=checkpoint.source.revision, licence=_licence(checkpoint.folder)
+        ),
         versions=installed_versions(),
         architecture=architecture,
         quantization=quantization,

@@ -62,15 +62,21 @@ class ProgramFile:
         try:
             self.program = _flatbuffer_to_program(self._data[: header.program_size])
         except Exception as error:
-            raise ArtifactError(f"{path}: the program description is damaged; convert the checkpoint again") from error
+            raise ArtifactError(
+                f"{path}: the program description is damaged; convert the checkpoint again"
+            ) from error
 
     def _header(self) -> _ExtendedHeader:
         header = _get_extended_header(self._data[: 8 + _ExtendedHeader.NUM_HEAD_BYTES])
         if self._data[4:8] != _FILE_IDENTIFIER or header is None:
-            raise ArtifactError(f"{self.path}: not an ExecuTorch 1.5 program (no {_FILE_IDENTIFIER.decode()} header)")
+            raise ArtifactError(
+                f"{self.path}: not an ExecuTorch 1.5 program (no {_FILE_IDENTIFIER.decode()} header)"
+            )
         whole = max(header.program_size, header.segment_base_offset + header.segment_data_size)
         if len(self._data) < whole:
-            raise ArtifactError(f"{self.path}: cut short: {len(self._data)} bytes of {whole}; convert or copy it again")
+            raise ArtifactError(
+                f"{self.path}: cut short: {len(self._data)} bytes of {whole}; convert or copy it again"
+            )
         return header
 
     def plan(self, method: str) -> schema.ExecutionPlan:
@@ -112,7 +118,11 @@ class ProgramFile:
         Raises:
             ArtifactError: The value is not a constant tensor of a known dtype.
         """
-        if not isinstance(value, schema.Tensor) or value.data_buffer_idx == 0 or value.scalar_type not in _DTYPES:
+        if (
+            not isinstance(value, schema.Tensor)
+            or value.data_buffer_idx == 0
+            or value.scalar_type not in _DTYPES
+        ):
             raise ArtifactError(f"{self.path}: expected a constant tensor, found {type(value).__name__}")
         segment = self.program.segments[self.program.constant_segment.segment_index]
         offset = self.program.constant_segment.offsets[value.data_buffer_idx]
@@ -133,7 +143,9 @@ class ProgramFile:
 
     def constant_bytes(self, value: schema.KernelTypes) -> int:
         """Size of a constant tensor in the file; 0 for any other value."""
-        is_constant = isinstance(value, schema.Tensor) and value.data_buffer_idx > 0 and value.allocation_info is None
+        is_constant = (
+            isinstance(value, schema.Tensor) and value.data_buffer_idx > 0 and value.allocation_info is None
+        )
         return self.constant(value).nbytes if is_constant else 0
 
     @property
@@ -144,12 +156,12 @@ class ProgramFile:
     @property
     def segment_bytes(self) -> int:
         """Size of all segments: constants and delegate payloads."""
-        return sum(segment.size for segment in self.program.segments)
+        return sum(int(segment.size) for segment in self.program.segments)
 
     @property
     def constant_segment_bytes(self) -> int:
         """Size of the constants of operators, alignment included."""
-        return self.program.segments[self.program.constant_segment.segment_index].size
+        return int(self.program.segments[self.program.constant_segment.segment_index].size)
 
 
 def _constant_outputs(plan: schema.ExecutionPlan) -> int | bool | list[int]:

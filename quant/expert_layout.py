@@ -60,11 +60,15 @@ def pack_expert_panels(qweight: Tensor, scale: Tensor) -> ExpertPanels:
         raise ValueError(f"expert weights of {in_features} x {out_features} do not divide into 4 x 32 tiles")
     panels = out_features // PANEL_OUTPUTS
     if scale.shape != (num_experts, in_features, panels):
-        raise ValueError(f"scale has shape {tuple(scale.shape)}, expected {(num_experts, in_features, panels)}")
+        raise ValueError(
+            f"scale has shape {tuple(scale.shape)}, expected {(num_experts, in_features, panels)}"
+        )
     # [E, kb, i, panel, half, j] -> [E, panel, kb, j, i] for each half
     values = unpack_nibbles(qweight).view(num_experts, in_features // LINE_INPUTS, LINE_INPUTS, panels, 2, 16)
     offset = (values.permute(4, 0, 3, 1, 5, 2) + 8).to(torch.uint8)
-    weight = (offset[0] | (offset[1] << 4)).reshape(num_experts, panels, in_features // LINE_INPUTS, LINE_BYTES)
+    weight = (offset[0] | (offset[1] << 4)).reshape(
+        num_experts, panels, in_features // LINE_INPUTS, LINE_BYTES
+    )
     return ExpertPanels(weight=weight.contiguous(), scale=scale.transpose(1, 2).contiguous())
 
 

@@ -40,7 +40,9 @@ class XnnpackBackend:
         for call in program.kernel_calls("forward"):
             if call.operator != "mmoe::moe_ffn.out":
                 continue
-            gate_up_weight, gate_up_scale, down_weight, down_scale = map(program.constant, call.arguments[3:7])
+            gate_up_weight, gate_up_scale, down_weight, down_scale = map(
+                program.constant, call.arguments[3:7]
+            )
             gate_up_qweight, gate_up_scale = unpack_expert_panels(ExpertPanels(gate_up_weight, gate_up_scale))
             down_qweight, down_scale = unpack_expert_panels(ExpertPanels(down_weight, down_scale))
             yield ExpertWeights(

@@ -42,7 +42,7 @@ def delegated_linear(qweight: Tensor, scale: Tensor) -> nn.Linear:
         qdata=values,
         scale=scale.float(),
         zero_point=torch.zeros(scale.shape, dtype=torch.int8),
-        target_dtype=torch.int4,
+        target_dtype=torch.int4,  # type: ignore[attr-defined]  # missing from torch's stubs
         block_size=(1, GROUP_SIZE),
         dtype=torch.float32,
         activation_quantization="int8_asym_per_token",

@@ -20,11 +20,18 @@ def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def split_heads(x: Tensor, head_dim: int) -> Tensor:
     """``[1, T, heads * D]`` -> ``[1, heads, T, D]``."""
-    return x.unflatten(-1, (-1, head_dim)).transpose(1, 2)
+    return x.view(*x.shape[:-1], -1, head_dim).transpose(1, 2)
 
 
 def attend_to_cache(
-    query: Tensor, key: Tensor, value: Tensor, *, key_cache: Tensor, value_cache: Tensor, start: int, scale: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    key_cache: Tensor,
+    value_cache: Tensor,
+    start: int,
+    scale: float,
 ) -> Tensor:
     """Appends keys and values to the cache and attends causally, grouping query heads by kv head.
 
@@ -55,7 +62,9 @@ def attend_to_cache(
     return mixed.transpose(1, 2).flatten(2)
 
 
-def route(x: Tensor, router_weight: Tensor, expert_bias: Tensor, routing: Routing) -> tuple[Tensor, Tensor, Tensor]:
+def route(
+    x: Tensor, router_weight: Tensor, expert_bias: Tensor, routing: Routing
+) -> tuple[Tensor, Tensor, Tensor]:
     """Chooses the experts of each token by sigmoid scores.
 
     The bias takes part in the selection only; ties go to the lower expert index.

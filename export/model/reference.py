@@ -48,6 +48,9 @@ class RMSNorm(nn.Module):
 class CachedAttention(nn.Module):
     """Causal grouped-query attention over a KV cache of ``[1, num_kv_heads, C, D]``."""
 
+    key_cache: Tensor
+    value_cache: Tensor
+
     def __init__(self, shape: AttentionShape) -> None:
         super().__init__()
         self.shape = shape
@@ -86,7 +89,9 @@ class RoutedExperts(nn.Module):
 
     def _expert(self, expert: int, x: Tensor) -> Tensor:
         """``[N, H]`` -> ``[N, H]`` through one SwiGLU whose gate and up halves are concatenated."""
-        gate_up = dequantize(self.tensors.gate_up_qweight[expert], self.tensors.gate_up_scale[expert])  # [H, 2F]
+        gate_up = dequantize(
+            self.tensors.gate_up_qweight[expert], self.tensors.gate_up_scale[expert]
+        )  # [H, 2F]
         down = dequantize(self.tensors.down_qweight[expert], self.tensors.down_scale[expert])  # [F, H]
         gate, up = (x @ gate_up).chunk(2, dim=-1)
         return (silu(gate) * up) @ down

@@ -1,7 +1,7 @@
 """Runs the verification ladder: eager float32, exported program, delegated program, `.pte` in the runtime."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.backends.base import Backend
@@ -42,7 +42,7 @@ class VerifyOptions:
     """
 
     max_tokens: int = DEFAULT_MAX_TOKENS
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
     compare_regrouped: bool = False
     threads: int | None = None
 
@@ -81,7 +81,9 @@ def verify(
     windows = cut_windows(
         load_tokenizer(checkpoint.folder, checkpoint.config).encode(text.content),
         max_tokens=options.max_tokens,
-        max_context_len=min(artifact.manifest.runtime.max_context_len, checkpoint.config.max_position_embeddings),
+        max_context_len=min(
+            artifact.manifest.runtime.max_context_len, checkpoint.config.max_position_embeddings
+        ),
         bos_id=artifact.manifest.runtime.bos_id,
     )
     backend = load_backend(BackendName(artifact.manifest.backend.name))
@@ -95,7 +97,9 @@ def verify(
         text_source=text.source,
         thresholds=options.thresholds,
         stages=tuple(stages),
-        expert_weights=prove_expert_weights(checkpoint, backend.read_experts(ProgramFile(artifact.model_path))),
+        expert_weights=prove_expert_weights(
+            checkpoint, backend.read_experts(ProgramFile(artifact.model_path))
+        ),
         versions=installed_versions(),
     )
 
@@ -104,7 +108,12 @@ class _Ladder:
     """Runs stages over the same windows and compares each with the reference."""
 
     def __init__(
-        self, checkpoint: Checkpoint, backend: Backend, windows: list[Window], options: VerifyOptions, progress: Progress
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend,
+        windows: list[Window],
+        options: VerifyOptions,
+        progress: Progress,
     ) -> None:
         self._checkpoint, self._backend, self._windows = checkpoint, backend, windows
         self._options, self._progress = options, progress
@@ -139,7 +148,9 @@ class _Ladder:
         """Experts re-quantised along the input axis, without any activation quantisation; never gated."""
         decoder = build_decoder(self._checkpoint, REGROUPED, max_context_len=self._context)
         with recorded_routing(decoder) as routing:
-            return self._compare("(experts re-quantised)", whole_window(decoder.all_logits), routing, gated=False)
+            return self._compare(
+                "(experts re-quantised)", whole_window(decoder.all_logits), routing, gated=False
+            )
 
     def _logits(self, title: str, stage: Stage) -> list[Logits]:
         self._progress.phase(title)

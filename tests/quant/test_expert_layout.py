@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from mmoe.quant.expert_layout import pack_expert_panels, unpack_expert_panels, unpack_panel_values
 
 
-def random_experts(num_experts: int, inputs: int, outputs: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def random_experts(
+    num_experts: int, inputs: int, outputs: int, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    qweight = torch.randint(0, 256, (num_experts, inputs, outputs // 2), dtype=torch.uint8, generator=generator)
+    qweight = torch.randint(
+        0, 256, (num_experts, inputs, outputs // 2), dtype=torch.uint8, generator=generator
+    )
     return qweight, torch.rand(num_experts, inputs, outputs // 32, generator=generator).half()
 
 
@@ -34,7 +38,10 @@ def test_every_byte_is_where_the_definition_says() -> None:
 
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(
-    num_experts=st.integers(1, 4), lines=st.integers(1, 24), panels=st.integers(1, 5), seed=st.integers(0, 2**31)
+    num_experts=st.integers(1, 4),
+    lines=st.integers(1, 24),
+    panels=st.integers(1, 5),
+    seed=st.integers(0, 2**31),
 )
 def test_round_trip(num_experts: int, lines: int, panels: int, seed: int) -> None:
     qweight, scale = random_experts(num_experts, 4 * lines, 32 * panels, seed)

@@ -105,7 +105,9 @@ class Float64Model:
 
     def swiglu(self, name: str, x: Array) -> Array:
         gate = self.linear(f"{name}.gate_proj", x)
-        return self.linear(f"{name}.down_proj", gate / (1 + np.exp(-gate)) * self.linear(f"{name}.up_proj", x))
+        return self.linear(
+            f"{name}.down_proj", gate / (1 + np.exp(-gate)) * self.linear(f"{name}.up_proj", x)
+        )
 
     def feed_forward(self, name: str, layer: int, x: Array) -> Array:
         if (layer + 1) % self.config["interleave_moe_layer_step"]:

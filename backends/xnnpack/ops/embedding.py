@@ -15,7 +15,9 @@ def _shape_like(qweight: Tensor, scale: Tensor, indices: Tensor) -> Tensor:
     return torch.empty((*indices.shape, qweight.shape[1] * 2), dtype=torch.float32, device=indices.device)
 
 
-register_operator("embedding", "Tensor qweight, Tensor scale, Tensor indices", twin=_twin, shape_like=_shape_like)
+register_operator(
+    "embedding", "Tensor qweight, Tensor scale, Tensor indices", twin=_twin, shape_like=_shape_like
+)
 
 
 def embedding(qweight: Tensor, scale: Tensor, indices: Tensor) -> Tensor:

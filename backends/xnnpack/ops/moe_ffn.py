@@ -52,9 +52,7 @@ def _twin(
     routed_scaling_factor: float,
 ) -> Tensor:
     tokens = x.reshape(-1, x.shape[-1])
-    routing = Routing(
-        top_k=top_k, norm_topk_prob=norm_topk_prob, routed_scaling_factor=routed_scaling_factor
-    )
+    routing = Routing(top_k=top_k, norm_topk_prob=norm_topk_prob, routed_scaling_factor=routed_scaling_factor)
     experts, weights, _ = route(tokens, router_weight, expert_bias, routing)
     by_slot = torch.zeros(tokens.shape[0], top_k, tokens.shape[1])
     for expert in experts.unique().tolist():
@@ -72,7 +70,13 @@ register_operator("moe_ffn", _ARGUMENTS, twin=_twin, shape_like=_shape_like)
 
 
 def moe_ffn(
-    x: Tensor, router_weight: Tensor, expert_bias: Tensor, *, gate_up: ExpertPanels, down: ExpertPanels, routing: Routing
+    x: Tensor,
+    router_weight: Tensor,
+    expert_bias: Tensor,
+    *,
+    gate_up: ExpertPanels,
+    down: ExpertPanels,
+    routing: Routing,
 ) -> Tensor:
     """Applies the routed experts of one layer.
 

@@ -35,10 +35,11 @@ VARIATIONS: dict[str, dict[str, object]] = {
 
 def decode(decoder: Decoder, tokens: torch.Tensor, chunk: int) -> torch.Tensor:
     """Feeds ``[1, T]`` tokens in chunks through the KV cache; returns all logits ``[T, V]``."""
-    outputs = []
     with torch.no_grad():
-        for start in range(0, tokens.shape[1], chunk):
-            outputs.append(decoder.all_logits(tokens[:, start : start + chunk], torch.tensor([start])))
+        outputs = [
+            decoder.all_logits(tokens[:, start : start + chunk], torch.tensor([start]))
+            for start in range(0, tokens.shape[1], chunk)
+        ]
     return torch.cat(outputs, dim=1)[0]
 
 
