@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from mmoe.quant.int4 import dequantize
 from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.quant.int4 import dequantize
 
 
 def _twin(qweight: Tensor, scale: Tensor, indices: Tensor) -> Tensor:
