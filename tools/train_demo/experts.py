@@ -1,0 +1,92 @@
+"""Routing and the routed experts, computed expert by expert on tokens sorted by expert."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tools.train_demo.shape import ModelShape
+from tools.train_demo.weights import GroupedWeight, int8_activations
+
+
+class Router(nn.Module):
+    """Sigmoid scores in float32; the bias takes part in the selection only and is moved to even out the loads."""
+
+    bias: Tensor
+    load: Tensor
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self._top_k = shape.num_experts_per_tok
+        self._factor = shape.routed_scaling_factor
+        self.weight = nn.Parameter(torch.randn(shape.num_local_experts, shape.hidden_size) * 0.05)
+        self.register_buffer("bias", torch.zeros(shape.num_local_experts))
+        self.register_buffer("load", torch.zeros(shape.num_local_experts))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 ``[N, H]`` -> the chosen experts int64 ``[N, k]`` and their weights float32 ``[N, k]``."""
+        scores = torch.sigmoid(F.linear(x, self.weight))
+        chosen = torch.topk(scores.detach() + self.bias.bfloat16(), self._top_k, dim=-1).indices
+        self.load += torch.bincount(chosen.flatten(), minlength=len(self.bias))
+        selected = scores.gather(-1, chosen)
+        return chosen, selected / (selected.sum(-1, keepdim=True) + 1e-20) * self._factor
+
+    def balance(self, rate: float) -> None:
+        """Raises the bias of every expert with less than the mean load since the last call, lowers the others'."""
+        self.bias += rate * torch.sign(self.load.mean() - self.load)
+        self.load.zero_()
+
+
+class RoutedExperts(nn.Module):
+    """SwiGLU experts, stored ``[E, in, out]``: gate and up side by side, then down."""
+
+    def __init__(self, shape: ModelShape, *, deviation: float) -> None:
+        super().__init__()
+        experts, hidden, width = shape.num_local_experts, shape.hidden_size, shape.intermediate_size
+        self.router = Router(shape)
+        self.gate_up = GroupedWeight(experts, hidden, 2 * width, deviation=deviation)
+        self.down = GroupedWeight(
+            experts, width, hidden, deviation=deviation / (2 * shape.num_hidden_layers) ** 0.5
+        )
+
+    def forward(self, x: Tensor, x_low: Tensor, *, int8: bool) -> Tensor:
+        """float32 ``[N, H]`` for the router and its low-precision copy for the products -> ``[N, H]``."""
+        chosen, weights = self.router(x)
+        top_k = chosen.shape[1]
+        order = chosen.flatten().argsort(stable=True)
+        inverse = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
+        counts = torch.bincount(chosen.flatten(), minlength=len(self.router.bias)).tolist()
+        copies = x_low.unsqueeze(1).expand(-1, top_k, -1).reshape(-1, x_low.shape[1])
+        per_expert = zip(
+            _permute(copies, order, inverse).split(counts),
+            self.gate_up(x_low.dtype).unbind(),
+            self.down(x_low.dtype).unbind(),
+            strict=True,
+        )
+        results = []
+        for tokens, gate_up, down in per_expert:
+            gate, up = (tokens @ gate_up).chunk(2, dim=-1)
+            hidden = F.silu(gate) * up
+            results.append((int8_activations(hidden) if int8 else hidden) @ down)
+        outputs = _permute(torch.cat(results), inverse, order).view(-1, top_k, x_low.shape[1])
+        return (outputs * weights.to(outputs.dtype).unsqueeze(-1)).sum(1)
+
+
+def _permute(x: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+    result: Tensor = _Permute.apply(x, order, inverse)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Permute(torch.autograd.Function):
+    """Reorders rows; its gradient is a gather too, where autograd would scatter, which is several times slower."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(inverse)
+        return x.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (inverse,) = ctx.saved_tensors
+        return gradients[0].index_select(0, inverse), None, None
