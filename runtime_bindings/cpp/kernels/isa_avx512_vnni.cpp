@@ -1,5 +1,7 @@
 // AVX-512 with VNNI (Ice Lake, Zen 4 and later).
 
+#include <cmath>
+
 #include "kernel_table.h"
 #include "panel.h"
 #include "simd_avx512.h"
@@ -10,6 +12,7 @@
 #include "combine-inl.h"
 #include "panel_dot_avx512_vnni-inl.h"
 #include "quantize_activations-inl.h"
+#include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
@@ -18,7 +21,7 @@ namespace mmoe {
 extern const KernelTable kAvx512VnniKernels;
 const KernelTable kAvx512VnniKernels = {
     "avx512_vnni", kAvx512TokenTile, RouterScores, ConvertScales, QuantizeActivations,
-    PanelDot,      Swiglu,           Combine,      Attend,
+    PanelDot,      Swiglu,           Combine,      RmsNorm,       Attend,
 };
 
 }  // namespace mmoe

@@ -1,5 +1,7 @@
 // Plain C++17, for any CPU: the reference that every other instruction set must equal to the bit.
 
+#include <cmath>
+
 #include "kernel_table.h"
 #include "panel.h"
 #include "simd_portable.h"
@@ -10,6 +12,7 @@
 #include "combine-inl.h"
 #include "panel_dot_portable-inl.h"
 #include "quantize_activations-inl.h"
+#include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
@@ -25,6 +28,7 @@ const KernelTable kPortableKernels = {
     PanelDot,
     Swiglu,
     Combine,
+    RmsNorm,
     Attend,
 };
 

@@ -38,6 +38,9 @@ struct KernelTable {
   // out = weights[0] * rows[0] + weights[1] * rows[1] + ..., added in this order; hidden is a multiple of 16.
   void (*combine)(const float* const* rows, const float* weights, int64_t count, int64_t hidden, float* out);
 
+  // out = x / sqrt(mean(x^2) + eps) * weight; hidden is a multiple of 16.
+  void (*rms_norm)(const float* x, const float* weight, int64_t hidden, float eps, float* out);
+
   // Adds one block of keys and values to the running softmax of some query rows; see attention.h.
   void (*attend)(const AttendArgs& args);
 };
