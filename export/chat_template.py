@@ -56,7 +56,6 @@ class ChatTemplate:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=[loopcontrols],
-            undefined=jinja2.ChainableUndefined,
         )
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _raise_exception
@@ -80,9 +79,9 @@ class ChatTemplate:
                 add_generation_prompt=True,
                 **self._special_tokens,
             )
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+        except Exception as error:  # a template is foreign code, which may fail in any way
             raise TokenizerError(
-                f"{self._where}: the chat template failed on these messages: {error}"
+                f"{self._where}: the chat template refused the messages ({error})"
             ) from error
 
 

@@ -135,6 +135,8 @@ class MobileMoEConfig:
         bos_token_id = None
         if not reader.is_null("bos_token_id"):
             bos_token_id = reader.integer("bos_token_id", minimum=0)
+            if bos_token_id >= vocab_size:
+                reader.refuse("bos_token_id", f"a token id below vocab_size = {vocab_size}")
         rope_scaling = None
         if not reader.is_null("rope_scaling"):
             rope_scaling = RopeScaling.read(reader.child("rope_scaling"))

@@ -97,8 +97,8 @@ def load_tokenizer(folder: Path, config: MobileMoEConfig) -> ChatTokenizer:
     A model may have more vocabulary rows than the tokenizer has tokens, but not fewer.
 
     Raises:
-        TokenizerError: when the tokenizer is absent or unreadable, or has a token id that the model has no row
-            for, or when the chat template is broken.
+        TokenizerError: when the tokenizer is absent, unreadable or larger than the model's vocabulary, or the
+            chat template is broken.
     """
     path = folder / TOKENIZER_FILE
     tokenizer = _read_tokenizer(path)

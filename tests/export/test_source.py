@@ -1,0 +1,87 @@
+"""Finding a checkpoint from what the user typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmoe.export import source
+from mmoe.export.errors import CheckpointError, OptionError
+from mmoe.export.hub import Snapshot
+from mmoe.export.source import CheckpointSource, locate_checkpoint
+from tests.support.checkpoints import checkpoint_config, write_config
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, tuple[str, ...]]]:
+    """Stands in for the hub: records each request and answers with ``tmp_path / "snapshot"``."""
+    (tmp_path / "snapshot").mkdir()
+    write_config(tmp_path / "snapshot", checkpoint_config())
+    requests: list[tuple[str | None, tuple[str, ...]]] = []
+
+    def download(repo_id: str, *, revision: str | None, patterns: tuple[str, ...]) -> Snapshot:
+        requests.append((revision, patterns))
+        return Snapshot(tmp_path / "snapshot", COMMIT)
+
+    monkeypatch.setattr(source, "download", download)
+    return requests
+
+
+def refusal(given: str | Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        locate_checkpoint(given)
+    return str(caught.value)
+
+
+def test_hub_id_records_the_resolved_commit(
+    tmp_path: Path, downloads: list[tuple[str | None, tuple[str, ...]]]
+) -> None:
+    located = locate_checkpoint("facebook/MobileMoE-S-QAT", revision="main")
+    assert located.folder == tmp_path / "snapshot"
+    assert located.source == CheckpointSource(id="facebook/MobileMoE-S-QAT", revision=COMMIT)
+    (first_revision, first_patterns), (second_revision, second_patterns) = downloads
+    assert (first_revision, first_patterns) == ("main", ("config.json",))
+    assert second_revision == COMMIT
+    assert "model*.safetensors" in second_patterns
+    assert not any(pattern.endswith((".bin", ".pt", ".pth", "*")) for pattern in second_patterns[:-2])
+
+
+def test_weights_of_a_checkpoint_that_is_not_packed_are_not_downloaded(
+    tmp_path: Path, downloads: list[tuple[str | None, tuple[str, ...]]]
+) -> None:
+    write_config(tmp_path / "snapshot", checkpoint_config({"quantization": None}))
+    assert "not packed and were not downloaded" in refusal("facebook/MobileMoE-S-Base")
+    assert len(downloads) == 1
+
+
+def test_folder_with_a_revision(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"a revision \(main\) goes with a hub id"):
+        locate_checkpoint(tmp_path, revision="main")
+
+
+@pytest.mark.parametrize("given", ["nothing", "a/b/c", "./owner/name", "owner/", "-x/y", "owner/na me"])
+def test_neither_folder_nor_id(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "neither an existing folder nor a hub id of the form owner/name" in refusal(given)
+
+
+def test_misspelt_folder(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    assert refusal(tmp_path / "chekpoint").endswith(f"did you mean {tmp_path / 'checkpoint'}?")
+
+
+def test_file_instead_of_folder(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"\x08" + bytes(15))
+    assert "is a file; give the checkpoint folder that holds it" in refusal(path)
+
+
+def test_pickle_file_instead_of_folder(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "model.pt")
+    assert "is a pickle file" in refusal(tmp_path / "model.pt")
+    (tmp_path / "model.pt").rename(tmp_path / "innocent")
+    assert "is a pickle file" in refusal(tmp_path / "innocent")
