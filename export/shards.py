@@ -45,6 +45,11 @@ class TensorFiles:
             )
         self.specs: Mapping[str, TensorSpec] = {name: self._spec(name) for name in self._file_of}
 
+    @property
+    def num_files(self) -> int:
+        """How many files hold the tensors."""
+        return len(self._files)
+
     def tensor(self, name: str) -> Tensor:
         """A view of the mapped file.
 

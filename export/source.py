@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
-from mmoe.export.errors import CheckpointError, OptionError
+from mmoe.export.errors import CheckpointError, HubError, OptionError
 from mmoe.export.file_diagnosis import refuse_pickle
 from mmoe.export.hub import download
 
@@ -60,14 +60,18 @@ def locate_checkpoint(source: str | Path, *, revision: str | None = None) -> Loc
             f"{source}: is a file; give the checkpoint folder that holds it and {CONFIG_FILE}"
         )
     similar = _similar_folder(path)
-    if similar is not None:
-        raise CheckpointError(f"{source}: no such folder; did you mean {similar}?")
+    hint = f"; did you mean {similar}?" if similar is not None else ""
     if isinstance(source, Path) or not _HUB_ID.fullmatch(source):
+        if hint:
+            raise CheckpointError(f"{source}: no such folder{hint}")
         raise CheckpointError(
             f"{source}: is neither an existing folder nor a hub id of the form owner/name, "
             "such as facebook/MobileMoE-S-QAT"
         )
-    return _download_checkpoint(source, revision)
+    try:
+        return _download_checkpoint(source, revision)
+    except HubError as error:
+        raise HubError(f"{error} (there is no folder {source} here either{hint})") from error
 
 
 def _download_checkpoint(repo_id: str, revision: str | None) -> LocatedCheckpoint:

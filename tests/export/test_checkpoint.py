@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.config import MobileMoEConfig
 from mmoe.export.errors import CheckpointError, ConfigError
-from mmoe.export.inventory import TensorClass, expected_tensors
+from mmoe.export.inventory import TensorClass
 from tests.support.checkpoints import (
     checkpoint_config,
     random_tensors,
@@ -22,6 +20,7 @@ from tests.support.checkpoints import (
     write_config,
     write_tensors,
 )
+from tests.support.released import write_sparse_checkpoint
 
 DOWN_SCALE = "model.layers.1.feed_forward.experts.down_scale"
 
@@ -101,38 +100,12 @@ def test_changing_a_tensor_leaves_the_file_alone(tmp_path: Path) -> None:
 
 def test_untouched_tensors_are_never_read(tmp_path: Path) -> None:
     """A file of the size of MobileMoE-L, 3 GB of holes, costs less than 64 MB of memory to open."""
-    config = checkpoint_config(
-        {
-            "vocab_size": 128256,
-            "hidden_size": 1280,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 20,
-            "num_key_value_heads": 4,
-            "head_dim": 64,
-            "num_local_experts": 60,
-            "intermediate_size": 640,
-            "intermediate_size_mlp": 2560,
-        }
-    )
-    write_config(tmp_path, config)
-    write_sparse_file(tmp_path, MobileMoEConfig.from_dict(config, where="config.json"))
+    write_sparse_checkpoint(tmp_path, "L")
     command = [sys.executable, "-c", MEASURE_PEAK_RSS, str(tmp_path)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     growth, total_bytes = map(int, output.split())
     assert total_bytes == 3_004_279_040
     assert growth < 64 << 20
-
-
-def write_sparse_file(folder: Path, config: MobileMoEConfig) -> None:
-    header, offset = {}, 0
-    for name, spec in expected_tensors(config).items():
-        end = offset + spec.num_bytes
-        header[name] = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [offset, end]}
-        offset = end
-    encoded = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(struct.pack("<Q", len(encoded)) + encoded)
-        file.truncate(8 + len(encoded) + offset)
 
 
 def test_sound_values_pass_and_progress_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from mmoe.export.config import MobileMoEConfig
 from mmoe.export.errors import CheckpointError
 from mmoe.export.inventory import TensorClass, TensorSpec, check_inventory, expected_tensors, tensor_class
 from tests.support.checkpoints import checkpoint_config
+from tests.support.released import RELEASED_MODELS
 
 LAYER = "model.layers.0."
 EXPERTS = f"{LAYER}feed_forward.experts."
@@ -24,33 +25,12 @@ def refusal(config: MobileMoEConfig, found: dict[str, TensorSpec]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "layers", "heads", "expert_width", "shared_width", "total_bytes"),
-    [
-        (768, 20, 12, 384, 1536, 713_863_008),
-        (1024, 26, 16, 512, 2048, 1_590_916_144),
-        (1280, 32, 20, 640, 2560, 3_004_279_040),
-    ],
-    ids=["S", "M", "L"],
+    ("model", "total_bytes"), [("S", 713_863_008), ("M", 1_590_916_144), ("L", 3_004_279_040)]
 )
-def test_released_models_have_their_published_size(
-    hidden: int, layers: int, heads: int, expert_width: int, shared_width: int, total_bytes: int
-) -> None:
-    config = config_with(
-        {
-            "vocab_size": 128256,
-            "hidden_size": hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "num_key_value_heads": 4,
-            "head_dim": 64,
-            "num_local_experts": 60,
-            "num_experts_per_tok": 4,
-            "intermediate_size": expert_width,
-            "intermediate_size_mlp": shared_width,
-        }
-    )
+def test_released_models_have_their_published_size(model: str, total_bytes: int) -> None:
+    config = config_with(RELEASED_MODELS[model])
     tensors = expected_tensors(config)
-    assert len(tensors) == 3 + 22 * layers
+    assert len(tensors) == 3 + 22 * config.num_hidden_layers
     assert sum(spec.num_bytes for spec in tensors.values()) == total_bytes
 
 

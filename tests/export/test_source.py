@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmoe.export import source
-from mmoe.export.errors import CheckpointError, OptionError
+from mmoe.export.errors import CheckpointError, HubError, OptionError
 from mmoe.export.hub import Snapshot
 from mmoe.export.source import CheckpointSource, locate_checkpoint
 from tests.support.checkpoints import checkpoint_config, write_config
@@ -72,6 +72,29 @@ def test_neither_folder_nor_id(given: str, tmp_path: Path, monkeypatch: pytest.M
 def test_misspelt_folder(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     assert refusal(tmp_path / "chekpoint").endswith(f"did you mean {tmp_path / 'checkpoint'}?")
+
+
+def test_misspelt_folder_that_could_be_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(repo_id: str, *, revision: str | None, patterns: tuple[str, ...]) -> Snapshot:
+        raise HubError(f"{repo_id}: does not exist")
+
+    monkeypatch.setattr(source, "download", download)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    with pytest.raises(HubError) as caught:
+        locate_checkpoint("models/tinny")
+    assert str(caught.value) == (
+        "models/tinny: does not exist (there is no folder models/tinny here either; did you mean models/tiny?)"
+    )
+
+
+def test_a_folder_of_a_similar_name_does_not_hide_the_hub(
+    tmp_path: Path, downloads: list[tuple[str | None, tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "facebook" / "MobileMoE-M-QAT").mkdir(parents=True)
+    assert locate_checkpoint("facebook/MobileMoE-S-QAT").folder == tmp_path / "snapshot"
+    assert len(downloads) == 2
 
 
 def test_file_instead_of_folder(tmp_path: Path) -> None:

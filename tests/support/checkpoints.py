@@ -10,6 +10,7 @@ shared expert of width 64 and 320 vocabulary rows: about 0.1 MB, written in a fe
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def write_tensors(folder: Path, tensors: Mapping[str, torch.Tensor], *, shards: 
         save_file(dict(tensors), folder / "model.safetensors", metadata={"format": "pt"})
         return
     names = list(tensors)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for shard in range(shards):
         file_name = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors"
         part = {name: tensors[name] for name in names[shard::shards]}
@@ -148,7 +149,7 @@ def _random_tensor(name: str, spec: TensorSpec, generator: torch.Generator) -> t
         return (spread * _weight_std(name, spec) / _INT4_STD).to(torch.float16)
     noise = torch.randn(spec.shape, generator=generator)
     if name.endswith("router.weight"):
-        return noise / spec.shape[1] ** 0.5
+        return noise / math.sqrt(spec.shape[1])
     return (0.05 * noise + (0.0 if name.endswith("expert_bias") else 1.0)).to(torch.bfloat16)
 
 
