@@ -144,6 +144,6 @@ class ModelRunner:
         room = self.max_context_len - position
         if len(ids) > room:
             raise RuntimeFailure(
-                f"{len(ids)} tokens do not fit: the context of {self.max_context_len} tokens has room for "
-                f"{room}; shorten the prompt or convert with a longer --max-context-len"
+                f"the context of {self.max_context_len} tokens has room for {room} more, not for {len(ids)}; "
+                "shorten the prompt or convert with a longer context"
             )
