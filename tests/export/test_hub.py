@@ -15,12 +15,19 @@ from huggingface_hub import errors as hub_errors
 
 from mmoe.export.errors import HubError
 from mmoe.export.hub import download
+from tests.support.checkpoints import write_checkpoint
 
 REPO = "facebook/MobileMoE-S-QAT"
 PAGE = f"https://huggingface.co/{REPO}"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
-TRY_TO_OPEN = """
+OPEN = """
+from mmoe.export.checkpoint import open_checkpoint
+source = open_checkpoint("facebook/MobileMoE-S-QAT").source
+print(source.id, source.revision)
+"""
+
+TRY_TO_DOWNLOAD = """
 from mmoe.export.errors import HubError
 from mmoe.export.hub import download
 try:
@@ -166,6 +173,17 @@ def test_other_file_system_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "could not be downloaded (PermissionError" in refusal(monkeypatch, error)
 
 
+def test_the_real_client_finds_a_cached_snapshot_offline(tmp_path: Path) -> None:
+    repository = tmp_path / "hub" / "models--facebook--MobileMoE-S-QAT"
+    write_checkpoint(repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", OPEN]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    assert output.split() == [REPO, COMMIT]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
@@ -180,6 +198,6 @@ def test_the_real_client_against_a_closed_port(tmp_path: Path, variable: str, va
         "HF_ENDPOINT": "http://127.0.0.1:9",
         variable: value,
     }
-    command = [sys.executable, "-c", TRY_TO_OPEN]
+    command = [sys.executable, "-c", TRY_TO_DOWNLOAD]
     output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     assert output.startswith(f"{REPO}: is not in the hub cache, and {told}")
