@@ -1,8 +1,12 @@
-"""The backends by name."""
+"""The backends by name; importing this module imports no framework, so that a command line may list them."""
+
+from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from mmoe.backends.base import Backend
+if TYPE_CHECKING:
+    from mmoe.backends.base import Backend
 
 
 class BackendName(StrEnum):

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
 from torch.export import ExportedProgram
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
+from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 
@@ -29,7 +29,7 @@ class XnnpackBackend:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
         return to_edge_transform_and_lower(
             {"forward": program},
-            partitioner=[XnnpackPartitioner()],
+            partitioner=[DecoderPartitioner()],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False),
