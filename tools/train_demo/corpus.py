@@ -1,4 +1,4 @@
-"""The King James Version, as Debian's `bible` program prints it, as chapters for training, validation and measurement."""
+"""The King James Version, as Debian's `bible` program prints it, in chapters to train, steer and measure on."""
 
 import re
 from dataclasses import dataclass

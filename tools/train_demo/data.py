@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tools.train_demo.corpus import Chapter
-from tools.train_demo.tokenizer import BOS, EOS, render_chat
+from tools.train_demo.tokenizer import BOS, EOS, render_chat, special_id
 
 _CHAT_FRACTION = 0.15
 _BOS_FRACTION = 0.75
@@ -25,8 +25,8 @@ class RowSource:
         self._tokenizer = tokenizer
         self._row_length = row_length
         self._random = np.random.default_rng(seed)
-        self._bos = tokenizer.token_to_id(BOS)
-        self._eos = tokenizer.token_to_id(EOS)
+        self._bos = special_id(tokenizer, BOS)
+        self._eos = special_id(tokenizer, EOS)
         # the end of a chapter tokenises differently when another one follows on the page
         self._closed = [self._encode(chapter.text) for chapter in chapters]
         self._open = [self._encode(chapter.text + "\n\n") for chapter in chapters]
@@ -39,7 +39,7 @@ class RowSource:
         while True:
             while len(pending) < rows:
                 epoch = self._epoch()
-                self._random.shuffle(epoch)  # type: ignore[arg-type]
+                self._random.shuffle(epoch)
                 pending.extend(epoch)
             yield torch.from_numpy(np.stack(pending[:rows]))
             del pending[:rows]
@@ -110,4 +110,4 @@ def evaluation_rows(text: str, tokenizer: Tokenizer, *, row_length: int) -> Tens
     """The text cut into whole rows without overlap, each with BOS in front: int64 ``[rows, row_length + 1]``."""
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     rows = torch.tensor(ids[: len(ids) // row_length * row_length]).view(-1, row_length)
-    return torch.cat((torch.full((len(rows), 1), tokenizer.token_to_id(BOS)), rows), dim=1)
+    return torch.cat((torch.full((len(rows), 1), special_id(tokenizer, BOS)), rows), dim=1)

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tools.train_demo.model import TrainableDecoder
-from tools.train_demo.tokenizer import EOS, EOT
+from tools.train_demo.tokenizer import EOS, EOT, special_id
 
 
 @torch.no_grad()
@@ -49,7 +49,7 @@ def sample(
     """Continues a prompt by sampling, up to `new_tokens` or a stop token; returns the new text only."""
     model.eval()
     generator = torch.Generator().manual_seed(seed)
-    stops = {tokenizer.token_to_id(EOS), tokenizer.token_to_id(EOT)}
+    stops = {special_id(tokenizer, EOS), special_id(tokenizer, EOT)}
     ids: list[int] = tokenizer.encode(prompt, add_special_tokens=add_bos).ids
     start = len(ids)
     for _ in range(new_tokens):

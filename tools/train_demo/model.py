@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tools.train_demo.experts import RoutedExperts
+from tools.train_demo.experts import RoutedExperts, Router
 from tools.train_demo.shape import ModelShape
 from tools.train_demo.weights import GroupedWeight, RMSNorm, int8_activations, rms_normalize
 
@@ -20,9 +20,7 @@ class Attention(nn.Module):
         self.q_proj = GroupedWeight(query, hidden, deviation=deviation)
         self.k_proj = GroupedWeight(key, hidden, deviation=deviation)
         self.v_proj = GroupedWeight(key, hidden, deviation=deviation)
-        self.o_proj = GroupedWeight(
-            hidden, query, deviation=deviation / (2 * shape.num_hidden_layers) ** 0.5
-        )
+        self.o_proj = GroupedWeight(hidden, query, deviation=deviation / (2 * shape.num_hidden_layers) ** 0.5)
 
     def forward(self, x: Tensor, rotations: Tensor, *, int8: bool) -> Tensor:
         """``[B, T, H]`` and complex rotations ``[T, head_dim / 2]`` -> ``[B, T, H]``."""
@@ -125,6 +123,10 @@ class TrainableDecoder(nn.Module):
             if isinstance(module, GroupedWeight):
                 module.start_quantization()
 
-    def routers(self) -> list[nn.Module]:
+    def decoder_layers(self) -> list[Layer]:
+        """The layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def routers(self) -> list[Router]:
         """The routers, first layer first."""
-        return [layer.experts.router for layer in self.layers]
+        return [layer.experts.router for layer in self.decoder_layers()]

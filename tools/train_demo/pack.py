@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tools.train_demo.model import TrainableDecoder
-from tools.train_demo.tokenizer import BOS, EOS, EOT, save_tokenizer
+from tools.train_demo.tokenizer import BOS, EOS, EOT, save_tokenizer, special_id
 from tools.train_demo.weights import GroupedWeight
 
 
@@ -17,7 +17,7 @@ def packed_tensors(model: TrainableDecoder) -> dict[str, Tensor]:
     """The checkpoint's tensors, by the names of the released checkpoints."""
     tensors = {"model.norm.weight": model.norm.weight.detach().bfloat16()}
     _add(tensors, "model.embed_tokens", model.embed_tokens)
-    for index, layer in enumerate(model.layers):
+    for index, layer in enumerate(model.decoder_layers()):
         prefix = f"model.layers.{index}"
         for name in ("input_layernorm", "post_attention_layernorm"):
             tensors[f"{prefix}.{name}.weight"] = getattr(layer, name).weight.detach().bfloat16()
@@ -41,8 +41,8 @@ def write_checkpoint(model: TrainableDecoder, tokenizer: Tokenizer, folder: Path
     with torch.no_grad():
         save_file(packed_tensors(model), folder / "model.safetensors", metadata={"format": "pt"})
     config = model.shape.config_json(
-        bos_token_id=tokenizer.token_to_id(BOS),
-        eos_token_ids=[tokenizer.token_to_id(EOS), tokenizer.token_to_id(EOT)],
+        bos_token_id=special_id(tokenizer, BOS),
+        eos_token_ids=[special_id(tokenizer, EOS), special_id(tokenizer, EOT)],
     )
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     save_tokenizer(tokenizer, folder, max_length=model.shape.max_position_embeddings)

@@ -28,8 +28,8 @@ class Phase:
 class Schedule:
     """The two phases of a run and what they have in common; the learning rate never jumps between them."""
 
-    float_steps: int = 1700
-    qat_steps: int = 750
+    float_steps: int = 1800
+    qat_steps: int = 800
     seed: int = 20260
     dropout: float = 0.1
     warmup: int = 100

@@ -60,18 +60,31 @@ def train_tokenizer(texts: list[str], *, vocab_size: int) -> Tokenizer:
     tokenizer.post_processor = TemplateProcessing(
         single=f"{BOS} $A",
         pair=f"{BOS} $A {BOS} $B:1",
-        special_tokens=[(BOS, tokenizer.token_to_id(BOS))],
+        special_tokens=[(BOS, special_id(tokenizer, BOS))],
     )
     if tokenizer.get_vocab_size() != vocab_size:
         raise ValueError(f"the texts give {tokenizer.get_vocab_size()} tokens, not {vocab_size}")
     return tokenizer
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of one of the special tokens.
+
+    Raises:
+        KeyError: if the tokenizer has no such token.
+    """
+    token_id = tokenizer.token_to_id(token)
+    if token_id is None:
+        raise KeyError(token)
+    return token_id
+
+
 def render_chat(messages: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
     """The chat as text, BOS included: encode it with `add_special_tokens=False`."""
-    return Template(CHAT_TEMPLATE).render(
+    text: str = Template(CHAT_TEMPLATE).render(
         messages=messages, bos_token=BOS, add_generation_prompt=add_generation_prompt
     )
+    return text
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_length: int) -> None:

@@ -34,9 +34,7 @@ def train(
     model = TrainableDecoder(shape, dropout=schedule.dropout)
     log(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
     for number, phase in enumerate(schedule.phases()):
-        source = RowSource(
-            corpus.train, tokenizer, row_length=phase.row_length, seed=schedule.seed + number
-        )
+        source = RowSource(corpus.train, tokenizer, row_length=phase.row_length, seed=schedule.seed + number)
         log(f"{phase.name}: {phase.steps} steps, {source.tokens_per_epoch:,} tokens an epoch")
         if phase.quantized:
             model.start_quantization()
@@ -102,7 +100,7 @@ class _Run:
         logits = self._model(batch[:, :-1]).flatten(0, 1).float()
         loss = F.cross_entropy(logits, batch[:, 1:].flatten())
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._schedule.gradient_norm)
         self._optimizer.step()
         return loss.item()

@@ -27,9 +27,7 @@ class GroupedWeight(nn.Module):
 
     def packed(self) -> tuple[Tensor, Tensor]:
         """`qweight` uint8 ``[..., N / 2]`` and scale float16 ``[..., N / 32]`` for the checkpoint."""
-        scale = scale_from_log(
-            initial_log_scale(self.values) if self.log_scale is None else self.log_scale
-        )
+        scale = scale_from_log(initial_log_scale(self.values) if self.log_scale is None else self.log_scale)
         return quantize(self.values.detach(), scale), scale
 
 
