@@ -101,7 +101,7 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (target.error != nullptr) return target.error;
   const KernelTable& kernels = *target.kernels;
   if (tokens < 0 || tokens > kernels.token_tile) return "tokens must fit one tile of the instruction set";
-  if (inputs < 4 || inputs % 4 != 0) return "inputs must be a positive multiple of 4";
+  if (inputs < 16 || inputs % 16 != 0) return "inputs must be a positive multiple of 16";
   Arena sizer(nullptr);
   TakeExpertScratch(sizer, inputs, kernels);
   const auto memory = AllocateScratch(sizer.used());

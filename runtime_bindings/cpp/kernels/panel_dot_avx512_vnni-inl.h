@@ -16,67 +16,65 @@ inline __m512i BroadcastFour(const int8_t* from) {
   return _mm512_set1_epi32(four);
 }
 
+// Four inputs for every token: low[t] and high[t] are token t's sums for outputs 0..15 and 16..31.
 template <int kTokens>
-struct Accumulators {
-  __m512i low[kTokens], high[kTokens];
-};
-
-// One input block (four inputs) of the panel for every token.
-template <int kTokens>
-inline void DotBlock(const uint8_t* weights, const int8_t* activations, Accumulators<kTokens>& sums) {
+__attribute__((always_inline)) inline void DotBlock(const uint8_t* weights, const int8_t* activations,
+                                                    __m512i* low, __m512i* high) {
   const __m512i mask = _mm512_set1_epi8(15);
   const __m512i bytes = _mm512_loadu_si512(weights);
-  const __m512i low = _mm512_and_si512(bytes, mask);
-  const __m512i high = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask);
+  const __m512i low_nibbles = _mm512_and_si512(bytes, mask);
+  const __m512i high_nibbles = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask);
 #pragma GCC unroll 12
   for (int t = 0; t < kTokens; ++t) {
     const __m512i x = BroadcastFour(activations + t * kActivationChunk);
-    sums.low[t] = _mm512_dpbusd_epi32(sums.low[t], low, x);
-    sums.high[t] = _mm512_dpbusd_epi32(sums.high[t], high, x);
+    low[t] = _mm512_dpbusd_epi32(low[t], low_nibbles, x);
+    high[t] = _mm512_dpbusd_epi32(high[t], high_nibbles, x);
   }
 }
 
+// Activations of one input block of the first token; those of the next token follow 64 bytes on.
+template <int kTokens>
+inline const int8_t* BlockActivations(const int8_t* activations, uint64_t block) {
+  constexpr uint64_t kChunkBlocks = kActivationChunk / kPanelBlockInputs;
+  return activations + block / kChunkBlocks * (kTokens * kActivationChunk) +
+         block % kChunkBlocks * kPanelBlockInputs;
+}
+
+// One flat loop over blocks: with nested loops (chunks, then blocks) GCC copied accumulators at every step.
 template <int kTokens>
 void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activations, const float* steps,
                     const int32_t* sums, float* const* outputs) {
   // A chain of vpdpbusd is bound by its latency: with few tokens, consecutive blocks go to separate
-  // accumulators.
-  constexpr int kChains = kTokens == 1 ? 4 : kTokens <= 3 ? 2 : 1;
-  Accumulators<kTokens> chains[kChains];
-#pragma GCC unroll 4
-  for (int c = 0; c < kChains; ++c) {
+  // accumulators. inputs is a multiple of 16, so their number divides the number of blocks.
+  constexpr uint64_t kChains = kTokens == 1 ? 4 : kTokens <= 3 ? 2 : 1;
+  const uint64_t blocks = static_cast<uint64_t>(inputs) / kPanelBlockInputs;
+  __m512i low[kChains * kTokens], high[kChains * kTokens];
 #pragma GCC unroll 12
-    for (int t = 0; t < kTokens; ++t) chains[c].low[t] = chains[c].high[t] = _mm512_setzero_si512();
-  }
-  for (; inputs > 0; inputs -= kActivationChunk, activations += kTokens * kActivationChunk) {
-    const int64_t blocks = (inputs < kActivationChunk ? inputs : kActivationChunk) / kPanelBlockInputs;
-    int64_t block = 0;
-    for (; block + kChains <= blocks; block += kChains) {
+  for (uint64_t i = 0; i < kChains * kTokens; ++i) low[i] = high[i] = _mm512_setzero_si512();
+  uint64_t block = 0;
+  do {
+    const int8_t* x = BlockActivations<kTokens>(activations, block);
 #pragma GCC unroll 4
-      for (int c = 0; c < kChains; ++c) {
-        if (kTokens == 1) _mm_prefetch(panel + c * kPanelBlockBytes + kPrefetchBytes, _MM_HINT_T0);
-        DotBlock<kTokens>(panel + c * kPanelBlockBytes, activations + (block + c) * kPanelBlockInputs,
-                          chains[c]);
-      }
-      panel += kChains * kPanelBlockBytes;
+    for (uint64_t c = 0; c < kChains; ++c) {
+      const uint8_t* weights = panel + (block + c) * kPanelBlockBytes;
+      if constexpr (kTokens == 1) _mm_prefetch(weights + kPrefetchBytes, _MM_HINT_T0);
+      DotBlock<kTokens>(weights, x + c * kPanelBlockInputs, low + c * kTokens, high + c * kTokens);
     }
-    for (; block < blocks; ++block, panel += kPanelBlockBytes) {
-      DotBlock<kTokens>(panel, activations + block * kPanelBlockInputs, chains[0]);
-    }
-  }
+    block += kChains;
+  } while (block != blocks);
 #pragma GCC unroll 12
   for (int t = 0; t < kTokens; ++t) {
 #pragma GCC unroll 4
-    for (int c = 1; c < kChains; ++c) {
-      chains[0].low[t] = _mm512_add_epi32(chains[0].low[t], chains[c].low[t]);
-      chains[0].high[t] = _mm512_add_epi32(chains[0].high[t], chains[c].high[t]);
+    for (uint64_t c = 1; c < kChains; ++c) {
+      low[t] = _mm512_add_epi32(low[t], low[c * kTokens + t]);
+      high[t] = _mm512_add_epi32(high[t], high[c * kTokens + t]);
     }
     const __m512i offset = _mm512_set1_epi32(kWeightOffset * sums[t]);
     const __m512 step = _mm512_set1_ps(steps[t]);
-    const __m512 low = _mm512_cvtepi32_ps(_mm512_sub_epi32(chains[0].low[t], offset));
-    const __m512 high = _mm512_cvtepi32_ps(_mm512_sub_epi32(chains[0].high[t], offset));
-    _mm512_storeu_ps(outputs[t], _mm512_mul_ps(low, step));
-    _mm512_storeu_ps(outputs[t] + 16, _mm512_mul_ps(high, step));
+    const __m512 first = _mm512_cvtepi32_ps(_mm512_sub_epi32(low[t], offset));
+    const __m512 second = _mm512_cvtepi32_ps(_mm512_sub_epi32(high[t], offset));
+    _mm512_storeu_ps(outputs[t], _mm512_mul_ps(first, step));
+    _mm512_storeu_ps(outputs[t] + 16, _mm512_mul_ps(second, step));
   }
 }
 

@@ -21,8 +21,8 @@ inline F32x16 Load(const float* from) { return _mm512_loadu_ps(from); }
 inline F32x16 LoadFirst(const float* from, int64_t count) {
   return _mm512_maskz_loadu_ps(FirstLanes(count), from);
 }
-inline F32x16 LoadFloat16(const uint16_t* from, int64_t count) {
-  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(FirstLanes(count), from));
+inline F32x16 LoadFloat16(const uint16_t* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   _mm512_mask_storeu_ps(to, FirstLanes(count), a);

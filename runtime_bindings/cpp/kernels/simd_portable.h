@@ -48,8 +48,8 @@ inline F32x16 Load(const float* from) {
 inline F32x16 LoadFirst(const float* from, int64_t count) {
   return Map([&](int i) { return i < count ? from[i] : 0.0f; });
 }
-inline F32x16 LoadFloat16(const uint16_t* from, int64_t count) {
-  return Map([&](int i) { return i < count ? Float16ToFloat(from[i]) : 0.0f; });
+inline F32x16 LoadFloat16(const uint16_t* from) {
+  return Map([&](int i) { return Float16ToFloat(from[i]); });
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   for (int64_t i = 0; i < count && i < 16; ++i) to[i] = a.lane[i];
