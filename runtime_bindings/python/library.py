@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 import threading
+from enum import StrEnum
 from pathlib import Path
 
 from mmoe.export.errors import RuntimeFailure
@@ -12,6 +13,17 @@ _HOW_TO_BUILD = (
     "install the package with `pip install .`, or build it in place with `cmake -S runtime_bindings/cpp -B build/native"
     " -G Ninja && cmake --build build/native && cmake --install build/native --prefix runtime_bindings`"
 )
+
+
+class LogLevel(StrEnum):
+    """Severity of a message of ExecuTorch's runtime, by the letter it has there."""
+
+    DEBUG = "D"
+    INFO = "I"
+    ERROR = "E"
+    FATAL = "F"
+
+
 _lock = threading.Lock()
 _loaded: ctypes.CDLL | None = None
 
@@ -46,3 +58,14 @@ def load_operator_library() -> None:
             _loaded = ctypes.CDLL(str(path))
         except OSError as error:
             raise RuntimeFailure(f"the operator library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}") from error
+
+
+def set_log_level(level: LogLevel) -> None:
+    """Keeps ExecuTorch's runtime from writing messages below a level to stderr, for the whole process.
+
+    Raises:
+        RuntimeFailure: the library is missing or cannot be loaded.
+    """
+    load_operator_library()
+    assert _loaded is not None
+    _loaded.mmoe_set_log_level(ctypes.c_char(level.encode()))
