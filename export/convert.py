@@ -73,15 +73,7 @@ def convert(
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
     options = options or ConvertOptions()
-    writer = ArtifactWriter(target, overwrite=options.overwrite)
-    progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(source, revision=revision)
-    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
-    plan = plan_conversion(
-        checkpoint, max_seq_len=options.max_seq_len, max_context_len=options.max_context_len
-    )
-    writer.require_space(plan.artifact_bytes)
-    checkpoint.check_values(progress.step)
+    writer, checkpoint, tokenizer, plan = _prepare(source, target, revision, options, progress)
     backend = load_backend(options.backend)
     with writer:
         with writer.open(MODEL_FILE) as file:
@@ -93,6 +85,32 @@ def convert(
                 writer.write(name, path.read_bytes())
         sizes = backend.sizes(ProgramFile(Path(file.name)))
         return writer.commit(_manifest(checkpoint, tokenizer, backend, plan, sizes))
+
+
+def dry_run(
+    source: str | Path,
+    target: str | Path,
+    *,
+    revision: str | None = None,
+    options: ConvertOptions | None = None,
+    progress: Progress = SILENT,
+) -> ConversionPlan:
+    """Checks all that `convert` checks before its long work, and stops there; nothing is written.
+
+    Args:
+        source: A checkpoint folder or a hub id.
+        target: The artifact's folder.
+        revision: Branch, tag or commit of a hub id.
+        options: How to convert; None for the defaults.
+        progress: Told of every phase.
+
+    Returns:
+        The sizes that the conversion will have.
+
+    Raises:
+        MmoeError: The conversion would fail.
+    """
+    return _prepare(source, target, revision, options or ConvertOptions(), progress)[-1]
 
 
 def build_program(
@@ -127,6 +145,21 @@ def build_program(
     lowered = backend.lower(exported, metadata)
     progress.phase("Writing the program")
     write_program(lowered, file)
+
+
+def _prepare(
+    source: str | Path, target: str | Path, revision: str | None, options: ConvertOptions, progress: Progress
+) -> tuple[ArtifactWriter, Checkpoint, ChatTokenizer, ConversionPlan]:
+    writer = ArtifactWriter(target, overwrite=options.overwrite)
+    progress.phase("Checking the checkpoint")
+    checkpoint = open_checkpoint(source, revision=revision)
+    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
+    plan = plan_conversion(
+        checkpoint, max_seq_len=options.max_seq_len, max_context_len=options.max_context_len
+    )
+    writer.require_space(plan.artifact_bytes)
+    checkpoint.check_values(progress.step)
+    return writer, checkpoint, tokenizer, plan
 
 
 def _licence(folder: Path) -> str | None:

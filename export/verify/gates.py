@@ -1,12 +1,20 @@
-"""Limits that a stage of the verification must keep, and whether it does."""
+"""Limits that a stage of the verification must keep, and whether it does.
+
+Importing this module imports no numerics, so that a command line may show the defaults in its help.
+"""
+
+from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mmoe.export.errors import OptionError
-from mmoe.export.verify.metrics import LogitMetrics
+
+if TYPE_CHECKING:
+    from mmoe.export.verify.metrics import LogitMetrics
 
 
 class Bound(StrEnum):

@@ -1,0 +1,127 @@
+"""`mmoe-export convert`: a checkpoint becomes an artifact."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmoe.backends.registry import BackendName
+from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
+from mmoe.export.cli.tables import field_table, size_table
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    from mmoe.export.artifact import Artifact
+    from mmoe.export.conversion_plan import ConversionPlan
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export convert ./MobileMoE-S-QAT --out mobilemoe-s
+
+mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
+
+mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
+"""
+
+
+def convert(
+    source: Annotated[str, typer.Argument(help="A checkpoint folder, or an id on the Hugging Face hub.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The artifact's folder.", show_default="the source's name and the backend's, in this folder"
+        ),
+    ] = None,
+    backend: Annotated[BackendName, typer.Option(help="What runs the model.")] = BackendName.XNNPACK,
+    revision: Revision = None,
+    max_seq_len: Annotated[
+        int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
+    ] = None,
+    max_context_len: Annotated[
+        int | None,
+        typer.Option(help="Tokens that the KV cache holds.", show_default="all the model supports"),
+    ] = None,
+    overwrite: Overwrite = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check the checkpoint and show sizes and memory; convert nothing."),
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Convert a checkpoint into an artifact that runs on ExecuTorch.
+
+    An artifact is a folder: the program, the tokenizer, a manifest and a model card.
+
+    The int4 values and scales of the checkpoint are carried over as they are.
+
+    The folder appears when it is complete, or not at all.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    target = out or Path(f"{Path(source).expanduser().resolve().name}-{backend}")
+    revision = fetch(source, revision, terminal)
+    started = time.perf_counter()
+    with terminal.progress() as progress:
+        progress.phase("Loading PyTorch and ExecuTorch")
+        from mmoe.export import convert as library
+
+        options = library.ConvertOptions(
+            backend=backend, max_seq_len=max_seq_len, max_context_len=max_context_len, overwrite=overwrite
+        )
+        plan = artifact = None
+        if dry_run:
+            plan = library.dry_run(source, target, revision=revision, options=options, progress=progress)
+        else:
+            artifact = library.convert(source, target, revision=revision, options=options, progress=progress)
+    if plan is not None:
+        show_plan(plan, source, target, terminal)
+    if artifact is not None:
+        seconds = time.perf_counter() - started
+        show_artifact(artifact, seconds=seconds, terminal=terminal)
+        manifest = json.loads(artifact.manifest.to_json_text())
+        terminal.result(
+            {"artifact": str(artifact.folder), "seconds": round(seconds, 3), "manifest": manifest}
+        )
+        checkpoint = f" --checkpoint {source}" if artifact.manifest.source.revision is None else ""
+        terminal.say(
+            f"Next:\n  mmoe-export verify {target}{checkpoint}\n"
+            f'  mmoe-export generate {target} --prompt "Once upon a time"'
+        )
+
+
+def show_artifact(artifact: "Artifact", *, seconds: float, terminal: Terminal) -> None:
+    """Tells what a conversion wrote."""
+    sizes = artifact.manifest.sizes
+    terminal.show(
+        f"Wrote {artifact.folder} in {format_seconds(seconds)}: "
+        f"{artifact.model_path.name} has {format_bytes(sum(sizes.values()))}",
+        size_table(sizes),
+    )
+
+
+def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Terminal) -> None:
+    """Tells what a conversion would write and need."""
+    from mmoe.export.files import free_bytes
+    from mmoe.export.records import to_json
+
+    free = free_bytes(target.resolve().parent)
+    terminal.show(
+        f"{source} can be converted into {target}",
+        field_table(
+            {
+                "program, about": format_bytes(plan.artifact_bytes),
+                "free on this disk": format_bytes(free),
+                "prefill call": f"up to {plan.max_seq_len} tokens",
+                "context": f"{plan.max_context_len} tokens",
+                "KV cache in memory": format_bytes(plan.kv_cache_bytes),
+            }
+        ),
+        size_table({kind.value: size for kind, size in plan.checkpoint_bytes.items()}, title="checkpoint"),
+    )
+    terminal.result({"source": source, "artifact": str(target), "plan": to_json(plan), "free_bytes": free})

@@ -1,0 +1,83 @@
+"""`mmoe-export demo`: everything in a few minutes, with the checkpoint that comes with the package."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmoe.export.cli.convert import show_artifact
+from mmoe.export.cli.noise import silence_runtime
+from mmoe.export.cli.options import Json, Overwrite, Quiet, Verbose
+from mmoe.export.cli.streaming import generation_record, tell
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.verify import require_passed, show_report
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export demo
+
+mmoe-export demo --out /tmp/mmoe-demo --overwrite --json
+"""
+
+_PROMPTS = ("And it came to pass", "The LORD is my shepherd", "In the beginning")
+_NEW_TOKENS = 48
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The artifact's folder.")] = Path("mmoe-demo"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Convert, verify and run a small checkpoint that is included.
+
+    It is a MobileMoE trained on the King James Version.
+
+    Takes a few minutes on two cores and needs no network.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    started = time.perf_counter()
+    with terminal.progress() as progress:
+        progress.phase("Loading PyTorch and ExecuTorch")
+        from mmoe.export.bundled import bundled_checkpoint
+        from mmoe.export.convert import ConvertOptions, convert
+        from mmoe.export.text_generation import TextGenerator
+        from mmoe.export.verify.ladder import VerifyOptions, verify
+        from mmoe.export.verify.text import bundled_text
+
+        if not verbose:
+            silence_runtime()
+        checkpoint = bundled_checkpoint()
+        artifact = convert(checkpoint, out, options=ConvertOptions(overwrite=overwrite), progress=progress)
+        converted = time.perf_counter()
+        options = VerifyOptions(compare_regrouped=True)
+        report = verify(artifact, checkpoint, bundled_text(), options=options, progress=progress)
+        artifact = artifact.record_verification(report)
+    show_artifact(artifact, seconds=converted - started, terminal=terminal)
+    show_report(report, terminal)
+    require_passed(report)
+    generator = TextGenerator(artifact)
+    generations = []
+    for prompt in _PROMPTS:
+        prompt_ids = generator.tokenizer.encode(prompt)
+        terminal.write(f"\n{prompt}")
+        stream = generator.stream(prompt_ids, max_new_tokens=_NEW_TOKENS)
+        generations.append(generation_record(stream, prompt_ids, tell(stream, terminal)))
+    seconds = time.perf_counter() - started
+    terminal.result(
+        {
+            "artifact": str(artifact.folder),
+            "seconds": round(seconds, 3),
+            "verification": report.to_dict(),
+            "generations": generations,
+        }
+    )
+    terminal.say(
+        f"Next:\n"
+        f"  mmoe-export inspect {out}\n"
+        f'  mmoe-export generate {out} --chat "Who was Moses?"\n'
+        f"  mmoe-export convert facebook/MobileMoE-S-QAT   (gated: accept its licence on the hub first)"
+    )

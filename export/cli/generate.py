@@ -1,0 +1,102 @@
+"""`mmoe-export generate`: runs an artifact on a prompt, a message, or a conversation."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmoe.export.cli.chat import converse
+from mmoe.export.cli.noise import silence_runtime
+from mmoe.export.cli.options import Json, Quiet, Threads, Verbose
+from mmoe.export.cli.streaming import generation_record, tell
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.usage import UsageError
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export generate mobilemoe-s --prompt "Once upon a time" --max-new-tokens 100
+
+mmoe-export generate mobilemoe-s --chat "Why is the sky blue?" --temperature 0.7 --top-p 0.9 --seed 1
+
+mmoe-export generate mobilemoe-s   (a conversation, in a terminal)
+
+echo "Dear Sir," | mmoe-export generate mobilemoe-s --prompt - --json
+"""
+
+_SAMPLING = "Choice of tokens"
+
+
+def generate(
+    artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Text to continue; - reads it from stdin.")
+    ] = None,
+    chat: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A user's message to answer, by the chat template.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=0, help="Tokens at most.")] = 256,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.", rich_help_panel=_SAMPLING)] = 0.0,
+    top_p: Annotated[
+        float,
+        typer.Option(help="Keep the likeliest tokens up to this probability.", rich_help_panel=_SAMPLING),
+    ] = 1.0,
+    top_k: Annotated[
+        int | None,
+        typer.Option(help="Keep the k likeliest tokens.", show_default="all", rich_help_panel=_SAMPLING),
+    ] = None,
+    repetition_penalty: Annotated[
+        float,
+        typer.Option(help="Above 1, tokens seen before are less likely.", rich_help_panel=_SAMPLING),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.", rich_help_panel=_SAMPLING)] = 0,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Continue a prompt, answer a message, or hold a conversation.
+
+    The text streams to stdout; time to first token and tokens per second go to stderr.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    interactive = prompt is None and chat is None
+    if prompt is not None and chat is not None:
+        raise UsageError("give --prompt or --chat, not both")
+    if prompt is not None and system is not None:
+        raise UsageError("--system goes with --chat or a conversation, not with --prompt")
+    if interactive and (as_json or not sys.stdin.isatty()):
+        raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
+    from mmoe.export.artifact import Artifact
+
+    opened = Artifact.open(artifact)
+    from mmoe.export.text_generation import TextGenerator
+    from mmoe.export.tokenizer import Message
+    from mmoe.runtime_bindings.python.sampling import SamplingConfig
+
+    sampling = SamplingConfig(
+        temperature=temperature, top_p=top_p, top_k=top_k, repetition_penalty=repetition_penalty, seed=seed
+    )
+    if not verbose:
+        silence_runtime()
+    generator = TextGenerator(opened, threads=threads)
+    opening = [] if system is None else [Message("system", system)]
+    if interactive:
+        converse(generator, opening, sampling=sampling, max_new_tokens=max_new_tokens, terminal=terminal)
+        return
+    if prompt is not None:
+        prompt_ids = generator.tokenizer.encode(_prompt_text(prompt))
+    else:
+        prompt_ids = generator.tokenizer.encode_chat([*opening, Message("user", chat or "")])
+    stream = generator.stream(prompt_ids, sampling=sampling, max_new_tokens=max_new_tokens)
+    text = tell(stream, terminal)
+    terminal.result(generation_record(stream, prompt_ids, text))
+
+
+def _prompt_text(prompt: str) -> str:
+    """The prompt, or stdin without the newline that ends its last line."""
+    return sys.stdin.read().removesuffix("\n") if prompt == "-" else prompt

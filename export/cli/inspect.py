@@ -1,0 +1,154 @@
+"""`mmoe-export inspect`: what is inside an artifact, a program or a checkpoint."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import RenderableType
+
+from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.options import Json, Quiet, Revision, Verbose
+from mmoe.export.cli.tables import field_table, size_table
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.units import format_bytes
+
+if TYPE_CHECKING:
+    from mmoe.export.inspect_artifact import ArtifactSummary, ProgramSummary
+    from mmoe.export.inspect_checkpoint import CheckpointSummary
+    from mmoe.export.manifest import Manifest
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export inspect mobilemoe-s
+
+mmoe-export inspect mobilemoe-s/model.pte --json
+
+mmoe-export inspect facebook/MobileMoE-S-QAT
+"""
+
+
+def inspect(
+    path: Annotated[
+        str, typer.Argument(help="An artifact, a .pte file, a checkpoint folder, or a checkpoint's hub id.")
+    ],
+    revision: Revision = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what is inside an artifact, a program or a checkpoint.
+
+    Methods, delegates, operators, bytes by class, versions, quantisation, verification.
+
+    Nothing is run, and no weights are read.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    place = Path(path).expanduser()
+    from mmoe.export.artifact import MODEL_FILE
+    from mmoe.export.manifest import MANIFEST_FILE
+    from mmoe.export.records import to_json
+
+    summary: ArtifactSummary | ProgramSummary | CheckpointSummary
+    if any((place / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
+        from mmoe.export.inspect_artifact import describe_artifact
+
+        kind, summary = "artifact", describe_artifact(place)
+        terminal.show(*_artifact_tables(summary))
+    elif place.suffix == ".pte":
+        from mmoe.export.inspect_artifact import describe_program
+
+        kind, summary = "program", describe_program(place)
+        terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
+    else:
+        revision = fetch(path, revision, terminal)
+        from mmoe.export.checkpoint import open_checkpoint
+        from mmoe.export.inspect_checkpoint import describe_checkpoint
+
+        kind, summary = "checkpoint", describe_checkpoint(open_checkpoint(path, revision=revision))
+        terminal.show(*_checkpoint_tables(summary))
+    data = to_json(summary)
+    assert isinstance(data, dict)
+    terminal.result({"kind": kind, **data})
+
+
+def _artifact_tables(summary: "ArtifactSummary") -> list[RenderableType]:
+    manifest = summary.manifest
+    revision = f" at {manifest.source.revision}" if manifest.source.revision else ""
+    return [
+        field_table(
+            {
+                "artifact": summary.folder,
+                "made from": f"{manifest.source.id}{revision}",
+                "licence": manifest.source.licence or "not stated by the checkpoint",
+                "made with": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
+                "backend": manifest.backend.name,
+                "context": f"{manifest.runtime.max_context_len} tokens, prefilled in calls of up to "
+                f"{manifest.runtime.max_seq_len}",
+                "verification": _verification(manifest),
+            }
+        ),
+        _fields_of(manifest.architecture, title="architecture"),
+        _fields_of(manifest.quantization, title="quantisation"),
+        *_program_tables(summary.program),
+        size_table(manifest.sizes, title="bytes"),
+    ]
+
+
+def _program_tables(program: "ProgramSummary") -> list[RenderableType]:
+    methods = (
+        field_table(
+            {
+                "inputs": ", ".join(method.inputs),
+                "outputs": ", ".join(method.outputs),
+                "delegates": _counts(method.delegates),
+                "operators": _counts(method.operators),
+            },
+            title=f"method {method.name}",
+        )
+        for method in program.methods
+    )
+    return [
+        field_table({"program": program.path, "size": format_bytes(program.bytes)}),
+        *methods,
+        _fields_of(program.metadata, title="constant methods"),
+    ]
+
+
+def _checkpoint_tables(summary: "CheckpointSummary") -> list[RenderableType]:
+    revision = f" at {summary.source.revision}" if summary.source.revision else ""
+    total, active = summary.total_parameters, summary.active_parameters
+    return [
+        field_table(
+            {
+                "checkpoint": f"{summary.source.id}{revision}",
+                "parameters": f"{total / 1e6:,.1f} million, {active / 1e6:,.1f} million active for a token",
+                "tensors": f"{summary.num_tensors} in {summary.num_files} files",
+                "size": format_bytes(summary.total_bytes),
+            }
+        ),
+        _fields_of(summary.architecture, title="architecture"),
+        _fields_of(summary.quantization, title="quantisation"),
+        size_table(summary.bytes_by_class, title="bytes"),
+    ]
+
+
+def _fields_of(
+    values: "dict[str, object] | dict[str, int | bool | list[int]]", *, title: str
+) -> RenderableType:
+    return field_table({name: str(value) for name, value in values.items()}, title=title)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} x {name}" for name, count in counts.items()) or "none"
+
+
+def _verification(manifest: "Manifest") -> str:
+    report = manifest.verification
+    if report is None:
+        return "not yet; run mmoe-export verify"
+    outcome = "passed" if report.passed else f"FAILED at {report.first_failing_stage}"
+    weights = (
+        "expert weights bit-exact" if report.expert_weights.passed else "expert weights NOT proven exact"
+    )
+    return f"{outcome} on {report.tokens} tokens of {report.text_source}; {weights}"

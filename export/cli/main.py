@@ -1,0 +1,79 @@
+"""The command `mmoe-export`: its verbs, its exit codes, and how every error is told.
+
+Exit codes: 0 done; 1 the input, the artifact or the machine is at fault, or a gate failed; 2 wrong usage;
+130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from mmoe.export.cli import convert, demo, generate, inspect, verify
+from mmoe.export.cli.usage import UsageError, explain_usage
+from mmoe.export.errors import MmoeError
+from mmoe.export.versions import installed_versions
+
+PROGRAM = "mmoe-export"
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="See what it does in a few minutes, with a checkpoint that is included: [bold]mmoe-export demo[/bold]",
+)
+app.command("convert", epilog=convert.EXAMPLES)(convert.convert)
+app.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+app.command("generate", epilog=generate.EXAMPLES)(generate.generate)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        own, *others = (f"{name} {version}" for name, version in installed_versions().items())
+        typer.echo(f"{own} ({', '.join(others)})")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions and exit."),
+    ] = False,
+) -> None:
+    """Exact export of QAT Mixture-of-Experts checkpoints to ExecuTorch: convert, verify, run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: What follows the program's name; None takes them from the process.
+
+    Returns:
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character is no reason to stop.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+    except UsageError as error:
+        sys.stderr.write(explain_usage(error))
+        return error.exit_code
+    except MmoeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except typer.Abort:
+        return INTERRUPTED
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return code if isinstance(code, int) else 0

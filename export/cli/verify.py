@@ -1,0 +1,171 @@
+"""`mmoe-export verify`: holds an artifact against eager float32, stage by stage."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.noise import silence_runtime
+from mmoe.export.cli.options import Json, Quiet, Revision, Threads, Verbose
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.errors import MmoeError, OptionError
+from mmoe.export.verify.gates import Thresholds
+
+if TYPE_CHECKING:
+    from mmoe.export.artifact import Artifact
+    from mmoe.export.verify.report import VerificationReport
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export verify mobilemoe-s
+
+mmoe-export verify demo-artifact --checkpoint ./checkpoint --text book.txt --report report.json
+
+mmoe-export verify mobilemoe-s --max-tokens 4096 --min-sqnr-db 30 --json
+"""
+
+_LIMITS = "Limits of every stage"
+_DEFAULTS = Thresholds()
+
+
+def _limit(text: str) -> Any:  # whatever Typer makes of it
+    return typer.Option(help=text, rich_help_panel=_LIMITS)
+
+
+def verify(
+    artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="The checkpoint it was made from: a folder or a hub id.",
+            show_default="the hub id and commit in the manifest",
+        ),
+    ] = None,
+    revision: Revision = None,
+    text: Annotated[
+        Path | None, typer.Option(help="UTF-8 text to run.", show_default="the bundled held-out text")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=2, help="Tokens of text per stage.", show_default="2048")
+    ] = None,
+    threads: Threads = None,
+    compare_regrouped: Annotated[
+        bool,
+        typer.Option(
+            "--compare-regrouped",
+            help="Show too what experts re-quantised along the input axis would give; no gate.",
+        ),
+    ] = False,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the report as JSON.")
+    ] = None,
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Leave the artifact's manifest and model card as they are.")
+    ] = False,
+    min_sqnr_db: Annotated[float, _limit("Logit SQNR, dB.")] = _DEFAULTS.min_sqnr_db,
+    min_cosine_mean: Annotated[float, _limit("Mean cosine.")] = _DEFAULTS.min_cosine_mean,
+    min_cosine_p1: Annotated[float, _limit("Cosine at the worst 1 % of tokens.")] = _DEFAULTS.min_cosine_p1,
+    min_top1_agreement: Annotated[
+        float, _limit("Share of tokens with the same likeliest id.")
+    ] = _DEFAULTS.min_top1_agreement,
+    max_kl_mean: Annotated[float, _limit("Mean KL divergence, nats.")] = _DEFAULTS.max_kl_mean,
+    max_perplexity_change: Annotated[
+        float, _limit("Relative change of the perplexity.")
+    ] = _DEFAULTS.max_perplexity_change,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Hold an artifact against eager float32 PyTorch on real text.
+
+    Stages: exported program, delegated program, the .pte in prefill and token by token.
+
+    The expert weights read back from the .pte must be the checkpoint's, bit for bit.
+
+    If a limit is missed, the exit code is 1 and the first failing stage is named.
+
+    The result is recorded in the artifact.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    thresholds = Thresholds(
+        min_sqnr_db=min_sqnr_db,
+        min_cosine_mean=min_cosine_mean,
+        min_cosine_p1=min_cosine_p1,
+        min_top1_agreement=min_top1_agreement,
+        max_kl_mean=max_kl_mean,
+        max_perplexity_change=max_perplexity_change,
+    )
+    from mmoe.export.artifact import Artifact
+    from mmoe.export.verify.text import bundled_text, read_text
+
+    opened = Artifact.open(artifact)
+    verification_text = read_text(text) if text is not None else bundled_text()
+    source, revision = _source(opened, checkpoint, revision)
+    revision = fetch(source, revision, terminal)
+    with terminal.progress() as progress:
+        progress.phase("Loading PyTorch and ExecuTorch")
+        from mmoe.export.verify import ladder
+
+        if not verbose:
+            silence_runtime()
+        options = ladder.VerifyOptions(
+            max_tokens=max_tokens or ladder.DEFAULT_MAX_TOKENS,
+            thresholds=thresholds,
+            compare_regrouped=compare_regrouped,
+            threads=threads,
+        )
+        report = ladder.verify(
+            opened, source, verification_text, revision=revision, options=options, progress=progress
+        )
+    if report_file is not None:
+        _write_report(report, report_file)
+    show_report(report, terminal)
+    terminal.result(report.to_dict())
+    if not no_record:
+        opened.record_verification(report)
+        terminal.say(f"Recorded in {opened.folder}")
+    require_passed(report)
+
+
+def show_report(report: "VerificationReport", terminal: Terminal) -> None:
+    """Shows the table of a verification."""
+    from mmoe.export.verify.report_table import format_table
+
+    terminal.show(format_table(report))
+
+
+def require_passed(report: "VerificationReport") -> None:
+    """Fails if a gate did.
+
+    Raises:
+        MmoeError: A gate failed; names the first stage and its missed limits.
+    """
+    if report.passed:
+        return
+    failing = next((stage for stage in report.stages if not stage.passed), None)
+    misses = ", ".join(
+        f"{gate.name} is {gate.value:.6g}, not {gate.bound} {gate.limit:g}"
+        for gate in (failing.failures if failing else ())
+    )
+    raise MmoeError(f"verification failed at: {report.first_failing_stage}{': ' if misses else ''}{misses}")
+
+
+def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) -> tuple[str, str | None]:
+    """The checkpoint to compare with, and its revision."""
+    if checkpoint is not None:
+        return checkpoint, revision
+    recorded = artifact.manifest.source
+    if recorded.revision is None:
+        raise OptionError(
+            f"{artifact.folder}: was made from a local folder named {recorded.id}; say where it is with --checkpoint"
+        )
+    return recorded.id, revision or recorded.revision
+
+
+def _write_report(report: "VerificationReport", path: Path) -> None:
+    from mmoe.export.files import replace_texts
+
+    replace_texts(path.parent, {path.name: json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"})
