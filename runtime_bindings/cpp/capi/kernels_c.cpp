@@ -16,6 +16,7 @@
 namespace mmoe {
 namespace {
 
+constexpr int64_t kMaxThreads = 1024;
 constexpr const char* kNoMemory = "no memory for the scratch";
 
 struct Free {
@@ -27,13 +28,14 @@ std::unique_ptr<void, Free> AllocateScratch(size_t bytes) {
   return std::unique_ptr<void, Free>(std::aligned_alloc(Arena::kAlignment, rounded));
 }
 
-// Kernels and a valid thread count, or the reason why not.
+// Kernels and workers, or the reason why not.
 struct Target {
-  Target(const char* isa, int threads) {
+  Target(const char* isa, int64_t threads) : workers(static_cast<int>(threads)) {
     kernels = FindKernels(isa, &error);
-    if (error == nullptr && threads < 1) error = "threads must be at least 1";
+    if (error == nullptr && (threads < 1 || threads > kMaxThreads)) error = "threads must be in 1..1024";
   }
   const KernelTable* kernels;
+  int workers;
   const char* error = nullptr;
 };
 
@@ -44,19 +46,19 @@ using namespace mmoe;
 
 const char* mmoe_check_isa(const char* isa) { return Target(isa, 1).error; }
 
-const char* mmoe_moe_ffn(const char* isa, int threads, int64_t num_tokens, int64_t hidden_size,
-                         int64_t num_experts, int64_t intermediate_size, int64_t top_k, int norm_topk_prob,
-                         float routed_scaling_factor, const float* x, const float* router_weight,
-                         const float* expert_bias, const uint8_t* gate_up_weight,
+const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_tokens, int64_t hidden_size,
+                         int64_t num_experts, int64_t intermediate_size, int64_t top_k,
+                         int64_t norm_topk_prob, float routed_scaling_factor, const float* x,
+                         const float* router_weight, const float* expert_bias, const uint8_t* gate_up_weight,
                          const uint16_t* gate_up_scale, const uint8_t* down_weight,
                          const uint16_t* down_scale, float* out) {
   const Target target(isa, threads);
   if (target.error != nullptr) return target.error;
   const MoeFfnShape shape = {num_tokens, hidden_size, num_experts, intermediate_size, top_k};
   if (const char* problem = CheckMoeFfn(shape)) return problem;
-  const auto scratch = AllocateScratch(MoeFfnWorkspaceBytes(shape, *target.kernels, threads));
+  const auto scratch = AllocateScratch(MoeFfnWorkspaceBytes(shape, *target.kernels, target.workers));
   if (scratch == nullptr) return kNoMemory;
-  ThreadParallel pool(threads);
+  ThreadParallel pool(target.workers);
   const RouterOptions router = {norm_topk_prob != 0, routed_scaling_factor};
   MoeFfn({shape, router, x, router_weight, expert_bias, gate_up_weight, gate_up_scale, down_weight,
           down_scale, out},
@@ -64,32 +66,33 @@ const char* mmoe_moe_ffn(const char* isa, int threads, int64_t num_tokens, int64
   return nullptr;
 }
 
-const char* mmoe_attention(const char* isa, int threads, int64_t num_tokens, int64_t num_heads,
+const char* mmoe_attention(const char* isa, int64_t threads, int64_t num_tokens, int64_t num_heads,
                            int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len, int64_t position,
-                           int use_rope, int use_qk_norm, float qk_norm_eps, float scale, const float* query,
-                           const float* key, const float* value, const float* rope_cos, const float* rope_sin,
-                           float* key_cache, float* value_cache, float* out) {
+                           int64_t use_rope, int64_t use_qk_norm, float qk_norm_eps, float scale,
+                           const float* query, const float* key, const float* value, const float* rope_cos,
+                           const float* rope_sin, float* key_cache, float* value_cache, float* out) {
   const Target target(isa, threads);
   if (target.error != nullptr) return target.error;
   const AttentionShape shape = {num_tokens, num_heads, num_kv_heads, head_dim, max_context_len};
   if (const char* problem = CheckAttention(shape, position)) return problem;
-  const auto scratch = AllocateScratch(AttentionWorkspaceBytes(shape, threads));
+  const auto scratch = AllocateScratch(AttentionWorkspaceBytes(shape, target.workers));
   if (scratch == nullptr) return kNoMemory;
-  ThreadParallel pool(threads);
+  ThreadParallel pool(target.workers);
   Attention({shape, query, key, value, rope_cos, rope_sin, key_cache, value_cache, out, position,
              use_rope != 0, use_qk_norm != 0, qk_norm_eps, scale},
             *target.kernels, pool.parallel(), scratch.get());
   return nullptr;
 }
 
-const char* mmoe_embedding(int threads, int64_t vocab_size, int64_t hidden_size, int64_t num_tokens,
+const char* mmoe_embedding(int64_t threads, int64_t vocab_size, int64_t hidden_size, int64_t num_tokens,
                            const uint8_t* qweight, const uint16_t* scale, const int64_t* ids, float* out) {
-  if (threads < 1) return "threads must be at least 1";
+  const Target target("portable", threads);
+  if (target.error != nullptr) return target.error;
   if (hidden_size < 1 || hidden_size % 32 != 0) return "hidden_size must be a positive multiple of 32";
   for (int64_t t = 0; t < num_tokens; ++t) {
     if (ids[t] < 0 || ids[t] >= vocab_size) return "a token id is outside 0..vocab_size-1";
   }
-  ThreadParallel pool(threads);
+  ThreadParallel pool(target.workers);
   Embedding(qweight, scale, hidden_size, ids, num_tokens, pool.parallel(), out);
   return nullptr;
 }
@@ -134,7 +137,7 @@ const char* mmoe_swiglu(const char* isa, int64_t width, const float* gate_up, fl
 }
 
 const char* mmoe_router_topk(const char* isa, int64_t num_experts, int64_t hidden_size, int64_t top_k,
-                             int norm_topk_prob, float routed_scaling_factor, const float* x,
+                             int64_t norm_topk_prob, float routed_scaling_factor, const float* x,
                              const float* router_weight, const float* expert_bias, float* scores,
                              int32_t* selected, float* weights) {
   const Target target(isa, 1);

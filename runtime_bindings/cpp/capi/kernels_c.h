@@ -13,25 +13,25 @@ extern "C" {
 MMOE_API const char* mmoe_check_isa(const char* isa);
 
 // The layout of every array is that of mmoe::MoeFfnArgs (kernels/moe_ffn.h).
-MMOE_API const char* mmoe_moe_ffn(const char* isa, int threads, int64_t num_tokens, int64_t hidden_size,
+MMOE_API const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_tokens, int64_t hidden_size,
                                   int64_t num_experts, int64_t intermediate_size, int64_t top_k,
-                                  int norm_topk_prob, float routed_scaling_factor, const float* x,
+                                  int64_t norm_topk_prob, float routed_scaling_factor, const float* x,
                                   const float* router_weight, const float* expert_bias,
                                   const uint8_t* gate_up_weight, const uint16_t* gate_up_scale,
                                   const uint8_t* down_weight, const uint16_t* down_scale, float* out);
 
 // The layout of every array is that of mmoe::AttentionArgs (kernels/attention.h).
-MMOE_API const char* mmoe_attention(const char* isa, int threads, int64_t num_tokens, int64_t num_heads,
+MMOE_API const char* mmoe_attention(const char* isa, int64_t threads, int64_t num_tokens, int64_t num_heads,
                                     int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len,
-                                    int64_t position, int use_rope, int use_qk_norm, float qk_norm_eps,
-                                    float scale, const float* query, const float* key, const float* value,
-                                    const float* rope_cos, const float* rope_sin, float* key_cache,
-                                    float* value_cache, float* out);
+                                    int64_t position, int64_t use_rope, int64_t use_qk_norm,
+                                    float qk_norm_eps, float scale, const float* query, const float* key,
+                                    const float* value, const float* rope_cos, const float* rope_sin,
+                                    float* key_cache, float* value_cache, float* out);
 
 // See kernels/embedding.h; the ids are checked against vocab_size.
-MMOE_API const char* mmoe_embedding(int threads, int64_t vocab_size, int64_t hidden_size, int64_t num_tokens,
-                                    const uint8_t* qweight, const uint16_t* scale, const int64_t* ids,
-                                    float* out);
+MMOE_API const char* mmoe_embedding(int64_t threads, int64_t vocab_size, int64_t hidden_size,
+                                    int64_t num_tokens, const uint8_t* qweight, const uint16_t* scale,
+                                    const int64_t* ids, float* out);
 
 // One panel by itself: x [tokens, inputs] through weights [inputs / 4, 64] with scales [inputs]. Gives the
 // quantised activations [tokens, inputs], their steps [tokens] and the outputs [tokens, 32].
@@ -44,7 +44,7 @@ MMOE_API const char* mmoe_swiglu(const char* isa, int64_t width, const float* ga
 
 // For one token: the sigmoid scores [num_experts], and the selection with its weights [top_k].
 MMOE_API const char* mmoe_router_topk(const char* isa, int64_t num_experts, int64_t hidden_size,
-                                      int64_t top_k, int norm_topk_prob, float routed_scaling_factor,
+                                      int64_t top_k, int64_t norm_topk_prob, float routed_scaling_factor,
                                       const float* x, const float* router_weight, const float* expert_bias,
                                       float* scores, int32_t* selected, float* weights);
 

@@ -4,13 +4,13 @@
 namespace mmoe {
 namespace {
 
-// e^x, at most 2 ulp off within [-87.33, 88.37] and clamped to those ends outside; NaN stays NaN. Range
-// reduction by Cody and Waite (ln 2 in two parts, the first short enough that n * part is exact), then the
-// degree-6 polynomial of Cephes' expf (S. Moshier).
+// e^x within 2 ulp on [-87.33, 88.37]; constant below, infinity above; NaN stays NaN. Range reduction by Cody
+// and Waite (ln 2 in two parts, the first short enough that n * part is exact), then the polynomial of
+// Cephes' expf (S. Moshier).
 inline F32x16 Exp(F32x16 x) {
-  const F32x16 round_bias =
-      Broadcast(12582912.0f);  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  x = Min(Broadcast(88.37f), Max(Broadcast(-87.33f), x));
+  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits.
+  const F32x16 round_bias = Broadcast(12582912.0f);
+  x = Min(Broadcast(89.0f), Max(Broadcast(-87.33f), x));
   const F32x16 biased = Add(Mul(x, Broadcast(1.44269504088896341f)), round_bias);
   const F32x16 n = Sub(biased, round_bias);
   F32x16 r = Sub(x, Mul(n, Broadcast(0.693359375f)));

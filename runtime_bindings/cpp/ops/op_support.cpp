@@ -71,7 +71,7 @@ const KernelTable* ArgumentCheck::Kernels() {
   const KernelTable* kernels = SelectKernels(&error);
   if (kernels == nullptr) {
     ET_LOG(Error, "%s: %s", op_, error);
-    Fail(Error::NotSupported);
+    Fail(Error::NotImplemented);
   }
   return kernels;
 }

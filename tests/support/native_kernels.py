@@ -1,0 +1,221 @@
+"""The C++ kernels from numpy, without ExecuTorch: instruction set and thread count are arguments.
+
+Arrays must be C-contiguous and of the dtypes that `runtime_bindings/cpp/capi/kernels_c.h` names.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mmoe.runtime_bindings.python.library import library_path
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+PORTABLE = "portable"
+_FAST_ISAS = ("avx512_vnni",)
+
+
+class KernelError(Exception):
+    """A kernel refused its arguments."""
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_kernels_c.so")))
+    for name in ("check_isa", "moe_ffn", "attention", "embedding", "project_panel", "swiglu", "router_topk"):
+        getattr(library, f"mmoe_{name}").restype = ctypes.c_char_p
+    return library
+
+
+def _argument(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        assert value.flags.c_contiguous
+        return ctypes.c_void_p(value.ctypes.data)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, float):
+        return ctypes.c_float(value)
+    assert isinstance(value, int)
+    return ctypes.c_int64(value)
+
+
+def _call(name: str, *arguments: object) -> None:
+    message = getattr(_library(), f"mmoe_{name}")(*map(_argument, arguments))
+    if message is not None:
+        raise KernelError(message.decode())
+
+
+def check_isa(isa: str) -> None:
+    _call("check_isa", isa)
+
+
+def available_isas() -> tuple[str, ...]:
+    """Portable first, then what this CPU can run besides."""
+
+    def available(isa: str) -> bool:
+        try:
+            check_isa(isa)
+        except KernelError:
+            return False
+        return True
+
+    return (PORTABLE, *filter(available, _FAST_ISAS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutedExperts:
+    """Arguments of `mmoe::moe_ffn` besides the activations, named and shaped as there."""
+
+    router_weight: Floats
+    expert_bias: Floats
+    gate_up_weight: npt.NDArray[np.uint8]
+    gate_up_scale: npt.NDArray[np.float16]
+    down_weight: npt.NDArray[np.uint8]
+    down_scale: npt.NDArray[np.float16]
+    top_k: int
+    norm_topk_prob: bool
+    routed_scaling_factor: float
+
+    @property
+    def num_experts(self) -> int:
+        return int(self.router_weight.shape[0])
+
+    @property
+    def hidden_size(self) -> int:
+        return int(self.router_weight.shape[1])
+
+    @property
+    def intermediate_size(self) -> int:
+        return int(self.down_scale.shape[2])
+
+
+def moe_ffn(layer: RoutedExperts, x: Floats, *, isa: str = PORTABLE, threads: int = 1) -> Floats:
+    """x and the result float32 ``[T, H]``."""
+    out = np.full_like(x, np.nan)
+    _call(
+        "moe_ffn", isa, threads, x.shape[0], layer.hidden_size, layer.num_experts, layer.intermediate_size,
+        layer.top_k, int(layer.norm_topk_prob), layer.routed_scaling_factor, x, layer.router_weight,
+        layer.expert_bias, layer.gate_up_weight, layer.gate_up_scale, layer.down_weight, layer.down_scale, out,
+    )  # fmt: skip
+    return out
+
+
+def router_topk(
+    layer: RoutedExperts, x: Floats, *, isa: str = PORTABLE
+) -> tuple[Floats, npt.NDArray[np.int32], Floats]:
+    """Scores ``[T, E]``, selected experts ``[T, top_k]`` and their weights ``[T, top_k]`` of x ``[T, H]``."""
+    tokens = x.shape[0]
+    scores = np.empty((tokens, layer.num_experts), np.float32)
+    selected = np.empty((tokens, layer.top_k), np.int32)
+    weights = np.empty((tokens, layer.top_k), np.float32)
+    for t in range(tokens):
+        _call(
+            "router_topk", isa, layer.num_experts, layer.hidden_size, layer.top_k, int(layer.norm_topk_prob),
+            layer.routed_scaling_factor, x[t], layer.router_weight, layer.expert_bias, scores[t], selected[t],
+            weights[t],
+        )  # fmt: skip
+    return scores, selected, weights
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """int8 ``[T, in]``, float32 ``[T]``, float32 ``[T, 32]``."""
+
+    quantized: npt.NDArray[np.int8]
+    steps: Floats
+    outputs: Floats
+
+
+def project_panel(
+    x: Floats, weight: npt.NDArray[np.uint8], scale: npt.NDArray[np.float16], *, isa: str = PORTABLE
+) -> PanelResult:
+    """x ``[T, in]`` through one panel: weight uint8 ``[in / 4, 64]``, scale float16 ``[in]``."""
+    tokens, inputs = x.shape
+    result = PanelResult(
+        np.empty((tokens, inputs), np.int8), np.empty(tokens, np.float32), np.empty((tokens, 32), np.float32)
+    )
+    _call(
+        "project_panel", isa, tokens, inputs, x, weight, scale, result.quantized, result.steps, result.outputs
+    )
+    return result
+
+
+def swiglu(gate_up: Floats, *, isa: str = PORTABLE) -> Floats:
+    """gate_up float32 ``[2F]`` -> ``[F]``."""
+    width = gate_up.shape[0] // 2
+    out = np.empty(width, np.float32)
+    _call("swiglu", isa, width, gate_up, out)
+    return out
+
+
+def embedding(
+    qweight: npt.NDArray[np.uint8],
+    scale: npt.NDArray[np.float16],
+    ids: npt.NDArray[np.int64],
+    *,
+    threads: int = 1,
+) -> Floats:
+    """qweight uint8 ``[V, H / 2]``, scale float16 ``[V, H / 32]``, ids int64 ``[T]`` -> float32 ``[T, H]``."""
+    vocab_size, hidden_size = qweight.shape[0], 2 * qweight.shape[1]
+    out = np.full((ids.shape[0], hidden_size), np.nan, np.float32)
+    _call("embedding", threads, vocab_size, hidden_size, ids.shape[0], qweight, scale, ids, out)
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionOptions:
+    """Arguments of `mmoe::attention` besides tensors."""
+
+    use_rope: bool
+    use_qk_norm: bool
+    qk_norm_eps: float
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionInputs:
+    """query ``[T, Hq, D]``, key and value ``[T, Hkv, D]``, rope_cos and rope_sin ``[T, D / 2]``; all float32."""
+
+    query: Floats
+    key: Floats
+    value: Floats
+    rope_cos: Floats
+    rope_sin: Floats
+
+    def rows(self, begin: int, end: int) -> AttentionInputs:
+        return AttentionInputs(
+            query=self.query[begin:end],
+            key=self.key[begin:end],
+            value=self.value[begin:end],
+            rope_cos=self.rope_cos[begin:end],
+            rope_sin=self.rope_sin[begin:end],
+        )
+
+
+def attention(
+    inputs: AttentionInputs,
+    options: AttentionOptions,
+    *,
+    position: int,
+    key_cache: Floats,
+    value_cache: Floats,
+    isa: str = PORTABLE,
+    threads: int = 1,
+) -> Floats:
+    """Caches ``[Hkv, C, D]`` are written; the result is like the query."""
+    tokens, heads, head_dim = inputs.query.shape
+    kv_heads, context_len, _ = key_cache.shape
+    out = np.full_like(inputs.query, np.nan)
+    _call(
+        "attention", isa, threads, tokens, heads, kv_heads, head_dim, context_len, position, int(options.use_rope),
+        int(options.use_qk_norm), options.qk_norm_eps, options.scale, inputs.query, inputs.key, inputs.value,
+        inputs.rope_cos, inputs.rope_sin, key_cache, value_cache, out,
+    )  # fmt: skip
+    return out
