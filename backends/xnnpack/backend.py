@@ -32,7 +32,7 @@ class XnnpackBackend:
             partitioner=[DecoderPartitioner()],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
-            compile_config=EdgeCompileConfig(_check_ir_validity=False),
+            compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
         )
 
     def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:

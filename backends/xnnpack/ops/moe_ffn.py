@@ -36,7 +36,7 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     # Sums of at most in * 127 * 8 are exact in float64 for any width.
     sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
     outputs = sums.float() * (largest / 127.0)
-    return outputs.transpose(0, 1).reshape(x.shape[0], -1)
+    return outputs.transpose(0, 1).flatten(1)
 
 
 def _twin(
