@@ -3,7 +3,11 @@
 from collections.abc import Callable
 
 from executorch.backends.xnnpack.partition.config.gemm_configs import LinearConfig
-from executorch.backends.xnnpack.partition.config.generic_node_configs import AddConfig, MulConfig, SigmoidConfig
+from executorch.backends.xnnpack.partition.config.generic_node_configs import (
+    AddConfig,
+    MulConfig,
+    SigmoidConfig,
+)
 from executorch.backends.xnnpack.partition.config.quant_affine_configs import (
     ChooseQParamsAffineConfig,
     DeQuantizeAffineConfig,

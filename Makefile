@@ -1,0 +1,48 @@
+# One word for everything a developer does daily; see HACKING.md.
+
+PYTHON ?= python3
+BUILD ?= build/native
+PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
+CPP = $(shell git ls-files 'runtime_bindings/cpp/*.cpp' 'runtime_bindings/cpp/*.h')
+
+.PHONY: dev native native-test sanitize test lint format demo ci
+
+dev:  ## editable install with every tool; run again when a Python module is added
+	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
+	$(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
+
+native:  ## build the kernels into the source tree, in seconds
+	cmake -S runtime_bindings/cpp -B $(BUILD) -G Ninja -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)
+	cmake --install $(BUILD) --prefix runtime_bindings
+
+native-test:  ## unit tests of the kernels, without Python
+	cmake -S runtime_bindings/cpp -B $(BUILD)-test -G Ninja -DMMOE_BUILD_TESTS=ON -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)-test
+	ctest --test-dir $(BUILD)-test --output-on-failure
+
+sanitize:  ## the same with address and undefined-behaviour sanitizers
+	cmake -S runtime_bindings/cpp -B $(BUILD)-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
+	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
+	ctest --test-dir $(BUILD)-sanitize --output-on-failure
+
+test:  ## everything that pytest runs
+	$(PYTHON) -m pytest
+
+lint:  ## ruff, mypy, clang-format
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy $(addprefix -p ,$(PACKAGES))
+	clang-format --dry-run --Werror $(CPP)
+
+format:  ## rewrite what lint complains about where a tool can
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+	clang-format -i $(CPP)
+
+demo:  ## convert, verify and run the bundled checkpoint
+	mmoe-export demo --overwrite
+
+ci:  ## what continuous integration runs
+	.ci/run
