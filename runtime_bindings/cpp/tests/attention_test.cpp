@@ -23,7 +23,7 @@ std::vector<float> Normal(std::mt19937& random, int64_t count) {
   return values;
 }
 
-std::vector<float> Run(const AttentionShape& shape, const KernelTable& kernels, int workers) {
+std::vector<float> RunAttention(const AttentionShape& shape, const KernelTable& kernels, int workers) {
   std::mt19937 random(1);
   const int64_t q = shape.num_tokens * shape.num_heads * shape.head_dim;
   const int64_t kv = shape.num_tokens * shape.num_kv_heads * shape.head_dim;
@@ -53,9 +53,9 @@ TEST(Attention, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
                                       {130, 2, 1, 34, 131},
                                       {0, 2, 2, 8, 4}}) {
     ASSERT_EQ(CheckAttention(shape, shape.max_context_len - shape.num_tokens), nullptr);
-    const std::vector<float> expected = Run(shape, *portable, 1);
-    EXPECT_EQ(Run(shape, *fastest, 1), expected);
-    EXPECT_EQ(Run(shape, *fastest, 3), expected);
+    const std::vector<float> expected = RunAttention(shape, *portable, 1);
+    EXPECT_EQ(RunAttention(shape, *fastest, 1), expected);
+    EXPECT_EQ(RunAttention(shape, *fastest, 3), expected);
   }
 }
 
