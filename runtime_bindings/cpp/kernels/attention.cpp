@@ -1,11 +1,11 @@
 #include "attention.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "arena.h"
+#include "rope_qk_norm.h"
 
 namespace mmoe {
 namespace {
@@ -59,25 +59,9 @@ size_t ScratchBytes(const Plan& plan) {
   return arena.used();
 }
 
-// One head of one token: rotated if asked, normalised if asked. x and out [head_dim].
-void PrepareHead(const AttentionArgs& args, int64_t token, const float* x, float* out) {
-  const int64_t head_dim = args.shape.head_dim;
-  std::memcpy(out, x, static_cast<size_t>(head_dim) * sizeof(float));
-  if (args.use_rope) {
-    const float* cosine = args.rope_cos + token * (head_dim / 2);
-    const float* sine = args.rope_sin + token * (head_dim / 2);
-    for (int64_t i = 0; i < head_dim / 2; ++i) {
-      const float even = x[2 * i], odd = x[2 * i + 1];
-      out[2 * i] = even * cosine[i] - odd * sine[i];
-      out[2 * i + 1] = even * sine[i] + odd * cosine[i];
-    }
-  }
-  if (args.use_qk_norm) {
-    float sum = 0.0f;
-    for (int64_t i = 0; i < head_dim; ++i) sum += out[i] * out[i];
-    const float inverse = 1.0f / std::sqrt(sum / static_cast<float>(head_dim) + args.qk_norm_eps);
-    for (int64_t i = 0; i < head_dim; ++i) out[i] *= inverse;
-  }
+HeadPreparation HeadOptions(const AttentionArgs& args) {
+  return {args.shape.head_dim, args.use_rope ? args.rope_cos : nullptr, args.rope_sin, args.use_qk_norm,
+          args.qk_norm_eps};
 }
 
 void FillCaches(const AttentionArgs& args, const Parallel& parallel) {
@@ -89,7 +73,7 @@ void FillCaches(const AttentionArgs& args, const Parallel& parallel) {
       for (int64_t head = 0; head < shape.num_kv_heads; ++head) {
         const int64_t from = (token * shape.num_kv_heads + head) * shape.head_dim;
         const int64_t to = (head * shape.max_context_len + args.position + token) * shape.head_dim;
-        PrepareHead(args, token, args.key + from, args.key_cache + to);
+        PrepareHead(HeadOptions(args), token, args.key + from, args.key_cache + to);
         std::memcpy(args.value_cache + to, args.value + from,
                     static_cast<size_t>(shape.head_dim) * sizeof(float));
       }
@@ -110,7 +94,7 @@ void AttendBlock(const AttentionArgs& args, const Plan& plan, const KernelTable&
   };
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t token = first_token + row / plan.group;
-    PrepareHead(args, token, args.query + offset(row), scratch.queries + row * plan.row_stride);
+    PrepareHead(HeadOptions(args), token, args.query + offset(row), scratch.queries + row * plan.row_stride);
     scratch.row_max[row] = -std::numeric_limits<float>::infinity();
     scratch.row_sum[row] = 0.0f;
     scratch.row_limits[row] = args.position + token + 1;

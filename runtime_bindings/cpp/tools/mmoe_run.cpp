@@ -3,88 +3,20 @@
 // on wrong usage.
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "language_model.h"
+#include "options.h"
 
+namespace mmoe {
 namespace {
 
-constexpr const char* kUsage =
-    "usage: mmoe-run MODEL.pte --ids 1,2,3 [--max-new-tokens N] [--threads N] [--chunk N]\n"
-    "  --ids IDS             the prompt's token ids, comma separated\n"
-    "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
-    "earlier\n"
-    "  --threads N           threads (default: the runtime's choice)\n"
-    "  --chunk N             prompt tokens per call (default and most: the program's max_seq_len)\n";
-
-class UsageError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-struct Options {
-  std::string model;
-  std::vector<int64_t> ids;
-  int64_t max_new_tokens = 64;
-  int64_t threads = 0;
-  int64_t chunk = 0;
-};
-
-int64_t ParseInteger(const std::string& text, const std::string& name, int64_t least) {
-  char* end = nullptr;
-  errno = 0;
-  const long long value = std::strtoll(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || errno != 0 || value < least) {
-    throw UsageError(name + ": '" + text + "' is not an integer of at least " + std::to_string(least));
-  }
-  return value;
-}
-
-std::vector<int64_t> ParseIds(const std::string& text) {
-  std::vector<int64_t> ids;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    ids.push_back(ParseInteger(text.substr(begin, end - begin), "--ids", 0));
-    begin = end + 1;
-  }
-  return ids;
-}
-
-Options ParseOptions(const std::vector<std::string>& arguments) {
-  Options options;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& name = arguments[i];
-    if (name.rfind("--", 0) != 0) {
-      if (!options.model.empty()) throw UsageError("more than one model: '" + name + "'");
-      options.model = name;
-      continue;
-    }
-    if (i + 1 == arguments.size()) throw UsageError(name + " needs a value");
-    const std::string& value = arguments[++i];
-    if (name == "--ids") {
-      options.ids = ParseIds(value);
-    } else if (name == "--max-new-tokens") {
-      options.max_new_tokens = ParseInteger(value, name, 0);
-    } else if (name == "--threads") {
-      options.threads = std::min<int64_t>(ParseInteger(value, name, 1), 1024);
-    } else if (name == "--chunk") {
-      options.chunk = ParseInteger(value, name, 1);
-    } else {
-      throw UsageError("unknown option " + name);
-    }
-  }
-  if (options.model.empty()) throw UsageError("no model given");
-  if (options.ids.empty()) throw UsageError("no prompt given: --ids");
-  return options;
-}
-
-void CheckPrompt(const Options& options, const mmoe::LanguageModel& model) {
+void CheckPrompt(const Options& options, const LanguageModel& model) {
   const auto count = static_cast<int64_t>(options.ids.size());
   if (count > model.max_context_len()) {
     throw std::runtime_error("the prompt has " + std::to_string(count) + " tokens, the context " +
@@ -102,7 +34,7 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-int64_t Prefill(const Options& options, mmoe::LanguageModel& model) {
+int64_t Prefill(const Options& options, LanguageModel& model) {
   const int64_t most = model.max_seq_len();
   const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, most) : most;
   const auto count = static_cast<int64_t>(options.ids.size());
@@ -116,7 +48,7 @@ int64_t Prefill(const Options& options, mmoe::LanguageModel& model) {
 
 void Run(const Options& options) {
   auto start = std::chrono::steady_clock::now();
-  mmoe::LanguageModel model(options.model, static_cast<int>(options.threads));
+  LanguageModel model(options.model, static_cast<int>(options.threads));
   std::fprintf(stderr, "load: %.3f s\n", SecondsSince(start));
   CheckPrompt(options, model);
   if (options.max_new_tokens == 0) return;
@@ -150,18 +82,19 @@ void Run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace mmoe
 
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     if (std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
-      std::fputs(kUsage, stdout);
+      std::fputs(mmoe::kUsage, stdout);
       return 0;
     }
-    Run(ParseOptions(arguments));
+    mmoe::Run(mmoe::ParseOptions(arguments));
     return 0;
-  } catch (const UsageError& error) {
-    std::fprintf(stderr, "mmoe-run: %s\n%s", error.what(), kUsage);
+  } catch (const mmoe::UsageError& error) {
+    std::fprintf(stderr, "mmoe-run: %s\n%s", error.what(), mmoe::kUsage);
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mmoe-run: %s\n", error.what());
