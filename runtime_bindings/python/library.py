@@ -57,7 +57,9 @@ def load_operator_library() -> None:
         try:
             _loaded = ctypes.CDLL(str(path))
         except OSError as error:
-            raise RuntimeFailure(f"the operator library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}") from error
+            raise RuntimeFailure(
+                f"the operator library {path} cannot be loaded ({error}): {_HOW_TO_BUILD}"
+            ) from error
 
 
 def set_log_level(level: LogLevel) -> None:
