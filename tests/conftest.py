@@ -1,30 +1,42 @@
 """Artifacts that tests share: converting takes long enough that each is made once in a session."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
-from tests.support.checkpoints import write_checkpoint
+if TYPE_CHECKING:
+    from mmoe.export.artifact import Artifact
+
+# As the command line does, and likewise before torch is imported, which is why the fixtures import late.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random checkpoint of two layers in the released format; read only."""
+    from tests.support.checkpoints import write_checkpoint
+
     return write_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
 
 
 @pytest.fixture(scope="session")
 def tiny_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`tiny_checkpoint`, converted; read only."""
+    from mmoe.export.convert import convert
+
     return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "artifact")
 
 
 @pytest.fixture(scope="session")
 def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The bundled trained checkpoint, converted; read only. Its chunk is shorter than its context."""
+    from mmoe.export.bundled import bundled_checkpoint
+    from mmoe.export.convert import ConvertOptions, convert
+
     return convert(
         bundled_checkpoint(),
         tmp_path_factory.mktemp("demo") / "artifact",

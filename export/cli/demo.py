@@ -40,6 +40,7 @@ def demo(
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     started = time.perf_counter()
+    terminal.say("Step 1 of 3: convert")
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export.bundled import bundled_checkpoint
@@ -48,17 +49,21 @@ def demo(
         from mmoe.export.verify.ladder import VerifyOptions, verify
         from mmoe.export.verify.text import bundled_text
 
-        if not verbose:
-            silence_runtime()
         checkpoint = bundled_checkpoint()
         artifact = convert(checkpoint, out, options=ConvertOptions(overwrite=overwrite), progress=progress)
-        converted = time.perf_counter()
+    show_artifact(artifact, seconds=time.perf_counter() - started, terminal=terminal)
+
+    terminal.say("\nStep 2 of 3: verify")
+    if not verbose:
+        silence_runtime()
+    with terminal.progress() as progress:
         options = VerifyOptions(compare_regrouped=True)
         report = verify(artifact, checkpoint, bundled_text(), options=options, progress=progress)
-        artifact = artifact.record_verification(report)
-    show_artifact(artifact, seconds=converted - started, terminal=terminal)
+    artifact = artifact.record_verification(report)
     show_report(report, terminal)
     require_passed(report)
+
+    terminal.say("\nStep 3 of 3: generate")
     generator = TextGenerator(artifact)
     generations = []
     for prompt in _PROMPTS:

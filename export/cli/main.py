@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the input, the artifact or the machine is at fault, or a g
 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    # OpenMP threads that wait by spinning slow PyTorch down a hundredfold on cores that others use, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character is no reason to stop.
         if isinstance(stream, TextIOWrapper):

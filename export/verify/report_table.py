@@ -1,58 +1,71 @@
-"""A verification report as a table for people."""
+"""A verification report as a table for people, narrow enough for a terminal of 80 columns."""
 
+from collections.abc import Callable
+
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmoe.export.verify.gates import Gate
+from mmoe.export.verify.metrics import LogitMetrics
 from mmoe.export.verify.report import StageResult, VerificationReport
 
-# (heading, the gate that colours the cell)
-_COLUMNS = (
-    ("SQNR dB", "sqnr_db"),
-    ("cosine", "cosine_mean"),
-    ("worst 1 %", "cosine_p1"),
-    ("worst", None),
-    ("KL mean", "kl_mean"),
-    ("KL 99.9 %", None),
-    ("top-1", "top1_agreement"),
-    ("perplexity", None),
-    ("change", "perplexity_change"),
-    ("router flips", None),
+# (heading, its figure, the gate that limits it)
+_ROWS: tuple[tuple[str, Callable[[LogitMetrics], str], str | None], ...] = (
+    ("SQNR dB", lambda metrics: f"{metrics.sqnr_db:.1f}", "sqnr_db"),
+    ("cosine", lambda metrics: f"{metrics.cosine_mean:.5f}", "cosine_mean"),
+    ("  worst 1 %", lambda metrics: f"{metrics.cosine_p1:.4f}", "cosine_p1"),
+    ("  worst", lambda metrics: f"{metrics.cosine_worst:.3f}", None),
+    ("KL, mean", lambda metrics: f"{metrics.kl_mean:.1e}", "kl_mean"),
+    ("  99.9 %", lambda metrics: f"{metrics.kl_p999:.1e}", None),
+    ("top-1", lambda metrics: f"{metrics.top1_agreement:.2%}", "top1_agreement"),
+    ("perplexity", lambda metrics: f"{metrics.perplexity_test:.3f}", None),
+    ("  change", lambda metrics: f"{metrics.perplexity_ratio - 1:+.3%}", "perplexity_change"),
 )
 
 
 def format_table(report: VerificationReport) -> Table:
-    """One row per stage; a value that missed its limit is red, and the caption tells the outcome."""
-    table = Table(title=f"{report.tokens} tokens of {report.text_source}, against eager float32")
-    table.add_column("stage", no_wrap=True)
-    for heading, _ in _COLUMNS:
-        table.add_column(heading, justify="right")
-    table.add_column("", justify="center")
+    """One column per stage; a value that missed its limit is red, and the caption tells the outcome."""
+    table = Table(
+        title=f"{report.tokens} tokens of {report.text_source}, against eager float32",
+        caption=_caption(report),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 2),
+        pad_edge=False,
+    )
+    table.add_column("", no_wrap=True)
     for stage in report.stages:
-        outcome = Text("ok", style="green") if stage.passed else Text("FAILED", style="bold red")
-        failed = {gate.name for gate in stage.failures}
-        cells = (
-            Text(text, style="bold red" if gate in failed else "")
-            for (_, gate), text in zip(_COLUMNS, _figures(stage), strict=True)
-        )
-        table.add_row(stage.name, *cells, outcome)
-    table.caption = _caption(report)
+        table.add_column(stage.name, justify="right")
+    table.add_column("limit", justify="right", style="dim", no_wrap=True)
+    for heading, figure, gate in _ROWS:
+        cells = (_cell(figure(stage.metrics), stage, gate) for stage in report.stages)
+        table.add_row(heading, *cells, _limit(report, gate))
+    table.add_row("router flips", *map(_router_flips, report.stages))
+    table.add_row("", *map(_outcome, report.stages))
     return table
 
 
-def _figures(stage: StageResult) -> tuple[str, ...]:
-    metrics, flips = stage.metrics, stage.router_flips
-    return (
-        f"{metrics.sqnr_db:.1f}",
-        f"{metrics.cosine_mean:.5f}",
-        f"{metrics.cosine_p1:.4f}",
-        f"{metrics.cosine_worst:.3f}",
-        f"{metrics.kl_mean:.1e}",
-        f"{metrics.kl_p999:.1e}",
-        f"{metrics.top1_agreement:.2%}",
-        f"{metrics.perplexity_test:.3f}",
-        f"{metrics.perplexity_ratio - 1:+.3%}",
-        "-" if flips is None else f"{flips.flipped_decisions} of {flips.decisions}",
-    )
+def _cell(figure: str, stage: StageResult, gate: str | None) -> Text:
+    missed = gate in {failure.name for failure in stage.failures}
+    return Text(figure, style="bold red" if missed else "")
+
+
+def _limit(report: VerificationReport, name: str | None) -> str:
+    gates: dict[str, Gate] = {gate.name: gate for stage in report.stages for gate in stage.gates}
+    return f"{gates[name].bound} {gates[name].limit:g}" if name in gates else ""
+
+
+def _router_flips(stage: StageResult) -> str:
+    flips = stage.router_flips
+    return "" if flips is None else f"{flips.flipped_share:.2%}"
+
+
+def _outcome(stage: StageResult) -> Text:
+    if not stage.gates:
+        return Text("no gate", style="dim")
+    return Text("ok", style="green") if stage.passed else Text("FAILED", style="bold red")
 
 
 def _caption(report: VerificationReport) -> str:
@@ -63,4 +76,4 @@ def _caption(report: VerificationReport) -> str:
         else f"expert weights NOT proven: {', '.join(proof.mismatches) or 'nothing was compared'}"
     )
     outcome = "passed" if report.passed else f"FAILED at: {report.first_failing_stage}"
-    return f"{outcome}; {experts}"
+    return f"{outcome}\n{experts}"

@@ -67,6 +67,6 @@ def test_the_table_tells_stages_and_outcome():
     text = rendered(sample_report(sample_stage("first"), sample_stage("second", noise=0.5, flips=FLIPS)))
     assert "first" in text
     assert "FAILED at: second" in text
-    assert "1 of 1" in text
+    assert "100.00%" in text
     assert "4096 bytes" in text
     assert "NOT proven: layers.0.experts.down" in rendered(sample_report(proof=BROKEN))
