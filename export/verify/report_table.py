@@ -34,6 +34,7 @@ def format_table(report: VerificationReport) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 0, 0, 2),
         pad_edge=False,
+        show_edge=False,
     )
     table.add_column("", no_wrap=True)
     for stage in report.stages:
