@@ -38,7 +38,8 @@ def format_table(report: VerificationReport) -> Table:
     )
     table.add_column("", no_wrap=True)
     for stage in report.stages:
-        table.add_column(stage.name, justify="right")
+        # Names break between words only.
+        table.add_column(stage.name, justify="right", min_width=max(map(len, stage.name.split())))
     table.add_column("limit", justify="right", style="dim", no_wrap=True)
     for heading, figure, gate in _ROWS:
         cells = (_cell(figure(stage.metrics), stage, gate) for stage in report.stages)
