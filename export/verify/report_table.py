@@ -1,6 +1,7 @@
 """A verification report as a table for people, narrow enough for a terminal of 80 columns."""
 
 from collections.abc import Callable
+from textwrap import wrap
 
 from rich import box
 from rich.table import Table
@@ -10,6 +11,7 @@ from mmoe.export.verify.gates import Gate
 from mmoe.export.verify.metrics import LogitMetrics
 from mmoe.export.verify.report import StageResult, VerificationReport
 
+_HEADING_WIDTH = 11
 # (heading, its figure, the gate that limits it)
 _ROWS: tuple[tuple[str, Callable[[LogitMetrics], str], str | None], ...] = (
     ("SQNR dB", lambda metrics: f"{metrics.sqnr_db:.1f}", "sqnr_db"),
@@ -38,8 +40,7 @@ def format_table(report: VerificationReport) -> Table:
     )
     table.add_column("", no_wrap=True)
     for stage in report.stages:
-        # Names break between words only.
-        table.add_column(stage.name, justify="right", min_width=max(map(len, stage.name.split())))
+        table.add_column("\n".join(wrap(stage.name, _HEADING_WIDTH)), justify="right")
     table.add_column("limit", justify="right", style="dim", no_wrap=True)
     for heading, figure, gate in _ROWS:
         cells = (_cell(figure(stage.metrics), stage, gate) for stage in report.stages)
