@@ -31,11 +31,13 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """
     scaled = x * scale.float().unsqueeze(1)  # [P, T, in]
     largest = scaled.abs().amax(dim=-1, keepdim=True)
-    inverse = torch.where(largest > 0, 127.0 / largest, torch.zeros_like(largest))
-    quantised = torch.round(scaled * inverse)
+    inverse = 127.0 / largest
+    # Zero, or so small that its inverse overflows: the kernels, too, let such a column vanish.
+    vanishing = torch.isinf(inverse)
+    quantised = torch.round(scaled * inverse.masked_fill(vanishing, 0.0))
     # Sums of at most in * 127 * 8 are exact in float64 for any width.
     sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
-    outputs = sums.float() * (largest / 127.0)
+    outputs = sums.float() * (largest / 127.0).masked_fill(vanishing, 0.0)
     return outputs.transpose(0, 1).flatten(1)
 
 
