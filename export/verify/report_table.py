@@ -4,6 +4,7 @@ from collections.abc import Callable
 from textwrap import wrap
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -26,18 +27,9 @@ _ROWS: tuple[tuple[str, Callable[[LogitMetrics], str], str | None], ...] = (
 )
 
 
-def format_table(report: VerificationReport) -> Table:
-    """One column per stage; a value that missed its limit is red, and the caption tells the outcome."""
-    table = Table(
-        title=f"{report.tokens} tokens of {report.text_source}, against eager float32",
-        caption=_caption(report),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 2),
-        pad_edge=False,
-        show_edge=False,
-    )
+def format_table(report: VerificationReport) -> Group:
+    """One column per stage; a value that missed its limit is red, and the last lines tell the outcome."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 2), pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     for stage in report.stages:
         table.add_column("\n".join(wrap(stage.name, _HEADING_WIDTH)), justify="right")
@@ -47,7 +39,8 @@ def format_table(report: VerificationReport) -> Table:
         table.add_row(heading, *cells, _limit(report, gate))
     table.add_row("router flips", *map(_router_flips, report.stages))
     table.add_row("", *map(_outcome, report.stages))
-    return table
+    title = f"{report.tokens} tokens of {report.text_source}, against eager float32"
+    return Group(Text(title, style="bold"), table, *_conclusion(report))
 
 
 def _cell(figure: str, stage: StageResult, gate: str | None) -> Text:
@@ -71,7 +64,7 @@ def _outcome(stage: StageResult) -> Text:
     return Text("ok", style="green") if stage.passed else Text("FAILED", style="bold red")
 
 
-def _caption(report: VerificationReport) -> str:
+def _conclusion(report: VerificationReport) -> tuple[Text, Text]:
     proof = report.expert_weights
     experts = (
         f"expert weights equal the checkpoint's bit for bit ({proof.tensors} tensors, {proof.bytes} bytes)"
@@ -79,4 +72,4 @@ def _caption(report: VerificationReport) -> str:
         else f"expert weights NOT proven: {', '.join(proof.mismatches) or 'nothing was compared'}"
     )
     outcome = "passed" if report.passed else f"FAILED at: {report.first_failing_stage}"
-    return f"{outcome}\n{experts}"
+    return Text(experts), Text(outcome, style="bold green" if report.passed else "bold red")
