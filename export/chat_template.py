@@ -107,8 +107,9 @@ def find_template(folder: Path, settings: Mapping[str, object]) -> tuple[str, st
         return template, origin
     if isinstance(template, list):
         named = {item.get("name"): item.get("template") for item in template if isinstance(item, dict)}
-        if isinstance(named.get("default"), str):
-            return named["default"], origin
+        default = named.get("default")
+        if isinstance(default, str):
+            return default, origin
     return None
 
 

@@ -22,7 +22,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 
-class DecoderPartitioner(XnnpackPartitioner):
+class DecoderPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # executorch has no types
     """Takes dynamically quantised linears and the pointwise operators between them.
 
     The stock partitioner also searches every graph for patterns of images and attention, and its preprocessing
