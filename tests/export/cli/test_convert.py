@@ -1,0 +1,73 @@
+"""`mmoe-export convert`: the plan, the artifact, and what is said on the way."""
+
+from pathlib import Path
+
+import pytest
+
+from mmoe.export.artifact import Artifact
+from mmoe.export.checkpoint import open_checkpoint
+from tests.export.cli.conftest import Command
+
+
+def test_dry_run_shows_sizes_and_writes_nothing(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
+    target = tmp_path / "artifact"
+    run = mmoe("convert", tiny_checkpoint, "--out", target, "--dry-run", "--max-context-len", 128)
+    assert run.code == 0
+    assert f"{tiny_checkpoint} can be converted into {target}" in run.out
+    assert "128 tokens" in run.out
+    assert "KV cache in memory" in run.out
+    assert "experts" in run.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_as_json(
+    mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = mmoe("convert", tiny_checkpoint, "--dry-run", "--json").json
+    sizes = plan["plan"]["checkpoint_bytes"]
+    assert plan["artifact"] == "checkpoint-xnnpack"
+    assert sum(sizes.values()) == open_checkpoint(tiny_checkpoint).total_bytes
+    assert plan["plan"]["artifact_bytes"] == sum(sizes.values()) + sizes["embedding"]
+    # K and V, 2 layers, 2 heads of 16, 256 tokens of float32.
+    assert plan["plan"]["kv_cache_bytes"] == 2 * 2 * 2 * 16 * 256 * 4
+    assert plan["free_bytes"] > 0
+
+
+def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_artifact: Artifact) -> None:
+    target = tmp_path / "new" / "artifact"
+    run = mmoe("convert", tiny_checkpoint, "--out", target, "--json")
+    assert run.code == 0
+    artifact = Artifact.open(target, check_hashes=True)
+    assert run.json["artifact"] == str(target)
+    assert run.json["manifest"]["files"]["model.pte"]["bytes"] == artifact.model_path.stat().st_size
+    # The same input gives the same program.
+    assert artifact.model_path.read_bytes() == tiny_artifact.model_path.read_bytes()
+    *phases, following, verify, generate = run.err.splitlines()
+    assert [line.split(" s  ")[1] for line in phases] == [
+        "Loading PyTorch and ExecuTorch",
+        "Checking the checkpoint",
+        "Packing the weights",
+        "Exporting the program",
+        "Lowering for xnnpack",
+        "Writing the program",
+        "Finishing the artifact",
+    ]
+    assert following == "Next:"
+    assert verify == f"  mmoe-export verify {target} --checkpoint {tiny_checkpoint}"
+    assert generate.startswith(f"  mmoe-export generate {target} ")
+
+
+def test_summary_for_people(
+    mmoe: Command,
+    tmp_path: Path,
+    tiny_checkpoint: Path,
+    tiny_artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mmoe.export.convert.convert", lambda *_, **__: tiny_artifact)
+    run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "artifact", "--quiet")
+    assert run.code == 0
+    assert run.out.startswith(f"Wrote {tiny_artifact.folder} in ")
+    assert "experts and routers" in run.out
+    assert run.err == ""

@@ -1,0 +1,141 @@
+"""`mmoe-export generate` on a tiny artifact in the real runtime."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmoe.export.artifact import Artifact
+from mmoe.export.tokenizer import Message, load_tokenizer
+from mmoe.runtime_bindings.python.generation import generate
+from mmoe.runtime_bindings.python.runner import ModelRunner
+from tests.export.cli.conftest import Command
+from tests.support.subprocesses import start_command
+
+
+def test_greedy_tokens_are_the_librarys(mmoe: Command, tiny_artifact: Artifact) -> None:
+    run = mmoe("generate", tiny_artifact.folder, "--prompt", "the quick", "--max-new-tokens", 20, "--json")
+    assert run.code == 0
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    prompt_ids = tokenizer.encode("the quick")
+    expected = list(
+        generate(
+            ModelRunner(tiny_artifact.model_path),
+            prompt_ids,
+            max_new_tokens=20,
+            stop_ids=tokenizer.stop_ids,
+        )
+    )
+    assert run.json["prompt_ids"] == prompt_ids
+    assert run.json["ids"] == expected
+    assert run.json["text"] == tokenizer.decode(expected)
+    stats = run.json["stats"]
+    assert (stats["prompt_tokens"], stats["new_tokens"]) == (len(prompt_ids), len(expected))
+    assert stats["ttft_seconds"] > 0
+    assert stats["decode_tokens_per_second"] > 0
+
+
+def test_text_goes_to_stdout_and_speed_to_stderr(mmoe: Command, tiny_artifact: Artifact) -> None:
+    arguments = ("generate", tiny_artifact.folder, "--prompt", "the", "--max-new-tokens", 12)
+    as_json = mmoe(*arguments, "--json").json
+    run = mmoe(*arguments)
+    assert run.code == 0
+    assert run.out == as_json["text"] + "\n"
+    assert "first token after" in run.err
+    assert "generated 12 tokens at" in run.err
+    assert mmoe(*arguments, "--quiet").err == ""
+
+
+def test_a_fresh_process_says_only_the_text_and_its_speed(tiny_artifact: Artifact) -> None:
+    process = start_command("generate", tiny_artifact.folder, "--prompt", "the", "--max-new-tokens", "5")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert out.endswith("\n")
+    (line,) = err.splitlines()
+    assert line.startswith("[prompt ")
+    assert "tokens/s" in line
+
+
+def test_prompt_from_stdin(mmoe: Command, tiny_artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--max-new-tokens", 8, "--json")
+    typed = mmoe("generate", tiny_artifact.folder, "--prompt", "the\nquick", *arguments).json
+    monkeypatch.setattr(sys, "stdin", io.StringIO("the\nquick\n"))
+    read = mmoe("generate", tiny_artifact.folder, "--prompt", "-", *arguments).json
+    assert read["prompt_ids"] == typed["prompt_ids"]
+    assert read["ids"] == typed["ids"]
+
+
+def test_chat_uses_the_template(mmoe: Command, tiny_artifact: Artifact) -> None:
+    run = mmoe(
+        "generate", tiny_artifact.folder, "--chat", "the fox", "--system", "be brief", "--max-new-tokens", 4,
+        "--json",
+    )  # fmt: skip
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    expected = tokenizer.encode_chat([Message("system", "be brief"), Message("user", "the fox")])
+    assert run.json["prompt_ids"] == expected
+
+
+def test_seeds(mmoe: Command, tiny_artifact: Artifact) -> None:
+    def ids(seed: int) -> list[int]:
+        run = mmoe(
+            "generate", tiny_artifact.folder, "--prompt", "the", "--max-new-tokens", 16, "--json",
+            "--temperature", 1, "--top-p", 0.95, "--top-k", 100, "--repetition-penalty", 1.1, "--seed", seed,
+        )  # fmt: skip
+        assert run.code == 0
+        found: list[int] = run.json["ids"]
+        return found
+
+    assert ids(1) == ids(1)
+    assert ids(1) != ids(2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--temperature", -1, "temperature must be 0"),
+        ("--top-p", 0, "top_p must be in (0, 1]"),
+        ("--top-k", 0, "top_k must be at least 1"),
+        ("--repetition-penalty", 0, "repetition_penalty must be a positive number"),
+        ("--seed", -1, "seed must not be negative"),
+        ("--prompt", "the " * 300, "the context of 256 tokens has room for 256"),
+    ],
+)
+def test_values_out_of_range(
+    mmoe: Command, tiny_artifact: Artifact, option: str, value: object, message: str
+) -> None:
+    run = mmoe("generate", tiny_artifact.folder, "--prompt", "the", option, value)
+    assert run.code == 1
+    assert run.out == ""
+    assert run.err.startswith("error: ")
+    assert message in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+def test_not_an_artifact(mmoe: Command, tmp_path: Path) -> None:
+    run = mmoe("generate", tmp_path, "--prompt", "the")
+    assert run.code == 1
+    assert run.err == (
+        f"error: {tmp_path}: not an artifact: it has no mmoe.json; make one with `mmoe-export convert`\n"
+    )
+
+
+def test_conversation(mmoe: Command, tiny_artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeTerminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", FakeTerminal("the fox\n\nthe dog\n/new\nthe fox\n"))
+    run = mmoe("generate", tiny_artifact.folder, "--max-new-tokens", 6)
+    assert run.code == 0
+    assert run.err.splitlines()[0] == "A conversation: /new forgets it, Ctrl-D ends it."
+    first, second, again = (line for line in run.err.splitlines() if line.startswith("[prompt "))
+    # A turn costs its own tokens, not those of the whole conversation; after /new it is the first turn again.
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    whole = tokenizer.encode_chat(
+        [Message("user", "the fox"), Message("assistant", "1234567"), Message("user", "the dog")]
+    )
+    assert int(second.split()[1]) < len(whole)
+    answers = run.out.replace("> ", "").splitlines()
+    assert answers[0] == answers[-2]
+    assert first.split("generated")[1].split(" tokens")[0] == again.split("generated")[1].split(" tokens")[0]

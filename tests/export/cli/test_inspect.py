@@ -1,0 +1,73 @@
+"""`mmoe-export inspect` on an artifact, a program, a checkpoint, and on none of them."""
+
+from pathlib import Path
+
+import pytest
+
+from mmoe.export.artifact import Artifact
+from tests.export.cli.conftest import Command
+
+
+def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
+    data = mmoe("inspect", tiny_artifact.folder, "--json").json
+    assert data["kind"] == "artifact"
+    assert data["manifest"]["versions"]["executorch"] == "1.5.1"
+    assert data["manifest"]["quantization"]["format"] == "mobilemoe-int4-g32"
+    assert data["manifest"]["verification"] is None
+    assert sum(data["manifest"]["sizes"].values()) == data["program"]["bytes"]
+    run = mmoe("inspect", tiny_artifact.folder)
+    assert run.code == 0
+    for text in (
+        "not yet; run mmoe-export verify", "mobilemoe-int4-g32", "2 x mmoe::moe_ffn.out", "XnnpackBackend",
+        "get_max_context_len", "experts and routers", "executorch 1.5.1",
+    ):  # fmt: skip
+        assert text in run.out
+
+
+def test_program(mmoe: Command, tiny_artifact: Artifact) -> None:
+    data = mmoe("inspect", tiny_artifact.model_path, "--json").json
+    assert data["kind"] == "program"
+    assert sum(data["bytes_by_part"].values()) == data["bytes"] == tiny_artifact.model_path.stat().st_size
+    run = mmoe("inspect", tiny_artifact.model_path)
+    assert run.code == 0
+    assert "method forward" in run.out
+    assert "constants of operators" in run.out
+
+
+def test_checkpoint(mmoe: Command, tiny_checkpoint: Path) -> None:
+    data = mmoe("inspect", tiny_checkpoint, "--json").json
+    assert data["kind"] == "checkpoint"
+    assert sum(data["bytes_by_class"].values()) == data["total_bytes"]
+    run = mmoe("inspect", tiny_checkpoint)
+    assert run.code == 0
+    assert "active for a token" in run.out
+    assert "num_local_experts" in run.out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.pte", None, "cannot read the program"),
+        ("text.pte", b"not a program " * 20, "not an ExecuTorch 1.5 program"),
+        ("notes.txt", b"notes", "is a file; give the checkpoint folder"),
+        ("absent", None, "is neither an existing folder nor a hub id"),
+    ],
+)
+def test_what_cannot_be_inspected(
+    mmoe: Command, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    run = mmoe("inspect", path)
+    assert run.code == 1
+    assert run.out == ""
+    assert run.err.splitlines()[-1].startswith("error: ")
+    assert message in run.err
+
+
+def test_half_an_artifact(mmoe: Command, tmp_path: Path) -> None:
+    (tmp_path / "model.pte").write_bytes(b"")
+    run = mmoe("inspect", tmp_path)
+    assert run.code == 1
+    assert "it has no mmoe.json" in run.err

@@ -1,0 +1,30 @@
+"""The command in a process of its own, for what only a real process shows: imports, signals, pipes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+
+
+def start_command(
+    *arguments: object, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    """Starts `mmoe-export` with pipes for stdout and stderr.
+
+    Args:
+        arguments: what follows the program's name.
+        cwd: where it runs.
+        environment: variables to add to this process's own.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+    )
