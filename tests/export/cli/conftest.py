@@ -1,12 +1,15 @@
 """Runs the command in this process, as a shell would see it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mmoe.export.artifact import Artifact
 from mmoe.export.cli.main import main
 
 
@@ -38,3 +41,9 @@ def mmoe(capfd: pytest.CaptureFixture[str]) -> Command:
         return Run(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def artifact_copy(tiny_artifact: Artifact, tmp_path: Path) -> Artifact:
+    """A copy of the tiny artifact, free to be written to."""
+    return Artifact.open(shutil.copytree(tiny_artifact.folder, tmp_path / "artifact"))
