@@ -1,11 +1,13 @@
 """Exported and lowered programs of random checkpoints: what is in them, and kernels against their eager twins."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
 from mmoe.backends.xnnpack.backend import XnnpackBackend
+from mmoe.backends.xnnpack.components import delegated_linear
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from mmoe.export.convert import convert
@@ -33,21 +35,29 @@ VARIATIONS: dict[str, dict[str, object]] = {
     },
 }
 
+# The twins with the one rounding that XNNPACK adds.
+BFLOAT16_SCALES = dataclasses.replace(
+    XnnpackBackend.components, linear=lambda qweight, scale: delegated_linear(qweight, scale.bfloat16())
+)
+
 
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", VARIATIONS[name], seed=7)
     artifact = convert(folder, tmp_path / "artifact")
     checkpoint = open_checkpoint(folder)
-    decoder = build_decoder(checkpoint, XnnpackBackend.components, max_context_len=64)
-    ids = torch.randint(0, 320, (1, 40), generator=torch.Generator().manual_seed(2))
+    decoder = build_decoder(checkpoint, BFLOAT16_SCALES, max_context_len=64)
+    ids = torch.randint(0, 320, (1, 12), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        expected = decoder(ids, torch.zeros(1, dtype=torch.int64))[0]
+        expected = decoder.all_logits(ids, torch.zeros(1, dtype=torch.int64))[0]
     runner = ModelRunner(artifact.model_path)
-    actual = torch.from_numpy(runner.prefill(ids[0].tolist()))
-    # XNNPACK rounds the dense scales to bfloat16: 43 dB and better. The experts' integers are the same.
-    noise = (actual - expected).square().sum() / expected.square().sum()
-    assert -10 * torch.log10(noise) > 38
+    actual = torch.stack([torch.from_numpy(runner.decode(token)) for token in ids[0].tolist()])
+    noise = (actual - expected).square().sum(dim=-1) / expected.square().sum(dim=-1)
+    decibels = -10 * torch.log10(noise)
+    # Float32 rounding leaves 130 dB. Once it has flipped one rounding to int8, later tokens of a random model see an
+    # independent draw of the quantisation noise, about 33 dB; so the early tokens tell, in the median.
+    assert decibels[:8].median() > 100
+    assert decibels.median() > 28
     assert runner.eos_ids == checkpoint.config.eos_token_ids
     assert prove_expert_weights(
         checkpoint, XnnpackBackend().read_experts(ProgramFile(artifact.model_path))
