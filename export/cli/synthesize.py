@@ -1,0 +1,71 @@
+"""`mmoe-export synthesize`: a made-up checkpoint of a released size."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmoe.export.cli.options import Json, Quiet, Verbose
+from mmoe.export.cli.tables import field_table, size_table
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.units import format_bytes
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export synthesize --size S --out synthetic-s
+
+mmoe-export synthesize --size L --layers 4 --out quick --seed 1
+
+mmoe-export synthesize --size ./my-model/config.json --out mine
+"""
+
+
+def synthesize(
+    size: Annotated[
+        str,
+        typer.Option(metavar="S|M|L|CONFIG", help="A released model's size, or the path of a config.json."),
+    ],
+    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Write only so many layers.", show_default="all")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the synthetic checkpoint that is there.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a made-up checkpoint in the released format: full size, random weights.
+
+    It stands in for gated weights in tests and benchmarks.
+
+    Weights and routers have the statistics of the bundled trained checkpoint; the same seed gives the same bytes.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    with terminal.progress() as progress:
+        progress.phase("Loading PyTorch")
+        from mmoe.export.synthesize.synthesize import synthesize as write
+
+        checkpoint = write(size, out, seed=seed, layers=layers, overwrite=overwrite, progress=progress)
+    sizes = {str(kind): count for kind, count in checkpoint.bytes_by_class().items()}
+    terminal.show(
+        field_table(
+            {
+                "checkpoint": str(checkpoint.folder),
+                "size": f"{format_bytes(checkpoint.total_bytes)} in {len(checkpoint.specs)} tensors",
+                "weights": f"random, seed {seed}",
+            }
+        ),
+        size_table(sizes, title="bytes"),
+    )
+    terminal.result(
+        {
+            "folder": str(checkpoint.folder),
+            "seed": seed,
+            "bytes": checkpoint.total_bytes,
+            "bytes_by_class": sizes,
+        }
+    )

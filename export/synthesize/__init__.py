@@ -1,0 +1,1 @@
+"""Made-up checkpoints in the released format and of the released sizes, with a trained model's statistics."""

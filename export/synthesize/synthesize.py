@@ -1,0 +1,150 @@
+"""Writes a made-up checkpoint: released format, seeded, and honest about what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from mmoe.export.bundled import bundled_checkpoint
+from mmoe.export.checkpoint import Checkpoint, open_checkpoint
+from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
+from mmoe.export.errors import CheckpointError
+from mmoe.export.files import explained_write_errors, free_bytes
+from mmoe.export.inventory import expected_tensors
+from mmoe.export.progress import SILENT, Progress
+from mmoe.export.shards import SINGLE_FILE
+from mmoe.export.synthesize.sizes import read_size, with_layers
+from mmoe.export.synthesize.statistics import TrainedStatistics
+from mmoe.export.synthesize.tokenizer import tokenizer_files
+from mmoe.export.synthesize.writer import write_safetensors
+
+SYNTHETIC_KEY = "synthetic"
+_CARD = """---
+license: bsd-3-clause
+---
+# A synthetic MobileMoE checkpoint
+
+**The weights are random numbers (seed {seed}); the model knows nothing.** `mmoe-export synthesize` wrote it, as a
+stand-in of the right size and format for tests and benchmarks. The values, the scales and the routers have the
+statistics of the small trained checkpoint that comes with mmoe-export; the tokenizer has that checkpoint's merges,
+and filler words for the other ids.
+
+{layers} layers, hidden size {hidden}, {experts} experts of width {width}, {top_k} of them per token; {bytes:,} bytes
+of tensors. `config.json` says `"{key}"` for programs.
+"""
+
+
+def synthesize(
+    size: str,
+    target: str | Path,
+    *,
+    seed: int = 0,
+    layers: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> Checkpoint:
+    """Writes a checkpoint folder, completely or not at all.
+
+    The same arguments give the same bytes.
+
+    Args:
+        size: S, M, L (the released models) or the path of a `config.json`.
+        target: the folder to write.
+        seed: of the random numbers.
+        layers: write only so many layers; None for all.
+        overwrite: replace a synthetic checkpoint that is there; anything else never is.
+        progress: told of every tensor.
+
+    Returns:
+        The checkpoint, opened.
+
+    Raises:
+        OptionError: no such size, or the vocabulary is too small.
+        ConfigError: the config describes something unsupported.
+        CheckpointError: something else is at the target, or the disk has too little room.
+        ArtifactError: the folder cannot be written.
+    """
+    target = Path(target).resolve()
+    data = read_size(size)
+    if layers is not None:
+        data = with_layers(data, layers)
+    trained = open_checkpoint(bundled_checkpoint())
+    data["quantization"] = json.loads((trained.folder / CONFIG_FILE).read_text(encoding="utf-8"))[
+        "quantization"
+    ]
+    data[SYNTHETIC_KEY] = {"seed": seed, "note": "random weights, written by mmoe-export synthesize"}
+    config = MobileMoEConfig.from_dict(data, where=size)
+    texts = tokenizer_files(config)
+    specs = expected_tensors(config)
+    total = sum(spec.num_bytes for spec in specs.values())
+    _check_target(target, total, overwrite=overwrite)
+    statistics = TrainedStatistics(trained, num_layers=config.num_hidden_layers)
+
+    def chunks_of(name: str) -> Iterator[bytes]:
+        # A stream per tensor: neither their order nor a change elsewhere changes its values.
+        rng = np.random.Generator(np.random.SFC64([seed, zlib.crc32(name.encode())]))
+        return statistics.of(name, specs[name]).chunks(specs[name].shape, rng)
+
+    texts[CONFIG_FILE] = json.dumps(data, indent=2) + "\n"
+    texts["README.md"] = _card(config, seed=seed, total=total)
+    progress.phase("Writing the tensors")
+    with _whole_folder(target) as folder:
+        metadata = {"format": "pt", SYNTHETIC_KEY: f"seed {seed}"}
+        write_safetensors(folder / SINGLE_FILE, specs, chunks_of, metadata=metadata, progress=progress.step)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    return open_checkpoint(target)
+
+
+def _check_target(target: Path, needed: int, *, overwrite: bool) -> None:
+    if target.exists() and not (overwrite and _is_synthetic(target)):
+        cure = "choose another folder" if overwrite else "choose another folder, or overwrite"
+        raise CheckpointError(f"{target}: is there already; {cure} (only synthetic checkpoints are replaced)")
+    free = free_bytes(target.parent)
+    if needed > free:
+        raise CheckpointError(f"{target}: needs {needed:,} bytes, but only {free:,} are free on this disk")
+
+
+def _is_synthetic(folder: Path) -> bool:
+    try:
+        data: Any = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and SYNTHETIC_KEY in data
+
+
+@contextmanager
+def _whole_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder that takes the target's place if the block succeeds, and vanishes if it does not."""
+    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    try:
+        with explained_write_errors(target):
+            partial.mkdir(parents=True)
+            yield partial
+            if target.exists():
+                shutil.rmtree(target)
+            os.rename(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _card(config: MobileMoEConfig, *, seed: int, total: int) -> str:
+    return _CARD.format(
+        seed=seed,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        experts=config.num_local_experts,
+        width=config.intermediate_size,
+        top_k=config.num_experts_per_tok,
+        bytes=total,
+        key=SYNTHETIC_KEY,
+    )
