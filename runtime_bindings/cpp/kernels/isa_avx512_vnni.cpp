@@ -10,8 +10,10 @@
 
 #include "attention-inl.h"
 #include "combine-inl.h"
+#include "linear_dot_avx512_vnni-inl.h"
 #include "panel_dot_avx512_vnni-inl.h"
 #include "quantize_activations-inl.h"
+#include "quantize_groups-inl.h"
 #include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
@@ -20,8 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kAvx512VnniKernels;
 const KernelTable kAvx512VnniKernels = {
-    "avx512_vnni", kAvx512TokenTile, RouterScores, ConvertScales, QuantizeActivations,
-    PanelDot,      Swiglu,           Combine,      RmsNorm,       Attend,
+    "avx512_vnni", kAvx512TokenTile, RouterScores, ConvertScales,     QuantizeActivations, PanelDot,  Swiglu,
+    Combine,       RmsNorm,          Attend,       kAvx512LinearTile, QuantizeGroups,      LinearDot,
 };
 
 }  // namespace mmoe

@@ -10,8 +10,10 @@
 
 #include "attention-inl.h"
 #include "combine-inl.h"
+#include "linear_dot_portable-inl.h"
 #include "panel_dot_portable-inl.h"
 #include "quantize_activations-inl.h"
+#include "quantize_groups-inl.h"
 #include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
@@ -30,6 +32,9 @@ const KernelTable kPortableKernels = {
     Combine,
     RmsNorm,
     Attend,
+    kPortableLinearTile,
+    QuantizeGroups,
+    LinearDot,
 };
 
 }  // namespace mmoe

@@ -5,6 +5,8 @@
 namespace mmoe {
 
 struct AttendArgs;
+struct LinearDotArgs;
+struct LinearTile;
 
 // The inner loops that each instruction set provides. All entries of all tables give the same bits: integer
 // parts are exact, and float parts fix the order of every operation (16 interleaved partial sums, then a
@@ -44,6 +46,16 @@ struct KernelTable {
 
   // Adds one block of keys and values to the running softmax of some query rows; see attention.h.
   void (*attend)(const AttendArgs& args);
+
+  // Most tokens of a tile of a dense linear, at most 16.
+  int linear_tile;
+
+  // Quantises x [32 * groups] into one token of a tile; see linear_dot.h.
+  void (*quantize_groups)(const float* x, int64_t groups, const LinearTile& tile, int64_t token);
+
+  // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * step), added in
+  // order.
+  void (*linear_dot)(const LinearDotArgs& args);
 };
 
 }  // namespace mmoe
