@@ -1,6 +1,7 @@
 """`mmoe-export convert`: a checkpoint becomes an artifact."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,10 +89,12 @@ def convert(
         terminal.result(
             {"artifact": str(artifact.folder), "seconds": round(seconds, 3), "manifest": manifest}
         )
-        checkpoint = f" --checkpoint {source}" if artifact.manifest.source.revision is None else ""
+        folder = shlex.quote(str(target))
+        from_folder = artifact.manifest.source.revision is None
+        checkpoint = f" --checkpoint {shlex.quote(source)}" if from_folder else ""
         terminal.say(
-            f"Next:\n  mmoe-export verify {target}{checkpoint}\n"
-            f'  mmoe-export generate {target} --prompt "Once upon a time"'
+            f"Next:\n  mmoe-export verify {folder}{checkpoint}\n"
+            f'  mmoe-export generate {folder} --prompt "Once upon a time"'
         )
 
 

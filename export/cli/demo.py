@@ -1,5 +1,6 @@
 """`mmoe-export demo`: everything in a few minutes, with the checkpoint that comes with the package."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,8 @@ mmoe-export demo --out /tmp/mmoe-demo --overwrite --json
 
 _PROMPTS = ("And it came to pass", "The LORD is my shepherd", "In the beginning")
 _NEW_TOKENS = 48
+# Greedy text of so small a model goes round in circles.
+_TEMPERATURE = 0.7
 
 
 def demo(
@@ -48,6 +51,7 @@ def demo(
         from mmoe.export.text_generation import TextGenerator
         from mmoe.export.verify.ladder import VerifyOptions, verify
         from mmoe.export.verify.text import bundled_text
+        from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
         checkpoint = bundled_checkpoint()
         artifact = convert(checkpoint, out, options=ConvertOptions(overwrite=overwrite), progress=progress)
@@ -65,13 +69,15 @@ def demo(
 
     terminal.say("\nStep 3 of 3: generate")
     generator = TextGenerator(artifact)
+    sampling = SamplingConfig(temperature=_TEMPERATURE)
     generations = []
     for prompt in _PROMPTS:
         prompt_ids = generator.tokenizer.encode(prompt)
         terminal.write(f"\n{prompt}")
-        stream = generator.stream(prompt_ids, max_new_tokens=_NEW_TOKENS)
+        stream = generator.stream(prompt_ids, sampling=sampling, max_new_tokens=_NEW_TOKENS)
         generations.append(generation_record(stream, prompt_ids, tell(stream, terminal)))
     seconds = time.perf_counter() - started
+    folder = shlex.quote(str(out))
     terminal.result(
         {
             "artifact": str(artifact.folder),
@@ -81,8 +87,8 @@ def demo(
         }
     )
     terminal.say(
-        f"Next:\n"
-        f"  mmoe-export inspect {out}\n"
-        f'  mmoe-export generate {out} --chat "Who was Moses?"\n'
+        f"\nNext:\n"
+        f"  mmoe-export inspect {folder}\n"
+        f'  mmoe-export generate {folder} --prompt "And the LORD said unto Moses," --temperature 0.7\n'
         f"  mmoe-export convert facebook/MobileMoE-S-QAT   (gated: accept its licence on the hub first)"
     )
