@@ -1,0 +1,98 @@
+// mmoe-bench: the measured half of `mmoe-export bench`: a process without Python or torch that loads a model
+// and runs what it is told on stdin, one command a line:
+//   run POSITION ID...    the tokens at POSITION, in calls as long as the program takes -> seconds S
+//   step POSITION ID...   the same one by one                                           -> seconds S S ...
+//   read                  the model's file through a mapping of 4 KB pages              -> bandwidth BYTES/S
+// It answers on stdout. Exits with 0 at the end of stdin, 1 if the model or a run fails, 2 on wrong usage.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "isa.h"
+#include "language_model.h"
+#include "read_bandwidth.h"
+
+namespace mmoe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<double> Run(LanguageModel& model, std::istream& arguments, bool one_by_one) {
+  int64_t position = 0;
+  std::vector<int64_t> ids;
+  arguments >> position;
+  for (int64_t id; arguments >> id;) ids.push_back(id);
+  const auto count = static_cast<int64_t>(ids.size());
+  if (ids.empty() || position < 0 || position + count > model.max_context_len()) {
+    throw std::runtime_error("tokens missing or outside the context");
+  }
+  const int64_t chunk = one_by_one ? 1 : model.max_seq_len();
+  std::vector<double> seconds;
+  auto start = Clock::now();
+  for (int64_t begin = 0; begin < count; begin += chunk) {
+    const int64_t end = std::min(count, begin + chunk);
+    model.Forward({ids.begin() + begin, ids.begin() + end}, position + begin);
+    if (!one_by_one && end < count) continue;
+    seconds.push_back(SecondsSince(start));
+    start = Clock::now();
+  }
+  return seconds;
+}
+
+void Serve(const std::string& path, int threads) {
+  const auto start = Clock::now();
+  LanguageModel model(path, threads);
+  const double load_seconds = SecondsSince(start);
+  const char* error = nullptr;
+  const KernelTable* kernels = SelectKernels(&error);
+  if (kernels == nullptr) throw std::runtime_error(error);
+  std::printf("ready %.9f %lld %lld %s\n", load_seconds, static_cast<long long>(model.max_seq_len()),
+              static_cast<long long>(model.max_context_len()), kernels->name);
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
+    if (command == "run" || command == "step") {
+      std::printf("seconds");
+      for (const double seconds : Run(model, words, command == "step")) std::printf(" %.9f", seconds);
+    } else if (command == "read") {
+      std::printf("bandwidth %.0f", ReadBandwidth(path, threads));
+    } else {
+      throw std::runtime_error("unknown command: " + command);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+}  // namespace mmoe
+
+int main(int argc, char** argv) {
+  const int threads = argc == 3 ? std::atoi(argv[2]) : 0;
+  if (threads < 1) {
+    std::fputs("usage: mmoe-bench MODEL.pte THREADS < commands\n", stderr);
+    return 2;
+  }
+  try {
+    mmoe::Serve(argv[1], threads);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mmoe-bench: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+namespace mmoe {
+
+// Bytes per second at which `threads` threads together read a file that is in the page cache, through a
+// mapping of 4 KB pages of its own: the speed limit of kernels that stream mapped weights. Throws
+// std::runtime_error if the file cannot be mapped.
+double ReadBandwidth(const std::string& path, int threads);
+
+}  // namespace mmoe
