@@ -34,12 +34,12 @@ lint:  ## ruff, mypy, clang-format
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy $(addprefix -p ,$(PACKAGES))
-	clang-format --dry-run --Werror $(CPP)
+	@clang-format --dry-run --Werror $(CPP)
 
 format:  ## rewrite what lint complains about where a tool can
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
-	clang-format -i $(CPP)
+	@clang-format -i $(CPP)
 
 demo:  ## convert, verify and run the bundled checkpoint
 	mmoe-export demo --overwrite
