@@ -29,7 +29,18 @@ class KernelError(Exception):
 @cache
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_kernels_c.so")))
-    for name in ("check_isa", "moe_ffn", "attention", "embedding", "project_panel", "swiglu", "router_topk"):
+    for name in (
+        "check_isa",
+        "moe_ffn",
+        "attention",
+        "embedding",
+        "project_panel",
+        "swiglu",
+        "router_topk",
+        "linear",
+        "swiglu_ffn",
+        "embedding_panels",
+    ):
         getattr(library, f"mmoe_{name}").restype = ctypes.c_char_p
     return library
 
@@ -166,6 +177,58 @@ def embedding(
     vocab_size, hidden_size = qweight.shape[0], 2 * qweight.shape[1]
     out = np.full((ids.shape[0], hidden_size), np.nan, np.float32)
     _call("embedding", threads, vocab_size, hidden_size, ids.shape[0], qweight, scale, ids, out)
+    return out
+
+
+def embedding_panels(
+    weight: npt.NDArray[np.uint8],
+    scale: npt.NDArray[np.float16],
+    ids: npt.NDArray[np.int64],
+    *,
+    vocab_size: int,
+    threads: int = 1,
+) -> Floats:
+    """weight uint8 ``[P, H / 4, 64]``, scale float16 ``[P, H / 32, 32]``, ids int64 ``[T]`` -> float32 ``[T, H]``."""
+    hidden_size = 32 * scale.shape[1]
+    out = np.full((ids.shape[0], hidden_size), np.nan, np.float32)
+    _call("embedding_panels", threads, vocab_size, hidden_size, ids.shape[0], weight, scale, ids, out)
+    return out
+
+
+def linear(
+    x: Floats,
+    weight: npt.NDArray[np.uint8],
+    scale: npt.NDArray[np.float16],
+    *,
+    outputs: int,
+    isa: str = PORTABLE,
+    threads: int = 1,
+) -> Floats:
+    """x ``[T, in]``, weight uint8 ``[P, in / 4, 64]``, scale float16 ``[P, in / 32, 32]`` -> ``[T, outputs]``."""
+    tokens, inputs = x.shape
+    out = np.full((tokens, outputs), np.nan, np.float32)
+    _call("linear", isa, threads, tokens, inputs, outputs, x, weight, scale, out)
+    return out
+
+
+@dataclass(frozen=True)
+class GatedBlock:
+    """Panels of a dense feed-forward block, named and shaped as the arguments of `mmoe::swiglu_ffn`."""
+
+    gate_up_weight: npt.NDArray[np.uint8]
+    gate_up_scale: npt.NDArray[np.float16]
+    down_weight: npt.NDArray[np.uint8]
+    down_scale: npt.NDArray[np.float16]
+
+
+def swiglu_ffn(block: GatedBlock, x: Floats, *, isa: str = PORTABLE, threads: int = 1) -> Floats:
+    """x and the result float32 ``[T, H]``."""
+    out = np.full_like(x, np.nan)
+    width = 32 * block.down_scale.shape[1]
+    _call(
+        "swiglu_ffn", isa, threads, x.shape[0], x.shape[1], width, x, block.gate_up_weight, block.gate_up_scale,
+        block.down_weight, block.down_scale, out,
+    )  # fmt: skip
     return out
 
 

@@ -9,8 +9,10 @@
 #include "embedding.h"
 #include "experts.h"
 #include "isa.h"
+#include "linear.h"
 #include "moe_ffn.h"
 #include "panel.h"
+#include "swiglu_ffn.h"
 #include "thread_parallel.h"
 
 namespace mmoe {
@@ -38,6 +40,13 @@ struct Target {
   int workers;
   const char* error = nullptr;
 };
+
+const char* CheckIds(const int64_t* ids, int64_t count, int64_t vocab_size) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (ids[i] < 0 || ids[i] >= vocab_size) return "a token id is outside 0..vocab_size-1";
+  }
+  return nullptr;
+}
 
 }  // namespace
 }  // namespace mmoe
@@ -89,11 +98,50 @@ const char* mmoe_embedding(int64_t threads, int64_t vocab_size, int64_t hidden_s
   const Target target("portable", threads);
   if (target.error != nullptr) return target.error;
   if (hidden_size < 1 || hidden_size % 32 != 0) return "hidden_size must be a positive multiple of 32";
-  for (int64_t t = 0; t < num_tokens; ++t) {
-    if (ids[t] < 0 || ids[t] >= vocab_size) return "a token id is outside 0..vocab_size-1";
-  }
+  if (const char* problem = CheckIds(ids, num_tokens, vocab_size)) return problem;
   ThreadParallel pool(target.workers);
   Embedding(qweight, scale, hidden_size, ids, num_tokens, pool.parallel(), out);
+  return nullptr;
+}
+
+const char* mmoe_embedding_panels(int64_t threads, int64_t vocab_size, int64_t hidden_size,
+                                  int64_t num_tokens, const uint8_t* weight, const uint16_t* scale,
+                                  const int64_t* ids, float* out) {
+  const Target target("portable", threads);
+  if (target.error != nullptr) return target.error;
+  if (const char* problem = CheckLinear(hidden_size, vocab_size)) return problem;
+  if (const char* problem = CheckIds(ids, num_tokens, vocab_size)) return problem;
+  ThreadParallel pool(target.workers);
+  EmbeddingPanels(weight, scale, hidden_size, ids, num_tokens, pool.parallel(), out);
+  return nullptr;
+}
+
+const char* mmoe_linear(const char* isa, int64_t threads, int64_t num_tokens, int64_t inputs, int64_t outputs,
+                        const float* x, const uint8_t* weight, const uint16_t* scale, float* out) {
+  const Target target(isa, threads);
+  if (target.error != nullptr) return target.error;
+  if (const char* problem = CheckLinear(inputs, outputs)) return problem;
+  const auto scratch = AllocateScratch(LinearWorkspaceBytes(num_tokens, inputs, *target.kernels));
+  if (scratch == nullptr) return kNoMemory;
+  ThreadParallel pool(target.workers);
+  const LinearTarget to = {out, outputs};
+  Linear(x, num_tokens, {weight, scale, inputs}, &to, 1, *target.kernels, pool.parallel(), scratch.get());
+  return nullptr;
+}
+
+const char* mmoe_swiglu_ffn(const char* isa, int64_t threads, int64_t num_tokens, int64_t hidden_size,
+                            int64_t width, const float* x, const uint8_t* gate_up_weight,
+                            const uint16_t* gate_up_scale, const uint8_t* down_weight,
+                            const uint16_t* down_scale, float* out) {
+  const Target target(isa, threads);
+  if (target.error != nullptr) return target.error;
+  const SwigluFfnShape shape = {num_tokens, hidden_size, width};
+  if (const char* problem = CheckSwigluFfn(shape)) return problem;
+  const auto scratch = AllocateScratch(SwigluFfnWorkspaceBytes(shape, *target.kernels));
+  if (scratch == nullptr) return kNoMemory;
+  ThreadParallel pool(target.workers);
+  SwigluFfn(shape, x, {gate_up_weight, gate_up_scale, hidden_size}, {down_weight, down_scale, width},
+            *target.kernels, pool.parallel(), scratch.get(), out);
   return nullptr;
 }
 

@@ -33,6 +33,22 @@ MMOE_API const char* mmoe_embedding(int64_t threads, int64_t vocab_size, int64_t
                                     int64_t num_tokens, const uint8_t* qweight, const uint16_t* scale,
                                     const int64_t* ids, float* out);
 
+// The same from panels of a dense linear; see kernels/embedding.h.
+MMOE_API const char* mmoe_embedding_panels(int64_t threads, int64_t vocab_size, int64_t hidden_size,
+                                           int64_t num_tokens, const uint8_t* weight, const uint16_t* scale,
+                                           const int64_t* ids, float* out);
+
+// See kernels/linear.h; one target.
+MMOE_API const char* mmoe_linear(const char* isa, int64_t threads, int64_t num_tokens, int64_t inputs,
+                                 int64_t outputs, const float* x, const uint8_t* weight,
+                                 const uint16_t* scale, float* out);
+
+// See kernels/swiglu_ffn.h.
+MMOE_API const char* mmoe_swiglu_ffn(const char* isa, int64_t threads, int64_t num_tokens,
+                                     int64_t hidden_size, int64_t width, const float* x,
+                                     const uint8_t* gate_up_weight, const uint16_t* gate_up_scale,
+                                     const uint8_t* down_weight, const uint16_t* down_scale, float* out);
+
 // One panel by itself: x [tokens, inputs] through weights [inputs / 4, 64] with scales [inputs]. Gives the
 // quantised activations [tokens, inputs], their steps [tokens] and the outputs [tokens, 32].
 MMOE_API const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, const float* x,

@@ -12,4 +12,9 @@ namespace mmoe {
 void Embedding(const uint8_t* qweight, const uint16_t* scale, int64_t hidden, const int64_t* indices,
                int64_t count, const Parallel& parallel, float* out);
 
+// The same rows read from a table in the panels of a dense linear (linear.h), the tied head: weight
+// [ceil(vocab / 32), hidden / 4, 64], scale float16 [ceil(vocab / 32), hidden / 32, 32].
+void EmbeddingPanels(const uint8_t* weight, const uint16_t* scale, int64_t hidden, const int64_t* indices,
+                     int64_t count, const Parallel& parallel, float* out);
+
 }  // namespace mmoe

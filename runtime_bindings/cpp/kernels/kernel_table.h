@@ -50,8 +50,9 @@ struct KernelTable {
   // Most tokens of a tile of a dense linear, at most 16.
   int linear_tile;
 
-  // Quantises x [32 * groups] into one token of a tile; see linear_dot.h.
-  void (*quantize_groups)(const float* x, int64_t groups, const LinearTile& tile, int64_t token);
+  // Quantises x [32 * groups] into one token of a tile, from its group first_group on; see linear_dot.h.
+  void (*quantize_groups)(const float* x, int64_t groups, const LinearTile& tile, int64_t token,
+                          int64_t first_group);
 
   // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * step), added in
   // order.

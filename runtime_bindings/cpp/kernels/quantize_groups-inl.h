@@ -27,8 +27,9 @@ inline int32_t StoreGroup(const int8_t* from, int8_t* to) {
   return sum;
 }
 
-// Group g of x [32 * groups] goes to row g * tile.tokens + token of the tile.
-void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int64_t token) {
+// Group g of x goes to row (first_group + g) * tile.tokens + token of the tile.
+void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int64_t token,
+                    int64_t first_group) {
   for (int64_t group = 0; group < groups; group += 2) {
     F32x16 values[4];
     const int count = group + 1 < groups ? 2 : 1;
@@ -38,7 +39,7 @@ void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int6
       const F32x16 b = inside ? Load(x + (group + g) * kLinearGroup + 16) : Broadcast(0.0f);
       float step;
       const float factor = GroupFactor(a, b, &step);
-      if (inside) tile.steps[(group + g) * tile.tokens + token] = step;
+      if (inside) tile.steps[(first_group + group + g) * tile.tokens + token] = step;
       // Not a product with 0, which would leave the NaN that int8 cannot hold.
       values[2 * g] = factor == 0.0f ? Broadcast(0.0f) : Mul(a, Broadcast(factor));
       values[2 * g + 1] = factor == 0.0f ? Broadcast(0.0f) : Mul(b, Broadcast(factor));
@@ -46,7 +47,7 @@ void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int6
     int8_t quantized[2 * kLinearGroup];
     StoreInt8(values, quantized, ZeroInts());
     for (int g = 0; g < count; ++g) {
-      const int64_t row = (group + g) * tile.tokens + token;
+      const int64_t row = (first_group + group + g) * tile.tokens + token;
       tile.offsets[row] =
           -kWeightOffset * StoreGroup(quantized + g * kLinearGroup, tile.values + row * kLinearGroup);
     }

@@ -2,8 +2,6 @@
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include <cinttypes>
-
 #include "embedding.h"
 #include "executorch_parallel.h"
 #include "op_support.h"
@@ -25,17 +23,10 @@ Tensor& EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const
   check.Is(scale, "scale", ScalarType::Half, {vocab, hidden / 32});
   check.Is(indices, "indices", ScalarType::Long, {1, tokens});
   check.ResizeOut(out, {1, tokens, hidden});
+  check.AreTokenIds(indices, vocab);
   if (!check.ok()) return out;
-  const int64_t* ids = indices.const_data_ptr<int64_t>();
-  for (int64_t t = 0; t < tokens; ++t) {
-    if (ids[t] >= 0 && ids[t] < vocab) continue;
-    ET_LOG(Error, "mmoe::embedding: token id %" PRId64 " at place %" PRId64 " is outside 0..%" PRId64, ids[t],
-           t, vocab - 1);
-    context.fail(Error::InvalidArgument);
-    return out;
-  }
   Embedding(qweight.const_data_ptr<uint8_t>(), static_cast<const uint16_t*>(scale.const_data_ptr()), hidden,
-            ids, tokens, ExecutorchParallel(), out.mutable_data_ptr<float>());
+            indices.const_data_ptr<int64_t>(), tokens, ExecutorchParallel(), out.mutable_data_ptr<float>());
   return out;
 }
 

@@ -54,6 +54,17 @@ void ArgumentCheck::NoProblem(const char* problem) {
   Fail(Error::InvalidArgument);
 }
 
+void ArgumentCheck::AreTokenIds(const Tensor& ids, int64_t vocab_size) {
+  if (!ok_) return;
+  const int64_t* values = ids.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < static_cast<int64_t>(ids.numel()); ++i) {
+    if (values[i] >= 0 && values[i] < vocab_size) continue;
+    ET_LOG(Error, "%s: token id %" PRId64 " at place %" PRId64 " is outside 0..%" PRId64, op_, values[i], i,
+           vocab_size - 1);
+    return Fail(Error::InvalidArgument);
+  }
+}
+
 void ArgumentCheck::ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes) {
   if (!ok_) return;
   SizesType resized[kMaxRank];

@@ -35,6 +35,9 @@ class ArgumentCheck {
   // `problem` is nullptr or a message.
   void NoProblem(const char* problem);
 
+  // Every token id is in 0..vocab_size-1.
+  void AreTokenIds(const Tensor& ids, int64_t vocab_size);
+
   // `out` takes this shape and dtype float32.
   void ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes);
 
