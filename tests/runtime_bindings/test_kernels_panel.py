@@ -10,7 +10,7 @@ from tests.support.native_kernels import KernelError, available_isas, check_isa,
 
 ISAS = available_isas()
 # Fits the tile of every instruction set.
-MAX_TOKENS = 8
+MAX_TOKENS = 4
 
 
 def random_panel(rng, *, tokens, inputs):

@@ -19,7 +19,7 @@ from mmoe.runtime_bindings.python.library import library_path
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 PORTABLE = "portable"
-_FAST_ISAS = ("avx512_vnni",)
+_FAST_ISAS = ("neon", "neon_dotprod", "neon_i8mm", "avx2", "avx512_vnni")  # the fastest of a machine last
 
 
 class KernelError(Exception):

@@ -1,21 +1,24 @@
-# Finds the C++ SDK inside the installed executorch wheel. Defines
+# Finds the C++ SDK inside the installed executorch wheel, or in the unpacked one that MMOE_EXECUTORCH_ROOT names
+# (another platform's, for a cross-build). Defines
 #   mmoe_executorch_headers            include directories and compile definitions
 #   MMOE_EXECUTORCH_OPS_LIBRARIES      what an operator library links
 #   MMOE_EXECUTORCH_PROGRAM_LIBRARIES  what a program that runs a model links
 #   MMOE_EXECUTORCH_RPATH              install rpath for targets in mmoe/runtime_bindings/{lib,bin}
 
-set(Python3_FIND_STRATEGY LOCATION)  # the first on PATH, not the newest
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
-execute_process(
-  COMMAND ${Python3_EXECUTABLE} -c
-          "import importlib.util as u; print(next(iter(u.find_spec('executorch').submodule_search_locations)))"
-  OUTPUT_VARIABLE MMOE_EXECUTORCH_ROOT
-  OUTPUT_STRIP_TRAILING_WHITESPACE
-  RESULT_VARIABLE status
-  ERROR_QUIET)
-if(NOT status EQUAL 0)
-  message(FATAL_ERROR "the Python package executorch is not installed for ${Python3_EXECUTABLE}: "
-                      "pip install executorch==1.5.1, or pass -DPython3_EXECUTABLE=...")
+if(NOT MMOE_EXECUTORCH_ROOT)
+  set(Python3_FIND_STRATEGY LOCATION)  # the first on PATH, not the newest
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} -c
+            "import importlib.util as u; print(next(iter(u.find_spec('executorch').submodule_search_locations)))"
+    OUTPUT_VARIABLE MMOE_EXECUTORCH_ROOT
+    OUTPUT_STRIP_TRAILING_WHITESPACE
+    RESULT_VARIABLE status
+    ERROR_QUIET)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "the Python package executorch is not installed for ${Python3_EXECUTABLE}: "
+                        "pip install executorch==1.5.1, or pass -DPython3_EXECUTABLE=...")
+  endif()
 endif()
 set(executorch_DIR ${MMOE_EXECUTORCH_ROOT}/share/cmake)
 find_package(executorch CONFIG REQUIRED)

@@ -2,11 +2,18 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
+
+#include "cpu_features.h"
 
 namespace mmoe {
 
 extern const KernelTable kPortableKernels;
+extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512VnniKernels;
+extern const KernelTable kNeonKernels;
+extern const KernelTable kNeonDotprodKernels;
+extern const KernelTable kNeonI8mmKernels;
 
 namespace {
 
@@ -15,31 +22,42 @@ struct Candidate {
   bool (*supported)();
 };
 
-bool Always() { return true; }
-
-#if defined(MMOE_HAVE_AVX512_VNNI)
-bool HasAvx512Vnni() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512vnni");
-}
-#endif
-
 // Fastest first.
 const Candidate kCandidates[] = {
 #if defined(MMOE_HAVE_AVX512_VNNI)
     {&kAvx512VnniKernels, HasAvx512Vnni},
 #endif
-    {&kPortableKernels, Always},
+#if defined(MMOE_HAVE_AVX2)
+    {&kAvx2Kernels, HasAvx2},
+#endif
+#if defined(MMOE_HAVE_NEON_I8MM)
+    {&kNeonI8mmKernels, HasNeonI8mm},
+#endif
+#if defined(MMOE_HAVE_NEON_DOTPROD)
+    {&kNeonDotprodKernels, HasNeonDotprod},
+#endif
+#if defined(MMOE_HAVE_NEON)
+    {&kNeonKernels, HasNeon},
+#endif
+    {&kPortableKernels, [] { return true; }},
 };
+
+const char* UnknownIsaMessage() {
+  static const std::string message = [] {
+    std::string text = "unknown instruction set asked for (MMOE_ISA): this build knows ";
+    for (const Candidate& candidate : kCandidates) {
+      if (&candidate != kCandidates) text += ", ";
+      text += candidate.table->name;
+    }
+    return text;
+  }();
+  return message.c_str();
+}
 
 const KernelTable* FromEnvironment(const char** error) {
   const char* forced = std::getenv(kIsaVariable);
   if (forced != nullptr && forced[0] != '\0') return FindKernels(forced, error);
-  for (const Candidate& candidate : kCandidates) {
-    if (candidate.supported()) return candidate.table;
-  }
-  return nullptr;
+  return SupportedKernels().front();
 }
 
 }  // namespace
@@ -51,12 +69,7 @@ const KernelTable* FindKernels(const char* name, const char** error) {
     *error = "this CPU does not support the instruction set asked for (MMOE_ISA)";
     return nullptr;
   }
-  *error =
-      "unknown instruction set asked for (MMOE_ISA): this build knows "
-#if defined(MMOE_HAVE_AVX512_VNNI)
-      "avx512_vnni, "
-#endif
-      "portable";
+  *error = UnknownIsaMessage();
   return nullptr;
 }
 
@@ -72,6 +85,14 @@ const KernelTable* SelectKernels(const char** error) {
   }();
   *error = selection.error;
   return selection.table;
+}
+
+std::vector<const KernelTable*> SupportedKernels() {
+  std::vector<const KernelTable*> tables;
+  for (const Candidate& candidate : kCandidates) {
+    if (candidate.supported()) tables.push_back(candidate.table);
+  }
+  return tables;
 }
 
 }  // namespace mmoe

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "kernel_table.h"
 
 namespace mmoe {
@@ -13,5 +15,8 @@ const KernelTable* FindKernels(const char* name, const char** error);
 // The table forced by MMOE_ISA, else the fastest one this CPU supports. The variable is read once per
 // process.
 const KernelTable* SelectKernels(const char** error);
+
+// Every table of this build that this CPU can run, fastest first; the last one is portable.
+std::vector<const KernelTable*> SupportedKernels();
 
 }  // namespace mmoe

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace mmoe {
 namespace {
@@ -28,6 +32,26 @@ TEST(Isa, SelectionNamesATableThatCanBeFound) {
   ASSERT_NE(selected, nullptr);
   EXPECT_EQ(FindKernels(selected->name, &error), selected);
   EXPECT_GE(selected->token_tile, 1);
+}
+
+TEST(Isa, SupportedTablesHaveDistinctNamesThatCanBeForced) {
+  const std::vector<const KernelTable*> tables = SupportedKernels();
+  std::set<std::string> names;
+  const char* error = nullptr;
+  for (const KernelTable* table : tables) {
+    names.insert(table->name);
+    EXPECT_EQ(FindKernels(table->name, &error), table);
+  }
+  EXPECT_EQ(names.size(), tables.size());
+  EXPECT_STREQ(tables.back()->name, "portable");
+}
+
+// Continuous integration runs the tests on emulated CPUs and says what each of them must choose.
+TEST(Isa, TheFastestTableIsTheOneExpectedOfThisCpu) {
+  const char* expected = std::getenv("MMOE_EXPECTED_ISA");
+  if (expected == nullptr) return;
+  const char* error = nullptr;
+  EXPECT_STREQ(SelectKernels(&error)->name, expected);
 }
 
 }  // namespace

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace mmoe {
+
+// What the processor and the operating system support, asked at run time. All false on other architectures.
+bool HasAvx2();  // with F16C
+bool HasAvx512Vnni();
+bool HasNeon();
+bool HasNeonDotprod();
+bool HasNeonI8mm();
+
+}  // namespace mmoe

@@ -1,0 +1,29 @@
+// AArch64 NEON, which every 64-bit Arm CPU has (Cortex-A53 and later).
+
+#include <cmath>
+
+#include "kernel_table.h"
+#include "panel.h"
+#include "simd_neon.h"
+
+#include "exp-inl.h"
+
+#include "attention-inl.h"
+#include "combine-inl.h"
+#include "linear_dot_neon-inl.h"
+#include "panel_dot_neon-inl.h"
+#include "quantize_activations-inl.h"
+#include "quantize_groups-inl.h"
+#include "rms_norm-inl.h"
+#include "router_scores-inl.h"
+#include "swiglu-inl.h"
+
+namespace mmoe {
+
+extern const KernelTable kNeonKernels;
+const KernelTable kNeonKernels = {
+    "neon",  kNeonTokenTile, RouterScores, ConvertScales,   QuantizeActivations, PanelDot,  Swiglu,
+    Combine, RmsNorm,        Attend,       kNeonLinearTile, QuantizeGroups,      LinearDot,
+};
+
+}  // namespace mmoe

@@ -1,0 +1,30 @@
+// AArch64 NEON with the int8 matrix products of Armv8.6 (Cortex-A510 and A710, Neoverse V1, Apple M2 and
+// later).
+
+#include <cmath>
+
+#include "kernel_table.h"
+#include "panel.h"
+#include "simd_neon.h"
+
+#include "exp-inl.h"
+
+#include "attention-inl.h"
+#include "combine-inl.h"
+#include "linear_dot_sdot-inl.h"
+#include "panel_dot_neon_i8mm-inl.h"
+#include "quantize_activations-inl.h"
+#include "quantize_groups-inl.h"
+#include "rms_norm-inl.h"
+#include "router_scores-inl.h"
+#include "swiglu-inl.h"
+
+namespace mmoe {
+
+extern const KernelTable kNeonI8mmKernels;
+const KernelTable kNeonI8mmKernels = {
+    "neon_i8mm", kI8mmTokenTile, RouterScores, ConvertScales,   QuantizeActivations, PanelDot,  Swiglu,
+    Combine,     RmsNorm,        Attend,       kSdotLinearTile, QuantizeGroups,      LinearDot,
+};
+
+}  // namespace mmoe

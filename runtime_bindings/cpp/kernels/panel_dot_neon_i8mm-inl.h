@@ -1,0 +1,128 @@
+// Panel times activations with usmmla, 2 outputs x 8 inputs times 8 inputs x 2 tokens. Two blocks of a quad,
+// interleaved by their 4-byte lanes, are such pairs of outputs. Bytes are multiplied whole, as low + 16 *
+// high, and the high nibbles again: the difference gives the low ones without masking (modulo 2^32, and the
+// result fits).
+
+#include "panel_dot_sdot-inl.h"
+
+namespace mmoe {
+namespace {
+
+// 6 pairs of tokens x 4 accumulators of a quad leave room for its weights and a pair's activations.
+constexpr int kI8mmTokenTile = 12;
+
+// Quads that fit the 32 registers at once.
+constexpr int I8mmQuads(int pairs) { return pairs == 1 ? 4 : pairs <= 3 ? 2 : 1; }
+
+// Sums of one quad for one pair of tokens; part 0 is outputs 0 and 1 of the quad, part 1 outputs 2 and 3.
+// Lane 2*o+t is output o, token t.
+struct PairSums {
+  int32x4_t whole[2];
+  int32x4_t high[2];
+};
+
+// Activations of 16 inputs of a pair of tokens: [token][8] for the first eight inputs and for the last.
+struct PairInputs {
+  int8x16_t half[2];
+};
+
+inline PairInputs LoadPair(const int8_t* first, const int8_t* second) {
+  const int64x2_t a = vreinterpretq_s64_s8(vld1q_s8(first)), b = vreinterpretq_s64_s8(vld1q_s8(second));
+  return {{vreinterpretq_s8_s64(vzip1q_s64(a, b)), vreinterpretq_s8_s64(vzip2q_s64(a, b))}};
+}
+
+// Adds 8 inputs (two blocks) of one quad.
+template <int kPairs, int kStride>
+__attribute__((always_inline)) inline void DotTwoBlocks(const uint8_t* weights, const PairInputs* x, int half,
+                                                        PairSums* sums) {
+  const uint32x4_t a = vreinterpretq_u32_u8(vld1q_u8(weights));
+  const uint32x4_t b = vreinterpretq_u32_u8(vld1q_u8(weights + kPanelBlockBytes));
+  const uint8x16_t whole[2] = {vreinterpretq_u8_u32(vzip1q_u32(a, b)),
+                               vreinterpretq_u8_u32(vzip2q_u32(a, b))};
+#pragma GCC unroll 2
+  for (int part = 0; part < 2; ++part) {
+    const uint8x16_t high = vshrq_n_u8(whole[part], 4);
+#pragma GCC unroll 6
+    for (int p = 0; p < kPairs; ++p) {
+      PairSums& to = sums[p * kStride];
+      to.whole[part] = vusmmlaq_s32(to.whole[part], whole[part], x[p].half[half]);
+      to.high[part] = vusmmlaq_s32(to.high[part], high, x[p].half[half]);
+    }
+  }
+}
+
+inline int32x4_t LowSums(int32x4_t whole, int32x4_t high) {
+  return vreinterpretq_s32_u32(
+      vsubq_u32(vreinterpretq_u32_s32(whole), vshlq_n_u32(vreinterpretq_u32_s32(high), 4)));
+}
+
+// The eight outputs of a quad for one token of the pair.
+template <int kToken>
+inline void StoreQuad(const PairSums& sums, int32_t sum, float step, float* to) {
+  const int32x4_t low0 = LowSums(sums.whole[0], sums.high[0]), low1 = LowSums(sums.whole[1], sums.high[1]);
+  const int32x4_t low = kToken == 0 ? vuzp1q_s32(low0, low1) : vuzp2q_s32(low0, low1);
+  const int32x4_t high =
+      kToken == 0 ? vuzp1q_s32(sums.high[0], sums.high[1]) : vuzp2q_s32(sums.high[0], sums.high[1]);
+  StoreScaled(low, kWeightOffset * sum, step, to);
+  StoreScaled(high, kWeightOffset * sum, step, to + 16);
+}
+
+template <int kPairs>
+void PanelDotPairs(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens,
+                   const float* steps, const int32_t* sums, float* const* outputs) {
+  constexpr int kQuads = I8mmQuads(kPairs);
+  // An odd last token is its own partner.
+  const int64_t last_partner = tokens % 2 == 0 ? kActivationChunk : 0;
+  for (int quad = 0; quad < kPanelQuads; quad += kQuads) {
+    PairSums acc[kPairs * kQuads];
+#pragma GCC unroll 6
+    for (int i = 0; i < kPairs * kQuads; ++i) {
+      acc[i] = {{vdupq_n_s32(0), vdupq_n_s32(0)}, {vdupq_n_s32(0), vdupq_n_s32(0)}};
+    }
+    const uint8_t* weights = panel + quad * kQuadBytes;
+    for (int64_t input = 0; input < inputs; input += kStepInputs, weights += PanelBytes(kStepInputs)) {
+      const int8_t* from =
+          activations + input / kActivationChunk * (tokens * kActivationChunk) + input % kActivationChunk;
+      PairInputs x[kPairs];
+#pragma GCC unroll 6
+      for (int p = 0; p < kPairs; ++p) {
+        const int8_t* first = from + 2 * p * kActivationChunk;
+        x[p] = LoadPair(first, first + (p + 1 < kPairs ? kActivationChunk : last_partner));
+      }
+#pragma GCC unroll 4
+      for (int q = 0; q < kQuads; ++q) {
+        const uint8_t* w = weights + q * kQuadBytes;
+        DotTwoBlocks<kPairs, kQuads>(w, x, 0, acc + q);
+        DotTwoBlocks<kPairs, kQuads>(w + 2 * kPanelBlockBytes, x, 1, acc + q);
+      }
+    }
+#pragma GCC unroll 6
+    for (int p = 0; p < kPairs; ++p) {
+      for (int q = 0; q < kQuads; ++q) {
+        const int t = 2 * p, column = 4 * (quad + q);
+        StoreQuad<0>(acc[p * kQuads + q], sums[t], steps[t], outputs[t] + column);
+        if (t + 1 < tokens) {
+          StoreQuad<1>(acc[p * kQuads + q], sums[t + 1], steps[t + 1], outputs[t + 1] + column);
+        }
+      }
+    }
+  }
+}
+
+void PanelDot(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens, const float* steps,
+              const int32_t* sums, float* const* outputs) {
+  if (tokens == 1) {  // half of every usmmla would be wasted
+    PanelDotTokens<1>(panel, inputs, activations, steps, sums, outputs);
+    return;
+  }
+  using Function =
+      void (*)(const uint8_t*, int64_t, const int8_t*, int, const float*, const int32_t*, float* const*);
+  static constexpr Function kByPairs[kI8mmTokenTile / 2] = {
+      PanelDotPairs<1>, PanelDotPairs<2>, PanelDotPairs<3>,
+      PanelDotPairs<4>, PanelDotPairs<5>, PanelDotPairs<6>,
+  };
+  kByPairs[(tokens - 1) / 2](panel, inputs, activations, tokens, steps, sums, outputs);
+}
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,142 @@
+#pragma once
+
+// simd_portable.h's functions in AArch64 NEON: part p holds lanes 4p..4p+3.
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace mmoe {
+namespace {
+
+struct F32x16 {
+  float32x4_t part[4];
+};
+
+struct I32x16 {
+  int32x4_t part[4];
+};
+
+template <class Function>
+inline F32x16 MapParts(const Function& function) {
+  return {{function(0), function(1), function(2), function(3)}};
+}
+
+// All bits set in the lanes of part p that are below `count`.
+inline uint32x4_t LanesBelow(int64_t count, int p) {
+  const int bounded = static_cast<int>(count < 0 ? 0 : count > 16 ? 16 : count) - 4 * p;
+  const int32x4_t lanes = {0, 1, 2, 3};
+  return vcgtq_s32(vdupq_n_s32(bounded), lanes);
+}
+
+inline F32x16 Broadcast(float value) {
+  return MapParts([&](int) { return vdupq_n_f32(value); });
+}
+inline F32x16 Load(const float* from) {
+  return MapParts([&](int p) { return vld1q_f32(from + 4 * p); });
+}
+inline void Store(F32x16 a, float* to) {
+  for (int p = 0; p < 4; ++p) vst1q_f32(to + 4 * p, a.part[p]);
+}
+inline F32x16 LoadFirst(const float* from, int64_t count) {
+  float lanes[16] = {};
+  for (int64_t i = 0; i < count && i < 16; ++i) lanes[i] = from[i];
+  return Load(lanes);
+}
+inline F32x16 LoadFloat16(const uint16_t* from) {
+  return MapParts([&](int p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from + 4 * p))); });
+}
+inline void StoreFirst(F32x16 a, float* to, int64_t count) {
+  float lanes[16];
+  Store(a, lanes);
+  for (int64_t i = 0; i < count && i < 16; ++i) to[i] = lanes[i];
+}
+inline F32x16 Add(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vaddq_f32(a.part[p], b.part[p]); });
+}
+inline F32x16 Sub(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vsubq_f32(a.part[p], b.part[p]); });
+}
+inline F32x16 Mul(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vmulq_f32(a.part[p], b.part[p]); });
+}
+inline F32x16 Div(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vdivq_f32(a.part[p], b.part[p]); });
+}
+// A comparison and a selection: vmaxq and vminq would keep a NaN that these must replace with b.
+inline F32x16 Max(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vbslq_f32(vcgtq_f32(a.part[p], b.part[p]), a.part[p], b.part[p]); });
+}
+inline F32x16 Min(F32x16 a, F32x16 b) {
+  return MapParts([&](int p) { return vbslq_f32(vcltq_f32(a.part[p], b.part[p]), a.part[p], b.part[p]); });
+}
+inline F32x16 KeepFirst(F32x16 a, int64_t count, float fill) {
+  return MapParts([&](int p) { return vbslq_f32(LanesBelow(count, p), a.part[p], vdupq_n_f32(fill)); });
+}
+inline F32x16 PowerOfTwo(F32x16 biased) {
+  return MapParts([&](int p) {
+    const int32x4_t exponent = vshlq_n_s32(vreinterpretq_s32_f32(biased.part[p]), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(exponent, vdupq_n_s32(0x3f800000)));
+  });
+}
+inline float FirstLane(F32x16 a) { return vgetq_lane_f32(a.part[0], 0); }
+
+// The first two steps of the tree: sixteen lanes to four.
+inline float32x4_t AddToFour(const F32x16& a) {
+  return vaddq_f32(vaddq_f32(a.part[0], a.part[2]), vaddq_f32(a.part[1], a.part[3]));
+}
+// Lane i + lane i+2 of two rows, side by side.
+inline float32x4_t AddHalves(float32x4_t a, float32x4_t b) {
+  const float64x2_t x = vreinterpretq_f64_f32(a), y = vreinterpretq_f64_f32(b);
+  return vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(x, y)), vreinterpretq_f32_f64(vzip2q_f64(x, y)));
+}
+inline float ReduceAdd(F32x16 a) {
+  const float32x4_t four = AddToFour(a);
+  return vpadds_f32(vadd_f32(vget_low_f32(four), vget_high_f32(four)));
+}
+inline F32x16 ReduceAddRows(const F32x16* rows) {
+  return MapParts([&](int p) {
+    const F32x16* four = rows + 4 * p;
+    return vpaddq_f32(AddHalves(AddToFour(four[0]), AddToFour(four[1])),
+                      AddHalves(AddToFour(four[2]), AddToFour(four[3])));
+  });
+}
+// Passes over lanes that are not a number.
+inline float ReduceMax(F32x16 a) {
+  return vmaxnmvq_f32(vmaxnmq_f32(vmaxnmq_f32(a.part[0], a.part[1]), vmaxnmq_f32(a.part[2], a.part[3])));
+}
+
+inline I32x16 ZeroInts() { return {{vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}}; }
+inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
+  for (int p = 0; p < 4; ++p) {
+    bits.part[p] = vmaxq_s32(bits.part[p], vreinterpretq_s32_f32(vabsq_f32(a.part[p])));
+  }
+  return bits;
+}
+inline float LargestMagnitude(I32x16 bits) {
+  const int32x4_t four =
+      vmaxq_s32(vmaxq_s32(bits.part[0], bits.part[1]), vmaxq_s32(bits.part[2], bits.part[3]));
+  return vget_lane_f32(vreinterpret_f32_s32(vdup_n_s32(vmaxvq_s32(four))), 0);
+}
+// Sixteen values to int8.
+inline int8x16_t RoundToInt8(const F32x16& a) {
+  const int16x8_t low =
+      vcombine_s16(vmovn_s32(vcvtnq_s32_f32(a.part[0])), vmovn_s32(vcvtnq_s32_f32(a.part[1])));
+  const int16x8_t high =
+      vcombine_s16(vmovn_s32(vcvtnq_s32_f32(a.part[2])), vmovn_s32(vcvtnq_s32_f32(a.part[3])));
+  return vcombine_s8(vmovn_s16(low), vmovn_s16(high));
+}
+inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
+  for (int j = 0; j < 4; ++j) {
+    const int8x16_t bytes = RoundToInt8(values[j]);
+    vst1q_s8(to + 16 * j, bytes);
+    sums.part[j] = vpadalq_s16(sums.part[j], vpaddlq_s8(bytes));
+  }
+  return sums;
+}
+inline int32_t ReduceAddInts(I32x16 a) {
+  return vaddvq_s32(vaddq_s32(vaddq_s32(a.part[0], a.part[1]), vaddq_s32(a.part[2], a.part[3])));
+}
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,99 @@
+// One number per kernel that every instruction set of every architecture must give: tests elsewhere compare
+// the sets of one machine, this one compares machines. A change of the arithmetic changes the constants, on
+// purpose.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "arena.h"
+#include "isa.h"
+#include "moe_ffn.h"
+#include "thread_parallel.h"
+
+namespace mmoe {
+namespace {
+
+// Numerical Recipes' linear congruential generator: no library decides what the inputs are.
+class Random {
+ public:
+  uint32_t Next() { return state_ = state_ * 1664525u + 1013904223u; }
+
+  std::vector<float> Floats(int64_t count) {  // in [-1, 1)
+    std::vector<float> values(static_cast<size_t>(count));
+    for (float& value : values) value = static_cast<float>(Next() >> 8) / 8388608.0f - 1.0f;
+    return values;
+  }
+  std::vector<uint8_t> Bytes(int64_t count) {
+    std::vector<uint8_t> values(static_cast<size_t>(count));
+    for (uint8_t& value : values) value = static_cast<uint8_t>(Next() >> 24);
+    return values;
+  }
+  std::vector<uint16_t> Scales(int64_t count) {  // float16 in [2^-6, 2^-4)
+    std::vector<uint16_t> values(static_cast<size_t>(count));
+    for (uint16_t& value : values) value = static_cast<uint16_t>(0x2400 + (Next() >> 21));
+    return values;
+  }
+
+ private:
+  uint32_t state_ = 1;
+};
+
+// FNV-1a over the bits.
+uint64_t Hash(const std::vector<float>& values) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const float value : values) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    for (int byte = 0; byte < 4; ++byte) hash = (hash ^ (bits >> (8 * byte) & 255)) * 0x100000001b3u;
+  }
+  return hash;
+}
+
+std::vector<float> RunMoeFfn(const MoeFfnShape& shape, const KernelTable& kernels) {
+  Random random;
+  const int64_t h = shape.hidden_size, e = shape.num_experts, f = shape.intermediate_size;
+  const std::vector<float> x = random.Floats(shape.num_tokens * h), router = random.Floats(e * h);
+  const std::vector<float> bias = random.Floats(e);
+  const std::vector<uint8_t> gate_up = random.Bytes(e * f * h), down = random.Bytes(e * f * h / 2);
+  const std::vector<uint16_t> gate_up_scale = random.Scales(e * f * h / 16);
+  const std::vector<uint16_t> down_scale = random.Scales(e * f * h / 32);
+  std::vector<float> out(x.size());
+  const std::unique_ptr<void, decltype(&std::free)> scratch(
+      std::aligned_alloc(Arena::kAlignment, MoeFfnWorkspaceBytes(shape, kernels, 2)), &std::free);
+  ThreadParallel pool(2);
+  MoeFfn({shape,
+          {true, 2.5f},
+          x.data(),
+          router.data(),
+          bias.data(),
+          gate_up.data(),
+          gate_up_scale.data(),
+          down.data(),
+          down_scale.data(),
+          out.data()},
+         kernels, pool.parallel(), scratch.get());
+  return out;
+}
+
+TEST(Golden, MoeFfnHasTheSameBitsOnEveryMachine) {
+  for (const KernelTable* kernels : SupportedKernels()) {
+    EXPECT_EQ(Hash(RunMoeFfn({40, 96, 5, 112, 3}, *kernels)), 7388963051998483593u) << kernels->name;
+  }
+}
+
+TEST(Golden, RmsNormHasTheSameBitsOnEveryMachine) {
+  Random random;
+  const std::vector<float> x = random.Floats(768), weight = random.Floats(768);
+  for (const KernelTable* kernels : SupportedKernels()) {
+    std::vector<float> out(x.size());
+    kernels->rms_norm(x.data(), weight.data(), 768, 1e-5f, out.data());
+    EXPECT_EQ(Hash(out), 15752752760202926064u) << kernels->name;
+  }
+}
+
+}  // namespace
+}  // namespace mmoe
