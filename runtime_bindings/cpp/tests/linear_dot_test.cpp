@@ -17,7 +17,7 @@ struct Activations {
   Activations(const KernelTable& kernels, const std::vector<float>& x, int64_t tokens, int64_t groups)
       : values(x.size()), steps(static_cast<size_t>(tokens * groups)), offsets(steps.size()) {
     for (int64_t t = 0; t < tokens; ++t) {
-      kernels.quantize_groups(x.data() + t * groups * kLinearGroup, groups, tile(tokens), t);
+      kernels.quantize_groups(x.data() + t * groups * kLinearGroup, groups, tile(tokens), t, 0);
     }
   }
 
