@@ -67,8 +67,9 @@ void Serve(const std::string& path, int threads) {
     std::string command;
     words >> command;
     if (command == "run" || command == "step") {
+      const std::vector<double> times = Run(model, words, command == "step");
       std::printf("seconds");
-      for (const double seconds : Run(model, words, command == "step")) std::printf(" %.9f", seconds);
+      for (const double seconds : times) std::printf(" %.9f", seconds);
     } else if (command == "read") {
       std::printf("bandwidth %.0f", ReadBandwidth(path, threads));
     } else {

@@ -1,0 +1,75 @@
+"""What a benchmark measures: prompts, depths, rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmoe.export.bench.report import Phase
+from mmoe.export.errors import OptionError
+
+DEFAULT_PROMPT_LENGTHS = (128, 512)
+DEFAULT_DEPTHS = (128, 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """What to measure.
+
+    Attributes:
+        prompt_lengths: Tokens of the prompts; None for 128 and 512, as far as they fit.
+        depths: Tokens in the cache when decoding starts; None for 128 and 1024, as far as they fit.
+        decode_tokens: Tokens decoded per sample.
+        rounds: Samples of every figure.
+        threads: Of the runtime.
+    """
+
+    prompt_lengths: tuple[int, ...] | None = None
+    depths: tuple[int, ...] | None = None
+    decode_tokens: int = 32
+    rounds: int = 5
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("decode_tokens", "rounds", "threads"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("prompt_lengths", "depths"):
+            if any(length < 1 for length in getattr(self, name) or ()):
+                raise OptionError(f"{name} must be at least 1 each, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One figure to measure: prefill of a prompt of ``tokens``, or decoding behind so many."""
+
+    phase: Phase
+    tokens: int
+
+
+def planned_trials(options: BenchOptions, *, context: int) -> list[Trial]:
+    """Prompts, then depths, each in the order given.
+
+    Args:
+        options: What was asked for, which must fit; a default that does not is left out.
+        context: Tokens that a cache holds.
+
+    Raises:
+        OptionError: A length does not fit, or there is nothing to measure.
+    """
+    prompts = options.prompt_lengths
+    if prompts is None:
+        prompts = tuple(n for n in DEFAULT_PROMPT_LENGTHS if n <= context) or (context,)
+    room = context - options.decode_tokens
+    depths = options.depths
+    if depths is None:
+        depths = tuple(n for n in DEFAULT_DEPTHS if n <= room) or ((room,) if room > 0 else ())
+    if any(n > context for n in prompts):
+        raise OptionError(f"prompt lengths {prompts}: the context holds {context} tokens")
+    if any(n > room for n in depths):
+        raise OptionError(
+            f"depths {depths}: with {options.decode_tokens} decoded tokens they exceed the context of {context} tokens"
+        )
+    tests = [Trial(Phase.PREFILL, n) for n in prompts] + [Trial(Phase.DECODE, n) for n in depths]
+    if not tests:
+        raise OptionError("nothing to measure: no prompt lengths and no depths")
+    return tests

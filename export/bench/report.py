@@ -1,0 +1,148 @@
+"""What a benchmark found."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a test times."""
+
+    PREFILL = "prefill"
+    DECODE = "decode"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Samples of one figure, one per round.
+
+    Attributes:
+        samples: In the order they were taken.
+    """
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one; what to compare on a machine that does other things too."""
+        return statistics.median(self.samples)
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return statistics.fmean(self.samples)
+
+    @property
+    def deviation(self) -> float:
+        """Their standard deviation; 0 for a single one."""
+        return statistics.stdev(self.samples) if len(self.samples) > 1 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """One test of one model.
+
+    Attributes:
+        phase: Prefill of a prompt, or decoding behind one.
+        tokens: Length of the prompt, or tokens in the cache when decoding starts.
+        tokens_per_second: One sample per round.
+        bytes_per_token: Bytes of weights and cache that decoding a token must touch; None for prefill.
+        read_bandwidth: Bytes/s at which as many threads read the mapped file right after each sample; None for
+            prefill, whose limit is arithmetic.
+    """
+
+    phase: Phase
+    tokens: int
+    tokens_per_second: Summary
+    bytes_per_token: int | None = None
+    read_bandwidth: Summary | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as ``prefill 512`` or ``decode at 1024``."""
+        return f"{self.phase} {'at ' if self.phase is Phase.DECODE else ''}{self.tokens}"
+
+    @property
+    def seconds(self) -> float | None:
+        """Median time to the first token, s; None for decoding."""
+        return self.tokens / self.tokens_per_second.median if self.phase is Phase.PREFILL else None
+
+    @property
+    def roofline_share(self) -> float | None:
+        """Speed over that at which the bytes of a token can be read, the median over rounds; None for prefill."""
+        if self.bytes_per_token is None or self.read_bandwidth is None:
+            return None
+        pairs = zip(self.tokens_per_second.samples, self.read_bandwidth.samples, strict=True)
+        return statistics.median(self.bytes_per_token * speed / bandwidth for speed, bandwidth in pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelResult:
+    """One model's figures.
+
+    Attributes:
+        name: The artifact's folder.
+        isa: The instruction set that the kernels used.
+        cold_load_seconds: Loading after its file was dropped from the page cache.
+        warm_load_seconds: Loading when it is in the page cache.
+        peak_anonymous_bytes: Largest RssAnon seen after a test.
+        peak_file_bytes: Largest RssFile seen after a test.
+        tests: In the order they ran.
+    """
+
+    name: str
+    isa: str
+    cold_load_seconds: float
+    warm_load_seconds: float
+    peak_anonymous_bytes: int
+    peak_file_bytes: int
+    tests: tuple[TrialResult, ...]
+
+    @property
+    def read_bandwidth(self) -> float | None:
+        """Median of all measurements of the read bandwidth, bytes/s; None if nothing was decoded."""
+        found = [each for test in self.tests if test.read_bandwidth for each in test.read_bandwidth.samples]
+        return statistics.median(found) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where it was measured.
+
+    Attributes:
+        cpu: Model name of the processor.
+        cpus: Logical processors that the process may use.
+        load_average: Over the last minute, when the benchmark began and when it ended; 0 is idle.
+        versions: Of the packages that make and run artifacts.
+    """
+
+    cpu: str
+    cpus: int
+    load_average: tuple[float, float]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchReport:
+    """A benchmark of one artifact, or of two in turns.
+
+    Attributes:
+        machine: Where.
+        threads: Of the runtime.
+        decode_tokens: Tokens decoded per sample.
+        models: The artifact, then the one it is compared with.
+    """
+
+    machine: Machine
+    threads: int
+    decode_tokens: int
+    models: tuple[ModelResult, ...]
+
+    def ratio(self, index: int) -> Summary | None:
+        """Speed of the first model over the second's in test ``index``, round by round; None for one model."""
+        if len(self.models) == 1:
+            return None
+        ours, theirs = (model.tests[index].tokens_per_second.samples for model in self.models)
+        return Summary(tuple(a / b for a, b in zip(ours, theirs, strict=True)))

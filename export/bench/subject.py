@@ -1,0 +1,110 @@
+"""One artifact under measurement, in a process of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmoe.export.artifact import Artifact
+from mmoe.export.bench.plan import BenchOptions, Trial
+from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
+from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
+from mmoe.export.bench.worker import Worker
+from mmoe.export.tokenizer import load_tokenizer
+from mmoe.export.verify.text import bundled_text
+
+
+@dataclass
+class Subject:
+    """One artifact under measurement."""
+
+    artifact: Artifact
+    worker: Worker
+    cold_load_seconds: float
+    ids: list[int]
+    samples: dict[Trial, list[float]] = field(default_factory=dict)
+    bandwidth: dict[Trial, list[float]] = field(default_factory=dict)
+    filled: int = 0
+    peak_anonymous: int = 0
+    peak_file: int = 0
+
+    def run(self, test: Trial, decode_tokens: int) -> float:
+        """Tokens per second of one sample."""
+        if test.phase is Phase.PREFILL:
+            seconds = self.worker.prefill(self.ids[: test.tokens])
+            self.filled = max(self.filled, test.tokens)
+            count = test.tokens
+        else:
+            # Every run is of the same text from its beginning on, so rows written once stay valid.
+            if self.filled < test.tokens:
+                self.worker.prefill(self.ids[: test.tokens])
+                self.filled = test.tokens
+            seconds = sum(self.worker.decode(test.tokens, self.ids[test.tokens :][:decode_tokens]))
+            count = decode_tokens
+        memory = self.worker.memory()
+        self.peak_anonymous = max(self.peak_anonymous, memory.anonymous)
+        self.peak_file = max(self.peak_file, memory.file)
+        return count / seconds
+
+    def measure(self, test: Trial, decode_tokens: int) -> None:
+        """Takes one sample, and one of the bandwidth that bounds it."""
+        self.samples.setdefault(test, []).append(self.run(test, decode_tokens))
+        if test.phase is Phase.DECODE:
+            self.bandwidth.setdefault(test, []).append(self.worker.read_bandwidth())
+
+    def result(self, tests: Sequence[Trial], decode_tokens: int) -> ModelResult:
+        """All samples, with the bytes that bound them."""
+        weights = active_weight_bytes(self.artifact.config)
+        row = cache_row_bytes(self.artifact.model_path, self.artifact.config)
+
+        def trial_result(test: Trial) -> TrialResult:
+            speed = Summary(tuple(self.samples[test]))
+            if test.phase is Phase.PREFILL:
+                return TrialResult(phase=test.phase, tokens=test.tokens, tokens_per_second=speed)
+            return TrialResult(
+                phase=test.phase,
+                tokens=test.tokens,
+                tokens_per_second=speed,
+                # The cache grows while tokens are decoded.
+                bytes_per_token=weights + row * (test.tokens + decode_tokens // 2),
+                read_bandwidth=Summary(tuple(self.bandwidth[test])),
+            )
+
+        return ModelResult(
+            name=str(self.artifact.folder),
+            isa=self.worker.isa,
+            cold_load_seconds=self.cold_load_seconds,
+            warm_load_seconds=self.worker.load_seconds,
+            peak_anonymous_bytes=self.peak_anonymous,
+            peak_file_bytes=self.peak_file,
+            tests=tuple(map(trial_result, tests)),
+        )
+
+
+def load_subject(
+    artifact: Artifact, tests: Sequence[Trial], options: BenchOptions, stack: ExitStack
+) -> Subject:
+    """Loads an artifact twice, cold and warm, and keeps the second process until the stack is closed.
+
+    Raises:
+        MmoeError: It cannot be run.
+    """
+    _drop_from_page_cache(artifact.model_path)
+    with Worker(artifact.model_path, threads=options.threads) as cold:
+        cold_load_seconds = cold.load_seconds
+    worker = stack.enter_context(Worker(artifact.model_path, threads=options.threads))
+    longest = max(test.tokens for test in tests) + options.decode_tokens
+    # Text, never one repeated id: that would send every token to the same experts.
+    ids = load_tokenizer(artifact.folder, artifact.config).encode(bundled_text().content)
+    return Subject(artifact, worker, cold_load_seconds, list(itertools.islice(itertools.cycle(ids), longest)))
+
+
+def _drop_from_page_cache(path: Path) -> None:
+    """Asks the system to forget the file's pages, so that the next load is a cold one."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

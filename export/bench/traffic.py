@@ -1,0 +1,52 @@
+"""How many bytes a decoded token must touch: the lower bound of its time on a machine of known bandwidth."""
+
+from pathlib import Path
+
+from executorch.exir import schema
+
+from mmoe.export.config import MobileMoEConfig
+from mmoe.export.inventory import TensorClass, expected_tensors, tensor_class
+from mmoe.export.pte import ProgramFile
+
+_ITEM_BYTES = {
+    schema.ScalarType.BYTE: 1,
+    schema.ScalarType.CHAR: 1,
+    schema.ScalarType.HALF: 2,
+    schema.ScalarType.FLOAT: 4,
+}
+
+
+def active_weight_bytes(config: MobileMoEConfig) -> int:
+    """Packed bytes of the weights that one token meets: all but the experts it is not sent to.
+
+    The tied embedding counts once, as the head; a looked-up row is a few hundred bytes.
+    """
+    total = 0
+    for name, spec in expected_tensors(config).items():
+        routed = tensor_class(name) is TensorClass.EXPERTS
+        total += (
+            spec.num_bytes * config.num_experts_per_tok // config.num_local_experts
+            if routed
+            else spec.num_bytes
+        )
+    return total
+
+
+def cache_row_bytes(model_path: Path, config: MobileMoEConfig) -> int:
+    """Bytes of KV cache per token in all layers, as this program stores it (scales included)."""
+    program = ProgramFile(model_path)
+    rows = program.metadata()["get_max_context_len"]
+    total = 0
+    for call in program.kernel_calls("forward"):
+        if not call.operator.startswith("mmoe::attention"):
+            continue
+        for value in call.arguments:
+            # Caches are [1, Hkv, C, ...]; nothing else that attention takes is.
+            if (
+                isinstance(value, schema.Tensor)
+                and len(value.sizes) in (3, 4)
+                and list(value.sizes[:3]) == [1, config.num_key_value_heads, rows]
+            ):
+                width = value.sizes[3] if len(value.sizes) == 4 else 1
+                total += config.num_key_value_heads * width * _ITEM_BYTES[value.scalar_type]
+    return total
