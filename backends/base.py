@@ -8,6 +8,7 @@ from executorch.exir import EdgeProgramManager, ExecutorchBackendConfig
 from torch import Tensor
 from torch.export import ExportedProgram
 
+from mmoe.backends.registry import BackendOptions
 from mmoe.export.model.components import Components
 from mmoe.export.pte import ProgramFile
 
@@ -38,6 +39,7 @@ class Backend(Protocol):
     """One delegate: how its flavour of the decoder is built, lowered, and read back."""
 
     name: str
+    options: BackendOptions
     components: Components
 
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:

@@ -2,12 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from mmoe.backends.base import Backend, write_program
-from mmoe.backends.registry import BackendName, load_backend
+from mmoe.backends.registry import BackendName, BackendOptions, Linears, load_backend
 from mmoe.export.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact_writer import ArtifactWriter
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
@@ -38,15 +38,22 @@ class ConvertOptions:
 
     Attributes:
         backend: The delegate.
+        linears: What multiplies by dense matrices.
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
         overwrite: Whether an artifact at the target is replaced.
     """
 
     backend: BackendName = BackendName.XNNPACK
+    linears: Linears = Linears.XNNPACK
     max_seq_len: int | None = None
     max_context_len: int | None = None
     overwrite: bool = False
+
+    @property
+    def backend_options(self) -> BackendOptions:
+        """Those of the options that are the backend's own."""
+        return BackendOptions(linears=self.linears)
 
 
 def convert(
@@ -74,7 +81,7 @@ def convert(
     """
     options = options or ConvertOptions()
     writer, checkpoint, tokenizer, plan = _prepare(source, target, revision, options, progress)
-    backend = load_backend(options.backend)
+    backend = load_backend(options.backend, options.backend_options)
     with writer:
         with writer.open(MODEL_FILE) as file:
             build_program(checkpoint, tokenizer, backend, plan, file, progress)
@@ -189,7 +196,7 @@ def _manifest(
         versions=installed_versions(),
         architecture=architecture,
         quantization=quantization,
-        backend=BackendRecord(name=backend.name),
+        backend=BackendRecord(name=backend.name, options=asdict(backend.options)),
         sizes=sizes,
         runtime=RuntimeRecord(
             max_seq_len=plan.max_seq_len,

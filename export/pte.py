@@ -141,12 +141,20 @@ class ProgramFile:
             if not any(chain.instructions for chain in plan.chains)
         }
 
-    def constant_bytes(self, value: schema.KernelTypes) -> int:
-        """Size of a constant tensor in the file; 0 for any other value."""
+    def constant_bytes(self, value: schema.KernelTypes, *, beyond: set[int]) -> int:
+        """Size of a constant tensor in the file; 0 for any other value.
+
+        Args:
+            value: An argument of an operator.
+            beyond: Buffers that count as 0, since they are counted already; the tensor's own is added.
+        """
         is_constant = (
             isinstance(value, schema.Tensor) and value.data_buffer_idx > 0 and value.allocation_info is None
         )
-        return self.constant(value).nbytes if is_constant else 0
+        if not is_constant or value.data_buffer_idx in beyond:
+            return 0
+        beyond.add(value.data_buffer_idx)
+        return self.constant(value).nbytes
 
     @property
     def file_bytes(self) -> int:

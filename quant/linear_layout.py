@@ -1,8 +1,8 @@
-"""The packed layout of dense int4 matrices for the `mmoe` kernels: the experts' `i4p32x4` panels, grouped along the input.
+"""The packed layout of dense int4 matrices for the `mmoe` kernels: `i4p32x4` panels, grouped along the input.
 
 A matrix ``[out, in]`` becomes ``ceil(out / 32)`` panels of 32 outputs; the last one is filled up with outputs of zero
-weight and zero scale. The 64-byte lines of a panel are those of `mmoe.quant.expert_layout`. The 32 outputs of a panel have
-a float16 scale each for every 32 inputs, and those 32 scales stand together, in the order of the outputs.
+weight and zero scale. The 64-byte lines of a panel are those of `mmoe.quant.expert_layout`. The 32 outputs of a panel
+have a float16 scale each for every 32 inputs, and those 32 scales stand together, in the order of the outputs.
 
 Matrices that share an input may be stacked: each keeps its own panels, so values and scales stay where they were.
 """

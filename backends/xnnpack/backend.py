@@ -1,12 +1,18 @@
-"""The XNNPACK backend: dense linears and pointwise work in the delegate, everything else in `mmoe` kernels."""
+"""The XNNPACK backend: dense linears and pointwise work in the delegate, everything else in `mmoe` kernels.
 
+With `Linears.MMOE` the linears run in `mmoe` kernels too, and nothing is left that is worth a delegate.
+"""
+
+from collections import Counter
 from collections.abc import Iterator
 
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
 from torch.export import ExportedProgram
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights
+from mmoe.backends.registry import BackendOptions, Linears
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
+from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
@@ -15,6 +21,9 @@ from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 _CONSTANTS = {
     "mmoe::moe_ffn.out": "experts and routers",
     "mmoe::embedding.out": "embedding",
+    "mmoe::embedding_panels.out": "embedding and head",
+    "mmoe::linear.out": "linears",
+    "mmoe::swiglu_ffn.out": "linears",
     "mmoe::rms_norm.out": "norms",
 }
 
@@ -23,13 +32,17 @@ class XnnpackBackend:
     """Lowers for CPUs; see `mmoe.backends.base.Backend`."""
 
     name = "xnnpack"
-    components = XNNPACK_COMPONENTS
+
+    def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
+        """Takes the flavour of the decoder that the options ask for."""
+        self.options = options
+        self.components = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
 
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
         return to_edge_transform_and_lower(
             {"forward": program},
-            partitioner=[DecoderPartitioner()],
+            partitioner=[DecoderPartitioner()] if self.options.linears is Linears.XNNPACK else [],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
@@ -54,12 +67,12 @@ class XnnpackBackend:
 
     def sizes(self, program: ProgramFile) -> dict[str, int]:
         """Bytes of the operators' constants, of XNNPACK's packed linears (the head included), and of the rest."""
-        sizes = dict.fromkeys(_CONSTANTS.values(), 0)
+        sizes: Counter[str] = Counter()
+        counted: set[int] = set()  # a tied table belongs to the operator that comes first
         for call in program.kernel_calls("forward"):
-            if call.operator in _CONSTANTS:
-                sizes[_CONSTANTS[call.operator]] += sum(map(program.constant_bytes, call.arguments))
-        payloads = program.segment_bytes - program.constant_segment_bytes
-        return sizes | {
-            "linears and head (XNNPACK)": payloads,
-            "program": program.file_bytes - payloads - sum(sizes.values()),
-        }
+            for value in call.arguments if call.operator in _CONSTANTS else ():
+                if size := program.constant_bytes(value, beyond=counted):
+                    sizes[_CONSTANTS[call.operator]] += size
+        if payloads := program.segment_bytes - program.constant_segment_bytes:
+            sizes["linears and head (XNNPACK)"] = payloads
+        return dict(sizes) | {"program": program.file_bytes - sizes.total()}

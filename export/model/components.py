@@ -2,7 +2,7 @@
 
 The decoder's structure is written once (`decoder.py`). Where its weights meet activations it asks a `Components` for a
 module: the reference computes in float32 from the packed weights, a backend returns modules built from operators that
-it can lower. A new backend is a new set of these five constructors.
+it can lower. A new backend is a new set of the first five constructors; the others let it fuse what belongs together.
 """
 
 from collections.abc import Callable
@@ -75,6 +75,10 @@ class ExpertTensors:
     down_scale: Tensor
 
 
+Packed = tuple[Tensor, Tensor]
+"""``(qweight uint8 [out, in / 2], scale float16 [out, in / 32])`` of a dense matrix."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Components:
     """Constructors of the modules that a flavour of the decoder is assembled from.
@@ -87,6 +91,9 @@ class Components:
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
         experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,
             ``expert_bias`` and ``routing`` as attributes, from which a verification counts router flips.
+        tied_embedding: ``(qweight, scale)`` -> the embedding and the head that share the table; None for one of each.
+        gated: ``(gate, up, down)``, three `Packed` -> module, ``[1, T, H]`` to the same: ``down(silu(gate) * up)``;
+            None for three linears.
     """
 
     embedding: Callable[[Tensor, Tensor], nn.Module]
@@ -94,3 +101,5 @@ class Components:
     norm: Callable[[Tensor, float], nn.Module]
     attention: Callable[[AttentionShape], nn.Module]
     experts: Callable[[ExpertTensors, Routing], nn.Module]
+    tied_embedding: Callable[[Tensor, Tensor], tuple[nn.Module, nn.Module]] | None = None
+    gated: Callable[[Packed, Packed, Packed], nn.Module] | None = None

@@ -5,7 +5,7 @@ from torch.nn.functional import silu
 
 from mmoe.export.checkpoint import Checkpoint
 from mmoe.export.config import MobileMoEConfig
-from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Packed, Routing
 from mmoe.export.model.rope import RotaryEmbedding
 
 
@@ -26,13 +26,20 @@ class Weights:
         """Returns one tensor in its stored dtype."""
         return self._checkpoint.tensor(self._prefix + name)
 
-    def packed(self, name: str) -> tuple[Tensor, Tensor]:
+    def packed(self, name: str) -> Packed:
         """Returns ``(qweight, scale)`` of an int4 matrix."""
         return self.tensor(f"{name}.qweight"), self.tensor(f"{name}.weight_scale")
 
     def linear(self, name: str) -> nn.Module:
         """Builds a linear layer without bias."""
         return self.components.linear(*self.packed(name))
+
+    def tied_embedding(self, name: str) -> tuple[nn.Module, nn.Module]:
+        """Builds the embedding and the head that share one table."""
+        qweight, scale = self.packed(name)
+        if self.components.tied_embedding is not None:
+            return self.components.tied_embedding(qweight, scale)
+        return self.components.embedding(qweight, scale), self.components.linear(qweight, scale)
 
     def norm(self, name: str) -> nn.Module:
         """Builds an RMSNorm; its bfloat16 weight is widened, which is exact."""
@@ -83,6 +90,13 @@ class SwiGLU(nn.Module):
         return out
 
 
+def gated_feed_forward(weights: Weights) -> nn.Module:
+    """A dense gated block: the flavour's own, or one of three linears."""
+    if weights.components.gated is None:
+        return SwiGLU(weights)
+    return weights.components.gated(*map(weights.packed, ("gate_proj", "up_proj", "down_proj")))
+
+
 class MixtureOfExperts(nn.Module):
     """Routed experts plus an always-on shared expert, both fed the same normalised input."""
 
@@ -104,7 +118,7 @@ class MixtureOfExperts(nn.Module):
                 routed_scaling_factor=config.routed_scaling_factor,
             ),
         )
-        self.shared_expert = SwiGLU(weights.at("shared_expert"))
+        self.shared_expert = gated_feed_forward(weights.at("shared_expert"))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``."""
@@ -122,7 +136,7 @@ class DecoderLayer(nn.Module):
         self.self_attn = Attention(weights.at("self_attn"), layer=layer, max_context_len=max_context_len)
         self.post_attention_layernorm = weights.norm("post_attention_layernorm")
         is_moe = weights.config.is_moe_layer(layer)
-        self.feed_forward = MixtureOfExperts(feed_forward) if is_moe else SwiGLU(feed_forward)
+        self.feed_forward = MixtureOfExperts(feed_forward) if is_moe else gated_feed_forward(feed_forward)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``."""
@@ -142,15 +156,13 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = weights.config
         self.max_context_len = max_context_len
-        embedding = weights.packed("embed_tokens")
-        self.embed_tokens = weights.components.embedding(*embedding)
+        self.embed_tokens, self.lm_head = weights.tied_embedding("embed_tokens")
         self.rope = RotaryEmbedding(self.config)
         self.layers = nn.ModuleList(
             DecoderLayer(weights.at(f"layers.{layer}"), layer=layer, max_context_len=max_context_len)
             for layer in range(self.config.num_hidden_layers)
         )
         self.norm = weights.norm("norm")
-        self.lm_head = weights.components.linear(*embedding)
 
     def hidden_states(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         """Runs all layers: int64 ``[1, T]`` and int64 ``[1]`` -> normalised hidden states ``[1, T, H]``."""

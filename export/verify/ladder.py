@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.backends.base import Backend
-from mmoe.backends.registry import BackendName, load_backend
+from mmoe.backends.registry import BackendName, BackendOptions, load_backend
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.errors import ArtifactError
@@ -86,7 +86,11 @@ def verify(
         ),
         bos_id=artifact.manifest.runtime.bos_id,
     )
-    backend = load_backend(BackendName(artifact.manifest.backend.name))
+    record = artifact.manifest.backend
+    backend = load_backend(
+        BackendName(record.name),
+        BackendOptions.from_manifest(record.options, where=f"{artifact.folder}: backend.options"),
+    )
     ladder = _Ladder(checkpoint, backend, windows, options, progress)
     stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
     if options.compare_regrouped:

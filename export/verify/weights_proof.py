@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import torch
+from torch import Tensor
 
 from mmoe.backends.base import ExpertWeights
 from mmoe.export.checkpoint import Checkpoint
@@ -29,11 +30,13 @@ def prove_expert_weights(checkpoint: Checkpoint, read_back: Iterable[ExpertWeigh
             key = f"model.layers.{layer}.feed_forward.experts.{name}"
             tensor = checkpoint.tensor(key)
             compared, total_bytes = compared + 1, total_bytes + tensor.nbytes
-            # As bytes: equal floats are not always equal bits (0.0 and -0.0).
-            same = weights is not None and torch.equal(
-                tensor.contiguous().view(torch.uint8), getattr(weights, name).contiguous().view(torch.uint8)
-            )
-            if not same:
+            if weights is None or not _same_bits(tensor, getattr(weights, name)):
                 mismatches.append(key)
     mismatches += [f"a layer beyond the checkpoint's {len(expected)}" for _ in found]
     return ExpertWeightsProof(tensors=compared, bytes=total_bytes, mismatches=tuple(mismatches))
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    """As bytes: equal floats are not always equal bits (0.0 and -0.0)."""
+    flat = (tensor.reshape(-1).view(torch.uint8) for tensor in (a, b))
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(*flat)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmoe.backends.xnnpack.backend import XnnpackBackend
-from mmoe.backends.xnnpack.components import delegated_linear
+from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS, delegated_linear
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from mmoe.export.convert import convert
@@ -37,7 +37,7 @@ VARIATIONS: dict[str, dict[str, object]] = {
 
 # The twins with the one rounding that XNNPACK adds.
 BFLOAT16_SCALES = dataclasses.replace(
-    XnnpackBackend.components, linear=lambda qweight, scale: delegated_linear(qweight, scale.bfloat16())
+    XNNPACK_COMPONENTS, linear=lambda qweight, scale: delegated_linear(qweight, scale.bfloat16())
 )
 
 
