@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
 CPP = $(shell git ls-files 'runtime_bindings/cpp/*.cpp' 'runtime_bindings/cpp/*.h')
 
-.PHONY: dev native native-test sanitize test lint format demo ci
+.PHONY: dev native native-test sanitize arm test lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -26,6 +26,11 @@ sanitize:  ## the same with address and undefined-behaviour sanitizers
 	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
+
+ARTIFACT ?= mmoe-demo
+
+arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
+	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)
 
 test:  ## everything that pytest runs
 	$(PYTHON) -m pytest

@@ -1,0 +1,83 @@
+"""Instructions per 1,000 multiply-adds of the Arm kernels, counted by qemu: `python -m tools.arm_instructions BUILD`.
+
+BUILD is the folder of a cross-build (`make arm` leaves it in build/arm/native). Prints the table of docs/kernels.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+INPUTS = 768
+PANEL_OUTPUTS = 32
+# Functions that a product runs through; everything else of the program (start-up, C library) is left out.
+KERNEL = re.compile(r"^(\w+) (\w+) t .*::(PanelDot|LinearDot|LinearQuads|DotChunk|DotHalf|DotStep)")
+
+
+@dataclass(frozen=True)
+class Product:
+    """One kernel of one instruction set."""
+
+    kind: str  # of mmoe_run_panel_dot
+    isa: str
+    instruction: str  # the one that multiplies
+    macs: int  # multiply-adds of one such instruction
+    tokens: tuple[int, ...]
+
+
+PRODUCTS = (
+    Product("experts", "neon_i8mm", "usmmla", 32, (2, 4, 8, 12)),
+    Product("experts", "neon_dotprod", "sdot", 16, (1, 2, 4, 8)),
+    Product("experts", "neon", "smlal", 8, (1, 4)),
+    Product("linear", "neon_dotprod", "sdot", 16, (1, 4)),
+    Product("linear", "neon", "smlal", 8, (1, 4)),
+)
+
+
+def kernel_ranges(program: Path) -> str:
+    """Addresses of the kernels' functions in the form of qemu's -dfilter."""
+    symbols = subprocess.run(
+        ["aarch64-linux-gnu-nm", "-SC", program], check=True, capture_output=True, text=True
+    ).stdout
+    matches = (KERNEL.match(line) for line in symbols.splitlines())
+    return ",".join(f"0x{int(m[1], 16):x}+0x{int(m[2], 16):x}" for m in matches if m)
+
+
+def count(program: Path, ranges: str, product: Product, tokens: int) -> int:
+    """Instructions that the kernel executes: with one per translation block, qemu logs a line for each."""
+    one_per_block = {"QEMU_SINGLESTEP": "1", "QEMU_ONE_INSN_PER_TB": "1"}  # before and since qemu 8.1
+    with tempfile.NamedTemporaryFile() as log:
+        subprocess.run(
+            [
+                *("qemu-aarch64-static", "-cpu", "max", "-d", "nochain,exec", "-dfilter", ranges, "-D", log.name),
+                *(program, product.kind, product.isa, str(tokens), str(INPUTS)),
+            ],
+            check=True,
+            env={**os.environ, **one_per_block},
+        )
+        return sum(line.startswith(b"Trace") for line in log)
+
+
+def main() -> None:
+    program = Path(sys.argv[1]) / "tests" / "mmoe_run_panel_dot"
+    ranges = kernel_ranges(program)
+    print("| kernel | instruction set | tokens | instructions | least | used |")
+    print("|---|---|---:|---:|---:|---:|")
+    for product in PRODUCTS:
+        for tokens in product.tokens:
+            macs = tokens * INPUTS * PANEL_OUTPUTS
+            found = 1000 * count(program, ranges, product, tokens) / macs
+            least = 1000 / product.macs
+            print(
+                f"| {product.kind} | {product.isa} | {tokens} | {found:.0f} | "
+                f"{least:.1f} {product.instruction} | {least / found:.0%} |"
+            )
+
+
+if __name__ == "__main__":
+    main()
