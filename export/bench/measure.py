@@ -35,19 +35,19 @@ def bench(
     """
     options = options or BenchOptions()
     artifacts = [artifact] if versus is None else [artifact, versus]
-    tests = planned_trials(options, context=min(each.manifest.runtime.max_context_len for each in artifacts))
+    trials = planned_trials(options, context=min(each.manifest.runtime.max_context_len for each in artifacts))
     load_before = load_average()
     with ExitStack() as stack:
         progress.phase("Loading")
-        subjects = [load_subject(each, tests, options, stack) for each in artifacts]
+        subjects = [load_subject(each, trials, options, stack) for each in artifacts]
         progress.phase("Warming up")
-        for subject, test in itertools.product(subjects, tests):
-            subject.run(test, options.decode_tokens)
+        for subject, trial in itertools.product(subjects, trials):
+            subject.run(trial, options.decode_tokens)
         progress.phase("Measuring")
         for done in range(options.rounds):
-            for test in tests:
+            for trial in trials:
                 for subject in subjects if done % 2 == 0 else subjects[::-1]:
-                    subject.measure(test, options.decode_tokens)
+                    subject.measure(trial, options.decode_tokens)
             progress.step(done + 1, options.rounds)
         machine = Machine(
             cpu=cpu_model(),
@@ -59,5 +59,5 @@ def bench(
             machine=machine,
             threads=options.threads,
             decode_tokens=options.decode_tokens,
-            models=tuple(subject.result(tests, options.decode_tokens) for subject in subjects),
+            models=tuple(subject.result(trials, options.decode_tokens) for subject in subjects),
         )

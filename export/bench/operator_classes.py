@@ -14,6 +14,7 @@ class OperatorClass(StrEnum):
     """Kinds of work in a decoder."""
 
     EXPERTS = "experts and router"
+    SHARED = "shared expert and dense blocks"
     LINEARS = "linears"
     HEAD = "head"
     ATTENTION = "attention"
@@ -31,7 +32,8 @@ _BY_NAME = (
     ("mmoe::attention", OperatorClass.ATTENTION),
     ("mmoe::embedding", OperatorClass.EMBEDDING),
     ("mmoe::rms_norm", OperatorClass.NORMS),
-    ("mmoe::", OperatorClass.LINEARS),
+    ("mmoe::swiglu_ffn", OperatorClass.SHARED),
+    ("mmoe::linear", OperatorClass.LINEARS),
 )
 # What XNNPACK calls its linears.
 _FULLY_CONNECTED = "Fully Connected"
@@ -42,8 +44,7 @@ class InstructionClasses:
 
     def __init__(self, program: ProgramFile) -> None:
         self._plan = program.plan("forward")
-        vocab_size = program.metadata()["get_vocab_size"]
-        self._vocab_size = vocab_size
+        self._vocab_size = program.metadata()["get_vocab_size"]
 
     def of_call(self, chain: int, instruction: int) -> OperatorClass:
         """Class of an operator call, or what the delegate of a delegate call is mainly there for."""

@@ -32,46 +32,50 @@ class Subject:
     peak_anonymous: int = 0
     peak_file: int = 0
 
-    def run(self, test: Trial, decode_tokens: int) -> float:
+    def run(self, trial: Trial, decode_tokens: int) -> float:
         """Tokens per second of one sample."""
-        if test.phase is Phase.PREFILL:
-            seconds = self.worker.prefill(self.ids[: test.tokens])
-            self.filled = max(self.filled, test.tokens)
-            count = test.tokens
+        if trial.phase is Phase.PREFILL:
+            seconds = self.worker.prefill(self.ids[: trial.tokens])
+            self.filled = max(self.filled, trial.tokens)
+            count = trial.tokens
         else:
             # Every run is of the same text from its beginning on, so rows written once stay valid.
-            if self.filled < test.tokens:
-                self.worker.prefill(self.ids[: test.tokens])
-                self.filled = test.tokens
-            seconds = sum(self.worker.decode(test.tokens, self.ids[test.tokens :][:decode_tokens]))
+            if self.filled < trial.tokens:
+                self.worker.prefill(self.ids[: trial.tokens])
+                self.filled = trial.tokens
+            seconds = sum(self.worker.decode(trial.tokens, self.ids[trial.tokens :][:decode_tokens]))
             count = decode_tokens
         memory = self.worker.memory()
         self.peak_anonymous = max(self.peak_anonymous, memory.anonymous)
         self.peak_file = max(self.peak_file, memory.file)
         return count / seconds
 
-    def measure(self, test: Trial, decode_tokens: int) -> None:
+    def measure(self, trial: Trial, decode_tokens: int) -> None:
         """Takes one sample, and one of the bandwidth that bounds it."""
-        self.samples.setdefault(test, []).append(self.run(test, decode_tokens))
-        if test.phase is Phase.DECODE:
-            self.bandwidth.setdefault(test, []).append(self.worker.read_bandwidth())
+        self.record(trial, self.run(trial, decode_tokens))
 
-    def result(self, tests: Sequence[Trial], decode_tokens: int) -> ModelResult:
+    def record(self, trial: Trial, tokens_per_second: float) -> None:
+        """Keeps a sample, and measures the bandwidth that bounds it."""
+        self.samples.setdefault(trial, []).append(tokens_per_second)
+        if trial.phase is Phase.DECODE:
+            self.bandwidth.setdefault(trial, []).append(self.worker.read_bandwidth())
+
+    def result(self, trials: Sequence[Trial], decode_tokens: int) -> ModelResult:
         """All samples, with the bytes that bound them."""
         weights = active_weight_bytes(self.artifact.config)
         row = cache_row_bytes(self.artifact.model_path, self.artifact.config)
 
-        def trial_result(test: Trial) -> TrialResult:
-            speed = Summary(tuple(self.samples[test]))
-            if test.phase is Phase.PREFILL:
-                return TrialResult(phase=test.phase, tokens=test.tokens, tokens_per_second=speed)
+        def trial_result(trial: Trial) -> TrialResult:
+            speed = Summary(tuple(self.samples[trial]))
+            if trial.phase is Phase.PREFILL:
+                return TrialResult(phase=trial.phase, tokens=trial.tokens, tokens_per_second=speed)
             return TrialResult(
-                phase=test.phase,
-                tokens=test.tokens,
+                phase=trial.phase,
+                tokens=trial.tokens,
                 tokens_per_second=speed,
                 # The cache grows while tokens are decoded.
-                bytes_per_token=weights + row * (test.tokens + decode_tokens // 2),
-                read_bandwidth=Summary(tuple(self.bandwidth[test])),
+                bytes_per_token=weights + row * (trial.tokens + decode_tokens // 2),
+                read_bandwidth=Summary(tuple(self.bandwidth[trial])),
             )
 
         return ModelResult(
@@ -81,12 +85,12 @@ class Subject:
             warm_load_seconds=self.worker.load_seconds,
             peak_anonymous_bytes=self.peak_anonymous,
             peak_file_bytes=self.peak_file,
-            tests=tuple(map(trial_result, tests)),
+            tests=tuple(map(trial_result, trials)),
         )
 
 
 def load_subject(
-    artifact: Artifact, tests: Sequence[Trial], options: BenchOptions, stack: ExitStack
+    artifact: Artifact, trials: Sequence[Trial], options: BenchOptions, stack: ExitStack
 ) -> Subject:
     """Loads an artifact twice, cold and warm, and keeps the second process until the stack is closed.
 
@@ -97,7 +101,7 @@ def load_subject(
     with Worker(artifact.model_path, threads=options.threads) as cold:
         cold_load_seconds = cold.load_seconds
     worker = stack.enter_context(Worker(artifact.model_path, threads=options.threads))
-    longest = max(test.tokens for test in tests) + options.decode_tokens
+    longest = max(trial.tokens for trial in trials) + options.decode_tokens
     # Text, never one repeated id: that would send every token to the same experts.
     ids = load_tokenizer(artifact.folder, artifact.config).encode(bundled_text().content)
     return Subject(artifact, worker, cold_load_seconds, list(itertools.islice(itertools.cycle(ids), longest)))

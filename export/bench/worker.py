@@ -93,10 +93,15 @@ class Worker:
         """Bytes/s at which as many threads as the model has read its mapped file."""
         return float(self._ask("read", "bandwidth")[0])
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def memory(self) -> Memory:
         """What is resident now."""
         fields = {}
-        for line in Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines():
+        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
             key, _, value = line.partition(":")
             fields[key] = value
         return Memory(*(int(fields[key].split()[0]) * 1024 for key in ("RssAnon", "RssFile")))

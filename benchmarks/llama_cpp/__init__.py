@@ -1,0 +1,1 @@
+"""Artifacts against llama.cpp, on the same machine in the same run."""
