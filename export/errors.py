@@ -31,3 +31,7 @@ class RuntimeFailure(MmoeError):
 
 class OptionError(MmoeError):
     """An option (a flag or a field of a configuration) has a value outside its range."""
+
+
+class BackendError(MmoeError):
+    """A backend cannot be used as it is installed: something it needs is absent or cannot be prepared."""

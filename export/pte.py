@@ -133,6 +133,36 @@ class ProgramFile:
         start = self._segments_at + segment.offset + offset
         return torch.frombuffer(self._data, dtype=dtype, count=count, offset=start).view(*value.sizes)
 
+    def delegate_payload(self, delegate: schema.BackendDelegate) -> bytes:
+        """Copies what a delegate's backend serialised, without its named data."""
+        reference = delegate.processed
+        if reference.location is schema.DataLocation.INLINE:
+            return bytes(self.program.backend_delegate_data[reference.index].data)
+        return bytes(self._segment(reference.index))
+
+    def named_data(self, key: str) -> memoryview:
+        """Views data that a delegate stored by name.
+
+        Raises:
+            ArtifactError: There is no such data.
+        """
+        for entry in self.program.named_data or ():
+            if entry.key == key:
+                return self._segment(entry.segment_index)
+        raise ArtifactError(f"{self.path}: the program lacks the data `{key}`; convert the checkpoint again")
+
+    def named_data_bytes(self) -> dict[str, int]:
+        """Sizes of all data that delegates stored by name; names may share their data."""
+        return {
+            entry.key: int(self.program.segments[entry.segment_index].size)
+            for entry in self.program.named_data or ()
+        }
+
+    def _segment(self, index: int) -> memoryview:
+        segment = self.program.segments[index]
+        start = self._segments_at + segment.offset
+        return memoryview(self._data)[start : start + segment.size]
+
     def metadata(self) -> dict[str, int | bool | list[int]]:
         """Returns what the constant methods return, by method name."""
         return {

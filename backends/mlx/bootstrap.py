@@ -1,9 +1,9 @@
 """Makes `executorch.backends.mlx` importable where its wheel comes without the generated serialisation code.
 
-ExecuTorch's Linux wheel ships the MLX delegate's exporter, its FlatBuffer schema, the generator and `flatc`, but not the
-three files that the generator writes; importing the package raises. Here they are generated once per ExecuTorch version
-into the user's cache folder, and the package is loaded with that folder in front of its own. Nothing is written to
-site-packages, and on wheels that have the files nothing is done at all.
+ExecuTorch's Linux wheel ships the MLX delegate's exporter, its FlatBuffer schema, the generator and `flatc`, but not
+the three files that the generator writes; importing the package raises. Here they are generated once per ExecuTorch
+version into the user's cache folder, and the package is loaded with that folder in front of its own. Nothing is written
+to site-packages, and on wheels that have the files nothing is done at all.
 """
 
 import contextlib
@@ -122,7 +122,8 @@ def _generate_into(work: Path, wheel: Path) -> None:
 
 def _load_file(name: str, path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
@@ -137,7 +138,8 @@ def _load_package(wheel: Path, generated: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
         _PACKAGE, wheel / "__init__.py", submodule_search_locations=[str(generated), str(wheel)]
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[_PACKAGE] = module
     try:

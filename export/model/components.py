@@ -23,6 +23,8 @@ class AttentionShape:
         use_rope: Whether this layer rotates queries and keys.
         use_qk_norm: Whether this layer normalises queries and keys.
         norm_eps: Added to the mean square in QK-norm.
+        rope_frequencies: float32 ``[head_dim / 2]``, radians per position of each pair; for backends whose kernel
+            computes the angles itself.
     """
 
     num_heads: int
@@ -32,6 +34,7 @@ class AttentionShape:
     use_rope: bool
     use_qk_norm: bool
     norm_eps: float
+    rope_frequencies: Tensor
 
     @property
     def scale(self) -> float:

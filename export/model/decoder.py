@@ -6,7 +6,7 @@ from torch.nn.functional import silu
 from mmoe.export.checkpoint import Checkpoint
 from mmoe.export.config import MobileMoEConfig
 from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Packed, Routing
-from mmoe.export.model.rope import RotaryEmbedding
+from mmoe.export.model.rope import RotaryEmbedding, rope_frequencies
 
 
 class Weights:
@@ -65,6 +65,7 @@ class Attention(nn.Module):
                 use_rope=config.uses_rope(layer),
                 use_qk_norm=config.uses_qk_norm(layer),
                 norm_eps=config.rms_norm_eps,
+                rope_frequencies=rope_frequencies(config),
             )
         )
 
