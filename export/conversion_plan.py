@@ -30,7 +30,11 @@ class ConversionPlan:
 
 
 def plan_conversion(
-    checkpoint: Checkpoint, *, max_seq_len: int | None = None, max_context_len: int | None = None
+    checkpoint: Checkpoint,
+    *,
+    max_seq_len: int | None = None,
+    max_context_len: int | None = None,
+    table_copies: int = 2,
 ) -> ConversionPlan:
     """Settles the lengths and estimates the sizes.
 
@@ -38,6 +42,8 @@ def plan_conversion(
         checkpoint: An opened checkpoint.
         max_seq_len: Most tokens of one call; None for 512, or the context if that is shorter.
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
+        table_copies: How often the program stores the tied embedding: twice where the lookup reads rows and the
+            delegate a packed matrix.
 
     Raises:
         OptionError: A length is out of range.
@@ -58,7 +64,6 @@ def plan_conversion(
         max_seq_len=sequence,
         max_context_len=context,
         checkpoint_bytes=sizes,
-        # The tied embedding is stored twice: rows for the lookup, and packed for the delegate's matrix product.
-        artifact_bytes=checkpoint.total_bytes + sizes[TensorClass.EMBEDDING],
+        artifact_bytes=checkpoint.total_bytes + (table_copies - 1) * sizes[TensorClass.EMBEDDING],
         kv_cache_bytes=4 * per_token * context,
     )

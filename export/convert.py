@@ -162,7 +162,10 @@ def _prepare(
     checkpoint = open_checkpoint(source, revision=revision)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
     plan = plan_conversion(
-        checkpoint, max_seq_len=options.max_seq_len, max_context_len=options.max_context_len
+        checkpoint,
+        max_seq_len=options.max_seq_len,
+        max_context_len=options.max_context_len,
+        table_copies=1 if options.linears is Linears.MMOE else 2,
     )
     writer.require_space(plan.artifact_bytes)
     checkpoint.check_values(progress.step)

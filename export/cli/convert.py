@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmoe.backends.registry import BackendName
+from mmoe.backends.registry import BackendName, Linears
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.tables import field_table, size_table
@@ -26,6 +26,8 @@ mmoe-export convert ./MobileMoE-S-QAT --out mobilemoe-s
 
 mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
 
+mmoe-export convert ./MobileMoE-S-QAT --linears mmoe
+
 mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
 
@@ -39,6 +41,9 @@ def convert(
         ),
     ] = None,
     backend: Annotated[BackendName, typer.Option(help="What runs the model.")] = BackendName.XNNPACK,
+    linears: Annotated[
+        Linears, typer.Option(help="What multiplies by the dense matrices: the delegate, or our own kernels.")
+    ] = Linears.XNNPACK,
     revision: Revision = None,
     max_seq_len: Annotated[
         int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
@@ -73,7 +78,11 @@ def convert(
         from mmoe.export import convert as library
 
         options = library.ConvertOptions(
-            backend=backend, max_seq_len=max_seq_len, max_context_len=max_context_len, overwrite=overwrite
+            backend=backend,
+            linears=linears,
+            max_seq_len=max_seq_len,
+            max_context_len=max_context_len,
+            overwrite=overwrite,
         )
         plan = artifact = None
         if dry_run:

@@ -32,6 +32,8 @@ def test_dry_run_as_json(
     # K and V, 2 layers, 2 heads of 16, 256 tokens of float32.
     assert plan["plan"]["kv_cache_bytes"] == 2 * 2 * 2 * 16 * 256 * 4
     assert plan["free_bytes"] > 0
+    once = mmoe("convert", tiny_checkpoint, "--linears", "mmoe", "--dry-run", "--json").json["plan"]
+    assert once["artifact_bytes"] == sum(sizes.values())
 
 
 def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_artifact: Artifact) -> None:
