@@ -31,7 +31,7 @@ class Product:
 
 
 PRODUCTS = (
-    Product("experts", "neon_i8mm", "usmmla", 32, (2, 4, 8, 12)),
+    Product("experts", "neon_i8mm", "usmmla", 32, (1, 2, 4, 8, 10)),
     Product("experts", "neon_dotprod", "sdot", 16, (1, 2, 4, 8)),
     Product("experts", "neon", "smlal", 8, (1, 4)),
     Product("linear", "neon_dotprod", "sdot", 16, (1, 4)),
@@ -54,7 +54,8 @@ def count(program: Path, ranges: str, product: Product, tokens: int) -> int:
     with tempfile.NamedTemporaryFile() as log:
         subprocess.run(
             [
-                *("qemu-aarch64-static", "-cpu", "max", "-d", "nochain,exec", "-dfilter", ranges, "-D", log.name),
+                *("qemu-aarch64-static", "-cpu", "max"),
+                *("-d", "nochain,exec", "-dfilter", ranges, "-D", log.name),
                 *(program, product.kind, product.isa, str(tokens), str(INPUTS)),
             ],
             check=True,

@@ -18,7 +18,7 @@ void LinearDotTokens(const LinearDotArgs& args) {
     for (int q = 0; q < kPanelQuads; ++q) {
       QuadSums low[kTokens], high[kTokens];
       for (int t = 0; t < kTokens; ++t) low[t] = high[t] = {{vdupq_n_s32(0), vdupq_n_s32(0)}};
-      DotChunk<kTokens>(args.weight + at + q * kQuadBytes, kLinearGroup / kPanelBlockInputs,
+      DotChunk<kTokens>(args.weight + at + q * kQuadBytes, kLinearGroup,
                         args.tile.values + row * kLinearGroup, kLinearGroup, low, high, 1);
       const uint16_t* scale = args.scale + group * kPanelOutputs + 4 * q;
       const float32x4_t low_scale = LoadFourFloat16(scale), high_scale = LoadFourFloat16(scale + 16);

@@ -16,8 +16,8 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
     const uint8_t* weights = panel + PanelBytes(input);
     if constexpr (kTokens == 1) PrefetchBlocks<kActivationChunk>(weights + kPrefetchBytes);
     for (int q = 0; q < kPanelQuads; ++q) {
-      DotChunk<kTokens>(weights + q * kQuadBytes, count / kPanelBlockInputs, activations, kActivationChunk,
-                        low + q, high + q, kPanelQuads);
+      DotChunk<kTokens>(weights + q * kQuadBytes, count, activations, kActivationChunk, low + q, high + q,
+                        kPanelQuads);
     }
   }
   for (int t = 0; t < kTokens; ++t) {

@@ -8,11 +8,11 @@
 namespace mmoe {
 namespace {
 
-// 6 pairs of tokens x 4 accumulators of a quad leave room for its weights and a pair's activations.
-constexpr int kI8mmTokenTile = 12;
+// 5 pairs of tokens x 4 accumulators of a quad leave room for its weights and a pair's activations.
+constexpr int kI8mmTokenTile = 10;
 
 // Quads that fit the 32 registers at once.
-constexpr int I8mmQuads(int pairs) { return pairs == 1 ? 4 : pairs <= 3 ? 2 : 1; }
+constexpr int I8mmQuads(int pairs) { return pairs == 1 ? 4 : pairs == 2 ? 2 : 1; }
 
 // Sums of one quad for one pair of tokens; part 0 is outputs 0 and 1 of the quad, part 1 outputs 2 and 3.
 // Lane 2*o+t is output o, token t.
@@ -21,33 +21,43 @@ struct PairSums {
   int32x4_t high[2];
 };
 
-// Activations of 16 inputs of a pair of tokens: [token][8] for the first eight inputs and for the last.
-struct PairInputs {
-  int8x16_t half[2];
+// Weights of one quad, 8 inputs (two blocks): part p is outputs 2p and 2p+1, [output][8].
+struct QuadWeights {
+  uint8x16_t whole[2];
+  uint8x16_t high[2];
 };
 
-inline PairInputs LoadPair(const int8_t* first, const int8_t* second) {
-  const int64x2_t a = vreinterpretq_s64_s8(vld1q_s8(first)), b = vreinterpretq_s64_s8(vld1q_s8(second));
-  return {{vreinterpretq_s8_s64(vzip1q_s64(a, b)), vreinterpretq_s8_s64(vzip2q_s64(a, b))}};
+__attribute__((always_inline)) inline QuadWeights LoadQuad(const uint8_t* from) {
+  const uint32x4_t a = vreinterpretq_u32_u8(vld1q_u8(from));
+  const uint32x4_t b = vreinterpretq_u32_u8(vld1q_u8(from + kPanelBlockBytes));
+  const uint8x16_t first = vreinterpretq_u8_u32(vzip1q_u32(a, b));
+  const uint8x16_t second = vreinterpretq_u8_u32(vzip2q_u32(a, b));
+  return {{first, second}, {vshrq_n_u8(first, 4), vshrq_n_u8(second, 4)}};
 }
 
-// Adds 8 inputs (two blocks) of one quad.
-template <int kPairs, int kStride>
-__attribute__((always_inline)) inline void DotTwoBlocks(const uint8_t* weights, const PairInputs* x, int half,
-                                                        PairSums* sums) {
-  const uint32x4_t a = vreinterpretq_u32_u8(vld1q_u8(weights));
-  const uint32x4_t b = vreinterpretq_u32_u8(vld1q_u8(weights + kPanelBlockBytes));
-  const uint8x16_t whole[2] = {vreinterpretq_u8_u32(vzip1q_u32(a, b)),
-                               vreinterpretq_u8_u32(vzip2q_u32(a, b))};
+__attribute__((always_inline)) inline void MultiplyAdd(PairSums& to, const QuadWeights& weights,
+                                                       int8x16_t x) {
 #pragma GCC unroll 2
   for (int part = 0; part < 2; ++part) {
-    const uint8x16_t high = vshrq_n_u8(whole[part], 4);
-#pragma GCC unroll 6
-    for (int p = 0; p < kPairs; ++p) {
-      PairSums& to = sums[p * kStride];
-      to.whole[part] = vusmmlaq_s32(to.whole[part], whole[part], x[p].half[half]);
-      to.high[part] = vusmmlaq_s32(to.high[part], high, x[p].half[half]);
-    }
+    to.whole[part] = vusmmlaq_s32(to.whole[part], weights.whole[part], x);
+    to.high[part] = vusmmlaq_s32(to.high[part], weights.high[part], x);
+  }
+}
+
+// 16 inputs of one quad for all pairs of tokens; the second token of the last pair is `last_partner` bytes
+// after the first.
+template <int kPairs, int kStride>
+__attribute__((always_inline)) inline void DotPairs(const uint8_t* weights, const int8_t* activations,
+                                                    int64_t last_partner, PairSums* sums) {
+  const QuadWeights first_eight = LoadQuad(weights), last_eight = LoadQuad(weights + 2 * kPanelBlockBytes);
+#pragma GCC unroll 5
+  for (int p = 0; p < kPairs; ++p) {
+    const int8_t* from = activations + 2 * p * kActivationChunk;
+    const int64_t partner = p + 1 < kPairs ? kActivationChunk : last_partner;
+    const int64x2_t a = vreinterpretq_s64_s8(vld1q_s8(from));
+    const int64x2_t b = vreinterpretq_s64_s8(vld1q_s8(from + partner));
+    MultiplyAdd(sums[p * kStride], first_eight, vreinterpretq_s8_s64(vzip1q_s64(a, b)));
+    MultiplyAdd(sums[p * kStride], last_eight, vreinterpretq_s8_s64(vzip2q_s64(a, b)));
   }
 }
 
@@ -75,28 +85,20 @@ void PanelDotPairs(const uint8_t* panel, int64_t inputs, const int8_t* activatio
   const int64_t last_partner = tokens % 2 == 0 ? kActivationChunk : 0;
   for (int quad = 0; quad < kPanelQuads; quad += kQuads) {
     PairSums acc[kPairs * kQuads];
-#pragma GCC unroll 6
+#pragma GCC unroll 5
     for (int i = 0; i < kPairs * kQuads; ++i) {
       acc[i] = {{vdupq_n_s32(0), vdupq_n_s32(0)}, {vdupq_n_s32(0), vdupq_n_s32(0)}};
     }
     const uint8_t* weights = panel + quad * kQuadBytes;
+    const int8_t* x = activations;
     for (int64_t input = 0; input < inputs; input += kStepInputs, weights += PanelBytes(kStepInputs)) {
-      const int8_t* from =
-          activations + input / kActivationChunk * (tokens * kActivationChunk) + input % kActivationChunk;
-      PairInputs x[kPairs];
-#pragma GCC unroll 6
-      for (int p = 0; p < kPairs; ++p) {
-        const int8_t* first = from + 2 * p * kActivationChunk;
-        x[p] = LoadPair(first, first + (p + 1 < kPairs ? kActivationChunk : last_partner));
-      }
 #pragma GCC unroll 4
       for (int q = 0; q < kQuads; ++q) {
-        const uint8_t* w = weights + q * kQuadBytes;
-        DotTwoBlocks<kPairs, kQuads>(w, x, 0, acc + q);
-        DotTwoBlocks<kPairs, kQuads>(w + 2 * kPanelBlockBytes, x, 1, acc + q);
+        DotPairs<kPairs, kQuads>(weights + q * kQuadBytes, x, last_partner, acc + q);
       }
+      x = NextStep(x, input, tokens);
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 5
     for (int p = 0; p < kPairs; ++p) {
       for (int q = 0; q < kQuads; ++q) {
         const int t = 2 * p, column = 4 * (quad + q);
@@ -118,8 +120,7 @@ void PanelDot(const uint8_t* panel, int64_t inputs, const int8_t* activations, i
   using Function =
       void (*)(const uint8_t*, int64_t, const int8_t*, int, const float*, const int32_t*, float* const*);
   static constexpr Function kByPairs[kI8mmTokenTile / 2] = {
-      PanelDotPairs<1>, PanelDotPairs<2>, PanelDotPairs<3>,
-      PanelDotPairs<4>, PanelDotPairs<5>, PanelDotPairs<6>,
+      PanelDotPairs<1>, PanelDotPairs<2>, PanelDotPairs<3>, PanelDotPairs<4>, PanelDotPairs<5>,
   };
   kByPairs[(tokens - 1) / 2](panel, inputs, activations, tokens, steps, sums, outputs);
 }

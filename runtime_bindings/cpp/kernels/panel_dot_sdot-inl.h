@@ -12,6 +12,15 @@ namespace {
 constexpr int kDotprodTokenTile = 8;
 constexpr int64_t kStepInputs = 16;
 
+// Moves on to the next 16 inputs; `input` counts those before. Returned through a register, because GCC
+// otherwise keeps an index for every token and adds it to the address at every load.
+inline const int8_t* NextStep(const int8_t* x, int64_t input, int64_t tokens) {
+  const bool last = input % kActivationChunk == kActivationChunk - kStepInputs;
+  x += kStepInputs + (last ? (tokens - 1) * kActivationChunk : 0);
+  __asm__("" : "+r"(x));
+  return x;
+}
+
 // Quads that fit the 32 registers at once: few tokens take the whole panel in one stream.
 constexpr int DotprodQuads(int tokens) { return tokens <= 3 ? 4 : tokens <= 5 ? 2 : 1; }
 
@@ -55,11 +64,11 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
 #pragma GCC unroll 16
     for (int i = 0; i < kQuads * kTokens; ++i) low[i] = high[i] = vdupq_n_s32(0);
     const uint8_t* weights = panel + quad * kQuadBytes;
+    const int8_t* x = activations;
     for (int64_t input = 0; input < inputs; input += kStepInputs, weights += kStepBytes) {
       if constexpr (kTokens == 1) PrefetchBlocks<kStepInputs>(weights + kPrefetchBytes);
-      const int8_t* x =
-          activations + input / kActivationChunk * (kTokens * kActivationChunk) + input % kActivationChunk;
       DotStep<kTokens, kQuads>(weights, x, kActivationChunk, low, high);
+      x = NextStep(x, input, kTokens);
     }
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {

@@ -27,34 +27,41 @@ inline void MultiplyAdd(QuadProducts& to, int8x16_t weights, int8x16_t x) {
   to.part[1] = vmlal_high_s8(to.part[1], weights, x);
 }
 
-inline int8x16_t BroadcastFour(const int8_t* from) {
-  int32_t four;
-  __builtin_memcpy(&four, from, sizeof four);
-  return vreinterpretq_s8_s32(vdupq_n_s32(four));
-}
-
 inline void Widen(QuadSums& to, const QuadProducts& products) {
   for (int part = 0; part < 2; ++part) to.part[part] = vpadalq_s16(to.part[part], products.part[part]);
 }
 
 inline int32x4_t Finish(const QuadSums& sums) { return vpaddq_s32(sums.part[0], sums.part[1]); }
 
-// Up to 16 blocks of one quad; low and high are the sums of the tokens, `stride` apart.
+// One block of one quad for all tokens; x[t] holds 16 inputs of token t, the block's are its lane kLane.
+template <int kTokens, int kLane>
+__attribute__((always_inline)) inline void DotBlock(const uint8_t* weights, const int8x16_t* x,
+                                                    QuadProducts* low, QuadProducts* high) {
+  const uint8x16_t bytes = vld1q_u8(weights + kLane * kPanelBlockBytes);
+  const int8x16_t low_nibbles = LowNibbles(bytes), high_nibbles = HighNibbles(bytes);
+#pragma GCC unroll 4
+  for (int t = 0; t < kTokens; ++t) {
+    const int8x16_t four = vreinterpretq_s8_s32(vdupq_laneq_s32(vreinterpretq_s32_s8(x[t]), kLane));
+    MultiplyAdd(low[t], low_nibbles, four);
+    MultiplyAdd(high[t], high_nibbles, four);
+  }
+}
+
+// Up to 64 inputs (a multiple of 16) of one quad; low and high are the sums of the tokens, `stride` apart.
 template <int kTokens>
-inline void DotChunk(const uint8_t* weights, int64_t blocks, const int8_t* activations, int64_t token_stride,
+inline void DotChunk(const uint8_t* weights, int64_t inputs, const int8_t* activations, int64_t token_stride,
                      QuadSums* low, QuadSums* high, int stride) {
   QuadProducts low16[kTokens], high16[kTokens];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) low16[t] = high16[t] = {{vdupq_n_s16(0), vdupq_n_s16(0)}};
-  for (int64_t b = 0; b < blocks; ++b) {
-    const uint8x16_t bytes = vld1q_u8(weights + b * kPanelBlockBytes);
-    const int8x16_t low_nibbles = LowNibbles(bytes), high_nibbles = HighNibbles(bytes);
+  for (int64_t input = 0; input < inputs; input += 16, weights += PanelBytes(16)) {
+    int8x16_t x[kTokens];
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) {
-      const int8x16_t x = BroadcastFour(activations + t * token_stride + b * kPanelBlockInputs);
-      MultiplyAdd(low16[t], low_nibbles, x);
-      MultiplyAdd(high16[t], high_nibbles, x);
-    }
+    for (int t = 0; t < kTokens; ++t) x[t] = vld1q_s8(activations + t * token_stride + input);
+    DotBlock<kTokens, 0>(weights, x, low16, high16);
+    DotBlock<kTokens, 1>(weights, x, low16, high16);
+    DotBlock<kTokens, 2>(weights, x, low16, high16);
+    DotBlock<kTokens, 3>(weights, x, low16, high16);
   }
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {
