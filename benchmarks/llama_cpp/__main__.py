@@ -16,16 +16,13 @@ from pathlib import Path
 
 from benchmarks.llama_cpp.fetch import LLAMA_CPP_PYTHON, build_llama_bench, import_gguf
 from benchmarks.llama_cpp.model import write_gguf
-from benchmarks.llama_cpp.neighbours import undisturbed
 from mmoe.export.artifact import Artifact
 from mmoe.export.bench.machine import cpu_model
+from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
 from mmoe.export.bench.render import markdown_table
 from mmoe.export.bench.report import ModelResult, Phase, Summary
 from mmoe.export.bench.subject import load_subject
-
-# Share of the CPUs that other processes may use during a sample before it is repeated.
-_MOST_OTHERS = 0.1
 
 
 def run_llama_bench(program: Path, gguf: Path, trial: Trial, *, decode_tokens: int, threads: int) -> float:
@@ -79,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         decode_tokens=options.decode_tokens,
         rounds=options.rounds,
         threads=options.threads,
+        attempts=options.attempts,
     )
     trials = planned_trials(plan, context=artifact.manifest.runtime.max_context_len)
     theirs: dict[Trial, list[float]] = {trial: [] for trial in trials}
@@ -88,28 +86,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for trial in trials:
             subject.run(trial, plan.decode_tokens)
         for done, trial in itertools.product(range(plan.rounds), trials):
-
-            def ours(trial: Trial = trial) -> float:
-                return subject.run(trial, plan.decode_tokens)
+            subject.measure(trial, plan)
 
             def llama(trial: Trial = trial) -> float:
                 return run_llama_bench(
                     program, gguf, trial, decode_tokens=plan.decode_tokens, threads=plan.threads
                 )
 
-            pair = [
-                undisturbed(sample, pid=subject.worker.pid, limit=_MOST_OTHERS, attempts=options.attempts)
-                for sample in (ours, llama)
-            ]
-            subject.record(trial, pair[0][0])
-            theirs[trial].append(pair[1][0])
-            disturbances += [share for _, share in pair]
-            figures = ", ".join(f"{value:.1f} ({share:.0%} others)" for value, share in pair)
-            print(f"round {done + 1}/{plan.rounds}: {trial.phase} {trial.tokens}: {figures}", file=sys.stderr)
+            speed, share = undisturbed(llama, pid=subject.worker.pid, attempts=plan.attempts)
+            theirs[trial].append(speed)
+            disturbances.append(share)
+            print(
+                f"round {done + 1}/{plan.rounds}, {trial.phase} {trial.tokens}: {subject.samples[trial][-1]:.1f} "
+                f"and {speed:.1f} tokens/s, others used {subject.others[-1]:.0%} and {share:.0%} of the CPUs",
+                file=sys.stderr,
+            )
         result = subject.result(trials, plan.decode_tokens)
     print(
         f"{cpu_model()}, {plan.threads} threads, {result.isa}, {plan.rounds} rounds in turns; others used "
-        f"{statistics.median(disturbances):.0%} of the CPUs (median), {max(disturbances):.0%} (worst); "
+        f"{result.others.median:.0%} and {statistics.median(disturbances):.0%} of the CPUs (medians); "
         f"llama.cpp of {LLAMA_CPP_PYTHON}, Q4_0, native build; tokens/s, medians ± deviation\n"
     )
     print(_table(result, [Summary(tuple(theirs[trial])) for trial in trials]), end="")

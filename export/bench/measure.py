@@ -47,7 +47,7 @@ def bench(
         for done in range(options.rounds):
             for trial in trials:
                 for subject in subjects if done % 2 == 0 else subjects[::-1]:
-                    subject.measure(trial, options.decode_tokens)
+                    subject.measure(trial, options)
             progress.step(done + 1, options.rounds)
         machine = Machine(
             cpu=cpu_model(),

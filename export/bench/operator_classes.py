@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Collection, Mapping, Sequence
 
 from executorch.exir import schema
 
+from mmoe.export.bench.profile_report import OperatorClass
+from mmoe.export.inventory import TensorClass
 from mmoe.export.pte import ProgramFile
-
-
-class OperatorClass(StrEnum):
-    """Kinds of work in a decoder."""
-
-    EXPERTS = "experts and router"
-    SHARED = "shared expert and dense blocks"
-    LINEARS = "linears"
-    HEAD = "head"
-    ATTENTION = "attention"
-    EMBEDDING = "embedding"
-    NORMS = "norms"
-    POINTWISE = "pointwise, in delegates"
-    DELEGATES = "around delegates' operators"
-    OTHER = "other operators"
-    RUNTIME = "between operators"
-
 
 # By the beginning of an operator's name; the first that fits.
 _BY_NAME = (
@@ -37,6 +21,37 @@ _BY_NAME = (
 )
 # What XNNPACK calls its linears.
 _FULLY_CONNECTED = "Fully Connected"
+
+
+# Whose time the reading of a class of tensors is; the norms' weights are a few kilobytes.
+_BYTES_OF = {
+    TensorClass.EXPERTS: OperatorClass.EXPERTS,
+    TensorClass.ROUTER: OperatorClass.EXPERTS,
+    TensorClass.SHARED: OperatorClass.SHARED,
+    TensorClass.DENSE: OperatorClass.SHARED,
+    TensorClass.ATTENTION: OperatorClass.LINEARS,
+    TensorClass.EMBEDDING: OperatorClass.HEAD,
+    TensorClass.NORMS: OperatorClass.NORMS,
+}
+
+
+def bytes_by_operator(
+    weights: Mapping[TensorClass, int], *, cache_bytes: int, present: Collection[OperatorClass]
+) -> dict[OperatorClass, int]:
+    """Bytes of a token by class of operators.
+
+    Args:
+        weights: Bytes of its weights.
+        cache_bytes: Bytes of the cache before it and of its own row.
+        present: Classes that the program has; without an operator for dense blocks their matrices are linears.
+    """
+    found = {OperatorClass.ATTENTION: cache_bytes}
+    for tensors, count in weights.items():
+        kind = _BYTES_OF[tensors]
+        if kind is OperatorClass.SHARED and kind not in present:
+            kind = OperatorClass.LINEARS
+        found[kind] = found.get(kind, 0) + count
+    return found
 
 
 class InstructionClasses:

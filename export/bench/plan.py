@@ -21,6 +21,7 @@ class BenchOptions:
         decode_tokens: Tokens decoded per sample.
         rounds: Samples of every figure.
         threads: Of the runtime.
+        attempts: Times to take a sample, at most, while other processes disturb it.
     """
 
     prompt_lengths: tuple[int, ...] | None = None
@@ -28,9 +29,10 @@ class BenchOptions:
     decode_tokens: int = 32
     rounds: int = 5
     threads: int = 2
+    attempts: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("decode_tokens", "rounds", "threads"):
+        for name in ("decode_tokens", "rounds", "threads", "attempts"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("prompt_lengths", "depths"):

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -16,9 +16,10 @@ from executorch.devtools.etdump.serialize import deserialize_from_etdump_flatcc
 from executorch.extension.pybindings import portable_lib
 
 from mmoe.export.artifact import Artifact
-from mmoe.export.bench.operator_classes import InstructionClasses, OperatorClass
-from mmoe.export.bench.profile_report import Profile, ProfileRow
+from mmoe.export.bench.operator_classes import InstructionClasses, bytes_by_operator
+from mmoe.export.bench.profile_report import OperatorClass, Profile, ProfileRow
 from mmoe.export.bench.report import Phase
+from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
 from mmoe.export.tokenizer import load_tokenizer
@@ -69,18 +70,26 @@ def profile(
     longest = max((*prompt_lengths, *depths)) + _DECODE_CALLS
     ids = list(itertools.islice(itertools.cycle(text), longest))
     classes = InstructionClasses(ProgramFile(artifact.model_path))
+    row_bytes = cache_row_bytes(artifact.model_path, artifact.config)
     profiles = []
     for count in sorted({min(length, limit) for length in prompt_lengths}):
         progress.phase(f"Profiling prefill of {count}")
         calls = [(0, ids[:count])] * (1 + _PREFILL_CALLS)
         runs = _traced(artifact.model_path, calls, threads)[-_PREFILL_CALLS:]
-        profiles.append(_summed(f"{Phase.PREFILL} {count}", [_times(run, classes) for run in runs]))
+        profiles.append(Profile(f"{Phase.PREFILL} {count}", _rows([_times(run, classes) for run in runs])))
     for depth in depths:
         progress.phase(f"Profiling decode at {depth}")
         calls = [(start, ids[start : min(start + limit, depth)]) for start in range(0, depth, limit)]
         calls += [(depth + step, [ids[depth + step]]) for step in range(_DECODE_CALLS)]
         runs = _traced(artifact.model_path, calls, threads)[-_DECODE_CALLS:]
-        profiles.append(_summed(f"{Phase.DECODE} at {depth}", [_times(run, classes) for run in runs]))
+        rows = _rows([_times(run, classes) for run in runs])
+        touched = bytes_by_operator(
+            active_weight_bytes(artifact.config),
+            cache_bytes=row_bytes * (depth + 1),
+            present=[row.kind for row in rows],
+        )
+        rows = tuple(replace(row, bytes=touched.get(row.kind)) for row in rows)
+        profiles.append(Profile(f"{Phase.DECODE} at {depth}", rows))
     return profiles
 
 
@@ -120,12 +129,11 @@ def _seconds(event: ProfileEvent) -> float:
     return float(event.end_time - event.start_time) * _NANOSECOND
 
 
-def _summed(title: str, calls: Sequence[_CallTimes]) -> Profile:
+def _rows(calls: Sequence[_CallTimes]) -> tuple[ProfileRow, ...]:
     kinds = {kind for call in calls for kind in call.seconds}
     medians = {kind: statistics.median(call.seconds.get(kind, 0.0) for call in calls) for kind in kinds}
     total = sum(medians.values())
-    rows = [
-        ProfileRow(name=str(kind), seconds=seconds, share=seconds / total, calls=calls[0].calls[kind])
+    return tuple(
+        ProfileRow(kind=kind, seconds=seconds, share=seconds / total, calls=calls[0].calls[kind])
         for kind, seconds in sorted(medians.items(), key=lambda item: item[1], reverse=True)
-    ]
-    return Profile(title=title, rows=tuple(rows))
+    )

@@ -1,6 +1,23 @@
 """Where the time of one call of a program goes."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OperatorClass(StrEnum):
+    """Kinds of work in a decoder."""
+
+    EXPERTS = "experts and router"
+    SHARED = "shared expert and dense blocks"
+    LINEARS = "linears"
+    HEAD = "head"
+    ATTENTION = "attention"
+    EMBEDDING = "embedding"
+    NORMS = "norms"
+    POINTWISE = "pointwise, in delegates"
+    DELEGATES = "around delegates' operators"
+    OTHER = "other operators"
+    RUNTIME = "between operators"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -8,19 +25,26 @@ class ProfileRow:
     """One class of operators.
 
     Attributes:
-        name: The class.
+        kind: The class.
         seconds: Its time in one call, the median over the calls that were watched.
         share: That over the sum of all classes.
         calls: Its operators in one call.
+        bytes: Weights and cache that it must touch to decode a token; None in prefill and where there are none.
     """
 
-    name: str
+    kind: OperatorClass
     seconds: float
     share: float
     calls: int
+    bytes: int | None = None
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes/s."""
+        return self.bytes / self.seconds if self.bytes and self.seconds else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Profile:
     """One kind of call, such as decoding at depth 1024.
 

@@ -61,9 +61,15 @@ def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
     )
     for profile in profiles:
         text += f"\n{profile.title}\n\n" + markdown_table(
-            ["class", "ms", "share", "calls"],
+            ["class", "ms", "share", "calls", "GB/s"],
             [
-                [row.name, f"{row.seconds * 1e3:.3f}", f"{row.share:.1%}", str(row.calls)]
+                [
+                    row.kind,
+                    f"{row.seconds * 1e3:.3f}",
+                    f"{row.share:.1%}",
+                    str(row.calls),
+                    _gigabytes(row.bandwidth),
+                ]
                 for row in profile.rows
             ],
         )
@@ -100,6 +106,7 @@ def _resource_rows(models: Sequence[ModelResult]) -> list[list[str]]:
         ["load, warm, s", *(f"{model.warm_load_seconds:.3f}" for model in models)],
         ["peak RssAnon, MB", *(f"{model.peak_anonymous_bytes / 1e6:.1f}" for model in models)],
         ["peak RssFile, MB", *(f"{model.peak_file_bytes / 1e6:.1f}" for model in models)],
+        ["CPUs used by others", *(f"{model.others.median:.0%}" for model in models)],
         ["read bandwidth, GB/s", *(_gigabytes(model.read_bandwidth) for model in models)],
     ]
 
@@ -166,7 +173,11 @@ def _model_record(model: ModelResult) -> dict[str, Json]:
         }
         for test in model.tests
     ]
-    return record | {"tests": tests, "read_bandwidth": model.read_bandwidth}
+    return record | {
+        "tests": tests,
+        "read_bandwidth": model.read_bandwidth,
+        "others": _summary_record(model.others),
+    }
 
 
 def _summary_record(summary: Summary) -> Json:

@@ -89,6 +89,7 @@ class ModelResult:
         warm_load_seconds: Loading when it is in the page cache.
         peak_anonymous_bytes: Largest RssAnon seen after a test.
         peak_file_bytes: Largest RssFile seen after a test.
+        others: Share of the machine's CPUs that other processes used during each sample.
         tests: In the order they ran.
     """
 
@@ -98,6 +99,7 @@ class ModelResult:
     warm_load_seconds: float
     peak_anonymous_bytes: int
     peak_file_bytes: int
+    others: Summary
     tests: tuple[TrialResult, ...]
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.export.artifact import Artifact
+from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial
 from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
@@ -28,6 +29,7 @@ class Subject:
     ids: list[int]
     samples: dict[Trial, list[float]] = field(default_factory=dict)
     bandwidth: dict[Trial, list[float]] = field(default_factory=dict)
+    others: list[float] = field(default_factory=list)
     filled: int = 0
     peak_anonymous: int = 0
     peak_file: int = 0
@@ -50,19 +52,19 @@ class Subject:
         self.peak_file = max(self.peak_file, memory.file)
         return count / seconds
 
-    def measure(self, trial: Trial, decode_tokens: int) -> None:
+    def measure(self, trial: Trial, options: BenchOptions) -> None:
         """Takes one sample, and one of the bandwidth that bounds it."""
-        self.record(trial, self.run(trial, decode_tokens))
-
-    def record(self, trial: Trial, tokens_per_second: float) -> None:
-        """Keeps a sample, and measures the bandwidth that bounds it."""
-        self.samples.setdefault(trial, []).append(tokens_per_second)
+        speed, others = undisturbed(
+            lambda: self.run(trial, options.decode_tokens), pid=self.worker.pid, attempts=options.attempts
+        )
+        self.samples.setdefault(trial, []).append(speed)
+        self.others.append(others)
         if trial.phase is Phase.DECODE:
             self.bandwidth.setdefault(trial, []).append(self.worker.read_bandwidth())
 
     def result(self, trials: Sequence[Trial], decode_tokens: int) -> ModelResult:
         """All samples, with the bytes that bound them."""
-        weights = active_weight_bytes(self.artifact.config)
+        weights = sum(active_weight_bytes(self.artifact.config).values())
         row = cache_row_bytes(self.artifact.model_path, self.artifact.config)
 
         def trial_result(trial: Trial) -> TrialResult:
@@ -85,6 +87,7 @@ class Subject:
             warm_load_seconds=self.worker.load_seconds,
             peak_anonymous_bytes=self.peak_anonymous,
             peak_file_bytes=self.peak_file,
+            others=Summary(tuple(self.others)),
             tests=tuple(map(trial_result, trials)),
         )
 

@@ -16,19 +16,17 @@ _ITEM_BYTES = {
 }
 
 
-def active_weight_bytes(config: MobileMoEConfig) -> int:
-    """Packed bytes of the weights that one token meets: all but the experts it is not sent to.
+def active_weight_bytes(config: MobileMoEConfig) -> dict[TensorClass, int]:
+    """Packed bytes by class of the weights that one token meets: all but the experts it is not sent to.
 
     The tied embedding counts once, as the head; a looked-up row is a few hundred bytes.
     """
-    total = 0
+    total: dict[TensorClass, int] = {}
     for name, spec in expected_tensors(config).items():
-        routed = tensor_class(name) is TensorClass.EXPERTS
-        total += (
-            spec.num_bytes * config.num_experts_per_tok // config.num_local_experts
-            if routed
-            else spec.num_bytes
-        )
+        kind, count = tensor_class(name), spec.num_bytes
+        if kind is TensorClass.EXPERTS:
+            count = count * config.num_experts_per_tok // config.num_local_experts
+        total[kind] = total.get(kind, 0) + count
     return total
 
 

@@ -52,6 +52,9 @@ def bench(
     decode_tokens: Annotated[int, typer.Option(min=1, help="Tokens to decode for a sample.")] = 32,
     rounds: Annotated[int, typer.Option(min=1, help="Samples of every figure.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="Times to repeat a sample while others use more than 10 % of the CPUs.")
+    ] = 1,
     profile: Annotated[
         bool, typer.Option("--profile", help="Show too where the time goes, by class of operators.")
     ] = False,
@@ -80,7 +83,12 @@ def bench(
         from mmoe.export.bench.report import Phase
 
         options = BenchOptions(
-            prompt_lengths=prompts, depths=cached, decode_tokens=decode_tokens, rounds=rounds, threads=threads
+            prompt_lengths=prompts,
+            depths=cached,
+            decode_tokens=decode_tokens,
+            rounds=rounds,
+            threads=threads,
+            attempts=attempts,
         )
         opened = Artifact.open(artifact)
         other = None if vs is None else Artifact.open(vs)

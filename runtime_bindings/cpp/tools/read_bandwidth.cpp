@@ -43,7 +43,11 @@ class Mapping {
   size_t size_;
 };
 
-// Independent sums, so that loads, not additions, set the pace.
+// Independent sums, so that loads, not additions, set the pace. With SSE2 alone they do not fit into the
+// registers, and one core reads 20 GB/s where it reads 35 GB/s with AVX2 or AVX-512 (Zen 5).
+#if defined(__x86_64__) && defined(__linux__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 uint64_t Sum(const uint64_t* words, size_t count) {
   constexpr size_t kLanes = 32;
   uint64_t sums[kLanes] = {};

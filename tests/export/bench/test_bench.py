@@ -10,9 +10,9 @@ import pytest
 
 from mmoe.export.artifact import Artifact
 from mmoe.export.bench.measure import bench
-from mmoe.export.bench.operator_classes import OperatorClass
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
 from mmoe.export.bench.profile import profile
+from mmoe.export.bench.profile_report import OperatorClass
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
@@ -40,6 +40,7 @@ def test_every_figure_is_measured(pair: BenchReport) -> None:
         # A process without Python or torch, and a model of 0.2 MB.
         assert 0 < model.peak_anonymous_bytes < 50e6
         assert 0 < model.peak_file_bytes < 50e6
+        assert all(0 <= share <= 1 for share in model.others.samples)
         for test in model.tests:
             assert len(test.tokens_per_second.samples) == 2
             assert min(test.tokens_per_second.samples) > 0
@@ -60,7 +61,7 @@ def test_bytes_of_a_token(tiny_artifact: Artifact, pair: BenchReport) -> None:
     layer = packed(64 * 64 * 2 + 64 * 32 * 2) + packed(3 * 64 * 64) + packed(2 * 3 * 64 * 32)
     layer += 8 * 64 * 4 + 8 * 2 + 2 * 64 * 2
     expected = packed(320 * 64) + 64 * 2 + 2 * layer
-    assert active_weight_bytes(tiny_artifact.config) == expected
+    assert sum(active_weight_bytes(tiny_artifact.config).values()) == expected
     row = cache_row_bytes(tiny_artifact.model_path, tiny_artifact.config)
     assert row in {
         2 * 2 * 2 * 16 * 4,
@@ -131,7 +132,7 @@ def made_up_report() -> BenchReport:
         )
         return ModelResult(
             name=name, isa="portable", cold_load_seconds=2.0, warm_load_seconds=1.0,
-            peak_anonymous_bytes=3_000_000, peak_file_bytes=4_000_000, tests=(prefill, decode),
+            peak_anonymous_bytes=3_000_000, peak_file_bytes=4_000_000, others=Summary((0.25,)), tests=(prefill, decode),
         )  # fmt: skip
 
     machine = Machine(cpu="abacus", cpus=2, load_average=(0.5, 1.5), versions={"beads": "10"})
@@ -160,6 +161,7 @@ def test_markdown() -> None:
         "| decode at 50 | 20.0 (mean 20.0 ± 10.0) | 10.0 (mean 11.7 ± 7.6) | 2.00 ± 1.00 | 10% | 5% |" in text
     )
     assert "| peak RssFile, MB | 4.0 | 4.0 |" in text
+    assert "| CPUs used by others | 25% | 25% |" in text
 
 
 def test_csv_and_json_hold_the_same_figures() -> None:
@@ -178,10 +180,15 @@ def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
     profiles = profile(tiny_artifact, prompt_lengths=[40], depths=[20], threads=1)
     assert [each.title for each in profiles] == ["prefill 40", "decode at 20"]
     for each in profiles:
-        calls = {row.name: row.calls for row in each.rows}
+        calls = {row.kind: row.calls for row in each.rows}
         assert calls[OperatorClass.EXPERTS] == calls[OperatorClass.ATTENTION] == 2
         assert calls[OperatorClass.HEAD] >= 1
         assert calls[OperatorClass.EMBEDDING] == 1
         assert calls[OperatorClass.LINEARS] >= 2
         assert sum(row.share for row in each.rows) == pytest.approx(1.0)
         assert all(row.seconds >= 0 for row in each.rows)
+    assert not any(row.bytes for row in profiles[0].rows)
+    # Every byte that a token must touch is some class's.
+    row_bytes = cache_row_bytes(tiny_artifact.model_path, tiny_artifact.config)
+    active = sum(active_weight_bytes(tiny_artifact.config).values())
+    assert sum(row.bytes or 0 for row in profiles[1].rows) == active + 21 * row_bytes

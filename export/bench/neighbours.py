@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# Share of the CPUs that others may use before a sample counts as disturbed.
+DISTURBED = 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def undisturbed(
-    sample: Callable[[], float], *, pid: int, limit: float, attempts: int, pause: float = 2.0
+    sample: Callable[[], float], *, pid: int, attempts: int, limit: float = DISTURBED, pause: float = 2.0
 ) -> tuple[float, float]:
     """Takes a sample again while others disturb it.
 
@@ -19,8 +21,8 @@ def undisturbed(
     Args:
         sample: What to measure; it may start child processes and wait for them.
         pid: A process that works for the sample besides this one and its finished children.
-        limit: Share of all CPUs that others may use.
         attempts: Samples to take at most.
+        limit: Share of all CPUs that others may use.
         pause: Seconds between them.
 
     Returns:
@@ -34,7 +36,7 @@ def undisturbed(
         value = sample()
         capacity = (time.perf_counter() - began) * (os.cpu_count() or 1)
         others = (_busy_seconds() - busy) - (_own_seconds(pid) - own)
-        found.append((max(0.0, others / capacity), value))
+        found.append((min(1.0, max(0.0, others / capacity)), value))
         if found[-1][0] <= limit:
             break
     share, value = min(found)
