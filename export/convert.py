@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from torch import nn
+
 from mmoe.backends.base import Backend, write_program
 from mmoe.backends.registry import BackendName, BackendOptions, Linears, load_backend
 from mmoe.export.artifact import MODEL_FILE, Artifact
@@ -18,6 +20,7 @@ from mmoe.export.model import build_decoder
 from mmoe.export.program import export_program, runner_metadata
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
+from mmoe.export.spill import Spill
 from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.versions import installed_versions
 
@@ -138,20 +141,31 @@ def build_program(
         file: Where the program is written.
         progress: Told of every phase.
     """
-    progress.phase("Packing the weights")
-    decoder = build_decoder(checkpoint, backend.components, max_context_len=plan.max_context_len)
-    progress.phase("Exporting the program")
-    exported = export_program(decoder, max_seq_len=plan.max_seq_len)
-    progress.phase(f"Lowering for {backend.name}")
     metadata = runner_metadata(
         checkpoint.config,
         bos_id=tokenizer.bos_id,
         max_seq_len=plan.max_seq_len,
         max_context_len=plan.max_context_len,
     )
-    lowered = backend.lower(exported, metadata)
-    progress.phase("Writing the program")
-    write_program(lowered, file)
+    progress.phase("Packing the weights")
+    with Spill(Path(file.name).parent) as spill:
+        packed = 0
+
+        def absorb(layer: nn.Module) -> None:
+            nonlocal packed
+            spill.absorb(layer)
+            packed += 1
+            progress.step(packed, checkpoint.config.num_hidden_layers)
+
+        decoder = build_decoder(
+            checkpoint, backend.components, max_context_len=plan.max_context_len, on_layer=absorb
+        )
+        progress.phase("Exporting the program")
+        exported = export_program(decoder, max_seq_len=plan.max_seq_len)
+        progress.phase(f"Lowering for {backend.name}")
+        lowered = backend.lower(exported, metadata)
+        progress.phase("Writing the program")
+        write_program(lowered, file)
 
 
 def _prepare(

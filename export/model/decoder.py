@@ -1,5 +1,7 @@
 """The MobileMoE decoder (arXiv 2605.27358): pre-norm attention, then routed experts beside a shared one."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
@@ -153,16 +155,19 @@ class Decoder(nn.Module):
     starting again at position 0 is a reset.
     """
 
-    def __init__(self, weights: Weights, *, max_context_len: int) -> None:
+    def __init__(
+        self, weights: Weights, *, max_context_len: int, on_layer: Callable[[nn.Module], None]
+    ) -> None:
         super().__init__()
         self.config = weights.config
         self.max_context_len = max_context_len
         self.embed_tokens, self.lm_head = weights.tied_embedding("embed_tokens")
         self.rope = RotaryEmbedding(self.config)
-        self.layers = nn.ModuleList(
-            DecoderLayer(weights.at(f"layers.{layer}"), layer=layer, max_context_len=max_context_len)
-            for layer in range(self.config.num_hidden_layers)
-        )
+        self.layers = nn.ModuleList()
+        for index in range(self.config.num_hidden_layers):
+            layer = DecoderLayer(weights.at(f"layers.{index}"), layer=index, max_context_len=max_context_len)
+            on_layer(layer)
+            self.layers.append(layer)
         self.norm = weights.norm("norm")
 
     def hidden_states(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
@@ -193,15 +198,23 @@ class Decoder(nn.Module):
         return out
 
 
-def build_decoder(checkpoint: Checkpoint, components: Components, *, max_context_len: int) -> Decoder:
+def build_decoder(
+    checkpoint: Checkpoint,
+    components: Components,
+    *,
+    max_context_len: int,
+    on_layer: Callable[[nn.Module], None] = lambda _: None,
+) -> Decoder:
     """Assembles the decoder of a checkpoint from one flavour's components.
 
     Args:
         checkpoint: An opened, validated checkpoint.
         components: `REFERENCE`, or what a backend offers.
         max_context_len: Rows of the KV caches, in tokens.
+        on_layer: Called with each layer as soon as it is built, before the next one takes memory.
 
     Returns:
         The decoder in inference mode.
     """
-    return Decoder(Weights(checkpoint, components, "model."), max_context_len=max_context_len).eval()
+    weights = Weights(checkpoint, components, "model.")
+    return Decoder(weights, max_context_len=max_context_len, on_layer=on_layer).eval()
