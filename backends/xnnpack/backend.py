@@ -23,6 +23,7 @@ _CONSTANTS = {
     "mmoe::embedding.out": "embedding",
     "mmoe::embedding_panels.out": "embedding and head",
     "mmoe::linear.out": "linears",
+    "mmoe::linear_qkv.out": "linears",
     "mmoe::swiglu_ffn.out": "linears",
     "mmoe::rms_norm.out": "norms",
 }

@@ -39,6 +39,21 @@ class PanelLinear(nn.Module):
         return ops.linear(x, self.matrix.panels, out_features=self.out_features)
 
 
+class PanelProjections(nn.Module):
+    """The query, key and value projections as one operator."""
+
+    def __init__(self, query: Packed, key: Packed, value: Packed) -> None:
+        super().__init__()
+        self.matrices = Panels(stack_linear_panels(*(pack_linear_panels(*m) for m in (query, key, value))))
+        self.query_features, self.kv_features = query[0].shape[0], key[0].shape[0]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``[1, T, H]`` -> ``[1, T, Hq * D]`` and twice ``[1, T, Hkv * D]``."""
+        return ops.linear_qkv(
+            x, self.matrices.panels, query_features=self.query_features, kv_features=self.kv_features
+        )
+
+
 class PanelEmbedding(nn.Module):
     """Embedding rows read from the head's panels."""
 
@@ -74,5 +89,9 @@ def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Modul
 
 
 PANEL_COMPONENTS = dataclasses.replace(
-    XNNPACK_COMPONENTS, linear=_linear, tied_embedding=_tied_embedding, gated=PanelSwiGLU
+    XNNPACK_COMPONENTS,
+    linear=_linear,
+    tied_embedding=_tied_embedding,
+    projections=PanelProjections,
+    gated=PanelSwiGLU,
 )

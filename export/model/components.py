@@ -95,6 +95,8 @@ class Components:
         experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,
             ``expert_bias`` and ``routing`` as attributes, from which a verification counts router flips.
         tied_embedding: ``(qweight, scale)`` -> the embedding and the head that share the table; None for one of each.
+        projections: ``(query, key, value)``, three `Packed` -> module, ``[1, T, H]`` to the three products; None for
+            three linears.
         gated: ``(gate, up, down)``, three `Packed` -> module, ``[1, T, H]`` to the same: ``down(silu(gate) * up)``;
             None for three linears.
     """
@@ -105,4 +107,5 @@ class Components:
     attention: Callable[[AttentionShape], nn.Module]
     experts: Callable[[ExpertTensors, Routing], nn.Module]
     tied_embedding: Callable[[Tensor, Tensor], tuple[nn.Module, nn.Module]] | None = None
+    projections: Callable[[Packed, Packed, Packed], nn.Module] | None = None
     gated: Callable[[Packed, Packed, Packed], nn.Module] | None = None

@@ -48,15 +48,34 @@ class Weights:
         return self.components.norm(self.tensor(f"{name}.weight").float(), self.config.rms_norm_eps)
 
 
+class Projections(nn.Module):
+    """Query, key and value projections as separate linears."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self.q_proj = weights.linear("q_proj")
+        self.k_proj = weights.linear("k_proj")
+        self.v_proj = weights.linear("v_proj")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``[1, T, H]`` -> ``[1, T, Hq * D]`` and twice ``[1, T, Hkv * D]``."""
+        return self.q_proj(x), self.k_proj(x), self.v_proj(x)
+
+
+def projections(weights: Weights) -> nn.Module:
+    """The projections before attention: the flavour's own, or three linears."""
+    if weights.components.projections is None:
+        return Projections(weights)
+    return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))
+
+
 class Attention(nn.Module):
     """Grouped-query attention with RoPE and scaleless QK-norm."""
 
     def __init__(self, weights: Weights, *, layer: int, max_context_len: int) -> None:
         super().__init__()
         config = weights.config
-        self.q_proj = weights.linear("q_proj")
-        self.k_proj = weights.linear("k_proj")
-        self.v_proj = weights.linear("v_proj")
+        self.project = projections(weights)
         self.o_proj = weights.linear("o_proj")
         self.attend = weights.components.attention(
             AttentionShape(
@@ -73,7 +92,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``; appends T rows to the cache at ``input_pos``."""
-        mixed = self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), cos, sin, input_pos)
+        query, key, value = self.project(x)
+        mixed = self.attend(query, key, value, cos, sin, input_pos)
         out: Tensor = self.o_proj(mixed)
         return out
 

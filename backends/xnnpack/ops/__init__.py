@@ -9,8 +9,18 @@ from mmoe.backends.xnnpack.ops.attention import attention
 from mmoe.backends.xnnpack.ops.embedding import embedding
 from mmoe.backends.xnnpack.ops.embedding_panels import embedding_panels
 from mmoe.backends.xnnpack.ops.linear import linear
+from mmoe.backends.xnnpack.ops.linear_qkv import linear_qkv
 from mmoe.backends.xnnpack.ops.moe_ffn import moe_ffn
 from mmoe.backends.xnnpack.ops.rms_norm import rms_norm
 from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
-__all__ = ["attention", "embedding", "embedding_panels", "linear", "moe_ffn", "rms_norm", "swiglu_ffn"]
+__all__ = [
+    "attention",
+    "embedding",
+    "embedding_panels",
+    "linear",
+    "linear_qkv",
+    "moe_ffn",
+    "rms_norm",
+    "swiglu_ffn",
+]
