@@ -7,13 +7,15 @@ from pathlib import Path
 
 # Share of the CPUs that others may use before a sample counts as disturbed.
 DISTURBED = 0.1
+# How long to look before calling the machine quiet; its clock ticks every 10 ms.
+_LOOK_SECONDS = 0.4
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def undisturbed(
-    sample: Callable[[], float], *, pid: int, attempts: int, limit: float = DISTURBED, pause: float = 2.0
+    sample: Callable[[], float], *, pid: int, attempts: int, limit: float = DISTURBED, patience: float = 60.0
 ) -> tuple[float, float]:
-    """Takes a sample again while others disturb it.
+    """Takes a sample; with more than one attempt, in a quiet moment, and again if it was disturbed nevertheless.
 
     A loaded machine is no level ground: threads that wait for each other by spinning, as llama.cpp's do, lose
     far more than a fair share of it.
@@ -23,15 +25,15 @@ def undisturbed(
         pid: A process that works for the sample besides this one and its finished children.
         attempts: Samples to take at most.
         limit: Share of all CPUs that others may use.
-        pause: Seconds between them.
+        patience: Seconds to wait for a quiet moment at most, before each attempt.
 
     Returns:
         The least disturbed sample, and the share of the CPUs that others used meanwhile.
     """
     found = []
-    for attempt in range(attempts):
-        if attempt:
-            time.sleep(pause)
+    for _ in range(attempts):
+        if attempts > 1:
+            _wait_for_quiet(limit, patience)
         busy, own, began = _busy_seconds(), _own_seconds(pid), time.perf_counter()
         value = sample()
         capacity = (time.perf_counter() - began) * (os.cpu_count() or 1)
@@ -41,6 +43,15 @@ def undisturbed(
             break
     share, value = min(found)
     return value, share
+
+
+def _wait_for_quiet(limit: float, patience: float) -> None:
+    end = time.perf_counter() + patience
+    while time.perf_counter() < end:
+        busy, began = _busy_seconds(), time.perf_counter()
+        time.sleep(_LOOK_SECONDS)
+        if _busy_seconds() - busy <= limit * (time.perf_counter() - began) * (os.cpu_count() or 1):
+            return
 
 
 def _busy_seconds() -> float:
