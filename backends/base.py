@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from executorch.exir import EdgeProgramManager, ExecutorchBackendConfig
@@ -11,6 +12,7 @@ from torch.export import ExportedProgram
 from mmoe.backends.registry import BackendOptions
 from mmoe.export.model.components import Components
 from mmoe.export.pte import ProgramFile
+from mmoe.runtime_bindings.python.runner import ModelRunner
 
 ConstantMethods = Mapping[str, int | bool | Sequence[int]]
 
@@ -48,6 +50,18 @@ class Backend(Protocol):
         Args:
             program: ``forward(tokens int64 [1, T], input_pos int64 [1]) -> logits float32 [1, V]``.
             constant_methods: The runner metadata stored in the program, by method name.
+        """
+        ...
+
+    def open_runner(self, path: Path, *, threads: int | None = None) -> ModelRunner:
+        """Loads a written program for running it on this machine.
+
+        Args:
+            path: The `.pte` file.
+            threads: Threads of the runtime; None for its default.
+
+        Raises:
+            MmoeError: The program cannot be run here; the message says why.
         """
         ...
 

@@ -17,6 +17,7 @@ class BackendName(StrEnum):
     """What `--backend` accepts."""
 
     XNNPACK = "xnnpack"
+    MLX = "mlx"
 
 
 class Linears(StrEnum):
@@ -26,15 +27,25 @@ class Linears(StrEnum):
     MMOE = "mmoe"
 
 
+class Activations(StrEnum):
+    """In what the MLX backend computes: what `--activations` accepts."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
     """Choices within a backend, recorded in the manifest.
 
     Attributes:
-        linears: The kernels of dense linears and the head.
+        linears: The kernels of dense linears and the head; the xnnpack backend's choice.
+        activations: The dtype of activations and of the KV cache; None for the backend's own, which is float32 for
+            xnnpack and float16 for mlx.
     """
 
     linears: Linears = Linears.XNNPACK
+    activations: Activations | None = None
 
     @classmethod
     def from_manifest(cls, recorded: Mapping[str, object], *, where: str) -> BackendOptions:
@@ -53,3 +64,7 @@ def load_backend(name: BackendName, options: BackendOptions | None = None) -> Ba
             from mmoe.backends.xnnpack.backend import XnnpackBackend
 
             return XnnpackBackend(options or BackendOptions())
+        case BackendName.MLX:
+            from mmoe.backends.mlx.backend import MlxBackend
+
+            return MlxBackend(options or BackendOptions())

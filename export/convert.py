@@ -9,7 +9,7 @@ from typing import BinaryIO
 from torch import nn
 
 from mmoe.backends.base import Backend, write_program
-from mmoe.backends.registry import BackendName, BackendOptions, Linears, load_backend
+from mmoe.backends.registry import Activations, BackendName, BackendOptions, Linears, load_backend
 from mmoe.export.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact_writer import ArtifactWriter
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
@@ -41,7 +41,8 @@ class ConvertOptions:
 
     Attributes:
         backend: The delegate.
-        linears: What multiplies by dense matrices.
+        linears: What multiplies by dense matrices (xnnpack).
+        activations: What is computed in; None for the backend's own (mlx).
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
         overwrite: Whether an artifact at the target is replaced.
@@ -49,6 +50,7 @@ class ConvertOptions:
 
     backend: BackendName = BackendName.XNNPACK
     linears: Linears = Linears.XNNPACK
+    activations: Activations | None = None
     max_seq_len: int | None = None
     max_context_len: int | None = None
     overwrite: bool = False
@@ -56,7 +58,7 @@ class ConvertOptions:
     @property
     def backend_options(self) -> BackendOptions:
         """Those of the options that are the backend's own."""
-        return BackendOptions(linears=self.linears)
+        return BackendOptions(linears=self.linears, activations=self.activations)
 
 
 def convert(

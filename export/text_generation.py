@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from mmoe.backends.registry import BackendName, BackendOptions, load_backend
 from mmoe.export.artifact import Artifact
 from mmoe.export.stream_decoder import StreamDecoder
 from mmoe.export.tokenizer import load_tokenizer
 from mmoe.runtime_bindings.python.generation import Generation, GenerationStats, generate
-from mmoe.runtime_bindings.python.runner import ModelRunner
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 
@@ -52,7 +52,12 @@ class TextGenerator:
             MmoeError: The artifact cannot be run; the message says why.
         """
         self.tokenizer = load_tokenizer(artifact.folder, artifact.config)
-        self.runner = ModelRunner(artifact.model_path, threads=threads)
+        record = artifact.manifest.backend
+        backend = load_backend(
+            BackendName(record.name),
+            BackendOptions.from_manifest(record.options, where=f"{artifact.folder}: backend.options"),
+        )
+        self.runner = backend.open_runner(artifact.model_path, threads=threads)
         self._prompt: list[int] = []
         self._answer: list[int] = []
 

@@ -1,12 +1,37 @@
-"""The MLX backend."""
+"""The MLX backend: the whole decoder in one delegate for Apple GPUs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
+from torch import Tensor
 from torch.export import ExportedProgram
 
-from mmoe.backends.base import ConstantMethods
+from mmoe.backends.base import ConstantMethods, ExpertWeights
 from mmoe.backends.mlx.components import mlx_components
 from mmoe.backends.mlx.delegate import MLXPartitioner, get_default_passes
+from mmoe.backends.mlx.ops import use_last
+from mmoe.backends.mlx.payload import DelegateFile, TensorSlot
+from mmoe.backends.mlx.replay.program import ReplayedProgram
+from mmoe.backends.mlx.unused import drop_unused_buffers
+from mmoe.backends.mlx.weights import from_words
+from mmoe.backends.registry import Activations, BackendOptions, Linears
+from mmoe.export.errors import OptionError
+from mmoe.export.pte import ProgramFile
+from mmoe.runtime_bindings.python.runner import ModelRunner
+
+# Classes of constants by a part of their name; the first that fits counts.
+_CLASSES = {
+    ".routed.router_weight": "routers",
+    ".routed.expert_bias": "routers",
+    ".routed.": "experts",
+    "lm_head.": "embedding and head",
+    "embed_tokens.": "embedding and head",
+    ".matrix.": "linears",
+    "norm.weight": "norms",
+}
 
 
 class MlxBackend:
@@ -14,15 +39,91 @@ class MlxBackend:
 
     name = "mlx"
 
-    def __init__(self, dtype: torch.dtype = torch.float16) -> None:
-        self.components = mlx_components(dtype)
+    def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
+        """Takes the flavour of the decoder that the options ask for.
+
+        Raises:
+            OptionError: An option is another backend's.
+        """
+        if options.linears is not Linears.XNNPACK:
+            raise OptionError(
+                "linears chooses kernels of the xnnpack backend; mlx has its own for all matrices"
+            )
+        self.options = options
+        self.components = mlx_components(
+            torch.float32 if options.activations is Activations.FLOAT32 else torch.float16
+        )
 
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
-        """Hands MLX the whole decoder."""
+        """Hands MLX the whole decoder; `program` is changed on the way."""
+        use_last(program)
+        drop_unused_buffers(program)
         return to_edge_transform_and_lower(
             {"forward": program},
             transform_passes=get_default_passes(),
             partitioner=[MLXPartitioner()],
             constant_methods=dict(constant_methods),
+            # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe_mlx`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
         )
+
+    def open_runner(self, path: Path, *, threads: int | None = None) -> ModelRunner:
+        """Replays the program on this machine with PyPI's `mlx`, which has no use for `threads`."""
+        return ModelRunner(ReplayedProgram(path))
+
+    def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
+        """Reads the constants that the expert multiplications of the delegate refer to."""
+        file = DelegateFile(program)
+        matrices = [_matrix(file, words, scales) for words, scales in _expert_operands(file)]
+        for (gate_up_qweight, gate_up_scale), (down_qweight, down_scale) in zip(
+            matrices[::2], matrices[1::2], strict=True
+        ):
+            yield ExpertWeights(
+                gate_up_qweight=gate_up_qweight,
+                gate_up_scale=gate_up_scale,
+                down_qweight=down_qweight,
+                down_scale=down_scale,
+            )
+
+    def sizes(self, program: ProgramFile) -> dict[str, int]:
+        """Bytes of the delegate's constants by class, and of the rest."""
+        sizes = dict.fromkeys(_CLASSES.values(), 0)
+        for name, size in program.named_data_bytes().items():
+            kind = next((kind for part, kind in _CLASSES.items() if part in name), None)
+            # Scalars that are computed at load share a few bytes, which count as the program's.
+            if kind is not None and not name.endswith(_COMPUTED_AT_LOAD):
+                sizes[kind] += size
+        return sizes | {"program": program.file_bytes - sum(sizes.values())}
+
+
+_COMPUTED_AT_LOAD = ("_float16", "_float32")
+
+
+def _expert_operands(file: DelegateFile) -> list[tuple[int, int]]:
+    """Slots of (words, float16 scales) of every expert matrix in the order of use; both branches name the same."""
+    delegate = file.delegate
+    # float32 programs widen the scales at load: go back to what is stored.
+    stored: dict[int, int] = {}
+    if delegate.init_chain >= 0:
+        for instruction in delegate.chains[delegate.init_chain]:
+            if instruction.name == "AsTypeNode":
+                stored[_slot(instruction.fields["out"])] = _slot(instruction.fields["x"])
+    operands = dict.fromkeys(
+        (_slot(instruction.fields["w"]), _slot(instruction.fields["scales"]))
+        for chain in delegate.chains
+        for instruction in chain
+        if instruction.name == "GatherQmmNode"
+    )
+    return [(words, stored.get(scales, scales)) for words, scales in operands]
+
+
+def _slot(field: Any) -> int:
+    assert isinstance(field, TensorSlot)
+    return field.index
+
+
+def _matrix(file: DelegateFile, words: int, scales: int) -> tuple[Tensor, Tensor]:
+    return (
+        from_words(torch.from_numpy(file.constant(words))),
+        torch.from_numpy(file.constant(scales)),
+    )

@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch.nn.functional import rms_norm
 
 from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.weights import to_words

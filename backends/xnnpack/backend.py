@@ -5,17 +5,20 @@ With `Linears.MMOE` the linears run in `mmoe` kernels too, and nothing is left t
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
 from torch.export import ExportedProgram
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights
-from mmoe.backends.registry import BackendOptions, Linears
+from mmoe.backends.registry import Activations, BackendOptions, Linears
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
+from mmoe.export.errors import OptionError
 from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
+from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # The operators that own constants, and what `sizes` calls them.
 _CONSTANTS = {
@@ -35,7 +38,13 @@ class XnnpackBackend:
     name = "xnnpack"
 
     def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
-        """Takes the flavour of the decoder that the options ask for."""
+        """Takes the flavour of the decoder that the options ask for.
+
+        Raises:
+            OptionError: An option is another backend's.
+        """
+        if options.activations is Activations.FLOAT16:
+            raise OptionError("activations are float32 in the xnnpack backend; float16 is for mlx")
         self.options = options
         self.components = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
 
@@ -48,6 +57,10 @@ class XnnpackBackend:
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
         )
+
+    def open_runner(self, path: Path, *, threads: int | None = None) -> ModelRunner:
+        """Loads the program into ExecuTorch's own runtime."""
+        return ModelRunner(path, threads=threads)
 
     def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
         """Decodes the panels that the `moe_ffn` calls of the program refer to."""

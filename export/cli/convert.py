@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmoe.backends.registry import BackendName, Linears
+from mmoe.backends.registry import Activations, BackendName, Linears
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.tables import field_table, size_table
@@ -28,6 +28,8 @@ mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
 
 mmoe-export convert ./MobileMoE-S-QAT --linears mmoe
 
+mmoe-export convert facebook/MobileMoE-S-QAT --backend mlx --out mobilemoe-s-gpu
+
 mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
 
@@ -44,6 +46,13 @@ def convert(
     linears: Annotated[
         Linears, typer.Option(help="What multiplies by the dense matrices: the delegate, or our own kernels.")
     ] = Linears.XNNPACK,
+    activations: Annotated[
+        Activations | None,
+        typer.Option(
+            help="What is computed in, and the KV cache; float16 is for mlx.",
+            show_default="float16 for mlx, else float32",
+        ),
+    ] = None,
     revision: Revision = None,
     max_seq_len: Annotated[
         int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
@@ -80,6 +89,7 @@ def convert(
         options = library.ConvertOptions(
             backend=backend,
             linears=linears,
+            activations=activations,
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             overwrite=overwrite,

@@ -25,7 +25,6 @@ from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, cut_windows
 from mmoe.export.versions import installed_versions
-from mmoe.runtime_bindings.python.runner import ModelRunner
 
 DEFAULT_MAX_TOKENS = 2048
 
@@ -142,7 +141,7 @@ class _Ladder:
 
     def runtime_stages(self, artifact: Artifact) -> list[StageResult]:
         """The written program in the real runtime."""
-        runner = ModelRunner(artifact.model_path, threads=self._options.threads)
+        runner = self._backend.open_runner(artifact.model_path, threads=self._options.threads)
         return [
             self._compare(".pte, prefill", runtime_prefill(runner)),
             self._compare(".pte, decode", runtime_decode(runner)),

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -40,6 +40,25 @@ class ProgramMetadata:
     n_layers: int
     bos_id: int | None
     eos_ids: tuple[int, ...]
+
+
+class LanguageProgram(Protocol):
+    """What a `ModelRunner` drives: a program in some runtime."""
+
+    @property
+    def path(self) -> Path:
+        """The `.pte` file."""
+
+    @property
+    def metadata(self) -> ProgramMetadata:
+        """What the program says of itself."""
+
+    def forward(self, tokens: torch.Tensor, input_pos: torch.Tensor) -> torch.Tensor:
+        """One call: int64 ``[1, T]`` and the cache row of the first token, int64 ``[1]`` -> logits ``[1, V]``.
+
+        Raises:
+            RuntimeFailure: the runtime refused the call.
+        """
 
 
 class LoadedProgram:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from mmoe.export.errors import RuntimeFailure
-from mmoe.runtime_bindings.python.program import LoadedProgram, ProgramMetadata
+from mmoe.runtime_bindings.python.program import LanguageProgram, LoadedProgram, ProgramMetadata
 
 
 class ModelRunner:
@@ -18,18 +18,20 @@ class ModelRunner:
     over unwritten rows is refused. A call that fails leaves `position` where it was before that call's chunk.
     """
 
-    def __init__(self, pte_path: str | Path, *, threads: int | None = None) -> None:
+    def __init__(self, program: str | Path | LanguageProgram, *, threads: int | None = None) -> None:
         """Loads the program.
 
         Args:
-            pte_path: the `.pte` file.
+            program: the `.pte` file, or a program that is loaded already.
             threads: threads for the whole process's pool; None keeps the runtime's default.
 
         Raises:
             RuntimeFailure: the program cannot be loaded; the message says why and what to do.
             OptionError: threads is below 1.
         """
-        self._program = LoadedProgram(Path(pte_path), threads=threads)
+        self._program: LanguageProgram = (
+            LoadedProgram(Path(program), threads=threads) if isinstance(program, str | Path) else program
+        )
         self._position = 0
 
     @property

@@ -2,7 +2,8 @@
 
 from mmoe.backends.mlx.ops import gather as _gather  # noqa: F401  # registers its lowering
 from mmoe.backends.mlx.ops.embedding import embedding
+from mmoe.backends.mlx.ops.last import use_last
 from mmoe.backends.mlx.ops.linear import linear
 from mmoe.backends.mlx.ops.routed_experts import routed_experts
 
-__all__ = ["embedding", "linear", "routed_experts"]
+__all__ = ["embedding", "linear", "routed_experts", "use_last"]

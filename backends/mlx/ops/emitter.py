@@ -49,15 +49,33 @@ class Emitter:
         )
         return size
 
-    def exceeds(self, node: Any, x: Slot, limit: int) -> Any:
-        """An integer that is 0 exactly if the first dimension of x, the value of `node`, is at most `limit`."""
-        (size,) = op_helpers.emit_shape(self._builder, node, x, end_dim=1)
-        less_one = op_helpers.emit_sub_int(self._builder, size, schema.IntOrVid.from_literal(1))
-        return op_helpers.emit_floordiv(self._builder, less_one, schema.IntOrVid.from_literal(limit))
+    def less_one(self, value: Slot) -> Slot:
+        """Emits ``value - 1``."""
+        _, result = self._builder.make_tmp_value_slot()
+        self._builder.emit(
+            schema.SubtractIntNode(
+                a=self._builder.to_int_or_vid(value),
+                b=self._builder.to_int_or_vid(1),
+                out=self._builder.slot_to_vid(result),
+            )
+        )
+        return result
 
-    def branch(self, condition: Any, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
+    def exceeds(self, size: Slot, limit: int) -> Slot:
+        """Emits ``(size - 1) // limit``, which is 0 exactly if the size, at least 1, is at most the limit."""
+        _, result = self._builder.make_tmp_value_slot()
+        self._builder.emit(
+            schema.FloorDivideIntNode(
+                a=self._builder.to_int_or_vid(self.less_one(size)),
+                b=self._builder.to_int_or_vid(limit),
+                out=self._builder.slot_to_vid(result),
+            )
+        )
+        return result
+
+    def branch(self, condition: Slot, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """Emits two chains, of which the first runs if the condition is not 0; both must write the same slots."""
-        op_helpers.emit_if_else(self._builder, condition, then, otherwise)
+        op_helpers.emit_if_else(self._builder, self._builder.to_int_or_vid(condition), then, otherwise)
 
     def _operand(self, kind: str, value: Any) -> Any:
         if isinstance(value, list):

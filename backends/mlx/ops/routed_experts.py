@@ -73,7 +73,7 @@ def _lower(builder: ProgramBuilder, node: Node) -> Slot:
     per_expert = emit.slot()
     most_unsorted = max(_ROWS_PER_EXPERT_WORTH_SORTING * num_experts // layer.top_k - 1, 1)
     emit.branch(
-        emit.exceeds(node.args[0], x, most_unsorted),
+        emit.exceeds(emit.size(x, 0), most_unsorted),
         lambda: layer.multiply_sorted(per_expert),
         lambda: layer.multiply_in_place(per_expert),
     )
