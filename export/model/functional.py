@@ -39,7 +39,7 @@ def attend_to_cache(
         query: float32 ``[1, num_heads, T, D]``.
         key: float32 ``[1, num_kv_heads, T, D]``.
         value: Like ``key``.
-        key_cache: float32 ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written.
+        key_cache: Any float dtype, ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written.
         value_cache: Like ``key_cache``.
         start: Position of the first new token.
         scale: Multiplies the dot products.
@@ -56,9 +56,8 @@ def attend_to_cache(
     key_cache[:, :, start:end] = key
     value_cache[:, :, start:end] = value
     causal = torch.arange(end) <= torch.arange(start, end).unsqueeze(-1)  # [T, end]
-    mixed = scaled_dot_product_attention(
-        query, key_cache[:, :, :end], value_cache[:, :, :end], attn_mask=causal, scale=scale, enable_gqa=True
-    )
+    keys, values = (cache[:, :, :end].to(query.dtype) for cache in (key_cache, value_cache))
+    mixed = scaled_dot_product_attention(query, keys, values, attn_mask=causal, scale=scale, enable_gqa=True)
     return mixed.transpose(1, 2).flatten(2)
 
 

@@ -11,6 +11,7 @@ import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
 from mmoe.runtime_bindings.python.library import load_operator_library
 from tests.support import native_kernels
 from tests.support.moe_oracle import random_layer
+from tests.support.native_kernels import CacheType, KvCache
 
 INVALID_ARGUMENT = "0x12"
 
@@ -120,10 +121,11 @@ def test_moe_ffn_refuses_what_does_not_fit(change):
         run(arguments[0])
 
 
-def attention_arguments(rng, *, tokens, position, **changes):
+def attention_arguments(rng, *, tokens, position, cache=CacheType.FLOAT32, **changes):
     def normal(*shape):
         return torch.from_numpy(rng.normal(size=shape).astype(np.float32))
 
+    empty = KvCache.filled(cache, (2, 10, 8), 0.0)
     arguments = {
         "query": normal(1, tokens, 4 * 8),
         "key": normal(1, tokens, 2 * 8),
@@ -131,21 +133,26 @@ def attention_arguments(rng, *, tokens, position, **changes):
         "rope_cos": normal(tokens, 4),
         "rope_sin": normal(tokens, 4),
         "input_pos": torch.tensor([position]),
-        "key_cache": torch.zeros(1, 2, 10, 8),
-        "value_cache": torch.zeros(1, 2, 10, 8),
-        "use_rope": True,
-        "use_qk_norm": True,
-        "qk_norm_eps": 1e-5,
-        "scale": 0.3,
+        "key_cache": torch.from_numpy(empty.keys)[None],
+        "value_cache": torch.from_numpy(empty.values)[None],
     }
-    return [*{**arguments, **changes}.values()]
+    if cache is CacheType.INT8:
+        arguments["key_steps"] = torch.from_numpy(empty.key_steps)[None]
+        arguments["value_steps"] = torch.from_numpy(empty.value_steps)[None]
+    options = {"use_rope": True, "use_qk_norm": True, "qk_norm_eps": 1e-5, "scale": 0.3}
+    return [*{**arguments, **options, **changes}.values()]
 
 
-def test_attention_writes_its_caches_and_gives_the_kernels_bits():
+def attention_operator(cache):
+    return (torch.ops.mmoe.attention_int8 if cache is CacheType.INT8 else torch.ops.mmoe.attention).default
+
+
+@pytest.mark.parametrize("cache_type", CacheType)
+def test_attention_writes_its_caches_and_gives_the_kernels_bits(cache_type):
     rng = np.random.default_rng(3)
-    arguments = attention_arguments(rng, tokens=3, position=0)
-    run = compile_call(torch.ops.mmoe.attention.default, *arguments, variable=(0, 1, 2, 5))
-    key_cache, value_cache = np.zeros((2, 10, 8), np.float32), np.zeros((2, 10, 8), np.float32)
+    arguments = attention_arguments(rng, tokens=3, position=0, cache=cache_type)
+    run = compile_call(attention_operator(cache_type), *arguments, variable=(0, 1, 2, 5))
+    cache = KvCache.filled(cache_type, (2, 10, 8), 0.0)
     cosine, sine = (t.numpy() for t in arguments[3:5])
     for position in (0, 3, 6):
         query, key, value = (t.clone() for t in attention_arguments(rng, tokens=3, position=0)[:3])
@@ -159,16 +166,15 @@ def test_attention_writes_its_caches_and_gives_the_kernels_bits():
         options = native_kernels.AttentionOptions(
             use_rope=True, use_qk_norm=True, qk_norm_eps=1e-5, scale=0.3
         )
-        expected = native_kernels.attention(
-            inputs, options, position=position, key_cache=key_cache, value_cache=value_cache
-        )
+        expected = native_kernels.attention(inputs, options, position=position, cache=cache)
         found = run(query, key, value, torch.tensor([position]))
         np.testing.assert_array_equal(found[0].numpy(), expected.reshape(3, 32))
 
 
-def test_attention_refuses_positions_outside_the_cache():
-    arguments = attention_arguments(np.random.default_rng(4), tokens=3, position=0)
-    run = compile_call(torch.ops.mmoe.attention.default, *arguments, variable=(5,))
+@pytest.mark.parametrize("cache_type", CacheType)
+def test_attention_refuses_positions_outside_the_cache(cache_type):
+    arguments = attention_arguments(np.random.default_rng(4), tokens=3, position=0, cache=cache_type)
+    run = compile_call(attention_operator(cache_type), *arguments, variable=(5,))
     for position in (-1, 8, 2**62, -(2**63)):
         with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
             run(torch.tensor([position]))
@@ -185,10 +191,30 @@ def test_attention_refuses_positions_outside_the_cache():
         pytest.param({"input_pos": torch.zeros(2, dtype=torch.int64)}, id="two positions"),
         pytest.param({"input_pos": torch.zeros(1, dtype=torch.int32)}, id="int32 position"),
         pytest.param({"value_cache": torch.zeros(1, 2, 9, 8)}, id="caches of unequal length"),
+        pytest.param({"value_cache": torch.zeros(1, 2, 10, 8).half()}, id="caches of unequal dtype"),
+        pytest.param({"key_cache": torch.zeros(1, 2, 10, 8, dtype=torch.int8)}, id="plain int8 cache"),
     ],
 )
 def test_attention_refuses_what_does_not_fit(changes):
     arguments = attention_arguments(np.random.default_rng(5), tokens=3, position=0, **changes)
     run = compile_call(torch.ops.mmoe.attention.default, *arguments)
+    with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+        run(arguments[0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"key_cache": torch.zeros(1, 2, 10, 8, dtype=torch.int8)}, id="keys in plain rows"),
+        pytest.param({"value_cache": torch.zeros(1, 2, 3, 8, 4, dtype=torch.int8)}, id="too narrow values"),
+        pytest.param({"key_steps": torch.zeros(1, 2, 17)}, id="more steps than rows"),
+        pytest.param({"value_steps": torch.zeros(1, 2, 10).half()}, id="float16 steps"),
+        pytest.param({"key": torch.zeros(1, 3, 17)}, id="keys of a broken head"),
+    ],
+)
+def test_int8_attention_refuses_what_does_not_fit(changes):
+    rng = np.random.default_rng(5)
+    arguments = attention_arguments(rng, tokens=3, position=0, cache=CacheType.INT8, **changes)
+    run = compile_call(torch.ops.mmoe.attention_int8.default, *arguments)
     with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
         run(arguments[0])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -262,23 +263,65 @@ class AttentionInputs:
         )
 
 
+class CacheType(IntEnum):
+    FLOAT32 = 0
+    FLOAT16 = 1
+    INT8 = 2
+
+
+@dataclass(frozen=True)
+class KvCache:
+    """Keys and values of one layer, laid out as `runtime_bindings/cpp/kernels/kv_cache.h` says."""
+
+    type: CacheType
+    shape: tuple[int, int, int]
+    keys: npt.NDArray[np.generic]
+    values: npt.NDArray[np.generic]
+    key_steps: Floats
+    value_steps: Floats
+
+    @classmethod
+    def filled(cls, type: CacheType, shape: tuple[int, int, int], value: float = np.nan) -> KvCache:
+        """A cache ``[Hkv, C, D]`` whose floats are all `value` and whose integers are all -128."""
+        kv_heads, context_len, head_dim = shape
+        steps = np.full((2, kv_heads, context_len), value, np.float32)
+        if type is CacheType.INT8:
+            keys = np.full((kv_heads, -(-context_len // 16), -(-head_dim // 4), 16, 4), -128, np.int8)
+            values = np.full((kv_heads, -(-context_len // 4), -(-head_dim // 16) * 16, 4), -128, np.int8)
+            return cls(type, shape, keys, values, *steps)
+        dtype = np.float16 if type is CacheType.FLOAT16 else np.float32
+        return cls(type, shape, np.full(shape, value, dtype), np.full(shape, value, dtype), *steps)
+
+    def rows(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Keys and values as they are meant, float64 ``[Hkv, C, D]``."""
+        kv_heads, context_len, head_dim = self.shape
+        if self.type is not CacheType.INT8:
+            return self.keys.astype(np.float64), self.values.astype(np.float64)
+        keys = self.keys.transpose(0, 1, 3, 2, 4).reshape(kv_heads, -1, self.keys.shape[2] * 4)
+        values = self.values.transpose(0, 1, 3, 2).reshape(kv_heads, -1, self.values.shape[2])
+        return (
+            keys[:, :context_len, :head_dim] * self.key_steps[..., None].astype(np.float64),
+            values[:, :context_len, :head_dim] * self.value_steps[..., None].astype(np.float64),
+        )
+
+
 def attention(
     inputs: AttentionInputs,
     options: AttentionOptions,
     *,
     position: int,
-    key_cache: Floats,
-    value_cache: Floats,
+    cache: KvCache,
     isa: str = PORTABLE,
     threads: int = 1,
 ) -> Floats:
-    """Caches ``[Hkv, C, D]`` are written; the result is like the query."""
+    """The cache is written; the result is like the query."""
     tokens, heads, head_dim = inputs.query.shape
-    kv_heads, context_len, _ = key_cache.shape
+    kv_heads, context_len, _ = cache.shape
     out = np.full_like(inputs.query, np.nan)
     _call(
         "attention", isa, threads, tokens, heads, kv_heads, head_dim, context_len, position, int(options.use_rope),
-        int(options.use_qk_norm), options.qk_norm_eps, options.scale, inputs.query, inputs.key, inputs.value,
-        inputs.rope_cos, inputs.rope_sin, key_cache, value_cache, out,
+        int(options.use_qk_norm), options.qk_norm_eps, options.scale, int(cache.type), inputs.query, inputs.key,
+        inputs.value, inputs.rope_cos, inputs.rope_sin, cache.keys, cache.values, cache.key_steps,
+        cache.value_steps, out,
     )  # fmt: skip
     return out

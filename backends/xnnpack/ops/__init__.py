@@ -6,6 +6,8 @@ definition (the same roundings, the same integer sums) and share no code with th
 """
 
 from mmoe.backends.xnnpack.ops.attention import attention
+from mmoe.backends.xnnpack.ops.attention_int8 import attention_int8
+from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes as int8_cache_shapes
 from mmoe.backends.xnnpack.ops.embedding import embedding
 from mmoe.backends.xnnpack.ops.embedding_panels import embedding_panels
 from mmoe.backends.xnnpack.ops.linear import linear
@@ -16,8 +18,10 @@ from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
 __all__ = [
     "attention",
+    "attention_int8",
     "embedding",
     "embedding_panels",
+    "int8_cache_shapes",
     "linear",
     "linear_qkv",
     "moe_ffn",

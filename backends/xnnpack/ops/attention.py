@@ -12,6 +12,23 @@ _ARGUMENTS = (
 )
 
 
+def prepare_heads(
+    x: Tensor, head_dim: int, *, angles: tuple[Tensor, Tensor] | None, eps: float | None
+) -> Tensor:
+    """Splits ``[1, T, heads * D]`` into ``[1, heads, T, D]``, rotates and normalises.
+
+    Args:
+        x: Queries or keys.
+        head_dim: D.
+        angles: Cosines and sines ``[T, D / 2]``; None for no RoPE.
+        eps: Of QK-norm; None for no normalisation.
+    """
+    x = split_heads(x, head_dim)
+    if angles is not None:
+        x = rotate_pairs(x, *angles)
+    return x if eps is None else rms_normalize(x, eps)
+
+
 def _twin(
     query: Tensor,
     key: Tensor,
@@ -26,16 +43,13 @@ def _twin(
     qk_norm_eps: float,
     scale: float,
 ) -> Tensor:
-    def rotate_and_normalize(x: Tensor) -> Tensor:
-        x = split_heads(x, key_cache.shape[-1])
-        if use_rope:
-            x = rotate_pairs(x, rope_cos, rope_sin)
-        return rms_normalize(x, qk_norm_eps) if use_qk_norm else x
-
+    head_dim = key_cache.shape[-1]
+    angles = (rope_cos, rope_sin) if use_rope else None
+    eps = qk_norm_eps if use_qk_norm else None
     return attend_to_cache(
-        rotate_and_normalize(query),
-        rotate_and_normalize(key),
-        split_heads(value, value_cache.shape[-1]),
+        prepare_heads(query, head_dim, angles=angles, eps=eps),
+        prepare_heads(key, head_dim, angles=angles, eps=eps),
+        split_heads(value, head_dim),
         key_cache=key_cache,
         value_cache=value_cache,
         start=int(input_pos),
@@ -77,7 +91,7 @@ def attention(
         rope_cos: float32 ``[T, head_dim / 2]``.
         rope_sin: Like ``rope_cos``.
         input_pos: int64 ``[1]``, the position of the first new token.
-        key_cache: float32 ``[1, num_kv_heads, max_context_len, head_dim]``, written in place.
+        key_cache: float32 or float16 ``[1, num_kv_heads, max_context_len, head_dim]``, written in place.
         value_cache: Like ``key_cache``.
         use_rope: Whether this layer rotates.
         use_qk_norm: Whether this layer normalises queries and keys.

@@ -2,129 +2,154 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "arena.h"
-#include "rope_qk_norm.h"
+#include "query_rows.h"
 
 namespace mmoe {
 namespace {
 
-// Query rows (tokens times the heads that share a kv head) that one task carries over the cache together.
-constexpr int64_t kTargetRows = 48;
-
 // Tokens per task of the stage that fills the caches.
 constexpr int64_t kKeyTokens = 64;
 
-struct Plan {
-  int64_t group;         // query heads per kv head
-  int64_t block_tokens;  // tokens per task
-  int64_t rows;          // most rows per task
-  int64_t row_stride;    // head_dim rounded up to 16 floats
-};
+// With fewer blocks of rows than this per thread, threads share the partitions of the cache instead.
+constexpr int64_t kBlocksPerWorker = 4;
 
-Plan MakePlan(const AttentionShape& shape) {
-  Plan plan;
-  plan.group = shape.num_heads / shape.num_kv_heads;
-  plan.block_tokens = std::max<int64_t>(1, kTargetRows / plan.group);
-  plan.block_tokens = std::max<int64_t>(1, std::min(plan.block_tokens, shape.num_tokens));
-  plan.rows = plan.block_tokens * plan.group;
-  plan.row_stride = (shape.head_dim + 15) / 16 * 16;
-  return plan;
-}
+// Partitions whose results wait for their merge at a time.
+constexpr int64_t kMaxPartitionsPerRound = 64;
 
+// Sums of int8 times 14 bits fit 32 bits up to here.
+constexpr int64_t kMaxHeadDim = 2048;
+
+int64_t Blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+// One worker's scratch: for the rows that fill the caches, then for query rows.
 struct WorkerScratch {
-  float* queries;
-  float* outputs;
-  float* weights;
-  float* row_max;
-  float* row_sum;
-  int64_t* row_limits;
+  float* key;
+  float* value;
+  uint16_t* converted;
+  QueryRows queries;
+  SoftmaxState partition;
+  SoftmaxState state;
 };
 
-WorkerScratch TakeScratch(Arena& arena, const Plan& plan) {
+WorkerScratch TakeScratch(Arena& arena, const RowBlocks& blocks) {
   WorkerScratch scratch;
-  scratch.queries = arena.Take<float>(plan.rows * plan.row_stride);
-  scratch.outputs = arena.Take<float>(plan.rows * plan.row_stride);
-  scratch.weights = arena.Take<float>(plan.rows * kAttentionBlock);
-  scratch.row_max = arena.Take<float>(plan.rows);
-  scratch.row_sum = arena.Take<float>(plan.rows);
-  scratch.row_limits = arena.Take<int64_t>(plan.rows);
+  scratch.key = arena.Take<float>(blocks.row_stride);
+  scratch.value = arena.Take<float>(blocks.row_stride);
+  scratch.converted = arena.Take<uint16_t>(blocks.row_stride);
+  scratch.queries = TakeQueryRows(arena, blocks);
+  scratch.partition = TakeState(arena, blocks);
+  scratch.state = TakeState(arena, blocks);
   return scratch;
 }
 
-size_t ScratchBytes(const Plan& plan) {
+// A call's work and its scratch.
+struct Run {
+  const AttentionArgs& args;
+  const AttentionKernels& kernels;
+  const Parallel& parallel;
+  RowBlocks blocks;
+  char* workspace;
+  size_t scratch_bytes;
+
+  WorkerScratch ScratchOf(int worker) const {
+    Arena arena(workspace + static_cast<size_t>(worker) * scratch_bytes);
+    return TakeScratch(arena, blocks);
+  }
+};
+
+size_t ScratchBytes(const RowBlocks& blocks) {
   Arena arena(nullptr);
-  TakeScratch(arena, plan);
+  TakeScratch(arena, blocks);
   return arena.used();
 }
 
-HeadPreparation HeadOptions(const AttentionArgs& args) {
-  return {args.shape.head_dim, args.use_rope ? args.rope_cos : nullptr, args.rope_sin, args.use_qk_norm,
-          args.qk_norm_eps};
+// Whether one block of tokens, whose rows are too few to keep the threads busy, is split over the cache.
+bool SplitsCache(const AttentionShape& shape, const RowBlocks& blocks, int num_workers) {
+  return num_workers > 1 && blocks.tokens >= shape.num_tokens &&
+         shape.num_kv_heads < kBlocksPerWorker * num_workers;
 }
 
-void FillCaches(const AttentionArgs& args, const Parallel& parallel) {
-  const AttentionShape& shape = args.shape;
-  const int64_t blocks = (shape.num_tokens + kKeyTokens - 1) / kKeyTokens;
-  ParallelFor(parallel, blocks, [&](int64_t block, int) {
-    const int64_t end = std::min(shape.num_tokens, (block + 1) * kKeyTokens);
+int64_t PartitionsPerRound(const AttentionShape& shape) {
+  return std::min(Blocks(shape.max_context_len, kAttentionPartition), kMaxPartitionsPerRound);
+}
+
+void FillCaches(const Run& run) {
+  const AttentionArgs& args = run.args;
+  const int64_t heads = args.shape.num_kv_heads, head_dim = args.shape.head_dim;
+  ParallelFor(run.parallel, Blocks(args.shape.num_tokens, kKeyTokens), [&](int64_t block, int worker) {
+    const WorkerScratch scratch = run.ScratchOf(worker);
+    std::fill(scratch.value, scratch.value + run.blocks.row_stride, 0.0f);
+    const int64_t end = std::min(args.shape.num_tokens, (block + 1) * kKeyTokens);
     for (int64_t token = block * kKeyTokens; token < end; ++token) {
-      for (int64_t head = 0; head < shape.num_kv_heads; ++head) {
-        const int64_t from = (token * shape.num_kv_heads + head) * shape.head_dim;
-        const int64_t to = (head * shape.max_context_len + args.position + token) * shape.head_dim;
-        PrepareHead(HeadOptions(args), token, args.key + from, args.key_cache + to);
-        std::memcpy(args.value_cache + to, args.value + from,
-                    static_cast<size_t>(shape.head_dim) * sizeof(float));
+      const int64_t angles = token * (head_dim / 2);
+      for (int64_t head = 0; head < heads; ++head) {
+        const int64_t from = (token * heads + head) * head_dim;
+        run.kernels.prepare_head({head_dim, args.key + from, args.use_rope ? args.rope_cos + angles : nullptr,
+                                  args.rope_sin + angles, args.use_qk_norm, args.qk_norm_eps, scratch.key});
+        std::memcpy(scratch.value, args.value + from, static_cast<size_t>(head_dim) * sizeof(float));
+        StoreRow(args.cache, run.kernels, head, args.position + token, scratch.key, scratch.value,
+                 scratch.converted);
       }
     }
   });
 }
 
-void AttendBlock(const AttentionArgs& args, const Plan& plan, const KernelTable& kernels, int64_t kv_head,
-                 int64_t first_token, const WorkerScratch& scratch) {
-  const AttentionShape& shape = args.shape;
-  const int64_t tokens = std::min(plan.block_tokens, shape.num_tokens - first_token);
-  const int64_t rows = tokens * plan.group;
-  std::memset(scratch.queries, 0, static_cast<size_t>(rows * plan.row_stride) * sizeof(float));
-  std::memset(scratch.outputs, 0, static_cast<size_t>(rows * plan.row_stride) * sizeof(float));
-  const auto offset = [&](int64_t row) {
-    const int64_t head = kv_head * plan.group + row % plan.group;
-    return ((first_token + row / plan.group) * shape.num_heads + head) * shape.head_dim;
+// A task is a block of rows and a kv head, over all of the cache that they see.
+void AttendByBlocks(const Run& run) {
+  const AttentionShape& shape = run.args.shape;
+  const int64_t blocks = Blocks(shape.num_tokens, run.blocks.tokens);
+  ParallelFor(run.parallel, blocks * shape.num_kv_heads, [&](int64_t task, int worker) {
+    WorkerScratch scratch = run.ScratchOf(worker);
+    // Later blocks see more keys: they start first, so that the threads finish together.
+    const int64_t block = blocks - 1 - task / shape.num_kv_heads, kv_head = task % shape.num_kv_heads;
+    QueryRows& queries = scratch.queries;
+    PrepareQueries(run.args, run.blocks, run.kernels, kv_head, block * run.blocks.tokens, &queries);
+    ClearState(scratch.state, queries.rows);
+    const int64_t partitions = Blocks(VisibleKeys(run.args, run.blocks, queries), kAttentionPartition);
+    for (int64_t partition = 0; partition < partitions; ++partition) {
+      AttendPartition(run.args, run.blocks, run.kernels, queries, partition, scratch.partition);
+      MergePartition(run.args, run.blocks, run.kernels, queries.rows, scratch.partition, scratch.state);
+    }
+    WriteRows(run.args, run.blocks, kv_head, queries.first_token, queries.rows, scratch.state);
+  });
+}
+
+// A task is a kv head and one partition of the cache, for all rows; their results are merged in the order of
+// the cache, as above, so that both ways give the same bits.
+void AttendByPartitions(const Run& run, Arena& arena) {
+  const AttentionShape& shape = run.args.shape;
+  const int64_t heads = shape.num_kv_heads, rows = shape.num_tokens * run.blocks.group;
+  const int64_t round = PartitionsPerRound(shape);
+  const RowBlocks all = {run.blocks.group, run.blocks.tokens, run.blocks.rows * heads, run.blocks.row_stride};
+  const auto of_head = [&](const SoftmaxState& state, int64_t head) -> SoftmaxState {
+    const int64_t row = head * run.blocks.rows;
+    return {state.maxima + row, state.totals + row, state.outputs + row * run.blocks.row_stride};
   };
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t token = first_token + row / plan.group;
-    PrepareHead(HeadOptions(args), token, args.query + offset(row), scratch.queries + row * plan.row_stride);
-    scratch.row_max[row] = -std::numeric_limits<float>::infinity();
-    scratch.row_sum[row] = 0.0f;
-    scratch.row_limits[row] = args.position + token + 1;
+  const SoftmaxState state = TakeState(arena, all);
+  SoftmaxState results[kMaxPartitionsPerRound];
+  for (int64_t i = 0; i < round; ++i) results[i] = TakeState(arena, all);
+  ClearState(state, all.rows);
+  const int64_t partitions = Blocks(run.args.position + shape.num_tokens, kAttentionPartition);
+  for (int64_t first = 0; first < partitions; first += round) {
+    const int64_t count = std::min(round, partitions - first);
+    ParallelFor(run.parallel, count * heads, [&](int64_t task, int worker) {
+      WorkerScratch scratch = run.ScratchOf(worker);
+      const int64_t head = task / count, partition = task % count;
+      PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &scratch.queries);
+      AttendPartition(run.args, run.blocks, run.kernels, scratch.queries, first + partition,
+                      of_head(results[partition], head));
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t head = 0; head < heads; ++head) {
+        MergePartition(run.args, run.blocks, run.kernels, rows, of_head(results[i], head),
+                       of_head(state, head));
+      }
+    }
   }
-  AttendArgs attend = {rows,
-                       shape.head_dim,
-                       plan.row_stride,
-                       0,
-                       args.scale,
-                       scratch.queries,
-                       nullptr,
-                       nullptr,
-                       scratch.row_limits,
-                       scratch.row_max,
-                       scratch.row_sum,
-                       scratch.weights,
-                       scratch.outputs};
-  const int64_t limit = args.position + first_token + tokens;
-  for (int64_t key = 0; key < limit; key += kAttentionBlock) {
-    const int64_t cache_offset = (kv_head * shape.max_context_len + key) * shape.head_dim;
-    attend.first_key = key;
-    attend.keys = args.key_cache + cache_offset;
-    attend.values = args.value_cache + cache_offset;
-    kernels.attend(attend);
-  }
-  for (int64_t row = 0; row < rows; ++row) {
-    const float* output = scratch.outputs + row * plan.row_stride;
-    float* out = args.out + offset(row);
-    for (int64_t d = 0; d < shape.head_dim; ++d) out[d] = output[d] / scratch.row_sum[row];
-  }
+  for (int64_t head = 0; head < heads; ++head)
+    WriteRows(run.args, run.blocks, head, 0, rows, of_head(state, head));
 }
 
 }  // namespace
@@ -134,6 +159,7 @@ const char* CheckAttention(const AttentionShape& shape, int64_t position) {
     return "the number of query heads must be a positive multiple of the number of kv heads";
   }
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0) return "head_dim must be even and positive";
+  if (shape.head_dim > kMaxHeadDim) return "head_dim must be at most 2048";
   if (position < 0) return "input_pos must not be negative";
   if (position > shape.max_context_len || shape.num_tokens > shape.max_context_len - position) {
     return "input_pos + number of tokens exceeds max_context_len, the length of the cache";
@@ -142,24 +168,25 @@ const char* CheckAttention(const AttentionShape& shape, int64_t position) {
 }
 
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, int num_workers) {
-  return ScratchBytes(MakePlan(shape)) * static_cast<size_t>(num_workers);
+  RowBlocks blocks = CutRows(shape);
+  const size_t workers = ScratchBytes(blocks) * static_cast<size_t>(num_workers);
+  if (!SplitsCache(shape, blocks, num_workers)) return workers;
+  Arena arena(nullptr);
+  blocks.rows *= shape.num_kv_heads;
+  for (int64_t i = 0; i <= PartitionsPerRound(shape); ++i) TakeState(arena, blocks);
+  return workers + arena.used();
 }
 
 void Attention(const AttentionArgs& args, const KernelTable& kernels, const Parallel& parallel,
                void* workspace) {
-  const AttentionShape& shape = args.shape;
-  if (shape.num_tokens == 0) return;
-  const Plan plan = MakePlan(shape);
-  const size_t scratch_bytes = ScratchBytes(plan);
-  FillCaches(args, parallel);
-  const int64_t blocks = (shape.num_tokens + plan.block_tokens - 1) / plan.block_tokens;
-  ParallelFor(parallel, blocks * shape.num_kv_heads, [&](int64_t task, int worker) {
-    Arena arena(static_cast<char*>(workspace) + static_cast<size_t>(worker) * scratch_bytes);
-    const WorkerScratch scratch = TakeScratch(arena, plan);
-    // Later blocks see more keys: they start first, so that the threads finish together.
-    const int64_t block = blocks - 1 - task / shape.num_kv_heads;
-    AttendBlock(args, plan, kernels, task % shape.num_kv_heads, block * plan.block_tokens, scratch);
-  });
+  if (args.shape.num_tokens == 0) return;
+  const RowBlocks blocks = CutRows(args.shape);
+  const Run run = {
+      args, kernels.attention, parallel, blocks, static_cast<char*>(workspace), ScratchBytes(blocks)};
+  FillCaches(run);
+  if (!SplitsCache(args.shape, blocks, parallel.num_workers)) return AttendByBlocks(run);
+  Arena arena(run.workspace + run.scratch_bytes * static_cast<size_t>(parallel.num_workers));
+  AttendByPartitions(run, arena);
 }
 
 }  // namespace mmoe

@@ -24,4 +24,27 @@ static inline float Float16ToFloat(uint16_t half) {
   return result;
 }
 
+// binary32 -> binary16, rounded to nearest even; infinity from 65520 on, NaN made quiet.
+static inline uint16_t FloatToFloat16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = (bits >> 16) & 0x8000u;
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  uint32_t half;
+  if (magnitude > 0x7f800000u) {
+    half = 0x7e00u | ((magnitude >> 13) & 0x3ffu);
+  } else if (magnitude >= 0x477ff000u) {
+    half = 0x7c00u;
+  } else if (magnitude >= 0x38800000u) {
+    half = (magnitude - ((127u - 15u) << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+  } else {  // subnormal: adding 0.5 leaves the value in units of 2^-24, rounded, in the low bits
+    float shifted;
+    std::memcpy(&shifted, &magnitude, sizeof shifted);
+    shifted += 0.5f;
+    std::memcpy(&half, &shifted, sizeof half);
+    half -= 0x3f000000u;
+  }
+  return static_cast<uint16_t>(sign | half);
+}
+
 }  // namespace mmoe

@@ -31,7 +31,7 @@ const KernelTable kPortableKernels = {
     Swiglu,
     Combine,
     RmsNorm,
-    Attend,
+    kAttentionKernels,
     kPortableLinearTile,
     QuantizeGroups,
     LinearDot,

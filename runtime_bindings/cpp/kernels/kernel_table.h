@@ -2,9 +2,10 @@
 
 #include <cstdint>
 
+#include "attention_kernels.h"
+
 namespace mmoe {
 
-struct AttendArgs;
 struct LinearDotArgs;
 struct LinearTile;
 
@@ -44,8 +45,8 @@ struct KernelTable {
   // out = x / sqrt(mean(x^2) + eps) * weight; hidden is a multiple of 16.
   void (*rms_norm)(const float* x, const float* weight, int64_t hidden, float eps, float* out);
 
-  // Adds one block of keys and values to the running softmax of some query rows; see attention.h.
-  void (*attend)(const AttendArgs& args);
+  // See attention_kernels.h.
+  AttentionKernels attention;
 
   // Most tokens of a tile of a dense linear, at most 16.
   int linear_tile;

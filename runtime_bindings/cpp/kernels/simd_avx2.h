@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace mmoe {
 namespace {
@@ -18,6 +19,13 @@ struct I32x16 {
   __m256i low;
   __m256i high;
 };
+
+struct I8x64 {
+  __m256i low;
+  __m256i high;
+};
+
+constexpr int kSixteenLaneRegisters = 8;
 
 // All bits set in lanes first..first+7 that are below `count`.
 inline __m256i LanesBelow(int64_t count, int first) {
@@ -33,6 +41,23 @@ inline F32x16 LoadFirst(const float* from, int64_t count) {
 inline F32x16 LoadFloat16(const uint16_t* from) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8)))};
+}
+inline void StoreFloat16(F32x16 a, uint16_t* to) {
+  constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph(a.low, kNearest));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 8), _mm256_cvtps_ph(a.high, kNearest));
+}
+inline F32x16 LoadPairs(const float* from, int64_t count) {
+  const __m256 eight = _mm256_maskload_ps(from, LanesBelow(count, 0));
+  return {_mm256_permutevar8x32_ps(eight, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+          _mm256_permutevar8x32_ps(eight, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
+}
+inline F32x16 SwapPairs(F32x16 a) {
+  return {_mm256_permute_ps(a.low, 0xb1), _mm256_permute_ps(a.high, 0xb1)};
+}
+inline F32x16 NegateEven(F32x16 a) {
+  const __m256 signs = _mm256_castsi256_ps(_mm256_set1_epi64x(0x80000000));
+  return {_mm256_xor_ps(a.low, signs), _mm256_xor_ps(a.high, signs)};
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   _mm256_maskstore_ps(to, LanesBelow(count, 0), a.low);
@@ -127,6 +152,47 @@ inline int32_t ReduceAddInts(I32x16 a) {
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
   return _mm_cvtsi128_si32(four);
+}
+inline F32x16 ToFloat(I32x16 a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
+inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
+  return {_mm256_add_epi32(_mm256_slli_epi32(high.low, 7), low.low),
+          _mm256_add_epi32(_mm256_slli_epi32(high.high, 7), low.high)};
+}
+// Sixteen values that fit to int8, in order.
+inline void StoreSixteenInt8(__m256i low, __m256i high, int8_t* to) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+}
+inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
+  const __m256i first = _mm256_cvtps_epi32(values.low), second = _mm256_cvtps_epi32(values.high);
+  const __m256i mask = _mm256_set1_epi32(127);
+  StoreSixteenInt8(_mm256_srai_epi32(first, 7), _mm256_srai_epi32(second, 7), high);
+  StoreSixteenInt8(_mm256_and_si256(first, mask), _mm256_and_si256(second, mask), low);
+}
+
+inline I8x64 LoadBytes(const int8_t* from) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32))};
+}
+inline I8x64 BroadcastFourBytes(const int8_t* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof four);
+  return {_mm256_set1_epi32(four), _mm256_set1_epi32(four)};
+}
+// Pairs of products fit 16 bits without saturation: 2 * 127 * 128.
+inline __m256i AddProducts(__m256i sums, __m256i magnitudes, __m256i b) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, b), _mm256_set1_epi16(1)));
+}
+inline I32x16 DotUnsigned(I32x16 sums, I8x64 a, I8x64 b) {
+  return {AddProducts(sums.low, a.low, b.low), AddProducts(sums.high, a.high, b.high)};
+}
+inline I32x16 DotSignedStart(int32_t) { return ZeroInts(); }
+inline I8x64 DotSignedLeft(I8x64 a) { return a; }
+// |a| times b with the sign of a.
+inline I32x16 DotSigned(I32x16 sums, I8x64 left, I8x64 b) {
+  return {AddProducts(sums.low, _mm256_abs_epi8(left.low), _mm256_sign_epi8(b.low, left.low)),
+          AddProducts(sums.high, _mm256_abs_epi8(left.high), _mm256_sign_epi8(b.high, left.high))};
 }
 
 }  // namespace

@@ -5,12 +5,16 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace mmoe {
 namespace {
 
 using F32x16 = __m512;
 using I32x16 = __m512i;
+using I8x64 = __m512i;
+
+constexpr int kSixteenLaneRegisters = 32;
 
 inline __mmask16 FirstLanes(int64_t count) {
   return count >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << count) - 1u);
@@ -23,6 +27,19 @@ inline F32x16 LoadFirst(const float* from, int64_t count) {
 }
 inline F32x16 LoadFloat16(const uint16_t* from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+inline void StoreFloat16(F32x16 a, uint16_t* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline F32x16 LoadPairs(const float* from, int64_t count) {
+  const __mmask8 wanted = static_cast<__mmask8>(FirstLanes(count));
+  const __m512 eight = _mm512_castps256_ps512(_mm256_maskz_loadu_ps(wanted, from));
+  return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), eight);
+}
+inline F32x16 SwapPairs(F32x16 a) { return _mm512_permute_ps(a, 0xb1); }
+inline F32x16 NegateEven(F32x16 a) {
+  return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi64(0x80000000)));
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   _mm512_mask_storeu_ps(to, FirstLanes(count), a);
@@ -92,6 +109,26 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
   return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
 }
 inline int32_t ReduceAddInts(I32x16 a) { return _mm512_reduce_add_epi32(a); }
+inline F32x16 ToFloat(I32x16 a) { return _mm512_cvtepi32_ps(a); }
+inline I32x16 JoinSplit(I32x16 high, I32x16 low) { return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low); }
+inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
+  const __m512i rounded = _mm512_cvtps_epi32(values);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(high), _mm512_cvtepi32_epi8(_mm512_srai_epi32(rounded, 7)));
+  const __m512i lower = _mm512_and_si512(rounded, _mm512_set1_epi32(127));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(lower));
+}
+
+inline I8x64 LoadBytes(const int8_t* from) { return _mm512_loadu_si512(from); }
+inline I8x64 BroadcastFourBytes(const int8_t* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+inline I32x16 DotUnsigned(I32x16 sums, I8x64 a, I8x64 b) { return _mm512_dpbusd_epi32(sums, a, b); }
+// a + 128 is unsigned; the 128 * (sum of b) too many are taken off at the start.
+inline I32x16 DotSignedStart(int32_t sum_of_b) { return _mm512_set1_epi32(-128 * sum_of_b); }
+inline I8x64 DotSignedLeft(I8x64 a) { return _mm512_xor_si512(a, _mm512_set1_epi8(-128)); }
+inline I32x16 DotSigned(I32x16 sums, I8x64 left, I8x64 b) { return _mm512_dpbusd_epi32(sums, left, b); }
 
 }  // namespace
 }  // namespace mmoe

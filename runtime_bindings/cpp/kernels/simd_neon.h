@@ -5,6 +5,7 @@
 #include <arm_neon.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace mmoe {
 namespace {
@@ -16,6 +17,12 @@ struct F32x16 {
 struct I32x16 {
   int32x4_t part[4];
 };
+
+struct I8x64 {
+  int8x16_t part[4];
+};
+
+constexpr int kSixteenLaneRegisters = 8;
 
 template <class Function>
 inline F32x16 MapParts(const Function& function) {
@@ -45,6 +52,22 @@ inline F32x16 LoadFirst(const float* from, int64_t count) {
 }
 inline F32x16 LoadFloat16(const uint16_t* from) {
   return MapParts([&](int p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from + 4 * p))); });
+}
+inline void StoreFloat16(F32x16 a, uint16_t* to) {
+  for (int p = 0; p < 4; ++p) vst1_u16(to + 4 * p, vreinterpret_u16_f16(vcvt_f16_f32(a.part[p])));
+}
+inline F32x16 LoadPairs(const float* from, int64_t count) {
+  float lanes[16] = {};
+  for (int64_t i = 0; i < count && i < 8; ++i) lanes[2 * i] = lanes[2 * i + 1] = from[i];
+  return Load(lanes);
+}
+inline F32x16 SwapPairs(F32x16 a) {
+  return MapParts([&](int p) { return vrev64q_f32(a.part[p]); });
+}
+inline F32x16 NegateEven(F32x16 a) {
+  const uint32x4_t signs = {0x80000000u, 0, 0x80000000u, 0};
+  return MapParts(
+      [&](int p) { return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a.part[p]), signs)); });
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   float lanes[16];
@@ -137,6 +160,45 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
 inline int32_t ReduceAddInts(I32x16 a) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(a.part[0], a.part[1]), vaddq_s32(a.part[2], a.part[3])));
 }
+inline F32x16 ToFloat(I32x16 a) {
+  return MapParts([&](int p) { return vcvtq_f32_s32(a.part[p]); });
+}
+inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
+  for (int p = 0; p < 4; ++p) low.part[p] = vaddq_s32(low.part[p], vshlq_n_s32(high.part[p], 7));
+  return low;
+}
+inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
+  int16x4_t words[4];
+  for (int p = 0; p < 4; ++p) words[p] = vmovn_s32(vcvtnq_s32_f32(values.part[p]));
+  const int16x8_t first = vcombine_s16(words[0], words[1]), second = vcombine_s16(words[2], words[3]);
+  vst1q_s8(high, vcombine_s8(vshrn_n_s16(first, 7), vshrn_n_s16(second, 7)));
+  vst1q_s8(low, vandq_s8(vcombine_s8(vmovn_s16(first), vmovn_s16(second)), vdupq_n_s8(127)));
+}
+
+inline I8x64 LoadBytes(const int8_t* from) {
+  return {{vld1q_s8(from), vld1q_s8(from + 16), vld1q_s8(from + 32), vld1q_s8(from + 48)}};
+}
+inline I8x64 BroadcastFourBytes(const int8_t* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof four);
+  const int8x16_t part = vreinterpretq_s8_s32(vdupq_n_s32(four));
+  return {{part, part, part, part}};
+}
+inline I32x16 DotSigned(I32x16 sums, I8x64 left, I8x64 b) {
+  for (int p = 0; p < 4; ++p) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    sums.part[p] = vdotq_s32(sums.part[p], left.part[p], b.part[p]);
+#else
+    const int16x8_t first = vmull_s8(vget_low_s8(left.part[p]), vget_low_s8(b.part[p]));
+    const int16x8_t second = vmull_high_s8(left.part[p], b.part[p]);
+    sums.part[p] = vaddq_s32(sums.part[p], vpaddq_s32(vpaddlq_s16(first), vpaddlq_s16(second)));
+#endif
+  }
+  return sums;
+}
+inline I32x16 DotUnsigned(I32x16 sums, I8x64 a, I8x64 b) { return DotSigned(sums, a, b); }
+inline I32x16 DotSignedStart(int32_t) { return ZeroInts(); }
+inline I8x64 DotSignedLeft(I8x64 a) { return a; }
 
 }  // namespace
 }  // namespace mmoe

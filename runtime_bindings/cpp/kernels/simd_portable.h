@@ -19,6 +19,13 @@ struct I32x16 {
   int32_t lane[16];
 };
 
+// How many F32x16 the registers hold, roughly: tiles of accumulators are cut to fit.
+constexpr int kSixteenLaneRegisters = 8;
+
+struct I8x64 {
+  int8_t byte[64];
+};
+
 inline int32_t BitsOf(float value) {
   int32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
@@ -50,6 +57,22 @@ inline F32x16 LoadFirst(const float* from, int64_t count) {
 }
 inline F32x16 LoadFloat16(const uint16_t* from) {
   return Map([&](int i) { return Float16ToFloat(from[i]); });
+}
+// Rounds to nearest even; infinity above 65519.99.
+inline void StoreFloat16(F32x16 a, uint16_t* to) {
+  for (int i = 0; i < 16; ++i) to[i] = FloatToFloat16(a.lane[i]);
+}
+// Lanes 2i and 2i+1 are from[i] for i < count; the others are zero.
+inline F32x16 LoadPairs(const float* from, int64_t count) {
+  return Map([&](int i) { return i / 2 < count ? from[i / 2] : 0.0f; });
+}
+// Lanes 2i and 2i+1 change places.
+inline F32x16 SwapPairs(F32x16 a) {
+  return Map([&](int i) { return a.lane[i ^ 1]; });
+}
+// Changes the sign of lanes 0, 2, 4...
+inline F32x16 NegateEven(F32x16 a) {
+  return Map([&](int i) { return i % 2 == 0 ? -a.lane[i] : a.lane[i]; });
 }
 inline void StoreFirst(F32x16 a, float* to, int64_t count) {
   for (int64_t i = 0; i < count && i < 16; ++i) to[i] = a.lane[i];
@@ -136,6 +159,47 @@ inline int32_t ReduceAddInts(I32x16 a) {
   for (int i = 0; i < 16; ++i) result += a.lane[i];
   return result;
 }
+inline F32x16 ToFloat(I32x16 a) {
+  return Map([&](int i) { return static_cast<float>(a.lane[i]); });
+}
+// 128 * high + low
+inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
+  for (int i = 0; i < 16; ++i) high.lane[i] = high.lane[i] * 128 + low.lane[i];
+  return high;
+}
+// Rounds values in -8192..16383 to the nearest even integer n and stores n / 128, rounded down, and n mod
+// 128.
+inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
+  for (int i = 0; i < 16; ++i) {
+    const int32_t rounded = BitsOf(values.lane[i] + 12582912.0f) - BitsOf(12582912.0f);
+    high[i] = static_cast<int8_t>(rounded >> 7);
+    low[i] = static_cast<int8_t>(rounded & 127);
+  }
+}
+
+inline I8x64 LoadBytes(const int8_t* from) {
+  I8x64 result;
+  std::memcpy(result.byte, from, sizeof result.byte);
+  return result;
+}
+// from[0..3] sixteen times.
+inline I8x64 BroadcastFourBytes(const int8_t* from) {
+  I8x64 result;
+  for (int i = 0; i < 64; ++i) result.byte[i] = from[i % 4];
+  return result;
+}
+// Lane i gains the sum over j = 0..3 of a[4i + j] * b[4i + j].
+inline I32x16 AddFourProducts(I32x16 sums, I8x64 a, I8x64 b) {
+  for (int i = 0; i < 64; ++i) sums.lane[i / 4] += int32_t{a.byte[i]} * int32_t{b.byte[i]};
+  return sums;
+}
+// AddFourProducts for a in 0..127.
+inline I32x16 DotUnsigned(I32x16 sums, I8x64 a, I8x64 b) { return AddFourProducts(sums, a, b); }
+// AddFourProducts for a and b in -127..127 in three parts, since many CPUs multiply unsigned by signed bytes
+// only: sums begin as DotSignedStart(the sum of all b of a lane), a goes through DotSignedLeft.
+inline I32x16 DotSignedStart(int32_t) { return ZeroInts(); }
+inline I8x64 DotSignedLeft(I8x64 a) { return a; }
+inline I32x16 DotSigned(I32x16 sums, I8x64 left, I8x64 b) { return AddFourProducts(sums, left, b); }
 
 }  // namespace
 }  // namespace mmoe

@@ -1,6 +1,11 @@
 // mmoe::attention(Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin, Tensor input_pos,
 //                 Tensor(a!) key_cache, Tensor(b!) value_cache, bool use_rope, bool use_qk_norm, float
 //                 qk_norm_eps, float scale) -> Tensor
+// mmoe::attention_int8(Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin,
+//                      Tensor input_pos, Tensor(a!) key_cache, Tensor(b!) value_cache, Tensor(d!) key_steps,
+//                      Tensor(e!) value_steps, bool use_rope, bool use_qk_norm, float qk_norm_eps, float
+//                      scale)
+//                      -> Tensor
 
 #include "attention.h"
 
@@ -14,61 +19,137 @@
 namespace mmoe {
 namespace {
 
+struct Inputs {
+  const Tensor& query;
+  const Tensor& key;
+  const Tensor& value;
+  const Tensor& rope_cos;
+  const Tensor& rope_sin;
+  const Tensor& input_pos;
+};
+
+struct Options {
+  bool use_rope;
+  bool use_qk_norm;
+  double qk_norm_eps;
+  double scale;
+};
+
+int64_t RoundUp(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+// Checks the inputs against a cache whose sizes are known, and runs.
+void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Options& options,
+         const KvCache& cache, Tensor& out) {
+  if (!check.ok()) return;
+  const int64_t head_dim = cache.head_dim, tokens = inputs.query.size(1), width = inputs.query.size(2);
+  check.NoProblem(head_dim > 0 && width % head_dim == 0
+                      ? nullptr
+                      : "the last dimension of query must be a multiple of the caches' head_dim");
+  check.Is(inputs.input_pos, "input_pos", ScalarType::Long, {1});
+  if (!check.ok()) return;
+  const int64_t position = inputs.input_pos.const_data_ptr<int64_t>()[0];
+  const AttentionShape shape = {tokens, width / head_dim, cache.num_kv_heads, head_dim,
+                                cache.max_context_len};
+  const char* problem = CheckAttention(shape, position);
+  if (problem != nullptr) {
+    ET_LOG(Error, "%s: input_pos %" PRId64 ", %" PRId64 " tokens, max_context_len %" PRId64, op, position,
+           tokens, cache.max_context_len);
+  }
+  check.NoProblem(problem);
+  check.Is(inputs.query, "query", ScalarType::Float, {1, tokens, width});
+  check.Is(inputs.key, "key", ScalarType::Float, {1, tokens, cache.num_kv_heads * head_dim});
+  check.Is(inputs.value, "value", ScalarType::Float, {1, tokens, cache.num_kv_heads * head_dim});
+  check.Is(inputs.rope_cos, "rope_cos", ScalarType::Float, {tokens, head_dim / 2});
+  check.Is(inputs.rope_sin, "rope_sin", ScalarType::Float, {tokens, head_dim / 2});
+  check.ResizeOut(out, {1, tokens, width});
+  const KernelTable* kernels = check.Kernels();
+  if (!check.ok() || tokens == 0) return;
+  const Parallel parallel = ExecutorchParallel();
+  void* scratch = check.Scratch(AttentionWorkspaceBytes(shape, parallel.num_workers));
+  if (!check.ok()) return;
+  const AttentionArgs args = {shape,
+                              inputs.query.const_data_ptr<float>(),
+                              inputs.key.const_data_ptr<float>(),
+                              inputs.value.const_data_ptr<float>(),
+                              inputs.rope_cos.const_data_ptr<float>(),
+                              inputs.rope_sin.const_data_ptr<float>(),
+                              cache,
+                              out.mutable_data_ptr<float>(),
+                              position,
+                              options.use_rope,
+                              options.use_qk_norm,
+                              static_cast<float>(options.qk_norm_eps),
+                              static_cast<float>(options.scale)};
+  Attention(args, *kernels, parallel, scratch);
+}
+
 Tensor& AttentionOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
                      const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
                      const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
                      bool use_qk_norm, double qk_norm_eps, double scale, Tensor& out) {
-  ArgumentCheck check(context, "mmoe::attention");
+  constexpr const char* kName = "mmoe::attention";
+  ArgumentCheck check(context, kName);
   check.HasRank(query, "query", 3);
   check.HasRank(key_cache, "key_cache", 4);
-  check.Is(input_pos, "input_pos", ScalarType::Long, {1});
   if (!check.ok()) return out;
-  const int64_t tokens = query.size(1), head_dim = key_cache.size(3);
-  const int64_t kv_heads = key_cache.size(1), context_len = key_cache.size(2);
-  const int64_t position = input_pos.const_data_ptr<int64_t>()[0];
-  check.NoProblem(head_dim > 0 && query.size(2) % head_dim == 0
+  const int64_t kv_heads = key_cache.size(1), context_len = key_cache.size(2), head_dim = key_cache.size(3);
+  const bool half = key_cache.scalar_type() == ScalarType::Half;
+  const ScalarType dtype = half ? ScalarType::Half : ScalarType::Float;
+  check.Is(key_cache, "key_cache", dtype, {1, kv_heads, context_len, head_dim});
+  check.Is(value_cache, "value_cache", dtype, {1, kv_heads, context_len, head_dim});
+  if (!check.ok()) return out;
+  const KvCache cache = {half ? CacheType::kFloat16 : CacheType::kFloat32,
+                         kv_heads,
+                         context_len,
+                         head_dim,
+                         key_cache.mutable_data_ptr(),
+                         value_cache.mutable_data_ptr(),
+                         nullptr,
+                         nullptr};
+  Run(check, kName, {query, key, value, rope_cos, rope_sin, input_pos},
+      {use_rope, use_qk_norm, qk_norm_eps, scale}, cache, out);
+  return out;
+}
+
+Tensor& AttentionInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                         const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                         const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, Tensor& key_steps,
+                         Tensor& value_steps, bool use_rope, bool use_qk_norm, double qk_norm_eps,
+                         double scale, Tensor& out) {
+  constexpr const char* kName = "mmoe::attention_int8";
+  ArgumentCheck check(context, kName);
+  check.HasRank(query, "query", 3);
+  check.HasRank(key, "key", 3);
+  check.HasRank(key_steps, "key_steps", 3);
+  if (!check.ok()) return out;
+  const int64_t kv_heads = key_steps.size(1), context_len = key_steps.size(2);
+  check.NoProblem(kv_heads > 0 && key.size(2) % kv_heads == 0
                       ? nullptr
-                      : "the last dimension of query must be a multiple of the caches' head_dim");
+                      : "the last dimension of key must be a multiple of the number of kv heads");
   if (!check.ok()) return out;
-  const AttentionShape shape = {tokens, query.size(2) / head_dim, kv_heads, head_dim, context_len};
-  const char* problem = CheckAttention(shape, position);
-  if (problem != nullptr) {
-    ET_LOG(Error, "mmoe::attention: input_pos %" PRId64 ", %" PRId64 " tokens, max_context_len %" PRId64,
-           position, tokens, context_len);
-  }
-  check.NoProblem(problem);
-  check.Is(query, "query", ScalarType::Float, {1, tokens, query.size(2)});
-  check.Is(key, "key", ScalarType::Float, {1, tokens, kv_heads * head_dim});
-  check.Is(value, "value", ScalarType::Float, {1, tokens, kv_heads * head_dim});
-  check.Is(rope_cos, "rope_cos", ScalarType::Float, {tokens, head_dim / 2});
-  check.Is(rope_sin, "rope_sin", ScalarType::Float, {tokens, head_dim / 2});
-  check.Is(key_cache, "key_cache", ScalarType::Float, {1, kv_heads, context_len, head_dim});
-  check.Is(value_cache, "value_cache", ScalarType::Float, {1, kv_heads, context_len, head_dim});
-  check.ResizeOut(out, {1, tokens, query.size(2)});
-  const KernelTable* kernels = check.Kernels();
-  if (!check.ok() || tokens == 0) return out;
-  const Parallel parallel = ExecutorchParallel();
-  void* scratch = check.Scratch(AttentionWorkspaceBytes(shape, parallel.num_workers));
+  const int64_t head_dim = key.size(2) / kv_heads;
+  check.Is(key_steps, "key_steps", ScalarType::Float, {1, kv_heads, context_len});
+  check.Is(value_steps, "value_steps", ScalarType::Float, {1, kv_heads, context_len});
+  check.Is(key_cache, "key_cache", ScalarType::Char,
+           {1, kv_heads, RoundUp(context_len, 16) / 16, RoundUp(head_dim, 4) / 4, 16, 4});
+  check.Is(value_cache, "value_cache", ScalarType::Char,
+           {1, kv_heads, RoundUp(context_len, 4) / 4, RoundUp(head_dim, 16), 4});
   if (!check.ok()) return out;
-  const AttentionArgs args = {shape,
-                              query.const_data_ptr<float>(),
-                              key.const_data_ptr<float>(),
-                              value.const_data_ptr<float>(),
-                              rope_cos.const_data_ptr<float>(),
-                              rope_sin.const_data_ptr<float>(),
-                              key_cache.mutable_data_ptr<float>(),
-                              value_cache.mutable_data_ptr<float>(),
-                              out.mutable_data_ptr<float>(),
-                              position,
-                              use_rope,
-                              use_qk_norm,
-                              static_cast<float>(qk_norm_eps),
-                              static_cast<float>(scale)};
-  Attention(args, *kernels, parallel, scratch);
+  const KvCache cache = {CacheType::kInt8,
+                         kv_heads,
+                         context_len,
+                         head_dim,
+                         key_cache.mutable_data_ptr(),
+                         value_cache.mutable_data_ptr(),
+                         key_steps.mutable_data_ptr<float>(),
+                         value_steps.mutable_data_ptr<float>()};
+  Run(check, kName, {query, key, value, rope_cos, rope_sin, input_pos},
+      {use_rope, use_qk_norm, qk_norm_eps, scale}, cache, out);
   return out;
 }
 
 EXECUTORCH_LIBRARY(mmoe, "attention.out", AttentionOut);
+EXECUTORCH_LIBRARY(mmoe, "attention_int8.out", AttentionInt8Out);
 
 }  // namespace
 }  // namespace mmoe

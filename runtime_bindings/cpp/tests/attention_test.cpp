@@ -1,4 +1,5 @@
-// Bounds of memory, as in moe_ffn_test.cpp: caches that end right after the last token.
+// Bounds of memory, as in moe_ffn_test.cpp: caches of exactly the documented sizes that end right after the
+// last token, and the same bits from every instruction set, thread count and way of splitting the work.
 
 #include "attention.h"
 
@@ -16,6 +17,8 @@
 namespace mmoe {
 namespace {
 
+int64_t RoundUp(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+
 std::vector<float> Normal(std::mt19937& random, int64_t count) {
   std::normal_distribution<float> normal;
   std::vector<float> values(static_cast<size_t>(count));
@@ -23,45 +26,82 @@ std::vector<float> Normal(std::mt19937& random, int64_t count) {
   return values;
 }
 
-std::vector<float> RunAttention(const AttentionShape& shape, const KernelTable& kernels, int workers) {
+struct Memory {
+  Memory(CacheType type, const AttentionShape& shape) {
+    const int64_t heads = shape.num_kv_heads, context = shape.max_context_len, head_dim = shape.head_dim;
+    int64_t key_bytes = heads * context * head_dim * (type == CacheType::kFloat32 ? 4 : 2);
+    int64_t value_bytes = key_bytes;
+    if (type == CacheType::kInt8) {
+      key_bytes = heads * RoundUp(context, 16) * RoundUp(head_dim, 4);
+      value_bytes = heads * RoundUp(context, 4) * RoundUp(head_dim, 16);
+      key_steps.assign(static_cast<size_t>(heads * context), 0.01f);
+      value_steps = key_steps;
+    }
+    // A small positive number in every format.
+    keys.assign(static_cast<size_t>(key_bytes), 0x2c);
+    values.assign(static_cast<size_t>(value_bytes), 0x2c);
+    cache = {type,        heads,         context,          head_dim,
+             keys.data(), values.data(), key_steps.data(), value_steps.data()};
+  }
+
+  std::vector<char> keys, values;
+  std::vector<float> key_steps, value_steps;
+  KvCache cache;
+};
+
+// The last tokens of the context.
+std::vector<float> RunAttention(CacheType type, const AttentionShape& shape, const KernelTable& kernels,
+                                int workers) {
   std::mt19937 random(1);
   const int64_t q = shape.num_tokens * shape.num_heads * shape.head_dim;
   const int64_t kv = shape.num_tokens * shape.num_kv_heads * shape.head_dim;
   const std::vector<float> query = Normal(random, q), key = Normal(random, kv), value = Normal(random, kv);
   const std::vector<float> angles = Normal(random, shape.num_tokens * shape.head_dim / 2);
-  const int64_t cache = shape.num_kv_heads * shape.max_context_len * shape.head_dim;
-  std::vector<float> key_cache = Normal(random, cache), value_cache = Normal(random, cache);
+  const Memory memory(type, shape);
   std::vector<float> out(query.size());
   const std::unique_ptr<void, decltype(&std::free)> scratch(
       std::aligned_alloc(Arena::kAlignment, AttentionWorkspaceBytes(shape, workers)), &std::free);
   ThreadParallel pool(workers);
-  Attention(
-      {shape, query.data(), key.data(), value.data(), angles.data(), angles.data(), key_cache.data(),
-       value_cache.data(), out.data(), shape.max_context_len - shape.num_tokens, true, true, 1e-5f, 0.2f},
-      kernels, pool.parallel(), scratch.get());
+  Attention({shape, query.data(), key.data(), value.data(), angles.data(), angles.data(), memory.cache,
+             out.data(), shape.max_context_len - shape.num_tokens, true, true, 1e-5f, 0.2f},
+            kernels, pool.parallel(), scratch.get());
   return out;
 }
 
-TEST(Attention, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
+class AttentionOf : public testing::TestWithParam<CacheType> {};
+
+TEST_P(AttentionOf, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
   const char* error = nullptr;
   const KernelTable* portable = FindKernels("portable", &error);
   for (const AttentionShape& shape : {AttentionShape{1, 3, 1, 64, 1},
                                       {1, 4, 4, 64, 130},
+                                      {1, 12, 4, 64, 1031},
+                                      {2, 5, 1, 2, 258},
                                       {5, 6, 2, 20, 69},
+                                      {17, 4, 2, 40, 300},
                                       {130, 2, 1, 34, 131},
+                                      {3, 2, 2, 128, 257},
                                       {0, 2, 2, 8, 4}}) {
     ASSERT_EQ(CheckAttention(shape, shape.max_context_len - shape.num_tokens), nullptr);
-    const std::vector<float> expected = RunAttention(shape, *portable, 1);
+    const std::vector<float> expected = RunAttention(GetParam(), shape, *portable, 1);
     for (const KernelTable* kernels : SupportedKernels()) {
-      EXPECT_EQ(RunAttention(shape, *kernels, 1), expected) << kernels->name;
-      EXPECT_EQ(RunAttention(shape, *kernels, 3), expected) << kernels->name;
+      for (const int workers : {1, 3}) {
+        EXPECT_EQ(RunAttention(GetParam(), shape, *kernels, workers), expected)
+            << kernels->name << ", " << workers << " workers, " << shape.num_tokens << " tokens";
+      }
     }
   }
 }
 
-TEST(Attention, ScratchDoesNotGrowWithTheContext) {
-  const AttentionShape small = {128, 12, 4, 64, 1024}, large = {4096, 12, 4, 64, 1 << 20};
-  EXPECT_EQ(AttentionWorkspaceBytes(small, 2), AttentionWorkspaceBytes(large, 2));
+INSTANTIATE_TEST_SUITE_P(Attention, AttentionOf,
+                         testing::Values(CacheType::kFloat32, CacheType::kFloat16, CacheType::kInt8));
+
+TEST(Attention, ScratchIsBounded) {
+  const AttentionShape prefill = {128, 12, 4, 64, 1024}, long_prefill = {4096, 12, 4, 64, 1 << 20};
+  EXPECT_EQ(AttentionWorkspaceBytes(prefill, 2), AttentionWorkspaceBytes(long_prefill, 2));
+  const AttentionShape decode = {1, 12, 4, 64, 1 << 14}, deep_decode = {1, 12, 4, 64, 1 << 24};
+  EXPECT_EQ(AttentionWorkspaceBytes(decode, 2), AttentionWorkspaceBytes(deep_decode, 2));
+  EXPECT_LT(AttentionWorkspaceBytes(deep_decode, 2), size_t{1} << 19);
 }
 
 }  // namespace

@@ -25,5 +25,26 @@ TEST(Float16, EveryBitPatternIsExact) {
   }
 }
 
+TEST(Float16, EveryBitPatternSurvivesTheWayThereAndBack) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const bool nan = (bits & 0x7fff) > 0x7c00;
+    const uint32_t expected = nan ? bits | 0x200 : bits;
+    EXPECT_EQ(FloatToFloat16(Float16ToFloat(static_cast<uint16_t>(bits))), expected) << bits;
+  }
+}
+
+TEST(Float16, RoundsToNearestEven) {
+  for (uint32_t bits = 0; bits < 0x7c00; ++bits) {
+    const double low = Float16ToFloat(static_cast<uint16_t>(bits));
+    const double high = bits == 0x7bff ? 65536.0 : Float16ToFloat(static_cast<uint16_t>(bits + 1));
+    const float half_way = static_cast<float>((low + high) / 2);  // exact: one bit more
+    const uint32_t even = bits % 2 == 0 ? bits : bits + 1;
+    EXPECT_EQ(FloatToFloat16(half_way), even) << bits;
+    EXPECT_EQ(FloatToFloat16(-half_way), even | 0x8000) << bits;
+    EXPECT_EQ(FloatToFloat16(std::nextafterf(half_way, 0.0f)), bits);
+    EXPECT_EQ(FloatToFloat16(std::nextafterf(half_way, 1e6f)), bits + 1);
+  }
+}
+
 }  // namespace
 }  // namespace mmoe

@@ -88,10 +88,21 @@ def test_operators_pass_torch_own_checks() -> None:
     torch.library.opcheck(
         torch.ops.mmoe.rms_norm.default, (torch.randn(1, 3, 32, generator=generator), torch.ones(32), 1e-5)
     )
-    caches = torch.zeros(1, 2, 8, 16), torch.zeros(1, 2, 8, 16)
-    qkv = (torch.randn(1, 3, heads * 16, generator=generator) for heads in (4, 2, 2))
+    qkv = [torch.randn(1, 3, heads * 16, generator=generator) for heads in (4, 2, 2)]
     angles = torch.randn(3, 8, generator=generator)
-    torch.library.opcheck(
-        torch.ops.mmoe.attention.default,
-        (*qkv, angles.cos(), angles.sin(), torch.tensor([2]), *caches, True, True, 1e-5, 0.25),
-    )
+    keys, values, steps = ops.int8_cache_shapes(num_kv_heads=2, max_context_len=8, head_dim=16)
+    for operator, caches in (
+        (torch.ops.mmoe.attention.default, [torch.zeros(1, 2, 8, 16) for _ in range(2)]),
+        (torch.ops.mmoe.attention.default, [torch.zeros(1, 2, 8, 16).half() for _ in range(2)]),
+        (
+            torch.ops.mmoe.attention_int8.default,
+            [
+                torch.zeros(keys, dtype=torch.int8),
+                torch.zeros(values, dtype=torch.int8),
+                *torch.zeros(2, *steps),
+            ],
+        ),
+    ):
+        torch.library.opcheck(
+            operator, (*qkv, angles.cos(), angles.sin(), torch.tensor([2]), *caches, True, True, 1e-5, 0.25)
+        )

@@ -1,0 +1,193 @@
+// One partition of int8 keys and values against some query rows, in integer dot products throughout: what
+// meets the 8 bits of the cache, queries and softmax weights, has 14 bits, as two dot products of 7.
+
+#include "attention_softmax-inl.h"
+
+namespace mmoe {
+namespace {
+
+// What turns values of up to `largest` into integers of up to `levels`.
+struct Quantizer {
+  float step;
+  float inverse;
+  bool representable;
+};
+
+// All zero (or so small that the inverse overflows) quantises to zeros with step 0; what is not finite gives
+// a step that is not a number, so that it reaches the result instead of silently saturating.
+inline Quantizer MakeQuantizer(I32x16 magnitude_bits, float levels) {
+  constexpr float kLargestFloat = 3.402823466e38f;
+  const float largest = LargestMagnitude(magnitude_bits);
+  const float inverse = levels / largest;
+  const bool finite = largest <= kLargestFloat;
+  if (finite && inverse <= kLargestFloat) return {largest / levels, inverse, true};
+  return {finite ? 0.0f : largest - largest, 0.0f, false};
+}
+
+inline F32x16 Scaled(F32x16 value, const Quantizer& quantizer) {
+  return quantizer.representable ? Mul(value, Broadcast(quantizer.inverse)) : Broadcast(0.0f);
+}
+
+inline Quantizer RowQuantizer(const float* x, int64_t head_dim, float levels) {
+  I32x16 largest = ZeroInts();
+  for (int64_t d = 0; d < head_dim; d += 16) largest = MaxMagnitudeBits(largest, Load(x + d));
+  return MakeQuantizer(largest, levels);
+}
+
+void QuantizeRow(const float* x, int64_t head_dim, int8_t* out, float* step) {
+  const Quantizer quantizer = RowQuantizer(x, head_dim, 127.0f);
+  for (int64_t d = 0; d < head_dim; d += 64) {
+    F32x16 chunk[4];
+    for (int j = 0; j < 4; ++j) {
+      const int64_t at = d + 16 * j;
+      chunk[j] = at < head_dim ? Scaled(Load(x + at), quantizer) : Broadcast(0.0f);
+    }
+    StoreInt8(chunk, out + d, ZeroInts());
+  }
+  *step = quantizer.step;
+}
+
+inline int32_t SumBytes(const int8_t* bytes, int64_t count) {
+  const int8_t ones[4] = {1, 1, 1, 1};
+  I32x16 sums = ZeroInts();
+  for (int64_t i = 0; i < count; i += 64) {
+    sums = DotUnsigned(sums, BroadcastFourBytes(ones), LoadBytes(bytes + i));
+  }
+  return ReduceAddInts(sums);
+}
+
+void QuantizeQuery(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* step, int32_t* sums) {
+  const Quantizer quantizer = RowQuantizer(x, head_dim, 8191.0f);
+  const int64_t padded = (head_dim + 63) / 64 * 64;
+  for (int64_t d = 0; d < padded; d += 16) {
+    StoreSplit(d < head_dim ? Scaled(Load(x + d), quantizer) : Broadcast(0.0f), high + d, low + d);
+  }
+  *step = quantizer.step;
+  sums[0] = SumBytes(high, padded);
+  sums[1] = SumBytes(low, padded);
+}
+
+// Scores of rows row..row+kRows-1 for the 16 * kBlocks keys from `first` on, of which `count` exist.
+template <int kRows, int kBlocks>
+inline void ScoreInt8Tile(const AttendArgs& args, int64_t row, int64_t first, int64_t count) {
+  const int64_t fours = (args.head_dim + 3) / 4;
+  const int8_t* queries = args.split_queries + row * 2 * args.row_stride;
+  const int8_t* keys = static_cast<const int8_t*>(args.keys) + first / 16 * fours * 64;
+  I32x16 high[kRows][kBlocks], low[kRows][kBlocks];
+  for (int r = 0; r < kRows; ++r) {
+    for (int b = 0; b < kBlocks; ++b) {
+      high[r][b] = DotSignedStart(args.split_sums[2 * (row + r)]);
+      low[r][b] = DotSignedStart(args.split_sums[2 * (row + r) + 1]);
+    }
+  }
+  for (int64_t i = 0; i < fours; ++i) {
+    I8x64 key[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) key[b] = DotSignedLeft(LoadBytes(keys + (b * fours + i) * 64));
+    for (int r = 0; r < kRows; ++r) {
+      const int8_t* query = queries + r * 2 * args.row_stride + 4 * i;
+      const I8x64 upper = BroadcastFourBytes(query), lower = BroadcastFourBytes(query + args.row_stride);
+      for (int b = 0; b < kBlocks; ++b) {
+        high[r][b] = DotSigned(high[r][b], key[b], upper);
+        low[r][b] = DotSigned(low[r][b], key[b], lower);
+      }
+    }
+  }
+  for (int b = 0; b < kBlocks; ++b) {
+    const F32x16 steps = LoadFirst(args.key_steps + first + 16 * b, count - 16 * b);
+    for (int r = 0; r < kRows; ++r) {
+      // At most 2048 * 127 * 8191 in magnitude: no overflow.
+      const F32x16 product = ToFloat(JoinSplit(high[r][b], low[r][b]));
+      Store(Mul(Mul(product, Broadcast(args.factors[row + r])), steps),
+            args.scores + (row + r) * kAttentionPartition + first + 16 * b);
+    }
+  }
+}
+
+template <int kRows>
+void ScoreInt8(const AttendArgs& args, int64_t row) {
+  constexpr int kBlocks = kSixteenLaneRegisters >= 32 ? 2 : 1;
+  const int64_t count = MostValid(args, row, kRows);
+  int64_t key = 0;
+  for (; key + 16 * kBlocks <= count; key += 16 * kBlocks) {
+    ScoreInt8Tile<kRows, kBlocks>(args, row, key, count - key);
+  }
+  for (; key < count; key += 16) ScoreInt8Tile<kRows, 1>(args, row, key, count - key);
+}
+
+// The row's scores become weights of 14 bits with the values' steps in them; returns their own step.
+// Weights from the row's last key up to `count` are zero.
+inline float QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count) {
+  int8_t* high = args.weights + row * 2 * kAttentionPartition;
+  int8_t* low = high + kAttentionPartition;
+  const int64_t valid = args.valid[row] < 0 ? 0 : args.valid[row];
+  float* scores = args.scores + row * kAttentionPartition;
+  I32x16 largest = ZeroInts();
+  if (valid > 0) Softmax(scores, valid, args.maxima + row, args.totals + row);
+  for (int64_t k = 0; k < valid; k += 16) {
+    const F32x16 weight = Mul(Load(scores + k), LoadFirst(args.value_steps + k, valid - k));
+    largest = MaxMagnitudeBits(largest, weight);
+    Store(weight, scores + k);
+  }
+  const Quantizer quantizer = MakeQuantizer(largest, 16383.0f);
+  for (int64_t k = 0; k < count; k += 16) {
+    StoreSplit(k < valid ? Scaled(Load(scores + k), quantizer) : Broadcast(0.0f), high + k, low + k);
+  }
+  return quantizer.step;
+}
+
+template <int kRows, int kBlocks>
+inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_t count, const float* steps) {
+  const int64_t line = RoundUp16(args.head_dim) * 4;
+  const int8_t* values = static_cast<const int8_t*>(args.values) + d * 4;
+  const int8_t* weights = args.weights + row * 2 * kAttentionPartition;
+  I32x16 high[kRows][kBlocks], low[kRows][kBlocks];
+  for (int r = 0; r < kRows; ++r) {
+    for (int b = 0; b < kBlocks; ++b) high[r][b] = low[r][b] = ZeroInts();
+  }
+  for (int64_t key = 0; key < count; key += 4, values += line) {
+    I8x64 value[kBlocks];
+    for (int b = 0; b < kBlocks; ++b) value[b] = LoadBytes(values + 64 * b);
+    for (int r = 0; r < kRows; ++r) {
+      const int8_t* from = weights + r * 2 * kAttentionPartition + key;
+      const I8x64 upper = BroadcastFourBytes(from), lower = BroadcastFourBytes(from + kAttentionPartition);
+      for (int b = 0; b < kBlocks; ++b) {
+        high[r][b] = DotUnsigned(high[r][b], upper, value[b]);
+        low[r][b] = DotUnsigned(low[r][b], lower, value[b]);
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int b = 0; b < kBlocks; ++b) {
+      // At most 256 * 16383 * 128 in magnitude: no overflow.
+      const F32x16 sum = Mul(ToFloat(JoinSplit(high[r][b], low[r][b])), Broadcast(steps[r]));
+      Store(sum, args.outputs + (row + r) * args.row_stride + d + 16 * b);
+    }
+  }
+}
+
+template <int kRows>
+void AttendInt8Rows(const AttendArgs& args, int64_t row) {
+  const int64_t count = MostValid(args, row, kRows);
+  if (count <= 0) return;
+  float steps[kRows];
+  for (int r = 0; r < kRows; ++r) steps[r] = QuantizeWeights(args, row + r, count);
+  constexpr int kBlocks = kSixteenLaneRegisters >= 32 ? 4 : 1;
+  int64_t d = 0;
+  for (; d + 16 * kBlocks <= args.head_dim; d += 16 * kBlocks) {
+    SumValuesInt8<kRows, kBlocks>(args, row, d, count, steps);
+  }
+  for (; d < args.head_dim; d += 16) SumValuesInt8<kRows, 1>(args, row, d, count, steps);
+}
+
+void AttendInt8(const AttendArgs& args) {
+  int64_t row = 0;
+  for (; row + 4 <= args.rows; row += 4) ScoreInt8<4>(args, row);
+  for (; row + 3 <= args.rows; row += 3) ScoreInt8<3>(args, row);
+  for (; row < args.rows; ++row) ScoreInt8<1>(args, row);
+  // Three rows by four vectors of dimensions, twice, are 24 accumulators.
+  for (row = 0; row + 3 <= args.rows; row += 3) AttendInt8Rows<3>(args, row);
+  for (; row < args.rows; ++row) AttendInt8Rows<1>(args, row);
+}
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,54 @@
+// The softmax over one partition of keys, and how partitions are merged (flash-decoding: Dao et al., 2023).
+
+#pragma once
+
+#include "attention_kernels.h"
+
+namespace mmoe {
+namespace {
+
+inline int64_t RoundUp16(int64_t count) { return (count + 15) / 16 * 16; }
+
+inline int64_t MostValid(const AttendArgs& args, int64_t row, int rows) {
+  int64_t most = 0;
+  for (int r = 0; r < rows; ++r) most = args.valid[row + r] > most ? args.valid[row + r] : most;
+  return most;
+}
+
+// scores[0..valid-1] become exp(score - maximum), zero up to the next multiple of 16.
+inline void Softmax(float* scores, int64_t valid, float* maximum, float* total) {
+  constexpr float kNegativeInfinity = -__builtin_inff();
+  F32x16 largest = Broadcast(kNegativeInfinity);
+  for (int64_t k = 0; k < valid; k += 16) {
+    largest = Max(KeepFirst(Load(scores + k), valid - k, kNegativeInfinity), largest);
+  }
+  *maximum = ReduceMax(largest);
+  F32x16 sum = Broadcast(0.0f);
+  for (int64_t k = 0; k < valid; k += 16) {
+    const F32x16 weight = KeepFirst(Exp(Sub(Load(scores + k), Broadcast(*maximum))), valid - k, 0.0f);
+    Store(weight, scores + k);
+    sum = Add(sum, weight);
+  }
+  *total = ReduceAdd(sum);
+}
+
+void Merge(const MergeArgs& args) {
+  if (*args.state_total == 0.0f) {
+    *args.state_maximum = *args.maximum;
+    *args.state_total = *args.total;
+    for (int64_t d = 0; d < args.head_dim; d += 16) Store(Load(args.output + d), args.state_output + d);
+    return;
+  }
+  const float maximum = *args.maximum > *args.state_maximum ? *args.maximum : *args.state_maximum;
+  const F32x16 old_part = Exp(Broadcast(*args.state_maximum - maximum));
+  const F32x16 new_part = Exp(Broadcast(*args.maximum - maximum));
+  *args.state_maximum = maximum;
+  *args.state_total = *args.state_total * FirstLane(old_part) + *args.total * FirstLane(new_part);
+  for (int64_t d = 0; d < args.head_dim; d += 16) {
+    const F32x16 sum = Add(Mul(Load(args.state_output + d), old_part), Mul(Load(args.output + d), new_part));
+    Store(sum, args.state_output + d);
+  }
+}
+
+}  // namespace
+}  // namespace mmoe
