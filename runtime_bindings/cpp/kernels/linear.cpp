@@ -7,7 +7,7 @@ namespace mmoe {
 namespace {
 
 // Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
-constexpr int64_t kPrefetchBytes = 2048;
+constexpr int64_t kPrefetchBytes = 4096;
 
 // Panels of a task while one tile streams through the weights: long enough to stream, short enough to
 // balance.
