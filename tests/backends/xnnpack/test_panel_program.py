@@ -1,9 +1,12 @@
 """Programs whose dense linears are `mmoe` kernels: against their eager twins, and what is in the file."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from executorch.exir.schema import KernelTypes
+from torch import Tensor
 
 from mmoe.backends.registry import BackendName, BackendOptions, Linears, load_backend
 from mmoe.export.artifact import Artifact
@@ -13,6 +16,7 @@ from mmoe.export.errors import MmoeError
 from mmoe.export.model import build_decoder
 from mmoe.export.pte import ProgramFile
 from mmoe.export.verify.weights_proof import prove_expert_weights
+from mmoe.quant.linear_layout import LinearPanels, unpack_linear_panels
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import write_checkpoint
 
@@ -80,6 +84,57 @@ def test_program_has_no_delegate_and_stores_the_table_once(
     assert program.constant(lookup.arguments[0]).data_ptr() == program.constant(head.arguments[1]).data_ptr()
     assert program.constant(lookup.arguments[1]).data_ptr() == program.constant(head.arguments[2]).data_ptr()
     assert sum(artifact.manifest.sizes.values()) == program.file_bytes
+
+
+def dense_matrices(program: ProgramFile, layers: int) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Every dense matrix of the program: its name in the checkpoint, weight and scale panels."""
+    calls = list(program.kernel_calls("forward"))
+    first = {
+        "mmoe::embedding_panels.out": (["embed_tokens"], 0),
+        "mmoe::linear_qkv.out": (["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], 1),
+        "mmoe::linear.out": (["self_attn.o_proj"], 1),
+        "mmoe::swiglu_ffn.out": (["gate_proj", "up_proj"], 1),
+    }
+    for operator, (names, place) in first.items():
+        for layer, call in enumerate(call for call in calls if call.operator == operator):
+            if layer == layers:  # the head, whose table the embedding has shown
+                continue
+            prefix = "model." if place == 0 else f"model.layers.{layer}."
+            yield from split(prefix, names, program, call.arguments[place : place + 2])
+            if operator == "mmoe::swiglu_ffn.out":
+                yield from split(prefix, ["down_proj"], program, call.arguments[3:5])
+
+
+def split(
+    prefix: str, names: list[str], program: ProgramFile, arguments: Sequence[KernelTypes]
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Matrices that stand below each other, by their number of panels in the checkpoint."""
+    weight, scale = map(program.constant, arguments)
+    panels = {"q_proj": 2, "k_proj": 1, "v_proj": 1}
+    begin = 0
+    for name in names:
+        end = begin + panels.get(name.removeprefix("self_attn."), len(weight) // len(names))
+        yield prefix + name, weight[begin:end], scale[begin:end]
+        begin = end
+
+
+def test_every_dense_weight_and_scale_is_the_checkpoints(artifact: Artifact, checkpoint_folder: Path) -> None:
+    checkpoint = open_checkpoint(checkpoint_folder)
+    layers = checkpoint.config.num_hidden_layers
+    found = 0
+    for name, weight, scale in dense_matrices(ProgramFile(artifact.model_path), layers):
+        if name.endswith(("gate_proj", "up_proj", "down_proj")):
+            layer = int(name.split(".")[2])
+            block = (
+                "feed_forward.shared_expert." if checkpoint.config.is_moe_layer(layer) else "feed_forward."
+            )
+            name = name.replace(f"layers.{layer}.", f"layers.{layer}.{block}")
+        expected = checkpoint.tensor(f"{name}.qweight"), checkpoint.tensor(f"{name}.weight_scale")
+        qweight, scales = unpack_linear_panels(LinearPanels(weight, scale), len(expected[0]))
+        assert torch.equal(qweight, expected[0]), name
+        assert torch.equal(scales.view(torch.int16), expected[1].view(torch.int16)), name
+        found += 1
+    assert found == 1 + 7 * layers
 
 
 def test_the_choice_is_recorded_and_read_back(artifact: Artifact) -> None:
