@@ -35,8 +35,11 @@ class Call(nn.Module):
         return self.operator(*values)
 
 
-def compile_call(operator, *arguments, variable=(0,), dynamic=()):
-    """Compiles the call and gives a function of the variable arguments; `dynamic` ones vary in dimension 1."""
+def compile_call(operator, *arguments, variable=(0,), dynamic=(), outputs=1):
+    """Compiles the call and gives a function of the variable arguments; `dynamic` ones vary in dimension 1.
+
+    The function returns one tensor, or a list if there are several `outputs`.
+    """
     load_operator_library()
     inputs = tuple(arguments[place] for place in variable)
     tokens = torch.export.Dim("tokens", min=0, max=64)
@@ -48,7 +51,8 @@ def compile_call(operator, *arguments, variable=(0,), dynamic=()):
 
     def run(*values):
         assert program.method_names  # a method must not outlive its program
-        return method.execute(list(values))[0]
+        results = method.execute(list(values))
+        return results[0] if outputs == 1 else results
 
     return run
 

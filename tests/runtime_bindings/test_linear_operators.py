@@ -1,0 +1,120 @@
+"""The dense operators inside ExecuTorch: the bits of their eager twins, and errors instead of aborts."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmoe.backends.xnnpack import ops
+from mmoe.quant.linear_layout import LinearPanels, stack_linear_panels
+from tests.runtime_bindings.test_operators import INVALID_ARGUMENT, compile_call
+from tests.support.linear_oracle import DenseMatrix
+
+OPS = torch.ops.mmoe
+
+
+def matrix(rng, outputs, inputs):
+    weight, scale = DenseMatrix.random(rng, outputs, inputs).panels()
+    return LinearPanels(torch.from_numpy(weight), torch.from_numpy(scale))
+
+
+def activations(rng, *shape):
+    # Copied, since numpy gives empty arrays strides that ExecuTorch's bindings refuse.
+    return torch.from_numpy(rng.normal(size=shape).astype(np.float32)).clone(
+        memory_format=torch.contiguous_format
+    )
+
+
+def test_linear_gives_its_twins_bits_for_any_number_of_tokens():
+    rng = np.random.default_rng(0)
+    panels = matrix(rng, 70, 96)
+    run = compile_call(
+        OPS.linear.default, activations(rng, 1, 64, 96), panels.weight, panels.scale, 70, dynamic=(0,)
+    )
+    for tokens in (64, 1, 7, 0):
+        x = activations(rng, 1, tokens, 96)
+        assert torch.equal(run(x), ops.linear(x, panels, out_features=70))
+
+
+def test_linear_takes_rows_without_a_batch():
+    rng = np.random.default_rng(1)
+    panels, x = matrix(rng, 33, 32), activations(rng, 3, 32)
+    run = compile_call(OPS.linear.default, x, panels.weight, panels.scale, 33)
+    assert torch.equal(run(x), ops.linear(x, panels, out_features=33))
+
+
+def test_linear_qkv_is_three_linears():
+    rng = np.random.default_rng(2)
+    query, key, value = (matrix(rng, outputs, 64) for outputs in (80, 20, 20))
+    panels, x = stack_linear_panels(query, key, value), activations(rng, 1, 5, 64)
+    outputs = ops.linear_qkv(x, panels, query_features=80, kv_features=20)
+    widths = (80, 20, 20)
+    for result, part, width in zip(outputs, (query, key, value), widths, strict=True):
+        assert torch.equal(result, ops.linear(x, part, out_features=width))
+    run = compile_call(OPS.linear_qkv.default, x, panels.weight, panels.scale, 80, 20, outputs=3)
+    for found, expected in zip(run(x), outputs, strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_swiglu_ffn_is_close_to_its_twin():
+    rng = np.random.default_rng(3)
+    gate_up = stack_linear_panels(matrix(rng, 96, 64), matrix(rng, 96, 64))
+    down, x = matrix(rng, 64, 96), activations(rng, 1, 20, 64)
+    run = compile_call(OPS.swiglu_ffn.default, x, gate_up.weight, gate_up.scale, down.weight, down.scale)
+    expected = ops.swiglu_ffn(x, gate_up=gate_up, down=down)
+    # SiLU differs in its last bit, which may flip a rounding to int8.
+    noise = (run(x) - expected).square().sum() / expected.square().sum()
+    assert -10 * torch.log10(noise) > 60
+
+
+def test_embedding_panels_gives_its_twins_bits_and_refuses_ids_outside_the_table():
+    rng = np.random.default_rng(4)
+    panels, ids = matrix(rng, 37, 64), torch.tensor([[36, 0, 17, 31, 32]])
+    run = compile_call(OPS.embedding_panels.default, panels.weight, panels.scale, ids, 37, variable=(2,))
+    assert torch.equal(run(ids), ops.embedding_panels(panels, ids, vocab_size=37))
+    for bad in (-1, 37, 63, 2**62):
+        with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+            run(torch.tensor([[3, bad, 1, 2, 3]]))
+        with pytest.raises(IndexError, match="token id"):
+            ops.embedding_panels(panels, torch.tensor([[bad]]), vocab_size=37)
+
+
+@pytest.mark.parametrize(
+    ("operator", "change"),
+    [
+        pytest.param("linear", {0: torch.zeros(1, 2, 96)}, id="x of another width"),
+        pytest.param("linear", {0: torch.zeros(2, 2, 64)}, id="two sequences"),
+        pytest.param("linear", {0: torch.zeros(64)}, id="x of rank 1"),
+        pytest.param("linear", {0: torch.zeros(1, 2, 64, dtype=torch.float64)}, id="float64 x"),
+        pytest.param("linear", {1: torch.zeros(2, 16, 64, dtype=torch.int8)}, id="signed bytes"),
+        pytest.param("linear", {2: torch.zeros(2, 2, 32)}, id="float32 scales"),
+        pytest.param("linear", {2: torch.zeros(2, 32, 2, dtype=torch.float16)}, id="scales by output"),
+        pytest.param("linear", {3: 65}, id="more outputs than panels"),
+        pytest.param("linear", {3: 0}, id="no outputs"),
+        pytest.param("linear_qkv", {4: 33}, id="kv of another width"),
+    ],
+)
+def test_what_does_not_fit_is_refused(operator, change):
+    rng = np.random.default_rng(5)
+    if operator == "linear":
+        panels = matrix(rng, 64, 64)
+        arguments = [torch.zeros(1, 2, 64), panels.weight, panels.scale, 64]
+    else:
+        panels = stack_linear_panels(*(matrix(rng, outputs, 64) for outputs in (64, 32, 32)))
+        arguments = [torch.zeros(1, 2, 64), panels.weight, panels.scale, 64, 32]
+    for place, value in change.items():
+        arguments[place] = value
+    outputs = 3 if operator == "linear_qkv" else 1
+    run = compile_call(getattr(OPS, operator).default, *arguments, outputs=outputs)
+    with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+        run(arguments[0])
+
+
+def test_operators_pass_torch_own_checks():
+    rng = np.random.default_rng(6)
+    panels, x = matrix(rng, 96, 32), activations(rng, 1, 3, 32)
+    torch.library.opcheck(OPS.linear.default, (x, panels.weight, panels.scale, 96))
+    torch.library.opcheck(OPS.linear_qkv.default, (x, panels.weight, panels.scale, 30, 20))
+    ids = torch.tensor([[1, 95]])
+    torch.library.opcheck(OPS.embedding_panels.default, (panels.weight, panels.scale, ids, 96))
+    gate_up, down = stack_linear_panels(matrix(rng, 64, 32), matrix(rng, 64, 32)), matrix(rng, 32, 64)
+    torch.library.opcheck(OPS.swiglu_ffn.default, (x, gate_up.weight, gate_up.scale, down.weight, down.scale))
