@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arena.h"
+#include "attention.h"
 #include "isa.h"
 #include "moe_ffn.h"
 #include "thread_parallel.h"
@@ -77,6 +78,34 @@ std::vector<float> RunMoeFfn(const MoeFfnShape& shape, const KernelTable& kernel
           out.data()},
          kernels, pool.parallel(), scratch.get());
   return out;
+}
+
+// All tokens of a context of 70, so that the last ones see more than one block of keys.
+std::vector<float> RunAttention(CacheType type, const KernelTable& kernels) {
+  const AttentionShape shape = {70, 6, 2, 32, 70};
+  Random random;
+  const int64_t q = shape.num_tokens * shape.num_heads * shape.head_dim, kv = q / 3;
+  const std::vector<float> query = random.Floats(q), key = random.Floats(kv), value = random.Floats(kv);
+  const std::vector<float> angles = random.Floats(shape.num_tokens * shape.head_dim / 2);
+  std::vector<float> keys(static_cast<size_t>(2 * kv)), values(keys), key_steps(keys), value_steps(keys);
+  const KvCache cache = {type,        shape.num_kv_heads, shape.max_context_len, shape.head_dim,
+                         keys.data(), values.data(),      key_steps.data(),      value_steps.data()};
+  std::vector<float> out(query.size());
+  const std::unique_ptr<void, decltype(&std::free)> scratch(
+      std::aligned_alloc(Arena::kAlignment, AttentionWorkspaceBytes(shape, 2)), &std::free);
+  ThreadParallel pool(2);
+  Attention({shape, query.data(), key.data(), value.data(), angles.data(), angles.data(), cache, out.data(),
+             0, true, true, 1e-5f, 0.2f},
+            kernels, pool.parallel(), scratch.get());
+  return out;
+}
+
+TEST(Golden, AttentionHasTheSameBitsOnEveryMachine) {
+  for (const KernelTable* kernels : SupportedKernels()) {
+    EXPECT_EQ(Hash(RunAttention(CacheType::kFloat32, *kernels)), 4446444122571679533u) << kernels->name;
+    EXPECT_EQ(Hash(RunAttention(CacheType::kFloat16, *kernels)), 14623174236173525903u) << kernels->name;
+    EXPECT_EQ(Hash(RunAttention(CacheType::kInt8, *kernels)), 13821045264519154319u) << kernels->name;
+  }
 }
 
 TEST(Golden, MoeFfnHasTheSameBitsOnEveryMachine) {
