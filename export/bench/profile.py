@@ -70,7 +70,7 @@ def profile(
     longest = max((*prompt_lengths, *depths)) + _DECODE_CALLS
     ids = list(itertools.islice(itertools.cycle(text), longest))
     classes = InstructionClasses(ProgramFile(artifact.model_path))
-    row_bytes = cache_row_bytes(artifact.model_path, artifact.config)
+    row_bytes = cache_row_bytes(artifact.model_path)
     profiles = []
     for count in sorted({min(length, limit) for length in prompt_lengths}):
         progress.phase(f"Profiling prefill of {count}")

@@ -65,7 +65,7 @@ class Subject:
     def result(self, trials: Sequence[Trial], decode_tokens: int) -> ModelResult:
         """All samples, with the bytes that bound them."""
         weights = sum(active_weight_bytes(self.artifact.config).values())
-        row = cache_row_bytes(self.artifact.model_path, self.artifact.config)
+        row = cache_row_bytes(self.artifact.model_path)
 
         def trial_result(trial: Trial) -> TrialResult:
             speed = Summary(tuple(self.samples[trial]))

@@ -1,5 +1,6 @@
 """How many bytes a decoded token must touch: the lower bound of its time on a machine of known bandwidth."""
 
+import math
 from pathlib import Path
 
 from executorch.exir import schema
@@ -8,6 +9,8 @@ from mmoe.export.config import MobileMoEConfig
 from mmoe.export.inventory import TensorClass, expected_tensors, tensor_class
 from mmoe.export.pte import ProgramFile
 
+# Where `mmoe::attention` and `mmoe::attention_int8` take their caches; what follows them are numbers.
+_CACHES = slice(6, 10)
 _ITEM_BYTES = {
     schema.ScalarType.BYTE: 1,
     schema.ScalarType.CHAR: 1,
@@ -30,21 +33,14 @@ def active_weight_bytes(config: MobileMoEConfig) -> dict[TensorClass, int]:
     return total
 
 
-def cache_row_bytes(model_path: Path, config: MobileMoEConfig) -> int:
-    """Bytes of KV cache per token in all layers, as this program stores it (scales included)."""
+def cache_row_bytes(model_path: Path) -> int:
+    """Bytes of KV cache per token in all layers, as this program stores it (scales and padding included)."""
     program = ProgramFile(model_path)
     rows = program.metadata()["get_max_context_len"]
+    assert isinstance(rows, int)
     total = 0
     for call in program.kernel_calls("forward"):
-        if not call.operator.startswith("mmoe::attention"):
-            continue
-        for value in call.arguments:
-            # Caches are [1, Hkv, C, ...]; nothing else that attention takes is.
-            if (
-                isinstance(value, schema.Tensor)
-                and len(value.sizes) in (3, 4)
-                and list(value.sizes[:3]) == [1, config.num_key_value_heads, rows]
-            ):
-                width = value.sizes[3] if len(value.sizes) == 4 else 1
-                total += config.num_key_value_heads * width * _ITEM_BYTES[value.scalar_type]
-    return total
+        if call.operator.startswith("mmoe::attention"):
+            caches = (value for value in call.arguments[_CACHES] if isinstance(value, schema.Tensor))
+            total += sum(math.prod(cache.sizes) * _ITEM_BYTES[cache.scalar_type] for cache in caches)
+    return total // rows

@@ -62,7 +62,7 @@ def test_bytes_of_a_token(tiny_artifact: Artifact, pair: BenchReport) -> None:
     layer += 8 * 64 * 4 + 8 * 2 + 2 * 64 * 2
     expected = packed(320 * 64) + 64 * 2 + 2 * layer
     assert sum(active_weight_bytes(tiny_artifact.config).values()) == expected
-    row = cache_row_bytes(tiny_artifact.model_path, tiny_artifact.config)
+    row = cache_row_bytes(tiny_artifact.model_path)
     assert row in {
         2 * 2 * 2 * 16 * 4,
         2 * 2 * 2 * 16 * 2,
@@ -189,6 +189,6 @@ def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
         assert all(row.seconds >= 0 for row in each.rows)
     assert not any(row.bytes for row in profiles[0].rows)
     # Every byte that a token must touch is some class's.
-    row_bytes = cache_row_bytes(tiny_artifact.model_path, tiny_artifact.config)
+    row_bytes = cache_row_bytes(tiny_artifact.model_path)
     active = sum(active_weight_bytes(tiny_artifact.config).values())
     assert sum(row.bytes or 0 for row in profiles[1].rows) == active + 21 * row_bytes

@@ -1,0 +1,53 @@
+"""Bytes of the KV cache, by the shapes that a program declares for it."""
+
+from pathlib import Path
+
+import pytest
+from executorch.exir import schema
+
+from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes
+from mmoe.export.bench import traffic
+from mmoe.export.pte import KernelCall
+
+
+def tensor(shape: tuple[int, ...], scalar_type: schema.ScalarType) -> schema.Tensor:
+    return schema.Tensor(
+        scalar_type=scalar_type,
+        storage_offset=0,
+        sizes=list(shape),
+        dim_order=list(range(len(shape))),
+        requires_grad=False,
+        layout=0,
+        data_buffer_idx=0,
+        allocation_info=None,
+        shape_dynamism=schema.TensorShapeDynamism.STATIC,
+    )
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [("mmoe::attention.out", 2 * 4 * 64 * 2), ("mmoe::attention_int8.out", 2 * 4 * (64 + 4))],
+)
+def test_cache_of_a_token(monkeypatch: pytest.MonkeyPatch, operator: str, expected: int) -> None:
+    rows, layers = 8192, 3
+    inputs = [tensor((1, rows, 256), schema.ScalarType.FLOAT)] * 6
+    if operator.startswith("mmoe::attention_int8"):
+        keys, values, steps = cache_shapes(num_kv_heads=4, max_context_len=rows, head_dim=64)
+        caches = [tensor(keys, schema.ScalarType.CHAR), tensor(values, schema.ScalarType.CHAR)]
+        caches += [tensor(steps, schema.ScalarType.FLOAT)] * 2
+    else:
+        caches = [tensor((1, 4, rows, 64), schema.ScalarType.HALF)] * 2
+    numbers = [schema.Bool(True), schema.Bool(True), schema.Double(1e-5), schema.Double(0.125)]
+    call = KernelCall(operator, (*inputs, *caches, *numbers, inputs[0]))
+
+    class Program:
+        def __init__(self, path: Path) -> None: ...
+
+        def metadata(self) -> dict[str, int]:
+            return {"get_max_context_len": rows}
+
+        def kernel_calls(self, method: str) -> list[KernelCall]:
+            return [call, KernelCall("mmoe::rms_norm.out", tuple(inputs))] * layers
+
+    monkeypatch.setattr(traffic, "ProgramFile", Program)
+    assert traffic.cache_row_bytes(Path("model.pte")) == layers * expected
