@@ -33,7 +33,8 @@ class Embedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """int64 ``[1, T]`` -> ``[1, T, H]``."""
-        return ops.embedding(self.table.weight, self.table.scale, indices, self.dtype)
+        out: Tensor = ops.embedding(self.table.weight, self.table.scale, indices, self.dtype)
+        return out
 
 
 class Linear(nn.Module):
@@ -45,7 +46,8 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in]`` -> ``[..., out]``."""
-        return ops.linear(x, self.matrix.weight, self.matrix.scale)
+        out: Tensor = ops.linear(x, self.matrix.weight, self.matrix.scale)
+        return out
 
 
 class RMSNorm(nn.Module):
@@ -123,7 +125,7 @@ class RoutedExperts(nn.Module):
         tokens = x.flatten(0, 1)
         experts, weights = self._route(tokens.float())
         gate_up, down = self.gate_up, self.down
-        mixed = ops.routed_experts(
+        mixed: Tensor = ops.routed_experts(
             tokens, experts, weights, gate_up.weight, gate_up.scale, down.weight, down.scale
         )
         return mixed.unsqueeze(0)

@@ -60,7 +60,7 @@ def recorded_routing(decoder: Decoder) -> Iterator[RoutingRecord]:
 
             def watch(module: nn.Module, arguments: tuple[Tensor], index: int = index) -> None:
                 router = cast(_Router, module)
-                tokens = arguments[0].flatten(0, 1)
+                tokens = arguments[0].flatten(0, 1).float()
                 experts, _, margins = route(tokens, router.router_weight, router.expert_bias, router.routing)
                 record.experts[index].append(experts)
                 record.margins[index].append(margins)

@@ -37,7 +37,7 @@ def _slice_update(*, dst: Array, update: Array, axis: int, start: int, stop: int
 
 
 def _along(x: Array, axis: int, index: slice) -> tuple[slice, ...]:
-    place = axis % x.ndim
+    place: int = axis % x.ndim
     return (slice(None),) * place + (index,)
 
 

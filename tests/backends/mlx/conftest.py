@@ -1,0 +1,48 @@
+"""Programs that the tests of this backend share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmoe.backends.registry import Activations, BackendName
+from mmoe.export.artifact import Artifact
+from mmoe.export.bundled import bundled_checkpoint
+from mmoe.export.convert import ConvertOptions, convert
+from tests.support.checkpoints import write_checkpoint
+
+
+@pytest.fixture(scope="session")
+def mlx_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint with a dense layer, a layer without RoPE and QK-norm, and unscaled routing weights."""
+    overrides = {
+        "num_hidden_layers": 3,
+        "no_rope_layers": [1, 0, 1],
+        "interleave_moe_layer_step": 2,
+        "num_local_experts": 5,
+        "norm_topk_prob": False,
+    }
+    return write_checkpoint(tmp_path_factory.mktemp("mlx") / "checkpoint", overrides, seed=3)
+
+
+@pytest.fixture(scope="session")
+def mlx_artifact(mlx_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """`mlx_checkpoint` with float32 activations, a chunk of 16 tokens in a context of 64."""
+    return convert(
+        mlx_checkpoint,
+        tmp_path_factory.mktemp("mlx") / "artifact",
+        options=ConvertOptions(
+            backend=BackendName.MLX, activations=Activations.FLOAT32, max_seq_len=16, max_context_len=64
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def mlx_demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The bundled trained checkpoint with float32 activations."""
+    return convert(
+        bundled_checkpoint(),
+        tmp_path_factory.mktemp("mlx") / "demo",
+        options=ConvertOptions(backend=BackendName.MLX, activations=Activations.FLOAT32),
+    )
