@@ -34,18 +34,42 @@ class Activations(StrEnum):
     FLOAT32 = "float32"
 
 
+class KvCache(StrEnum):
+    """How keys and values are kept: what `--kv-cache` accepts."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    def bytes_per_row(self, head_dim: int) -> int:
+        """Bytes of the key and the value of one token in one kv head; int8 rows have a float32 step each."""
+        match self:
+            case KvCache.FLOAT32:
+                return 2 * 4 * head_dim
+            case KvCache.FLOAT16:
+                return 2 * 2 * head_dim
+            case KvCache.INT8:
+                return 2 * (head_dim + 4)
+
+
+XNNPACK_KV_CACHE = KvCache.FLOAT32
+"""What the xnnpack backend keeps unless told otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
     """Choices within a backend, recorded in the manifest.
 
     Attributes:
         linears: The kernels of dense linears and the head; the xnnpack backend's choice.
-        activations: The dtype of activations and of the KV cache; None for the backend's own, which is float32 for
-            xnnpack and float16 for mlx.
+        activations: The dtype of activations and, in mlx, of the KV cache; None for the backend's own, which is
+            float32 for xnnpack and float16 for mlx.
+        kv_cache: What the KV cache holds, the xnnpack backend's choice; None for `XNNPACK_KV_CACHE`.
     """
 
     linears: Linears = Linears.XNNPACK
     activations: Activations | None = None
+    kv_cache: KvCache | None = None
 
     @classmethod
     def from_manifest(cls, recorded: Mapping[str, object], *, where: str) -> BackendOptions:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mmoe.backends.registry import KvCache
 from mmoe.export.checkpoint import Checkpoint
 from mmoe.export.errors import OptionError
 from mmoe.export.inventory import TensorClass
@@ -19,7 +20,7 @@ class ConversionPlan:
         max_context_len: Tokens that the KV cache holds.
         checkpoint_bytes: Tensors of the checkpoint by class.
         artifact_bytes: Estimated size of `model.pte`.
-        kv_cache_bytes: Float32 caches of all layers when the context is full.
+        kv_cache_bytes: Caches of all layers when the context is full.
     """
 
     max_seq_len: int
@@ -35,6 +36,7 @@ def plan_conversion(
     max_seq_len: int | None = None,
     max_context_len: int | None = None,
     table_copies: int = 2,
+    kv_cache: KvCache = KvCache.FLOAT32,
 ) -> ConversionPlan:
     """Settles the lengths and estimates the sizes.
 
@@ -44,6 +46,7 @@ def plan_conversion(
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
         table_copies: How often the program stores the tied embedding: twice where the lookup reads rows and the
             delegate a packed matrix.
+        kv_cache: What the KV cache holds.
 
     Raises:
         OptionError: A length is out of range.
@@ -59,11 +62,11 @@ def plan_conversion(
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
     sizes = checkpoint.bytes_by_class()
-    per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+    rows_per_token = config.num_hidden_layers * config.num_key_value_heads
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,
         checkpoint_bytes=sizes,
         artifact_bytes=checkpoint.total_bytes + (table_copies - 1) * sizes[TensorClass.EMBEDDING],
-        kv_cache_bytes=4 * per_token * context,
+        kv_cache_bytes=context * rows_per_token * kv_cache.bytes_per_row(config.head_dim),
     )

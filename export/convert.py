@@ -9,7 +9,15 @@ from typing import BinaryIO
 from torch import nn
 
 from mmoe.backends.base import Backend, write_program
-from mmoe.backends.registry import Activations, BackendName, BackendOptions, Linears, load_backend
+from mmoe.backends.registry import (
+    XNNPACK_KV_CACHE,
+    Activations,
+    BackendName,
+    BackendOptions,
+    KvCache,
+    Linears,
+    load_backend,
+)
 from mmoe.export.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact_writer import ArtifactWriter
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
@@ -43,6 +51,7 @@ class ConvertOptions:
         backend: The delegate.
         linears: What multiplies by dense matrices (xnnpack).
         activations: What is computed in; None for the backend's own (mlx).
+        kv_cache: What the KV cache holds; None for the backend's own (xnnpack).
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
         overwrite: Whether an artifact at the target is replaced.
@@ -51,6 +60,7 @@ class ConvertOptions:
     backend: BackendName = BackendName.XNNPACK
     linears: Linears = Linears.XNNPACK
     activations: Activations | None = None
+    kv_cache: KvCache | None = None
     max_seq_len: int | None = None
     max_context_len: int | None = None
     overwrite: bool = False
@@ -58,7 +68,14 @@ class ConvertOptions:
     @property
     def backend_options(self) -> BackendOptions:
         """Those of the options that are the backend's own."""
-        return BackendOptions(linears=self.linears, activations=self.activations)
+        return BackendOptions(linears=self.linears, activations=self.activations, kv_cache=self.kv_cache)
+
+    @property
+    def cache(self) -> KvCache:
+        """What the KV cache will hold."""
+        if self.backend is BackendName.MLX:
+            return KvCache.FLOAT32 if self.activations is Activations.FLOAT32 else KvCache.FLOAT16
+        return self.kv_cache or XNNPACK_KV_CACHE
 
 
 def convert(
@@ -182,6 +199,7 @@ def _prepare(
         max_seq_len=options.max_seq_len,
         max_context_len=options.max_context_len,
         table_copies=1 if options.linears is Linears.MMOE else 2,
+        kv_cache=options.cache,
     )
     writer.require_space(plan.artifact_bytes)
     checkpoint.check_values(progress.step)

@@ -49,6 +49,10 @@ class MlxBackend:
             raise OptionError(
                 "linears chooses kernels of the xnnpack backend; mlx has its own for all matrices"
             )
+        if options.kv_cache is not None:
+            raise OptionError(
+                "kv_cache chooses the xnnpack backend's cache; in mlx it has the activations' dtype"
+            )
         self.options = options
         self.components = mlx_components(
             torch.float32 if options.activations is Activations.FLOAT32 else torch.float16

@@ -5,13 +5,15 @@ With `Linears.MMOE` the linears run in `mmoe` kernels too, and nothing is left t
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
 from torch.export import ExportedProgram
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights
-from mmoe.backends.registry import Activations, BackendOptions, Linears
+from mmoe.backends.registry import XNNPACK_KV_CACHE, Activations, BackendOptions, Linears
+from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
@@ -45,8 +47,10 @@ class XnnpackBackend:
         """
         if options.activations is Activations.FLOAT16:
             raise OptionError("activations are float32 in the xnnpack backend; float16 is for mlx")
-        self.options = options
-        self.components = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
+        kv_cache = options.kv_cache or XNNPACK_KV_CACHE
+        self.options = replace(options, kv_cache=kv_cache)
+        flavour = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
+        self.components = replace(flavour, attention=attention_component(kv_cache))
 
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""

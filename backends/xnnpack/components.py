@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torchao.quantization import IntxUnpackedToInt8Tensor
 
 from mmoe.backends.xnnpack import ops
-from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.backends.xnnpack.attention import FloatCacheAttention
+from mmoe.export.model.components import Components, ExpertTensors, Routing
 from mmoe.quant.expert_layout import ExpertPanels, pack_expert_panels
 from mmoe.quant.int4 import GROUP_SIZE, unpack_nibbles
 
@@ -66,40 +67,6 @@ class RMSNorm(nn.Module):
         return ops.rms_norm(x, self.weight, eps=self.eps)
 
 
-class CachedAttention(nn.Module):
-    """Attention with the KV cache in mutable buffers of the program."""
-
-    key_cache: Tensor
-    value_cache: Tensor
-
-    def __init__(self, shape: AttentionShape) -> None:
-        super().__init__()
-        self.shape = shape
-        rows = (1, shape.num_kv_heads, shape.max_context_len, shape.head_dim)
-        # Not cleared: no row is read before it was written, and clearing would touch 0.3 GB at 8K context.
-        self.register_buffer("key_cache", torch.empty(rows))
-        self.register_buffer("value_cache", torch.empty(rows))
-
-    def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor
-    ) -> Tensor:
-        """See `mmoe.export.model.Components.attention`."""
-        return ops.attention(
-            query,
-            key,
-            value,
-            cos,
-            sin,
-            input_pos,
-            self.key_cache,
-            self.value_cache,
-            use_rope=self.shape.use_rope,
-            use_qk_norm=self.shape.use_qk_norm,
-            qk_norm_eps=self.shape.norm_eps,
-            scale=self.shape.scale,
-        )
-
-
 class RoutedExperts(nn.Module):
     """The routed experts of a layer as one operator on packed panels."""
 
@@ -138,6 +105,6 @@ XNNPACK_COMPONENTS = Components(
     embedding=Embedding,
     linear=delegated_linear,
     norm=RMSNorm,
-    attention=CachedAttention,
+    attention=FloatCacheAttention,
     experts=RoutedExperts,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmoe.backends.registry import Activations, BackendName, Linears
+from mmoe.backends.registry import XNNPACK_KV_CACHE, Activations, BackendName, KvCache, Linears
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.tables import field_table, size_table
@@ -53,6 +53,13 @@ def convert(
             show_default="float16 for mlx, else float32",
         ),
     ] = None,
+    kv_cache: Annotated[
+        KvCache | None,
+        typer.Option(
+            help="What the KV cache of xnnpack holds; int8 has a scale per token and head.",
+            show_default=XNNPACK_KV_CACHE.value,
+        ),
+    ] = None,
     revision: Revision = None,
     max_seq_len: Annotated[
         int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
@@ -90,6 +97,7 @@ def convert(
             backend=backend,
             linears=linears,
             activations=activations,
+            kv_cache=kv_cache,
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             overwrite=overwrite,
