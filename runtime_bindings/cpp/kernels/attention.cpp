@@ -15,6 +15,9 @@ constexpr int64_t kKeyTokens = 64;
 // With fewer blocks of rows than this per thread, threads share the partitions of the cache instead.
 constexpr int64_t kBlocksPerWorker = 4;
 
+// Tasks that the partitions of a round make for each thread, so that a slow one can be helped.
+constexpr int64_t kTasksPerWorker = 8;
+
 // Partitions whose results wait for their merge at a time.
 constexpr int64_t kMaxPartitionsPerRound = 64;
 
@@ -134,12 +137,18 @@ void AttendByPartitions(const Run& run, Arena& arena) {
   const int64_t partitions = Blocks(run.args.position + shape.num_tokens, kAttentionPartition);
   for (int64_t first = 0; first < partitions; first += round) {
     const int64_t count = std::min(round, partitions - first);
-    ParallelFor(run.parallel, count * heads, [&](int64_t task, int worker) {
+    // Neighbours in one task, since each fetches the next one's keys.
+    const int64_t per_task =
+        std::max<int64_t>(1, count * heads / (kTasksPerWorker * run.parallel.num_workers));
+    const int64_t tasks = Blocks(count, per_task);
+    ParallelFor(run.parallel, tasks * heads, [&](int64_t task, int worker) {
       WorkerScratch scratch = run.ScratchOf(worker);
-      const int64_t head = task / count, partition = task % count;
+      const int64_t head = task / tasks, begin = task % tasks * per_task;
       PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &scratch.queries);
-      AttendPartition(run.args, run.blocks, run.kernels, scratch.queries, first + partition,
-                      of_head(results[partition], head));
+      for (int64_t partition = begin; partition < std::min(count, begin + per_task); ++partition) {
+        AttendPartition(run.args, run.blocks, run.kernels, scratch.queries, first + partition,
+                        of_head(results[partition], head));
+      }
     });
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t head = 0; head < heads; ++head) {

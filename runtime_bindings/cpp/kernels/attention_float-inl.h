@@ -33,6 +33,9 @@ inline void ScoreRows(const AttendArgs& args, int64_t row, int64_t count) {
       for (int r = 0; r < kRows; ++r) query[r] = Load(queries + r * args.row_stride + d);
       for (int k = 0; k < kKeys; ++k) {
         const F32x16 key = LoadCached(keys[k] + d, head_dim - d);
+        if (row == 0)
+          FetchNext(args.values,
+                    reinterpret_cast<const char*>(keys[k] + d) - static_cast<const char*>(args.keys));
         for (int r = 0; r < kRows; ++r) {
           products[r * kKeys + k] = Add(products[r * kKeys + k], Mul(query[r], key));
         }
@@ -53,6 +56,7 @@ inline void AddValueBlocks(const AttendArgs& args, int64_t row, int64_t d, int64
   const int64_t head_dim = args.head_dim;
   float* outputs = args.outputs + row * args.row_stride + d;
   const float* weights = args.scores + row * kAttentionPartition;
+  const T* next_keys = static_cast<const T*>(args.keys) + kAttentionPartition * head_dim;
   F32x16 sums[kRows][kBlocks];
   for (int r = 0; r < kRows; ++r) {
     for (int b = 0; b < kBlocks; ++b) sums[r][b] = Load(outputs + r * args.row_stride + 16 * b);
@@ -61,6 +65,9 @@ inline void AddValueBlocks(const AttendArgs& args, int64_t row, int64_t d, int64
     const T* values = static_cast<const T*>(args.values) + key * head_dim + d;
     for (int b = 0; b < kBlocks; ++b) {
       const F32x16 value = LoadCached(values + 16 * b, head_dim - d - 16 * b);
+      if (row == 0)
+        FetchNext(next_keys,
+                  reinterpret_cast<const char*>(values + 16 * b) - static_cast<const char*>(args.values));
       for (int r = 0; r < kRows; ++r) {
         sums[r][b] = Add(sums[r][b], Mul(Broadcast(weights[r * kAttentionPartition + key]), value));
       }

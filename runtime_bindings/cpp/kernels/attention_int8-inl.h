@@ -82,7 +82,11 @@ inline void ScoreInt8Tile(const AttendArgs& args, int64_t row, int64_t first, in
   }
   for (int64_t i = 0; i < fours; ++i) {
     I8x64 key[kBlocks];
-    for (int b = 0; b < kBlocks; ++b) key[b] = DotSignedLeft(LoadBytes(keys + (b * fours + i) * 64));
+    for (int b = 0; b < kBlocks; ++b) {
+      const int8_t* from = keys + (b * fours + i) * 64;
+      key[b] = DotSignedLeft(LoadBytes(from));
+      if (row == 0) FetchNext(args.values, from - static_cast<const int8_t*>(args.keys));
+    }
     for (int r = 0; r < kRows; ++r) {
       const int8_t* query = queries + r * 2 * args.row_stride + 4 * i;
       const I8x64 upper = BroadcastFourBytes(query), lower = BroadcastFourBytes(query + args.row_stride);
@@ -140,13 +144,18 @@ inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_
   const int64_t line = RoundUp16(args.head_dim) * 4;
   const int8_t* values = static_cast<const int8_t*>(args.values) + d * 4;
   const int8_t* weights = args.weights + row * 2 * kAttentionPartition;
+  const int8_t* next_keys =
+      static_cast<const int8_t*>(args.keys) + kAttentionPartition * ((args.head_dim + 3) / 4 * 4);
   I32x16 high[kRows][kBlocks], low[kRows][kBlocks];
   for (int r = 0; r < kRows; ++r) {
     for (int b = 0; b < kBlocks; ++b) high[r][b] = low[r][b] = ZeroInts();
   }
   for (int64_t key = 0; key < count; key += 4, values += line) {
     I8x64 value[kBlocks];
-    for (int b = 0; b < kBlocks; ++b) value[b] = LoadBytes(values + 64 * b);
+    for (int b = 0; b < kBlocks; ++b) {
+      value[b] = LoadBytes(values + 64 * b);
+      if (row == 0) FetchNext(next_keys, values + 64 * b - static_cast<const int8_t*>(args.values));
+    }
     for (int r = 0; r < kRows; ++r) {
       const int8_t* from = weights + r * 2 * kAttentionPartition + key;
       const I8x64 upper = BroadcastFourBytes(from), lower = BroadcastFourBytes(from + kAttentionPartition);

