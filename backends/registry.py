@@ -52,7 +52,7 @@ class KvCache(StrEnum):
                 return 2 * (head_dim + 4)
 
 
-XNNPACK_KV_CACHE = KvCache.FLOAT32
+XNNPACK_KV_CACHE = KvCache.INT8
 """What the xnnpack backend keeps unless told otherwise."""
 
 

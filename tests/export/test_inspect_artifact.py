@@ -30,7 +30,7 @@ def test_an_artifact(tiny_artifact: Artifact) -> None:
     (method,) = summary.program.methods
     assert summary.manifest == tiny_artifact.manifest
     assert method.operators["mmoe::moe_ffn.out"] == tiny_artifact.config.num_hidden_layers
-    assert method.operators["mmoe::attention.out"] == tiny_artifact.config.num_hidden_layers
+    assert method.operators["mmoe::attention_int8.out"] == tiny_artifact.config.num_hidden_layers
     assert list(method.delegates) == ["XnnpackBackend"]
     assert method.outputs == (f"float32 [1, {tiny_artifact.config.vocab_size}]",)
 

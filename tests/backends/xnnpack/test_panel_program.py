@@ -1,6 +1,7 @@
 """Programs whose dense linears are `mmoe` kernels: against their eager twins, and what is in the file."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from executorch.exir.schema import KernelTypes
 from torch import Tensor
 
-from mmoe.backends.registry import BackendName, BackendOptions, Linears, load_backend
+from mmoe.backends.registry import XNNPACK_KV_CACHE, BackendName, BackendOptions, Linears, load_backend
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from mmoe.export.convert import ConvertOptions, convert
@@ -75,7 +76,7 @@ def test_program_has_no_delegate_and_stores_the_table_once(
         "mmoe::linear.out": 2 + 1,
         "mmoe::linear_qkv.out": 2,
         "mmoe::rms_norm.out": 2 * 2 + 1,
-        "mmoe::attention.out": 2,
+        "mmoe::attention_int8.out": 2,
         "mmoe::swiglu_ffn.out": 2,
         "mmoe::moe_ffn.out": 1,
     }
@@ -139,7 +140,8 @@ def test_every_dense_weight_and_scale_is_the_checkpoints(artifact: Artifact, che
 
 def test_the_choice_is_recorded_and_read_back(artifact: Artifact) -> None:
     recorded = Artifact.open(artifact.folder).manifest.backend.options
-    assert BackendOptions.from_manifest(recorded, where="mmoe.json") == OPTIONS
+    read_back = BackendOptions.from_manifest(recorded, where="mmoe.json")
+    assert read_back == replace(OPTIONS, kv_cache=XNNPACK_KV_CACHE)
     assert BackendOptions.from_manifest({}, where="mmoe.json").linears is Linears.XNNPACK
     with pytest.raises(MmoeError, match="linears"):
         BackendOptions.from_manifest({"linears": "abacus"}, where="mmoe.json")

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmoe.backends.registry import KvCache
+from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.backend import XnnpackBackend
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS, delegated_linear
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.convert import convert
+from mmoe.export.convert import ConvertOptions, convert
 from mmoe.export.errors import ArtifactError
 from mmoe.export.model import build_decoder
 from mmoe.export.pte import ProgramFile
@@ -41,12 +43,17 @@ BFLOAT16_SCALES = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize("name", VARIATIONS)
-def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str) -> None:
-    folder = write_checkpoint(tmp_path / "checkpoint", VARIATIONS[name], seed=7)
-    artifact = convert(folder, tmp_path / "artifact")
+@pytest.mark.parametrize(
+    ("name", "kv_cache"),
+    [*zip(VARIATIONS, (KvCache.FLOAT32, KvCache.INT8), strict=True), (None, KvCache.FLOAT16)],
+)
+def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, kv_cache: KvCache) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", VARIATIONS[name] if name else {}, seed=7)
+    artifact = convert(folder, tmp_path / "artifact", options=ConvertOptions(kv_cache=kv_cache))
+    assert artifact.manifest.backend.options["kv_cache"] == kv_cache
     checkpoint = open_checkpoint(folder)
-    decoder = build_decoder(checkpoint, BFLOAT16_SCALES, max_context_len=64)
+    components = dataclasses.replace(BFLOAT16_SCALES, attention=attention_component(kv_cache))
+    decoder = build_decoder(checkpoint, components, max_context_len=64)
     ids = torch.randint(0, 320, (1, 12), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         expected = decoder.all_logits(ids, torch.zeros(1, dtype=torch.int64))[0]
@@ -72,7 +79,7 @@ def test_program_consists_of_delegates_and_known_operators(tiny_artifact: Artifa
     assert ours == {
         "mmoe::embedding.out": 1,
         "mmoe::rms_norm.out": 2 * layers + 1,
-        "mmoe::attention.out": layers,
+        "mmoe::attention_int8.out": layers,
         "mmoe::moe_ffn.out": layers,
     }
     assert set(program.delegate_counts("forward")) == {"XnnpackBackend"}

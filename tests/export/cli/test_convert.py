@@ -30,7 +30,7 @@ def test_dry_run_as_json(
     assert sum(sizes.values()) == open_checkpoint(tiny_checkpoint).total_bytes
     assert plan["plan"]["artifact_bytes"] == sum(sizes.values()) + sizes["embedding"]
     # K and V, 2 layers, 2 heads of 16, 256 tokens of float32.
-    assert plan["plan"]["kv_cache_bytes"] == 2 * 2 * 2 * 16 * 256 * 4
+    assert plan["plan"]["kv_cache_bytes"] == 2 * 2 * 2 * (16 + 4) * 256
     assert plan["free_bytes"] > 0
     once = mmoe("convert", tiny_checkpoint, "--linears", "mmoe", "--dry-run", "--json").json["plan"]
     assert once["artifact_bytes"] == sum(sizes.values())
