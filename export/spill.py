@@ -41,10 +41,10 @@ class Spill:
         self._file.close()
 
     def absorb(self, module: nn.Module) -> None:
-        """Moves the large uint8 and float16 buffers of `module` to the file; their values stay as they are."""
+        """Moves the large uint8, uint32 and float16 buffers of `module` to the file; their values stay as they are."""
         for owner in module.modules():
             for name, buffer in owner.named_buffers(recurse=False):
-                if buffer.dtype in (torch.uint8, torch.float16) and buffer.nbytes >= _SMALLEST:
+                if buffer.dtype in (torch.uint8, torch.uint32, torch.float16) and buffer.nbytes >= _SMALLEST:
                     setattr(owner, name, self._mapped(buffer))
         _return_freed_memory()
 
