@@ -1,6 +1,6 @@
 """Runs an artifact and a GGUF of its shapes in turns.
 
-python -m benchmarks.llama_cpp ARTIFACT --work /tmp/llama --rounds 5 --threads 2
+python -m benchmarks.llama_cpp ARTIFACT --work build/llama --rounds 5 --threads 2
 """
 
 import argparse

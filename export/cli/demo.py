@@ -19,7 +19,7 @@ EXAMPLES = """
 
 mmoe-export demo
 
-mmoe-export demo --out /tmp/mmoe-demo --overwrite --json
+mmoe-export demo --out mmoe-demo --overwrite --json
 """
 
 _PROMPTS = ("And it came to pass", "The LORD is my shepherd", "In the beginning")
