@@ -1,0 +1,215 @@
+/* libmmoe: load an artifact of mmoe-export and run it. C ABI, version 1.
+ *
+ *   mmoe_model model;
+ *   mmoe_session session;
+ *   if (mmoe_model_open("artifact", NULL, &model) != MMOE_OK) die(mmoe_last_error());
+ *   mmoe_session_open(model, NULL, &session);
+ *   mmoe_session_prefill(session, ids, count, NULL);
+ *   for (mmoe_step step; mmoe_session_next(session, &step) == MMOE_OK && step.finish == MMOE_FINISH_NONE;)
+ *     fwrite(step.text, 1, step.text_bytes, stdout);
+ *   mmoe_model_close(model);
+ *
+ * Handles are numbers, not pointers: a handle that was closed, or never existed, is refused with MMOE_CLOSED.
+ * Any function may be called from any thread. A model is shared by its sessions and may be used by many
+ * threads at once. A session does one thing at a time: a second call while one runs is refused with
+ * MMOE_BUSY, except mmoe_session_cancel and mmoe_session_close, which end the running call.
+ *
+ * Every function that can fail returns a status; the sentence that belongs to it is mmoe_last_error() on the
+ * same thread. No exception crosses this interface. On failure, outputs are left as they were unless their
+ * own comment says otherwise.
+ *
+ * Structs begin with their size, which the matching *_init function sets: a later version of the ABI may
+ * append fields.
+ */
+#ifndef MMOE_H_
+#define MMOE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define MMOE_API
+#else
+#define MMOE_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MMOE_ABI_VERSION 1
+
+typedef int32_t mmoe_status;
+enum {
+  MMOE_OK = 0,
+  MMOE_INVALID_ARGUMENT =
+      1,                 /* a value outside its range: an id outside the vocabulary, an empty prompt, ... */
+  MMOE_NOT_FOUND = 2,    /* a file or folder does not exist */
+  MMOE_CORRUPT = 3,      /* a file is cut, altered or not what its name says */
+  MMOE_VERSION = 4,      /* made for another version; the message names both */
+  MMOE_CONTEXT_FULL = 5, /* the tokens do not fit behind the position; nothing was run */
+  MMOE_BUSY = 6,         /* another thread is inside this session */
+  MMOE_CANCELLED = 7,    /* mmoe_session_cancel or mmoe_session_close ended the call */
+  MMOE_CLOSED = 8,       /* the handle is not (or no longer) open */
+  MMOE_BUFFER_TOO_SMALL = 9,  /* the size that is needed was written */
+  MMOE_OUT_OF_RESOURCES = 10, /* memory, address space or file descriptors */
+  MMOE_UNSUPPORTED = 11,      /* e.g. a tokenizer or a chat template that this library does not implement */
+  MMOE_IO = 12,               /* reading failed although the file is there */
+  MMOE_RUNTIME = 13           /* the program failed while it ran */
+};
+
+typedef uint64_t mmoe_model; /* 0 is never a handle */
+typedef uint64_t mmoe_session;
+
+/* ---- The library ---- */
+
+MMOE_API uint32_t mmoe_abi_version(void);                  /* of the library; compare with MMOE_ABI_VERSION */
+MMOE_API const char* mmoe_version(void);                   /* "0.1.0" */
+MMOE_API const char* mmoe_status_name(mmoe_status status); /* "context_full"; never NULL */
+/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call.
+ */
+MMOE_API const char* mmoe_last_error(void);
+
+/* Memory of the process, bytes. Where the system does not tell kinds apart, all of it counts as anonymous. */
+typedef struct mmoe_memory {
+  uint32_t struct_size;
+  uint64_t anonymous_bytes;      /* now: heap, KV caches, activations */
+  uint64_t file_bytes;           /* now: pages of mapped files, the experts among them */
+  uint64_t peak_anonymous_bytes; /* the highest seen at the end of a library call */
+  uint64_t peak_file_bytes;
+  uint64_t peak_bytes; /* of the whole resident set, by the system's own count */
+} mmoe_memory;
+MMOE_API void mmoe_memory_init(mmoe_memory* memory);
+MMOE_API mmoe_status mmoe_memory_get(mmoe_memory* memory);
+
+/* ---- A model: an artifact folder, mapped ---- */
+
+typedef struct mmoe_model_options {
+  uint32_t struct_size;
+  uint32_t threads;          /* of the process's pool, shared by all models; 0: the runtime's choice */
+  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use */
+} mmoe_model_options;
+MMOE_API void mmoe_model_options_init(mmoe_model_options* options);
+
+/* Opens a folder that `mmoe-export convert` wrote. `options` may be NULL. */
+MMOE_API mmoe_status mmoe_model_open(const char* folder, const mmoe_model_options* options,
+                                     mmoe_model* model);
+/* Closes the model and its sessions; calls that run in them end with MMOE_CANCELLED first. */
+MMOE_API mmoe_status mmoe_model_close(mmoe_model model);
+
+typedef struct mmoe_model_info {
+  uint32_t struct_size;
+  int32_t vocab_size;
+  int32_t max_seq_len;     /* tokens per call of the program: the prefill chunk */
+  int32_t max_context_len; /* tokens the KV cache holds */
+  int32_t layers;
+  int32_t bos_id;         /* -1: none */
+  uint32_t threads;       /* of the pool */
+  int32_t has_chat;       /* not 0: mmoe_chat works */
+  double load_seconds;    /* what mmoe_model_open took */
+  uint64_t program_bytes; /* size of model.pte */
+} mmoe_model_info;
+MMOE_API void mmoe_model_info_init(mmoe_model_info* info);
+MMOE_API mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info);
+
+/* ---- Text ---- */
+
+/* The ids of `text` (UTF-8, may hold NUL bytes; bytes that are no UTF-8 count as U+FFFD), written to
+ * ids[0..*count). `add_bos`: not 0 puts the tokenizer's own beginning in front. `parse_special`: not 0 turns
+ * the text of special tokens into their ids; leave it 0 for text of a user. With too little `capacity`:
+ * MMOE_BUFFER_TOO_SMALL and *count is the number needed. */
+MMOE_API mmoe_status mmoe_tokenize(mmoe_model model, const char* text, size_t text_bytes, int32_t add_bos,
+                                   int32_t parse_special, int32_t* ids, size_t capacity, size_t* count);
+/* The text of ids, not terminated. `skip_special`: not 0 leaves special tokens out. Bytes that are no UTF-8
+ * become U+FFFD. */
+MMOE_API mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_t count, int32_t skip_special,
+                                     char* text, size_t capacity, size_t* text_bytes);
+
+typedef struct mmoe_message {
+  const char* role;    /* "system", "user" or "assistant" */
+  const char* content; /* UTF-8; special tokens in it are plain text */
+} mmoe_message;
+/* The ids of a conversation by the artifact's chat template, ready for prefill; they begin with BOS if the
+ * template says so and end with the header of the assistant's turn. MMOE_UNSUPPORTED if the artifact has no
+ * template of the family. */
+MMOE_API mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count,
+                               int32_t* ids, size_t capacity, size_t* count);
+
+/* ---- A session: a context of one conversation ---- */
+
+typedef struct mmoe_sampling {
+  uint32_t struct_size;
+  float temperature;        /* 0: greedy, ties to the lower id */
+  int32_t top_k;            /* 0: all */
+  float top_p;              /* (0, 1]; 1: all */
+  float min_p;              /* [0, 1): of the likeliest token's probability; 0: all */
+  float repetition_penalty; /* 1: none */
+  uint64_t seed;
+} mmoe_sampling;
+MMOE_API void mmoe_sampling_init(mmoe_sampling* sampling); /* greedy */
+
+/* `sampling` may be NULL: greedy. */
+MMOE_API mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling,
+                                       mmoe_session* session);
+MMOE_API mmoe_status mmoe_session_close(mmoe_session session);
+/* Replaces the sampling and restarts its random numbers from the seed. */
+MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling);
+
+/* Appends tokens to the context, in chunks of max_seq_len; after it, logits are those of the last one. All of
+ * `count` is checked to fit before anything runs. *done (may be NULL) is how many were appended, also when
+ * the call is cancelled: the context then ends behind them and the rest can be prefilled later. A new prefill
+ * begins a new text: pending pieces of characters and the finish are forgotten. */
+MMOE_API mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count,
+                                          size_t* done);
+
+typedef enum mmoe_finish {
+  MMOE_FINISH_NONE = 0,
+  MMOE_FINISH_STOP_TOKEN =
+      1, /* the model ended its text; step.id is that token, its text is not in step.text */
+  MMOE_FINISH_CONTEXT_FULL = 2 /* no room for another token */
+} mmoe_finish;
+typedef struct mmoe_step {
+  int32_t id;       /* the new token; -1 when the context is full */
+  int32_t finish;   /* an mmoe_finish; once not NONE, every further next returns the same until a prefill */
+  const char* text; /* what became readable: whole UTF-8 characters, maybe none; valid until the session's
+                       next call */
+  size_t text_bytes;
+} mmoe_step;
+/* Runs the token chosen last (if any) and chooses the next one. The token it returns is not in the context
+ * yet: the next call, mmoe_session_commit or a prefill puts it there first. */
+MMOE_API mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step);
+/* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */
+MMOE_API mmoe_status mmoe_session_commit(mmoe_session session);
+/* Appends one given token and leaves its logits: decode under the caller's control. */
+MMOE_API mmoe_status mmoe_session_decode(mmoe_session session, int32_t id);
+/* float32 [vocab_size] of the last token run. `capacity` in floats. */
+MMOE_API mmoe_status mmoe_session_logits(mmoe_session session, float* logits, size_t capacity);
+
+/* Tokens in the context. */
+MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* position);
+/* Keeps the first `position` tokens; costs nothing. There are no logits until something is run. */
+MMOE_API mmoe_status mmoe_session_truncate(mmoe_session session, int64_t position);
+/* truncate(0), and the statistics, a pending cancel and the random numbers start afresh. */
+MMOE_API mmoe_status mmoe_session_reset(mmoe_session session);
+/* Ends the running call with MMOE_CANCELLED after at most one call of the program (one token in decode, one
+ * chunk in prefill); if none runs, the next prefill, decode or next is the one that ends. */
+MMOE_API mmoe_status mmoe_session_cancel(mmoe_session session);
+
+typedef struct mmoe_stats {
+  uint32_t struct_size;
+  double load_seconds;    /* of the model and of this session */
+  double ttft_seconds;    /* from the start of the last prefill until the token after it was chosen */
+  int64_t prefill_tokens; /* of the last prefill */
+  double prefill_seconds;
+  int64_t decode_tokens;  /* since that prefill */
+  double decode_seconds;  /* inside the library: the caller's own time is not in it */
+  double program_seconds; /* the part of decode_seconds inside the program */
+} mmoe_stats;
+MMOE_API void mmoe_stats_init(mmoe_stats* stats);
+MMOE_API mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MMOE_H_ */
