@@ -1,0 +1,61 @@
+#include "tokenizer_c.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/utf8.h"
+
+namespace {
+
+const mmoe::Tokenizer& From(const void* tokenizer) { return *static_cast<const mmoe::Tokenizer*>(tokenizer); }
+
+size_t Hand(const std::string& text, char* out, size_t capacity) {
+  std::memcpy(out, text.data(), std::min(capacity, text.size()));
+  return text.size();
+}
+
+}  // namespace
+
+void* mmoe_tokenizer_new(const char* json, size_t bytes, char* message, size_t capacity) {
+  try {
+    return new mmoe::Tokenizer(std::string_view(json, bytes), "tokenizer.json");
+  } catch (const mmoe::CoreError& error) {
+    std::snprintf(message, capacity, "status %d: %s", static_cast<int>(error.status()), error.what());
+    return nullptr;
+  }
+}
+
+void mmoe_tokenizer_delete(void* tokenizer) { delete static_cast<mmoe::Tokenizer*>(tokenizer); }
+
+size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, size_t bytes, int32_t add_bos,
+                             int32_t parse_special, int32_t* ids, size_t capacity) {
+  std::vector<int32_t> found;
+  From(tokenizer).Encode(std::string_view(text, bytes), add_bos != 0, parse_special != 0, &found);
+  std::copy_n(found.begin(), std::min(capacity, found.size()), ids);
+  return found.size();
+}
+
+size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count, int32_t skip_special,
+                             char* text, size_t capacity) {
+  std::string found;
+  From(tokenizer).Decode(ids, count, skip_special != 0, &found);
+  return Hand(found, text, capacity);
+}
+
+size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
+                             size_t capacity, size_t* ends) {
+  mmoe::Utf8Stream stream;
+  std::string found;
+  for (size_t index = 0; index < count; ++index) {
+    found += stream.Push(From(tokenizer).TokenBytes(ids[index]));
+    ends[index] = found.size();
+  }
+  found += stream.Flush();
+  ends[count] = found.size();
+  return Hand(found, text, capacity);
+}

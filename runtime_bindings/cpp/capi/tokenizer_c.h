@@ -1,0 +1,29 @@
+#pragma once
+
+// The core's tokenizer by itself behind a plain C ABI, for tests and benchmarks without a model.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MMOE_API __attribute__((visibility("default")))
+
+extern "C" {
+
+// A tokenizer of the text of a tokenizer.json; nullptr if it is none, and then `message` (NUL-terminated, at
+// most `capacity` bytes) says why.
+MMOE_API void* mmoe_tokenizer_new(const char* json, size_t bytes, char* message, size_t capacity);
+MMOE_API void mmoe_tokenizer_delete(void* tokenizer);
+
+// The number of ids, the first `capacity` of which are written.
+MMOE_API size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, size_t bytes, int32_t add_bos,
+                                      int32_t parse_special, int32_t* ids, size_t capacity);
+
+// The number of bytes, the first `capacity` of which are written.
+MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count,
+                                      int32_t skip_special, char* text, size_t capacity);
+
+// The same through Utf8Stream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that of
+// the flush.
+MMOE_API size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
+                                      size_t capacity, size_t* ends);
+}
