@@ -2,8 +2,8 @@
 
     python -m tools.unicode_classes > runtime_bindings/cpp/core/tokenizer/unicode_ranges.inc
 
-The classes are asked of the `tokenizers` library itself, character by character, so they are those of the Unicode version
-that it was built with.
+The classes are asked of the `tokenizers` library itself, character by character, so they are those of the Unicode
+version that it was built with.
 """
 
 import sys

@@ -166,7 +166,7 @@ def test_broken_utf8_counts_as_python_and_rust_replace_it(pair: tuple[Tokenizer,
 def test_streaming_hands_out_whole_characters_that_add_up(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     rng = random.Random(3)
-    byte_ids = [token for token in range(min(2_000, expected.get_vocab_size()))]
+    byte_ids = range(min(2_000, expected.get_vocab_size()))
     for _ in range(3_000):
         ids = [rng.choice(byte_ids) for _ in range(rng.randint(1, 12))]
         pieces = native.stream(ids)
@@ -238,5 +238,5 @@ def test_a_cut_file_is_refused_wherever_it_ends() -> None:
     data = bundled().encode()
     rng = random.Random(4)
     for end in [0, 1, len(data) // 2, *(rng.randrange(len(data) - 2) for _ in range(100))]:
-        with pytest.raises(NativeTokenizerError, match="status 3: .*byte"):
+        with pytest.raises(NativeTokenizerError, match=r"status 3: .*byte"):
             NativeTokenizer(data[:end])
