@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
+from mmoe.export.config import DecoderConfig
 from mmoe.export.errors import ArtifactError
 from mmoe.export.files import replace_texts, sha256_of
 from mmoe.export.manifest import MANIFEST_FILE, Manifest
@@ -37,14 +38,14 @@ class Artifact:
         return self.folder / MODEL_FILE
 
     @property
-    def config(self) -> MobileMoEConfig:
+    def config(self) -> DecoderConfig:
         """The architecture, as read from the checkpoint's `config.json`.
 
         Raises:
             ConfigError: the manifest's copy of it does not describe a model.
         """
         data = {**self.manifest.architecture, "quantization": self.manifest.quantization}
-        return MobileMoEConfig.from_dict(data, where=str(self.folder / MANIFEST_FILE))
+        return parse_config(data, where=str(self.folder / MANIFEST_FILE))
 
     @classmethod
     def open(cls, folder: str | Path, *, check_hashes: bool = False) -> "Artifact":

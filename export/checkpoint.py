@@ -1,4 +1,4 @@
-"""A packed MobileMoE checkpoint, opened: validated before any work, read lazily through memory maps."""
+"""A packed checkpoint, opened: validated before any work, read lazily through memory maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
+from mmoe.export.architectures.registry import load_config
+from mmoe.export.config import CONFIG_FILE, DecoderConfig
 from mmoe.export.errors import CheckpointError
 from mmoe.export.inventory import TensorClass, TensorSpec, check_inventory, tensor_class
 from mmoe.export.shards import SINGLE_FILE, TensorFiles
@@ -27,7 +28,7 @@ class Checkpoint:
         files: Its tensors.
     """
 
-    config: MobileMoEConfig
+    config: DecoderConfig
     folder: Path
     source: CheckpointSource
     files: TensorFiles
@@ -102,7 +103,7 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None) -> Check
     folder = located.folder
     if not any(folder.iterdir()):
         raise CheckpointError(f"{folder}: is empty; a checkpoint has {CONFIG_FILE} and {SINGLE_FILE}")
-    config = MobileMoEConfig.load(folder)
+    config = load_config(folder)
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
     return Checkpoint(config=config, folder=folder, source=located.source, files=files)

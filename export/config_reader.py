@@ -62,6 +62,13 @@ class ConfigReader:
             self.refuse(key, expected)
         return tuple(value)
 
+    def strings(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self._data.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.refuse(key, "a list of strings")
+        return tuple(value)
+
     def token_ids(self, key: str, *, vocab_size: int) -> tuple[int, ...]:
         """One token id or a non-empty list of them, each below ``vocab_size``."""
         value = self._data.get(key)

@@ -6,6 +6,7 @@ from mmoe.backends.registry import KvCache
 from mmoe.export.checkpoint import Checkpoint
 from mmoe.export.errors import OptionError
 from mmoe.export.inventory import TensorClass
+from mmoe.export.model.cache_rows import Lengths
 
 # One prefill call of 512 tokens already amortises every weight; longer calls only grow the planned activations.
 DEFAULT_MAX_SEQ_LEN = 512
@@ -20,7 +21,7 @@ class ConversionPlan:
         max_context_len: Tokens that the KV cache holds.
         checkpoint_bytes: Tensors of the checkpoint by class.
         artifact_bytes: Estimated size of `model.pte`.
-        kv_cache_bytes: Caches of all layers when the context is full.
+        kv_cache_bytes: Caches of all layers when the context is full; windowed layers have a ring.
     """
 
     max_seq_len: int
@@ -62,11 +63,12 @@ def plan_conversion(
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
     sizes = checkpoint.bytes_by_class()
-    rows_per_token = config.num_hidden_layers * config.num_key_value_heads
+    lengths = Lengths(max_context_len=context, max_seq_len=sequence)
+    rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in config.layers)
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,
         checkpoint_bytes=sizes,
         artifact_bytes=checkpoint.total_bytes + (table_copies - 1) * sizes[TensorClass.EMBEDDING],
-        kv_cache_bytes=context * rows_per_token * kv_cache.bytes_per_row(config.head_dim),
+        kv_cache_bytes=rows * kv_cache.bytes_per_row(config.head_dim),
     )

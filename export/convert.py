@@ -177,7 +177,11 @@ def build_program(
             progress.step(packed, checkpoint.config.num_hidden_layers)
 
         decoder = build_decoder(
-            checkpoint, backend.components, max_context_len=plan.max_context_len, on_layer=absorb
+            checkpoint,
+            backend.components,
+            max_context_len=plan.max_context_len,
+            max_seq_len=plan.max_seq_len,
+            on_layer=absorb,
         )
         progress.phase("Exporting the program")
         exported = export_program(decoder, max_seq_len=plan.max_seq_len)

@@ -50,7 +50,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
         architecture=architecture,
         quantization=quantization,
         total_parameters=total,
-        active_parameters=total - routed + routed * config.num_experts_per_tok // config.num_local_experts,
+        active_parameters=total - routed + int(routed * config.active_experts),
         num_tensors=len(checkpoint.specs),
         num_files=checkpoint.files.num_files,
         total_bytes=checkpoint.total_bytes,

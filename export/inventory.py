@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.description import GatedBlock
+from mmoe.export.config import DecoderConfig
 from mmoe.export.errors import CheckpointError
 from mmoe.quant.int4 import GROUP_SIZE
 
@@ -43,11 +44,10 @@ class TensorSpec:
         return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
 
 
-def expected_tensors(config: MobileMoEConfig) -> dict[str, TensorSpec]:
+def expected_tensors(config: DecoderConfig) -> dict[str, TensorSpec]:
     """Every tensor of the packed checkpoint that ``config`` describes, by name.
 
-    Values are packed two to a byte along the last dimension, with one F16 scale per 32 of them. H hidden,
-    E experts, F expert width, S shared-expert and dense width.
+    Values are packed two to a byte along the last dimension, with one F16 scale per 32 of them.
     """
     width = config.hidden_size  # H
     tensors = dict(_linear("model.embed_tokens", config.vocab_size, width))
@@ -72,7 +72,7 @@ def tensor_class(name: str) -> TensorClass:
     return TensorClass.EMBEDDING if ".embed_tokens." in name else TensorClass.NORMS
 
 
-def check_inventory(config: MobileMoEConfig, found: Mapping[str, TensorSpec], *, where: str) -> None:
+def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, where: str) -> None:
     """Compares the tensors of a checkpoint with what its config promises.
 
     Args:
@@ -99,13 +99,13 @@ def check_inventory(config: MobileMoEConfig, found: Mapping[str, TensorSpec], *,
     if problems:
         count = f"{len(problems)} tensor{'s do' if len(problems) > 1 else ' does'}"
         raise CheckpointError(
-            f"{where}: {count} not match the format mobilemoe-int4-g32 as config.json describes it:\n  "
+            f"{where}: {count} not match the format {config.PACKED.format} as config.json describes it:\n  "
             + "\n  ".join(problems)
         )
 
 
-def _layer_tensors(config: MobileMoEConfig, layer: int) -> Iterator[tuple[str, TensorSpec]]:
-    width = config.hidden_size
+def _layer_tensors(config: DecoderConfig, layer: int) -> Iterator[tuple[str, TensorSpec]]:
+    width = config.hidden_size  # H
     prefix = f"model.layers.{layer}."
     for norm in ("input_layernorm", "post_attention_layernorm"):
         yield f"{prefix}{norm}.weight", TensorSpec("BF16", (width,))
@@ -115,24 +115,22 @@ def _layer_tensors(config: MobileMoEConfig, layer: int) -> Iterator[tuple[str, T
     yield from _linear(f"{prefix}self_attn.k_proj", kv_width, width)
     yield from _linear(f"{prefix}self_attn.v_proj", kv_width, width)
     yield from _linear(f"{prefix}self_attn.o_proj", width, query_width)
-    block = f"{prefix}feed_forward."
-    if not config.is_moe_layer(layer):
-        yield from _swiglu(block, config)
+    name, block = f"{prefix}feed_forward.", config.layer(layer).feed_forward
+    if isinstance(block, GatedBlock):
+        yield from _gated(name, block, width)
         return
-    experts, expert_width = config.num_local_experts, config.intermediate_size  # E, F
-    yield f"{block}router.weight", TensorSpec("F32", (experts, width))
-    yield f"{block}expert_bias", TensorSpec("BF16", (experts,))
-    gate_up, down = f"{block}experts.gate_up", f"{block}experts.down"
-    yield from _packed(f"{gate_up}_qweight", f"{gate_up}_scale", experts, width, 2 * expert_width)
-    yield from _packed(f"{down}_qweight", f"{down}_scale", experts, expert_width, width)
-    yield from _swiglu(f"{block}shared_expert.", config)
+    yield f"{name}router.weight", TensorSpec("F32", (block.num_experts, width))
+    yield f"{name}expert_bias", TensorSpec("BF16", (block.num_experts,))
+    gate_up, down = f"{name}experts.gate_up", f"{name}experts.down"
+    yield from _packed(f"{gate_up}_qweight", f"{gate_up}_scale", block.num_experts, width, 2 * block.width)
+    yield from _packed(f"{down}_qweight", f"{down}_scale", block.num_experts, block.width, width)
+    yield from _gated(f"{name}shared_expert.", block.shared, width)
 
 
-def _swiglu(prefix: str, config: MobileMoEConfig) -> Iterator[tuple[str, TensorSpec]]:
-    width, inner = config.hidden_size, config.intermediate_size_mlp  # H, S
-    yield from _linear(f"{prefix}gate_proj", inner, width)
-    yield from _linear(f"{prefix}up_proj", inner, width)
-    yield from _linear(f"{prefix}down_proj", width, inner)
+def _gated(prefix: str, block: GatedBlock, width: int) -> Iterator[tuple[str, TensorSpec]]:
+    yield from _linear(f"{prefix}gate_proj", block.width, width)
+    yield from _linear(f"{prefix}up_proj", block.width, width)
+    yield from _linear(f"{prefix}down_proj", width, block.width)
 
 
 def _linear(name: str, out_features: int, in_features: int) -> Iterator[tuple[str, TensorSpec]]:

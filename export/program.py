@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
 
 from mmoe.backends.base import ConstantMethods
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.config import DecoderConfig
 from mmoe.export.model import Decoder
+from mmoe.export.model.cache_rows import Lengths
 
 
 def export_program(decoder: nn.Module, *, max_seq_len: int) -> ExportedProgram:
@@ -43,7 +44,7 @@ class AllLogits(nn.Module):
 
 
 def runner_metadata(
-    config: MobileMoEConfig, *, bos_id: int | None, max_seq_len: int, max_context_len: int
+    config: DecoderConfig, *, bos_id: int | None, max_seq_len: int, max_context_len: int
 ) -> ConstantMethods:
     """The constant methods that ExecuTorch's stock LLM runners ask a program for.
 
@@ -51,11 +52,23 @@ def runner_metadata(
         config: The model's config.
         bos_id: The token that begins a text; without one the method is left out.
         max_seq_len: Most tokens of one call, the runner's prefill chunk.
-        max_context_len: Rows of the KV cache.
+        max_context_len: Positions of the KV cache.
+
+    Returns:
+        By name. A model with sliding windows has two more, for runners that go back in the context: the widest
+        window, and the rows of the ring that its layers keep.
     """
+    lengths = Lengths(max_context_len=max_context_len, max_seq_len=max_seq_len)
+    windows = [layer.window for layer in config.layers if layer.window is not None]
+    ring = (
+        {"get_sliding_window": max(windows), "get_window_rows": lengths.cache_rows(max(windows))}
+        if windows
+        else {}
+    )
     begin = {} if bos_id is None else {"get_bos_id": bos_id}
     return {
         **begin,
+        **ring,
         "get_max_seq_len": max_seq_len,
         "get_max_context_len": max_context_len,
         "get_vocab_size": config.vocab_size,

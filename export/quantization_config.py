@@ -1,4 +1,4 @@
-"""The `quantization` block of `config.json`: the packed format `mobilemoe-int4-g32`, and nothing else."""
+"""The `quantization` block of `config.json`: the packed formats of the `*-int4-g32` family."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN
 class QuantizationConfig:
     """Signed int4 values in groups of 32 with one float16 scale each: ``weight = q * scale``.
 
-    The defaults are the one supported format. The axis strings matter: for MobileMoE-S the expert tensors
-    have the same shape under either grouping, so only these strings tell the two apart.
+    The axis strings matter: for MobileMoE-S the expert tensors have the same shape under either grouping, so only
+    these strings tell the two apart. ``expert_group_axis`` is None for a format of models without experts.
     """
 
-    format: str = "mobilemoe-int4-g32"
+    format: str
     group_size: int = GROUP_SIZE
     embedding_group_size: int = GROUP_SIZE
     qmin: int = QMIN
@@ -25,16 +25,21 @@ class QuantizationConfig:
     packed: bool = True
     scale_dtype: str = "float16"
     linear_group_axis: str = "in (last dim of [out, in])"
-    expert_group_axis: str = "out (last dim of [E, in, out])"
+    expert_group_axis: str | None = None
 
-    @classmethod
-    def read(cls, reader: ConfigReader) -> QuantizationConfig:
-        """Checks every key of the block.
+    def read(self, reader: ConfigReader) -> QuantizationConfig:
+        """Checks every key of a block, which must say what this one says.
 
         Raises:
-            ConfigError: when a key is missing or says anything but the supported format.
+            ConfigError: when a key is missing or says anything else.
         """
-        reader.require_keys(field.name for field in fields(cls))
-        for field in fields(cls):
-            reader.fixed(field.name, field.default)
-        return cls()
+        block = self.to_block()
+        reader.require_keys(block)
+        for key, value in block.items():
+            reader.fixed(key, value)
+        return self
+
+    def to_block(self) -> dict[str, object]:
+        """The JSON object."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {key: value for key, value in values.items() if value is not None}

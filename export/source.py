@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
+from mmoe.export.architectures.registry import load_config
+from mmoe.export.config import CONFIG_FILE
 from mmoe.export.errors import CheckpointError, HubError, OptionError
 from mmoe.export.file_diagnosis import refuse_pickle
 from mmoe.export.hub import download
@@ -76,7 +77,7 @@ def locate_checkpoint(source: str | Path, *, revision: str | None = None) -> Loc
 
 def _download_checkpoint(repo_id: str, revision: str | None) -> LocatedCheckpoint:
     config_only = download(repo_id, revision=revision, patterns=(CONFIG_FILE,))
-    if MobileMoEConfig.load(config_only.folder).quantization is None:
+    if load_config(config_only.folder).quantization is None:
         raise CheckpointError(
             f"{repo_id}: config.json has no 'quantization' block, so its weights are not packed and were not "
             "downloaded; packed QAT checkpoints are in facebook/MobileMoE-{S,M,L}-QAT"

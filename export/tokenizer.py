@@ -8,7 +8,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mmoe.export.chat_template import FAMILY_SPECIALS, FAMILY_TEMPLATE, ChatTemplate, Message, find_template
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.config import DecoderConfig
 from mmoe.export.config_reader import read_json_object
 from mmoe.export.errors import ConfigError, TokenizerError
 from mmoe.export.stream_decoder import StreamDecoder
@@ -91,7 +91,7 @@ class ChatTokenizer:
         return [self.bos_id, *ids[first:]]
 
 
-def load_tokenizer(folder: Path, config: MobileMoEConfig) -> ChatTokenizer:
+def load_tokenizer(folder: Path, config: DecoderConfig) -> ChatTokenizer:
     """Loads `tokenizer.json` and the chat template of a checkpoint folder.
 
     A model may have more vocabulary rows than the tokenizer has tokens, but not fewer.
@@ -144,7 +144,7 @@ def _read_settings(folder: Path) -> dict[str, object]:
 
 
 def _bos(
-    tokenizer: Tokenizer, config: MobileMoEConfig, settings: Mapping[str, object]
+    tokenizer: Tokenizer, config: DecoderConfig, settings: Mapping[str, object]
 ) -> tuple[str | None, int | None]:
     """BOS as text and as id: what tokenizer_config.json says, else config.json, else the family's."""
     token = _token_text(settings.get("bos_token"))

@@ -8,6 +8,7 @@ from torch.nn.functional import rms_norm
 
 from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.weights import to_words
+from mmoe.export.errors import OptionError
 from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Routing
 from mmoe.export.model.functional import split_heads
 
@@ -74,6 +75,10 @@ class CachedAttention(nn.Module):
 
     def __init__(self, shape: AttentionShape, dtype: torch.dtype) -> None:
         super().__init__()
+        if shape.window is not None:
+            raise OptionError(
+                "the mlx backend has no sliding-window attention, which this model's layers need; use xnnpack"
+            )
         self.shape = shape
         rows = (1, shape.num_kv_heads, shape.max_context_len, shape.head_dim)
         self.register_buffer("key_cache", torch.zeros(rows, dtype=dtype))

@@ -20,7 +20,7 @@ class FloatCacheAttention(nn.Module):
     def __init__(self, shape: AttentionShape, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.shape = shape
-        rows = (1, shape.num_kv_heads, shape.max_context_len, shape.head_dim)
+        rows = (1, shape.num_kv_heads, shape.cache_rows, shape.head_dim)
         # Not cleared: no row is read before it was written, and clearing would touch 0.3 GB at 8K context.
         self.register_buffer("key_cache", torch.empty(rows, dtype=dtype))
         self.register_buffer("value_cache", torch.empty(rows, dtype=dtype))
@@ -42,6 +42,7 @@ class FloatCacheAttention(nn.Module):
             use_qk_norm=self.shape.use_qk_norm,
             qk_norm_eps=self.shape.norm_eps,
             scale=self.shape.scale,
+            window=_window(self.shape),
         )
 
 
@@ -57,7 +58,7 @@ class Int8CacheAttention(nn.Module):
         super().__init__()
         self.shape = shape
         keys, values, steps = ops.int8_cache_shapes(
-            num_kv_heads=shape.num_kv_heads, max_context_len=shape.max_context_len, head_dim=shape.head_dim
+            num_kv_heads=shape.num_kv_heads, max_context_len=shape.cache_rows, head_dim=shape.head_dim
         )
         self.register_buffer("key_cache", torch.empty(keys, dtype=torch.int8))
         self.register_buffer("value_cache", torch.empty(values, dtype=torch.int8))
@@ -80,7 +81,12 @@ class Int8CacheAttention(nn.Module):
             use_qk_norm=self.shape.use_qk_norm,
             qk_norm_eps=self.shape.norm_eps,
             scale=self.shape.scale,
+            window=_window(self.shape),
         )
+
+
+def _window(shape: AttentionShape) -> ops.Window | None:
+    return None if shape.window is None else ops.Window(shape.window, shape.max_context_len)
 
 
 def attention_component(kv_cache: KvCache) -> Callable[[AttentionShape], nn.Module]:

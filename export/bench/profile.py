@@ -19,7 +19,7 @@ from mmoe.export.artifact import Artifact
 from mmoe.export.bench.operator_classes import InstructionClasses, bytes_by_operator
 from mmoe.export.bench.profile_report import OperatorClass, Profile, ProfileRow
 from mmoe.export.bench.report import Phase
-from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
+from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
 from mmoe.export.tokenizer import load_tokenizer
@@ -70,7 +70,7 @@ def profile(
     longest = max((*prompt_lengths, *depths)) + _DECODE_CALLS
     ids = list(itertools.islice(itertools.cycle(text), longest))
     classes = InstructionClasses(ProgramFile(artifact.model_path))
-    row_bytes = cache_row_bytes(artifact.model_path)
+    cache = cache_traffic(artifact.model_path)
     profiles = []
     for count in sorted({min(length, limit) for length in prompt_lengths}):
         progress.phase(f"Profiling prefill of {count}")
@@ -85,7 +85,7 @@ def profile(
         rows = _rows([_times(run, classes) for run in runs])
         touched = bytes_by_operator(
             active_weight_bytes(artifact.config),
-            cache_bytes=row_bytes * (depth + 1),
+            cache_bytes=cache.bytes_at(depth + 1),
             present=[row.kind for row in rows],
         )
         rows = tuple(replace(row, bytes=touched.get(row.kind)) for row in rows)

@@ -13,7 +13,7 @@ from mmoe.export.artifact import Artifact
 from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial
 from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
-from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
+from mmoe.export.bench.traffic import CacheTraffic, active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
 from mmoe.export.tokenizer import load_tokenizer
 from mmoe.export.verify.text import bundled_text
@@ -27,6 +27,7 @@ class Subject:
     worker: Worker
     cold_load_seconds: float
     ids: list[int]
+    cache: CacheTraffic
     samples: dict[Trial, list[float]] = field(default_factory=dict)
     bandwidth: dict[Trial, list[float]] = field(default_factory=dict)
     others: list[float] = field(default_factory=list)
@@ -41,8 +42,8 @@ class Subject:
             self.filled = max(self.filled, trial.tokens)
             count = trial.tokens
         else:
-            # Every run is of the same text from its beginning on, so rows written once stay valid.
-            if self.filled < trial.tokens:
+            # Every run is of the same text from its beginning on, so rows written once stay valid, but in a ring.
+            if self.filled < trial.tokens or (any(self.cache.windows) and self.filled > trial.tokens):
                 self.worker.prefill(self.ids[: trial.tokens])
                 self.filled = trial.tokens
             seconds = sum(self.worker.decode(trial.tokens, self.ids[trial.tokens :][:decode_tokens]))
@@ -65,7 +66,6 @@ class Subject:
     def result(self, trials: Sequence[Trial], decode_tokens: int) -> ModelResult:
         """All samples, with the bytes that bound them."""
         weights = sum(active_weight_bytes(self.artifact.config).values())
-        row = cache_row_bytes(self.artifact.model_path)
 
         def trial_result(trial: Trial) -> TrialResult:
             speed = Summary(tuple(self.samples[trial]))
@@ -76,7 +76,7 @@ class Subject:
                 tokens=trial.tokens,
                 tokens_per_second=speed,
                 # The cache grows while tokens are decoded.
-                bytes_per_token=weights + row * (trial.tokens + decode_tokens // 2),
+                bytes_per_token=weights + self.cache.bytes_at(trial.tokens + decode_tokens // 2),
                 read_bandwidth=Summary(tuple(self.bandwidth[trial])),
             )
 
@@ -107,7 +107,8 @@ def load_subject(
     longest = max(trial.tokens for trial in trials) + options.decode_tokens
     # Text, never one repeated id: that would send every token to the same experts.
     ids = load_tokenizer(artifact.folder, artifact.config).encode(bundled_text().content)
-    return Subject(artifact, worker, cold_load_seconds, list(itertools.islice(itertools.cycle(ids), longest)))
+    text = list(itertools.islice(itertools.cycle(ids), longest))
+    return Subject(artifact, worker, cold_load_seconds, text, cache_traffic(artifact.model_path))
 
 
 def _drop_from_page_cache(path: Path) -> None:

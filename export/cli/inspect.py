@@ -148,7 +148,9 @@ def _verification(manifest: "Manifest") -> str:
     if report is None:
         return "not yet; run mmoe-export verify"
     outcome = "passed" if report.passed else f"FAILED at {report.first_failing_stage}"
-    weights = (
-        "expert weights bit-exact" if report.expert_weights.passed else "expert weights NOT proven exact"
-    )
+    proof = report.expert_weights
+    if proof is None:
+        weights = "no routed experts"
+    else:
+        weights = "expert weights bit-exact" if proof.passed else "expert weights NOT proven exact"
     return f"{outcome} on {report.tokens} tokens of {report.text_source}; {weights}"

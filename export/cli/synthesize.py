@@ -17,6 +17,8 @@ mmoe-export synthesize --size S --out synthetic-s
 
 mmoe-export synthesize --size L --layers 4 --out quick --seed 1
 
+mmoe-export synthesize --size MobileLLM-Pro --out dense
+
 mmoe-export synthesize --size ./my-model/config.json --out mine
 """
 
@@ -24,7 +26,9 @@ mmoe-export synthesize --size ./my-model/config.json --out mine
 def synthesize(
     size: Annotated[
         str,
-        typer.Option(metavar="S|M|L|CONFIG", help="A released model's size, or the path of a config.json."),
+        typer.Option(
+            metavar="S|M|L|MobileLLM-Pro|CONFIG", help="A released model, or the path of a config.json."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
     seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,

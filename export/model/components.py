@@ -19,7 +19,10 @@ class AttentionShape:
         num_heads: Query heads.
         num_kv_heads: Key and value heads; query head h reads kv head ``h // (num_heads // num_kv_heads)``.
         head_dim: Width of a head.
-        max_context_len: Rows of the KV cache.
+        max_context_len: Positions that the cache serves.
+        window: Keys that a token sees, its own included; None for all before it.
+        cache_rows: Rows of the KV cache: `max_context_len`, or those of a ring that keeps what the window of any
+            call sees.
         use_rope: Whether this layer rotates queries and keys.
         use_qk_norm: Whether this layer normalises queries and keys.
         norm_eps: Added to the mean square in QK-norm.
@@ -31,6 +34,8 @@ class AttentionShape:
     num_kv_heads: int
     head_dim: int
     max_context_len: int
+    window: int | None
+    cache_rows: int
     use_rope: bool
     use_qk_norm: bool
     norm_eps: float

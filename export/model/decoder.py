@@ -1,12 +1,14 @@
-"""The MobileMoE decoder (arXiv 2605.27358): pre-norm attention, then routed experts beside a shared one."""
+"""The decoder: pre-norm attention, then the feed-forward block that the architecture describes."""
 
 from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from mmoe.export.architectures.description import ExpertBlock, GatedBlock, LayerDescription
 from mmoe.export.checkpoint import Checkpoint
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.config import DecoderConfig
+from mmoe.export.model.cache_rows import Lengths
 from mmoe.export.model.components import AttentionShape, Components, ExpertTensors, Packed, Routing
 from mmoe.export.model.rope import RotaryEmbedding, rope_frequencies
 
@@ -18,7 +20,7 @@ class Weights:
         self._checkpoint = checkpoint
         self._prefix = prefix
         self.components = components
-        self.config: MobileMoEConfig = checkpoint.config
+        self.config: DecoderConfig = checkpoint.config
 
     def at(self, name: str) -> "Weights":
         """Returns the weights below ``prefix + name``."""
@@ -72,7 +74,7 @@ def projections(weights: Weights) -> nn.Module:
 class Attention(nn.Module):
     """Grouped-query attention with RoPE and scaleless QK-norm."""
 
-    def __init__(self, weights: Weights, *, layer: int, max_context_len: int) -> None:
+    def __init__(self, weights: Weights, layer: LayerDescription, lengths: Lengths) -> None:
         super().__init__()
         config = weights.config
         self.project = projections(weights)
@@ -82,9 +84,11 @@ class Attention(nn.Module):
                 num_heads=config.num_attention_heads,
                 num_kv_heads=config.num_key_value_heads,
                 head_dim=config.head_dim,
-                max_context_len=max_context_len,
-                use_rope=config.uses_rope(layer),
-                use_qk_norm=config.uses_qk_norm(layer),
+                max_context_len=lengths.max_context_len,
+                window=layer.window,
+                cache_rows=lengths.cache_rows(layer.window),
+                use_rope=layer.use_rope,
+                use_qk_norm=layer.use_qk_norm,
                 norm_eps=config.rms_norm_eps,
                 rope_frequencies=rope_frequencies(config),
             )
@@ -123,9 +127,8 @@ def gated_feed_forward(weights: Weights) -> nn.Module:
 class MixtureOfExperts(nn.Module):
     """Routed experts plus an always-on shared expert, both fed the same normalised input."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, block: ExpertBlock) -> None:
         super().__init__()
-        config = weights.config
         self.routed = weights.components.experts(
             ExpertTensors(
                 router_weight=weights.tensor("router.weight"),
@@ -136,9 +139,9 @@ class MixtureOfExperts(nn.Module):
                 down_scale=weights.tensor("experts.down_scale"),
             ),
             Routing(
-                top_k=config.num_experts_per_tok,
-                norm_topk_prob=config.norm_topk_prob,
-                routed_scaling_factor=config.routed_scaling_factor,
+                top_k=block.top_k,
+                norm_topk_prob=block.norm_topk_prob,
+                routed_scaling_factor=block.routed_scaling_factor,
             ),
         )
         self.shared_expert = gated_feed_forward(weights.at("shared_expert"))
@@ -149,17 +152,20 @@ class MixtureOfExperts(nn.Module):
         return out
 
 
+def feed_forward(weights: Weights, block: GatedBlock | ExpertBlock) -> nn.Module:
+    """The block behind attention."""
+    return MixtureOfExperts(weights, block) if isinstance(block, ExpertBlock) else gated_feed_forward(weights)
+
+
 class DecoderLayer(nn.Module):
     """One pre-norm block with two residual connections."""
 
-    def __init__(self, weights: Weights, *, layer: int, max_context_len: int) -> None:
+    def __init__(self, weights: Weights, layer: LayerDescription, lengths: Lengths) -> None:
         super().__init__()
-        feed_forward = weights.at("feed_forward")
         self.input_layernorm = weights.norm("input_layernorm")
-        self.self_attn = Attention(weights.at("self_attn"), layer=layer, max_context_len=max_context_len)
+        self.self_attn = Attention(weights.at("self_attn"), layer, lengths)
         self.post_attention_layernorm = weights.norm("post_attention_layernorm")
-        is_moe = weights.config.is_moe_layer(layer)
-        self.feed_forward = MixtureOfExperts(feed_forward) if is_moe else gated_feed_forward(feed_forward)
+        self.feed_forward = feed_forward(weights.at("feed_forward"), layer.feed_forward)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``."""
@@ -175,17 +181,15 @@ class Decoder(nn.Module):
     starting again at position 0 is a reset.
     """
 
-    def __init__(
-        self, weights: Weights, *, max_context_len: int, on_layer: Callable[[nn.Module], None]
-    ) -> None:
+    def __init__(self, weights: Weights, lengths: Lengths, *, on_layer: Callable[[nn.Module], None]) -> None:
         super().__init__()
         self.config = weights.config
-        self.max_context_len = max_context_len
+        self.max_context_len = lengths.max_context_len
         self.embed_tokens, self.lm_head = weights.tied_embedding("embed_tokens")
         self.rope = RotaryEmbedding(self.config)
         self.layers = nn.ModuleList()
-        for index in range(self.config.num_hidden_layers):
-            layer = DecoderLayer(weights.at(f"layers.{index}"), layer=index, max_context_len=max_context_len)
+        for index, description in enumerate(self.config.layers):
+            layer = DecoderLayer(weights.at(f"layers.{index}"), description, lengths)
             on_layer(layer)
             self.layers.append(layer)
         self.norm = weights.norm("norm")
@@ -223,6 +227,7 @@ def build_decoder(
     components: Components,
     *,
     max_context_len: int,
+    max_seq_len: int | None = None,
     on_layer: Callable[[nn.Module], None] = lambda _: None,
 ) -> Decoder:
     """Assembles the decoder of a checkpoint from one flavour's components.
@@ -230,11 +235,13 @@ def build_decoder(
     Args:
         checkpoint: An opened, validated checkpoint.
         components: `REFERENCE`, or what a backend offers.
-        max_context_len: Rows of the KV caches, in tokens.
+        max_context_len: Positions that the KV caches serve.
+        max_seq_len: Most tokens of one call, on which a windowed layer's cache depends; None for the whole context.
         on_layer: Called with each layer as soon as it is built, before the next one takes memory.
 
     Returns:
         The decoder in inference mode.
     """
     weights = Weights(checkpoint, components, "model.")
-    return Decoder(weights, max_context_len=max_context_len, on_layer=on_layer).eval()
+    lengths = Lengths(max_context_len=max_context_len, max_seq_len=max_seq_len or max_context_len)
+    return Decoder(weights, lengths, on_layer=on_layer).eval()

@@ -32,6 +32,7 @@ def attend_to_cache(
     value_cache: Tensor,
     start: int,
     scale: float,
+    window: int | None = None,
 ) -> Tensor:
     """Appends keys and values to the cache and attends causally, grouping query heads by kv head.
 
@@ -39,10 +40,12 @@ def attend_to_cache(
         query: float32 ``[1, num_heads, T, D]``.
         key: float32 ``[1, num_kv_heads, T, D]``.
         value: Like ``key``.
-        key_cache: Any float dtype, ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written.
+        key_cache: Any float dtype, ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written, modulo
+            C with a window.
         value_cache: Like ``key_cache``.
         start: Position of the first new token.
         scale: Multiplies the dot products.
+        window: Keys that a token sees, its own included; None for all.
 
     Returns:
         float32 ``[1, T, num_heads * D]``.
@@ -50,15 +53,38 @@ def attend_to_cache(
     Raises:
         ValueError: The new tokens do not fit the cache.
     """
-    end, context = start + query.shape[2], key_cache.shape[2]
-    if start < 0 or end > context:
-        raise ValueError(f"positions {start}..{end - 1} do not fit a context of {context} tokens")
-    key_cache[:, :, start:end] = key
-    value_cache[:, :, start:end] = value
-    causal = torch.arange(end) <= torch.arange(start, end).unsqueeze(-1)  # [T, end]
-    keys, values = (cache[:, :, :end].to(query.dtype) for cache in (key_cache, value_cache))
-    mixed = scaled_dot_product_attention(query, keys, values, attn_mask=causal, scale=scale, enable_gqa=True)
+    visible, oldest = visible_keys(start, query.shape[2], rows=key_cache.shape[2], window=window)
+    end, rows = oldest + visible.shape[1], key_cache.shape[2]
+    for cache, new in ((key_cache, key), (value_cache, value)):
+        cache[:, :, torch.arange(start, end) % rows] = new.to(cache.dtype)
+    seen = torch.arange(oldest, end) % rows
+    keys, values = (cache[:, :, seen].to(query.dtype) for cache in (key_cache, value_cache))
+    mixed = scaled_dot_product_attention(query, keys, values, attn_mask=visible, scale=scale, enable_gqa=True)
     return mixed.transpose(1, 2).flatten(2)
+
+
+def visible_keys(start: int, tokens: int, *, rows: int, window: int | None) -> tuple[Tensor, int]:
+    """Which positions each new token sees, and the oldest position that any of them does.
+
+    Args:
+        start: Position of the first new token.
+        tokens: T.
+        rows: Of the cache.
+        window: Keys that a token sees, its own included; None for all.
+
+    Returns:
+        Bool ``[T, end - oldest]`` for positions ``oldest .. end - 1``, where ``end = start + T``; and ``oldest``.
+
+    Raises:
+        ValueError: The cache has too few rows for them.
+    """
+    end = start + tokens
+    oldest = 0 if window is None else max(0, start - window + 1)
+    if start < 0 or end - (oldest if window is not None else 0) > rows:
+        raise ValueError(f"positions {start}..{end - 1} do not fit a context of {rows} tokens")
+    keys, queries = torch.arange(oldest, end), torch.arange(start, end).unsqueeze(-1)
+    visible = keys <= queries
+    return (visible if window is None else visible & (keys > queries - window)), oldest
 
 
 def route(

@@ -54,7 +54,7 @@ class CachedAttention(nn.Module):
     def __init__(self, shape: AttentionShape) -> None:
         super().__init__()
         self.shape = shape
-        rows = (1, shape.num_kv_heads, shape.max_context_len, shape.head_dim)
+        rows = (1, shape.num_kv_heads, shape.cache_rows, shape.head_dim)
         self.register_buffer("key_cache", torch.zeros(rows))
         self.register_buffer("value_cache", torch.zeros(rows))
 
@@ -76,6 +76,7 @@ class CachedAttention(nn.Module):
             value_cache=self.value_cache,
             start=int(input_pos),
             scale=self.shape.scale,
+            window=self.shape.window,
         )
 
 

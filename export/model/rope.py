@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.config import DecoderConfig
 from mmoe.export.rope_scaling import RopeScaling
 
 
@@ -19,7 +19,7 @@ def _rescale(frequency: float, scaling: RopeScaling) -> float:
     return frequency * (kept + (1 - kept) / scaling.factor)
 
 
-def rope_frequencies(config: MobileMoEConfig) -> Tensor:
+def rope_frequencies(config: DecoderConfig) -> Tensor:
     """Angular frequency of each pair, in radians per position.
 
     Source: Su et al., arXiv 2104.09864: ``rope_theta ** (-2 i / head_dim)``, then the rescaling of the config.
@@ -38,7 +38,7 @@ class RotaryEmbedding(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, config: MobileMoEConfig) -> None:
+    def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.register_buffer("frequencies", rope_frequencies(config))
 

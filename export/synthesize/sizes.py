@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ class ModelSize(StrEnum):
     S = "S"
     M = "M"
     L = "L"
+
+
+DENSE = "MobileLLM-Pro"
 
 
 # hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, intermediate_size_mlp
@@ -66,22 +70,55 @@ def released_config(size: ModelSize) -> dict[str, Any]:
 
 
 def with_layers(config: dict[str, Any], layers: int) -> dict[str, Any]:
-    """The same model with another number of layers, all with RoPE and full attention.
+    """The same model with another number of layers, all with RoPE; layers beyond its own see everything.
 
     Raises:
         OptionError: there are no layers.
     """
     if layers < 1:
         raise OptionError(f"layers must be at least 1, not {layers}")
+    types = itertools.chain(config["layer_types"], itertools.repeat("full_attention"))
     return config | {
         "num_hidden_layers": layers,
         "no_rope_layers": [1] * layers,
-        "layer_types": ["full_attention"] * layers,
+        "layer_types": list(itertools.islice(types, layers)),
     }
 
 
+def dense_config() -> dict[str, Any]:
+    """The `config.json` of MobileLLM-Pro, as far as it is public.
+
+    Its model card and copies of the file agree on sizes, layer types, window, head_dim and token ids. Assumed after
+    its sibling MobileLLM-R1: RoPE and QK-norm in every layer, theta 500,000, eps 1e-5.
+    """
+    config = {
+        "architectures": ["MobileLLMP1ForCausalLM"],
+        "vocab_size": 202048,
+        "hidden_size": 1280,
+        "intermediate_size": 6144,
+        "intermediate_size_mlp": 6144,
+        "num_attention_heads": 20,
+        "num_key_value_heads": 4,
+        "head_dim": 64,
+        "hidden_act": "silu",
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 500000.0,
+        "rope_scaling": None,
+        # One global layer of four, and the last one.
+        "layer_types": (["full_attention"] + ["sliding_attention"] * 3) * 7 + ["full_attention"] * 2,
+        "sliding_window": 512,
+        "use_qk_norm": True,
+        "attention_bias": False,
+        "tie_word_embeddings": True,
+        "bos_token_id": 200000,
+        "eos_token_id": [200001, 200007, 200008],
+    }
+    return with_layers(config, 30)
+
+
 def read_size(size: str) -> dict[str, Any]:
-    """The config that ``size`` stands for: S, M, L, or a path of a `config.json` or of a folder that has one.
+    """The config that ``size`` stands for: a released model's name, or the path of a `config.json` or its folder.
 
     Raises:
         OptionError: it is none of them.
@@ -89,8 +126,10 @@ def read_size(size: str) -> dict[str, Any]:
     """
     if size.upper() in ModelSize.__members__:
         return released_config(ModelSize(size.upper()))
+    if size.lower() == DENSE.lower():
+        return dense_config()
     path = Path(size).expanduser()
     path = path / CONFIG_FILE if path.is_dir() else path
     if not path.is_file():
-        raise OptionError(f"size is {size!r}: it must be S, M, L or the path of a {CONFIG_FILE}")
+        raise OptionError(f"size is {size!r}: it must be S, M, L, {DENSE} or the path of a {CONFIG_FILE}")
     return read_json_object(path)

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.config import CONFIG_FILE, MobileMoEConfig
+from mmoe.export.config import CONFIG_FILE, DecoderConfig
 from mmoe.export.errors import CheckpointError
 from mmoe.export.files import explained_write_errors, free_bytes
 from mmoe.export.inventory import expected_tensors
@@ -31,15 +32,14 @@ SYNTHETIC_KEY = "synthetic"
 _CARD = """---
 license: bsd-3-clause
 ---
-# A synthetic MobileMoE checkpoint
+# A synthetic {architecture} checkpoint
 
 **The weights are random numbers (seed {seed}); the model knows nothing.** `mmoe-export synthesize` wrote it, as a
 stand-in of the right size and format for tests and benchmarks. The values, the scales and the routers have the
 statistics of the small trained checkpoint that comes with mmoe-export; the tokenizer has that checkpoint's merges,
 and filler words for the other ids.
 
-{layers} layers, hidden size {hidden}, {experts} experts of width {width}, {top_k} of them per token; {bytes:,} bytes
-of tensors. `config.json` says `"{key}"` for programs.
+{layers} layers, hidden size {hidden}{experts}; {bytes:,} bytes of tensors. `config.json` says `"{key}"` for programs.
 """
 
 
@@ -57,7 +57,7 @@ def synthesize(
     The same arguments give the same bytes.
 
     Args:
-        size: S, M, L (the released models) or the path of a `config.json`.
+        size: S, M, L, MobileLLM-Pro (released models) or the path of a `config.json`.
         target: the folder to write.
         seed: of the random numbers.
         layers: write only so many layers; None for all.
@@ -78,11 +78,9 @@ def synthesize(
     if layers is not None:
         data = with_layers(data, layers)
     trained = open_checkpoint(bundled_checkpoint())
-    data["quantization"] = json.loads((trained.folder / CONFIG_FILE).read_text(encoding="utf-8"))[
-        "quantization"
-    ]
     data[SYNTHETIC_KEY] = {"seed": seed, "note": "random weights, written by mmoe-export synthesize"}
-    config = MobileMoEConfig.from_dict(data, where=size)
+    data["quantization"] = type(parse_config(data | {"quantization": None}, where=size)).PACKED.to_block()
+    config = parse_config(data, where=size)
     texts = tokenizer_files(config)
     specs = expected_tensors(config)
     total = sum(spec.num_bytes for spec in specs.values())
@@ -137,14 +135,17 @@ def _whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _card(config: MobileMoEConfig, *, seed: int, total: int) -> str:
+def _card(config: DecoderConfig, *, seed: int, total: int) -> str:
+    blocks = config.expert_blocks
+    block = next(iter(blocks.values())) if blocks else None
     return _CARD.format(
+        architecture=config.ARCHITECTURE.removesuffix("ForCausalLM"),
         seed=seed,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
-        experts=config.num_local_experts,
-        width=config.intermediate_size,
-        top_k=config.num_experts_per_tok,
+        experts=f", {block.num_experts} experts of width {block.width}, {block.top_k} per token"
+        if block
+        else "",
         bytes=total,
         key=SYNTHETIC_KEY,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.config import DecoderConfig
 from mmoe.export.errors import OptionError
 from mmoe.export.tokenizer import SETTINGS_FILE, TOKENIZER_FILE
 
@@ -29,7 +29,7 @@ _CHAT_TEMPLATE_FILE = "chat_template.jinja"
 _SYLLABLES = [consonant + vowel for consonant in "bdfghjklmnprstvz" for vowel in "aeiou"]
 
 
-def tokenizer_files(config: MobileMoEConfig) -> dict[str, str]:
+def tokenizer_files(config: DecoderConfig) -> dict[str, str]:
     """The tokenizer's files by name, for a model with ``config.vocab_size`` ids, each of which has a token.
 
     The special tokens stand at `bos_token_id`; without one, behind all others.
@@ -48,7 +48,7 @@ def tokenizer_files(config: MobileMoEConfig) -> dict[str, str]:
     }
 
 
-def _resized(tokenizer: dict[str, Any], config: MobileMoEConfig) -> dict[str, Any]:
+def _resized(tokenizer: dict[str, Any], config: DecoderConfig) -> dict[str, Any]:
     special = _special_tokens(config)
     free_ids = [token_id for token_id in range(config.vocab_size) if token_id not in special]
     ordinary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
@@ -65,7 +65,7 @@ def _resized(tokenizer: dict[str, Any], config: MobileMoEConfig) -> dict[str, An
     return tokenizer | {"model": model, "added_tokens": added, "post_processor": post_processor}
 
 
-def _special_tokens(config: MobileMoEConfig) -> dict[int, str]:
+def _special_tokens(config: DecoderConfig) -> dict[int, str]:
     """Special tokens by id; BOS is the first."""
     count, size = len(SPECIAL_TOKENS), config.vocab_size
     first = size - count if config.bos_token_id is None else config.bos_token_id

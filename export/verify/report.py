@@ -70,7 +70,7 @@ class VerificationReport:
         text_source: where the text is from.
         thresholds: the limits.
         stages: in the order they ran.
-        expert_weights: the proof of bit-exactness.
+        expert_weights: the proof of bit-exactness; None for a model without routed experts.
         versions: of every package that matters.
     """
 
@@ -79,19 +79,23 @@ class VerificationReport:
     text_source: str
     thresholds: Thresholds
     stages: tuple[StageResult, ...]
-    expert_weights: ExpertWeightsProof
+    expert_weights: ExpertWeightsProof | None
     versions: dict[str, str]
 
     @property
     def passed(self) -> bool:
-        """Whether there were stages, all of them passed, and the expert weights are exact."""
-        return bool(self.stages) and all(stage.passed for stage in self.stages) and self.expert_weights.passed
+        """Whether there were stages, all of them passed, and the expert weights, if there are any, are exact."""
+        return bool(self.stages) and all(stage.passed for stage in self.stages) and self._experts_passed
+
+    @property
+    def _experts_passed(self) -> bool:
+        return self.expert_weights is None or self.expert_weights.passed
 
     @property
     def first_failing_stage(self) -> str | None:
         """The first stage that missed a gate; `EXPERT_WEIGHTS` if only the proof failed, else None."""
         failing = (stage.name for stage in self.stages if not stage.passed)
-        return next(failing, None if self.expert_weights.passed else EXPERT_WEIGHTS)
+        return next(failing, None if self._experts_passed else EXPERT_WEIGHTS)
 
     def to_dict(self) -> dict[str, Json]:
         """The JSON form, with "passed" and "first_failing_stage" added for readers in a hurry."""

@@ -66,10 +66,11 @@ def _outcome(stage: StageResult) -> Text:
 
 def _conclusion(report: VerificationReport) -> tuple[Text, Text]:
     proof = report.expert_weights
-    experts = (
-        f"expert weights equal the checkpoint's bit for bit ({proof.tensors} tensors, {proof.bytes} bytes)"
-        if proof.passed
-        else f"expert weights NOT proven: {', '.join(proof.mismatches) or 'nothing was compared'}"
-    )
+    if proof is None:
+        experts = "the model has no routed experts"
+    elif proof.passed:
+        experts = f"expert weights equal the checkpoint's bit for bit ({proof.tensors} tensors, {proof.bytes} bytes)"
+    else:
+        experts = f"expert weights NOT proven: {', '.join(proof.mismatches) or 'nothing was compared'}"
     outcome = "passed" if report.passed else f"FAILED at: {report.first_failing_stage}"
     return Text(experts), Text(outcome, style="bold green" if report.passed else "bold red")

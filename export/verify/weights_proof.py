@@ -12,15 +12,21 @@ from mmoe.export.verify.report import ExpertWeightsProof
 _TENSORS = ("gate_up_qweight", "gate_up_scale", "down_qweight", "down_scale")
 
 
-def prove_expert_weights(checkpoint: Checkpoint, read_back: Iterable[ExpertWeights]) -> ExpertWeightsProof:
+def prove_expert_weights(
+    checkpoint: Checkpoint, read_back: Iterable[ExpertWeights]
+) -> ExpertWeightsProof | None:
     """Compares every nibble and scale of the routed experts, bit for bit.
 
     Args:
         checkpoint: What the program was made from.
         read_back: The experts of each MoE layer as found in the program, in layer order.
+
+    Returns:
+        The outcome; None for a model without routed experts.
     """
-    config = checkpoint.config
-    expected = [layer for layer in range(config.num_hidden_layers) if config.is_moe_layer(layer)]
+    expected = list(checkpoint.config.expert_blocks)
+    if not expected:
+        return None
     found = iter(read_back)
     compared = total_bytes = 0
     mismatches = []

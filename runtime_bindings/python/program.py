@@ -32,6 +32,8 @@ class ProgramMetadata:
         n_layers: decoder layers.
         bos_id: the token that begins a text, if the program names one.
         eos_ids: the tokens that end one.
+        sliding_window: keys that the layers with the widest window see; None without such layers.
+        window_rows: rows of the ring that they keep.
     """
 
     max_seq_len: int
@@ -40,6 +42,8 @@ class ProgramMetadata:
     n_layers: int
     bos_id: int | None
     eos_ids: tuple[int, ...]
+    sliding_window: int | None = None
+    window_rows: int | None = None
 
 
 class LanguageProgram(Protocol):
@@ -140,14 +144,18 @@ class LoadedProgram:
         def constant(name: str) -> Any:
             return self._load_method(name).execute([])[0]
 
-        bos_id = constant("get_bos_id") if "get_bos_id" in self._program.method_names else None
+        def optional(name: str) -> int | None:
+            return int(constant(name)) if name in self._program.method_names else None
+
         return ProgramMetadata(
             max_seq_len=int(constant("get_max_seq_len")),
             max_context_len=int(constant("get_max_context_len")),
             vocab_size=int(constant("get_vocab_size")),
             n_layers=int(constant("get_n_layers")),
-            bos_id=None if bos_id is None else int(bos_id),
+            bos_id=optional("get_bos_id"),
             eos_ids=tuple(int(i) for i in self._load_method("get_eos_ids").execute([])),
+            sliding_window=optional("get_sliding_window"),
+            window_rows=optional("get_window_rows"),
         )
 
     def _check_signature(self) -> None:

@@ -15,7 +15,9 @@ class ModelRunner:
     """A `.pte` and the number of tokens its KV cache holds.
 
     The cache is masked by position, so going back (`reset`, `truncate`) costs nothing and going ahead
-    over unwritten rows is refused. A call that fails leaves `position` where it was before that call's chunk.
+    over unwritten rows is refused. So is going back to where a ring of a windowed layer has lost the rows that the
+    window there would see; position 0 always works. A call that fails leaves `position` where it was before that
+    call's chunk.
     """
 
     def __init__(self, program: str | Path | LanguageProgram, *, threads: int | None = None) -> None:
@@ -33,6 +35,7 @@ class ModelRunner:
             LoadedProgram(Path(program), threads=threads) if isinstance(program, str | Path) else program
         )
         self._position = 0
+        self._written = 0  # positions written since the last start at 0
 
     @property
     def metadata(self) -> ProgramMetadata:
@@ -72,7 +75,7 @@ class ModelRunner:
         """Keeps the first `position` tokens of the context.
 
         Raises:
-            RuntimeFailure: the context does not hold that many tokens.
+            RuntimeFailure: the context does not hold that many tokens, or a ring has lost what they need.
         """
         self._check_position(position)
         self._position = position
@@ -126,6 +129,7 @@ class ModelRunner:
         tokens = torch.tensor([list(ids)], dtype=torch.int64)
         logits = self._program.forward(tokens, torch.tensor([position], dtype=torch.int64))
         self._position = position + len(ids)
+        self._written = max(self._written if position else 0, self._position)
         values: npt.NDArray[np.float32] = logits[0].float().numpy()
         return values
 
@@ -133,6 +137,16 @@ class ModelRunner:
         if not 0 <= position <= self._position:
             raise RuntimeFailure(
                 f"position {position} is outside the context, which holds {self._position} tokens"
+            )
+
+        window, rows = self.metadata.sliding_window, self.metadata.window_rows
+        if window is None or rows is None or position == 0:
+            return
+        lost = self._written - rows
+        if max(0, position - window + 1) < lost:
+            raise RuntimeFailure(
+                f"position {position} is too far back: layers with a window of {window} tokens keep {rows} rows, and "
+                f"{self._written} positions were written; the furthest is {lost + window - 1}. Start again at 0"
             )
 
     def _check_ids(self, ids: Sequence[int], position: int) -> None:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from benchmarks.llama_cpp.model import gguf_tensors, random_blocks
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.inventory import expected_tensors
 from mmoe.export.synthesize.sizes import ModelSize, released_config
 
 
 @pytest.mark.parametrize("size", ModelSize)
 def test_the_gguf_has_the_bytes_and_the_multiply_adds_of_the_model(size: ModelSize) -> None:
-    config = MobileMoEConfig.from_dict(released_config(size), where=size)
+    config = parse_config(released_config(size), where=size)
     shapes = dict(gguf_tensors(config))
     quantized = sum(math.prod(shape) // 32 * 18 for shape, packed in shapes.values() if packed)
     packed = sum(spec.num_bytes for spec in expected_tensors(config).values() if spec.dtype in ("U8", "F16"))

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from mmoe.export import files
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.artifact import Artifact
-from mmoe.export.config import MobileMoEConfig
 from mmoe.export.errors import ArtifactError
 from tests.support.artifacts import MODEL_BYTES, manifest_content, write_artifact
 from tests.support.checkpoints import checkpoint_config
@@ -39,7 +39,7 @@ def test_what_was_written_is_what_is_opened(artifact):
 
 
 def test_the_config_is_the_checkpoints(artifact):
-    expected = MobileMoEConfig.from_dict(
+    expected = parse_config(
         checkpoint_config({"no_rope_layers": [1, 1], "layer_types": ["full_attention"] * 2}), where="test"
     )
     assert Artifact.open(artifact.folder).config == expected

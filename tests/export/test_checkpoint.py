@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmoe.export.architectures.registry import load_config
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.config import MobileMoEConfig
 from mmoe.export.errors import CheckpointError, ConfigError
 from mmoe.export.inventory import TensorClass
 from tests.support.checkpoints import (
@@ -38,7 +38,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit, chec
 def with_tensors(folder: Path, changes: dict[str, torch.Tensor]) -> Checkpoint:
     """The default checkpoint with some tensors replaced."""
     write_checkpoint(folder)
-    config = MobileMoEConfig.load(folder)
+    config = load_config(folder)
     write_tensors(folder, random_tensors(config) | changes)
     return open_checkpoint(folder)
 

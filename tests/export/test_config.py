@@ -9,20 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.config import MobileMoEConfig, RopeScaling
+from mmoe.export.architectures.mobilemoe import MobileMoEConfig
+from mmoe.export.architectures.registry import load_config, parse_config
 from mmoe.export.errors import ConfigError
+from mmoe.export.rope_scaling import RopeScaling
 from tests.support.checkpoints import QUANTIZATION, checkpoint_config, write_config
 
 WHERE = "somewhere/config.json"
 
 
 def parse(overrides: dict[str, object]) -> MobileMoEConfig:
-    return MobileMoEConfig.from_dict(checkpoint_config(overrides), where=WHERE)
+    return parse_config(checkpoint_config(overrides), where=WHERE)
 
 
 def refusal(config: dict[str, object]) -> str:
     with pytest.raises(ConfigError) as caught:
-        MobileMoEConfig.from_dict(config, where=WHERE)
+        parse_config(config, where=WHERE)
     return str(caught.value)
 
 
@@ -74,7 +76,7 @@ def test_rope_without_scaling(scaling: object) -> None:
 def test_eos_may_be_one_id_and_bos_may_be_absent() -> None:
     config = checkpoint_config({"eos_token_id": 7})
     del config["bos_token_id"]
-    parsed = MobileMoEConfig.from_dict(config, where=WHERE)
+    parsed = parse_config(config, where=WHERE)
     assert parsed.eos_token_ids == (7,)
     assert parsed.bos_token_id is None
 
@@ -82,7 +84,7 @@ def test_eos_may_be_one_id_and_bos_may_be_absent() -> None:
 def test_unknown_keys_are_tolerated_and_quantization_may_be_absent() -> None:
     config = checkpoint_config({"torch_dtype": "bfloat16", "transformers_version": "9.9"})
     del config["quantization"]
-    assert MobileMoEConfig.from_dict(config, where=WHERE).quantization is None
+    assert parse_config(config, where=WHERE).quantization is None
 
 
 @pytest.mark.parametrize("key", sorted(set(checkpoint_config()) - {"bos_token_id", "quantization"}))
@@ -204,7 +206,7 @@ def test_another_quantization_scheme_is_refused() -> None:
 
 def test_load_reads_the_file(tmp_path: Path) -> None:
     write_config(tmp_path, checkpoint_config())
-    assert MobileMoEConfig.load(tmp_path) == parse({})
+    assert load_config(tmp_path) == parse({})
 
 
 @pytest.mark.parametrize(
@@ -214,10 +216,10 @@ def test_load_reads_the_file(tmp_path: Path) -> None:
 def test_unreadable_file_is_named(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ConfigError, match=told) as caught:
-        MobileMoEConfig.load(tmp_path)
+        load_config(tmp_path)
     assert str(tmp_path / "config.json") in str(caught.value)
 
 
 def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.json: file missing"):
-        MobileMoEConfig.load(tmp_path)
+        load_config(tmp_path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.mobilemoe import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.errors import CheckpointError
 from mmoe.export.inventory import TensorClass, TensorSpec, check_inventory, expected_tensors, tensor_class
 from tests.support.checkpoints import checkpoint_config
@@ -15,7 +16,7 @@ EXPERTS = f"{LAYER}feed_forward.experts."
 
 
 def config_with(overrides: dict[str, object] | None = None) -> MobileMoEConfig:
-    return MobileMoEConfig.from_dict(checkpoint_config(overrides), where="config.json")
+    return parse_config(checkpoint_config(overrides), where="config.json")
 
 
 def refusal(config: MobileMoEConfig, found: dict[str, TensorSpec]) -> str:
@@ -103,6 +104,6 @@ def test_a_bf16_checkpoint_is_told_apart() -> None:
         "model.embed_tokens.weight": TensorSpec("BF16", (320, 64)),
         f"{EXPERTS}gate_up_proj": TensorSpec("BF16", (8, 64, 64)),
     }
-    message = refusal(MobileMoEConfig.from_dict(config, where="config.json"), found)
+    message = refusal(parse_config(config, where="config.json"), found)
     assert "no 'quantization' block (2 of 2 tensors are floating point)" in message
     assert "facebook/MobileMoE-S-QAT" in message

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
 from tests.support.checkpoints import checkpoint_config
 from tests.support.tokenizers import EOT_ID, write_tokenizer
@@ -18,7 +18,7 @@ from tests.support.tokenizers import EOT_ID, write_tokenizer
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> ChatTokenizer:
     folder: Path = tmp_path_factory.mktemp("tokenizer")
     write_tokenizer(folder)
-    return load_tokenizer(folder, MobileMoEConfig.from_dict(checkpoint_config(), where="config.json"))
+    return load_tokenizer(folder, parse_config(checkpoint_config(), where="config.json"))
 
 
 def pieces(tokenizer: ChatTokenizer, ids: list[int]) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.mobilemoe import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.errors import TokenizerError
 from mmoe.export.tokenizer import ChatTokenizer, Message, load_tokenizer
 from tests.support.checkpoints import checkpoint_config
@@ -29,7 +30,7 @@ CONVERSATION = (Message("system", "Be brief."), Message("user", "2 + 2?"))
 
 
 def config_with(overrides: dict[str, object] | None = None) -> MobileMoEConfig:
-    return MobileMoEConfig.from_dict(checkpoint_config(overrides), where="config.json")
+    return parse_config(checkpoint_config(overrides), where="config.json")
 
 
 def load(folder: Path, overrides: dict[str, object] | None = None) -> ChatTokenizer:

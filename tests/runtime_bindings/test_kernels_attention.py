@@ -58,7 +58,8 @@ def attended(query, keys, values, options, *, position):
     out = np.empty(query.shape)
     group = query.shape[1] // keys.shape[0]
     for t, head in np.ndindex(*query.shape[:2]):
-        visible = slice(0, position + t + 1)
+        end = position + t + 1
+        visible = slice(max(0, end - options.window) if options.window else 0, end)
         scores = keys[head // group, visible] @ query[t, head] * options.scale
         weights = np.exp(scores - scores.max())
         out[t, head] = weights @ values[head // group, visible] / weights.sum()
@@ -273,3 +274,67 @@ def test_odd_head_dims_and_uneven_groups_are_refused():
         inputs = AttentionInputs(query=query, key=key, value=key, rope_cos=angles, rope_sin=angles)
         with pytest.raises(KernelError, match=message):
             attention(inputs, options, position=0, cache=empty_cache(CacheType.FLOAT32, inputs, 1))
+
+
+@st.composite
+def windows(draw):
+    """A case whose texts are several times longer than its ring, and calls no longer than the ring allows."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    window = draw(st.sampled_from([1, 2, 16, 33, 100, 255, 256, 300, 512]))
+    rows = PARTITION * draw(st.integers(-(-window // PARTITION), 4))
+    tokens = draw(st.integers(1, 1500))
+    inputs = random_inputs(
+        rng,
+        tokens=tokens,
+        group=draw(st.integers(1, 5)),
+        kv_heads=draw(st.integers(1, 2)),
+        head_dim=draw(st.sampled_from([2, 18, 64])),
+    )
+    cuts, at = [], 0
+    while at < tokens:
+        at += draw(st.integers(1, min(rows - window + 1, 400)))
+        cuts.append(at)
+    options = AttentionOptions(
+        use_rope=draw(st.booleans()),
+        use_qk_norm=draw(st.booleans()),
+        qk_norm_eps=1e-5,
+        scale=inputs.key.shape[2] ** -0.5,
+        window=window,
+    )
+    return inputs, options, rows, cuts[:-1]
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(case=windows(), cache_type=st.sampled_from(CacheType), data=st.data())
+def test_a_window_in_a_ring_against_float64(case, cache_type, data):
+    """The oracle has every row; the ring has lost most of them."""
+    inputs, options, rows, cuts = case
+    tokens = inputs.query.shape[0]
+    everything = -(-tokens // PARTITION) * PARTITION
+    whole = empty_cache(cache_type, inputs, everything)
+    expected = in_calls(inputs, options, [], whole, isa=FASTEST)
+    exact = attended(prepared(inputs.query, inputs, options), *whole.rows(), options, position=0)
+    assert (np.abs(expected - exact) <= bound(inputs, options, whole)).all()
+    for isa in ISAS:
+        ring = empty_cache(cache_type, inputs, rows)
+        found = in_calls(inputs, options, cuts, ring, isa=isa, threads=data.draw(st.integers(1, 4)))
+        np.testing.assert_array_equal(found, expected)
+    kept = np.arange(max(0, tokens - rows), tokens)
+    for in_ring, in_all in zip(ring.rows(), whole.rows(), strict=True):
+        np.testing.assert_array_equal(in_ring[:, kept % rows], in_all[:, kept])
+
+
+def test_a_ring_that_is_too_small_is_refused_and_nothing_is_written():
+    inputs = random_inputs(np.random.default_rng(3), tokens=100, group=1, kv_heads=1, head_dim=8)
+    for rows, window, position, message in (
+        (256, 158, 200, "too few rows"),
+        (300, 10, 0, "multiple of 256"),
+        (256, -1, 0, "must not be negative"),
+    ):
+        options = AttentionOptions(
+            use_rope=False, use_qk_norm=False, qk_norm_eps=1e-5, scale=1.0, window=window
+        )
+        cache = empty_cache(CacheType.FLOAT32, inputs, rows)
+        with pytest.raises(KernelError, match=message):
+            attention(inputs, options, position=position, cache=cache)
+        assert np.isnan(cache.keys).all()

@@ -17,7 +17,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.mobilellm_pro import MobileLLMProConfig
+from mmoe.export.architectures.registry import parse_config
+from mmoe.export.config import DecoderConfig
 from mmoe.export.inventory import TensorSpec, expected_tensors
 from tests.support.tokenizers import BOS_ID, END_OF_TEXT_ID, EOT_ID, write_tokenizer
 
@@ -86,7 +88,21 @@ def checkpoint_config(overrides: Mapping[str, object] | None = None) -> dict[str
     return config
 
 
-def random_tensors(config: MobileMoEConfig, *, seed: int = 0) -> dict[str, torch.Tensor]:
+def dense_overrides(**overrides: object) -> dict[str, object]:
+    """What makes `write_checkpoint` write a small MobileLLM-Pro: 4 layers, of which 2 see a window of 100 keys."""
+    return {
+        "architectures": ["MobileLLMP1ForCausalLM"],
+        "model_type": "mobilellm",
+        "num_hidden_layers": 4,
+        "layer_types": ["full_attention", "sliding_attention", "sliding_attention", "full_attention"],
+        "sliding_window": 100,
+        "max_position_embeddings": 1024,
+        "quantization": MobileLLMProConfig.PACKED.to_block(),
+        **overrides,
+    }
+
+
+def random_tensors(config: DecoderConfig, *, seed: int = 0) -> dict[str, torch.Tensor]:
     """Seeded random tensors of the packed format that keep activations near one through the layers."""
     generator = torch.Generator().manual_seed(seed)
     return {name: _random_tensor(name, spec, generator) for name, spec in expected_tensors(config).items()}
@@ -112,7 +128,7 @@ def write_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     config = checkpoint_config(config_overrides)
     write_config(folder, config)
-    tensors = random_tensors(MobileMoEConfig.from_dict(config, where="the test's config"), seed=seed)
+    tensors = random_tensors(parse_config(config, where="the test's config"), seed=seed)
     write_tensors(folder, tensors, shards=shards)
     if tokenizer:
         write_tokenizer(folder)

@@ -94,10 +94,12 @@ class Float64Model:
         k = self.heads(self.linear(f"{name}.k_proj", x), layer, position_dependent=True)
         v = self.heads(self.linear(f"{name}.v_proj", x), layer, position_dependent=False)
         shared = q.shape[1] // k.shape[1]
+        windowed = self.config["layer_types"][layer] == "sliding_attention"
         out = np.zeros_like(q)
         for token in range(q.shape[0]):
             for head in range(q.shape[1]):
-                keys, values = k[: token + 1, head // shared], v[: token + 1, head // shared]
+                oldest = max(0, token - self.config["sliding_window"] + 1) if windowed else 0
+                keys, values = (x[oldest : token + 1, head // shared] for x in (k, v))
                 scores = keys @ q[token, head] / math.sqrt(self.config["head_dim"])
                 weights = np.exp(scores - scores.max())
                 out[token, head] = weights / weights.sum() @ values
@@ -110,7 +112,8 @@ class Float64Model:
         )
 
     def feed_forward(self, name: str, layer: int, x: Array) -> Array:
-        if (layer + 1) % self.config["interleave_moe_layer_step"]:
+        is_dense = self.config["architectures"] == ["MobileLLMP1ForCausalLM"]
+        if is_dense or (layer + 1) % self.config["interleave_moe_layer_step"]:
             return self.swiglu(name, x)
         gate_up = self.matrix(f"{name}.experts.gate_up_qweight", f"{name}.experts.gate_up_scale")
         down = self.matrix(f"{name}.experts.down_qweight", f"{name}.experts.down_scale")

@@ -241,6 +241,7 @@ class AttentionOptions:
     use_qk_norm: bool
     qk_norm_eps: float
     scale: float
+    window: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,14 +315,15 @@ def attention(
     isa: str = PORTABLE,
     threads: int = 1,
 ) -> Floats:
-    """The cache is written; the result is like the query."""
+    """The cache is written; the result is like the query. With a window it is a ring under an endless context."""
     tokens, heads, head_dim = inputs.query.shape
-    kv_heads, context_len, _ = cache.shape
+    kv_heads, rows, _ = cache.shape
+    context_len = 2**30 if options.window else rows
     out = np.full_like(inputs.query, np.nan)
     _call(
-        "attention", isa, threads, tokens, heads, kv_heads, head_dim, context_len, position, int(options.use_rope),
-        int(options.use_qk_norm), options.qk_norm_eps, options.scale, int(cache.type), inputs.query, inputs.key,
-        inputs.value, inputs.rope_cos, inputs.rope_sin, cache.keys, cache.values, cache.key_steps,
-        cache.value_steps, out,
+        "attention", isa, threads, tokens, heads, kv_heads, head_dim, context_len, options.window, rows, position,
+        int(options.use_rope), int(options.use_qk_norm), options.qk_norm_eps, options.scale, int(cache.type),
+        inputs.query, inputs.key, inputs.value, inputs.rope_cos, inputs.rope_sin, cache.keys, cache.values,
+        cache.key_steps, cache.value_steps, out,
     )  # fmt: skip
     return out

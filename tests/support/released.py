@@ -6,7 +6,7 @@ import json
 import struct
 from pathlib import Path
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.inventory import expected_tensors
 from tests.support.checkpoints import checkpoint_config, write_config
 
@@ -46,7 +46,7 @@ def write_sparse_checkpoint(folder: Path, model: str) -> Path:
     config = checkpoint_config(RELEASED_MODELS[model])
     write_config(folder, config)
     header, offset = {}, 0
-    for name, spec in expected_tensors(MobileMoEConfig.from_dict(config, where=model)).items():
+    for name, spec in expected_tensors(parse_config(config, where=model)).items():
         end = offset + spec.num_bytes
         header[name] = {"dtype": spec.dtype, "shape": list(spec.shape), "data_offsets": [offset, end]}
         offset = end

@@ -6,9 +6,9 @@ Only the cache has 8 bits. What meets it in the kernels' integer dot products, q
 import torch
 from torch import Tensor
 
-from mmoe.backends.xnnpack.ops.attention import prepare_heads
+from mmoe.backends.xnnpack.ops.attention import WINDOW_ARGUMENTS, Window, check_context, prepare_heads
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.functional import split_heads
+from mmoe.export.model.functional import split_heads, visible_keys
 
 # Keys whose softmax is computed as a unit: its weights share a step.
 PARTITION = 256
@@ -52,9 +52,9 @@ def _quantize(x: Tensor, levels: float) -> tuple[Tensor, Tensor]:
 def _store_rows(
     key: Tensor, value: Tensor, start: int, caches: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> None:
-    """Writes ``[1, num_kv_heads, T, D]`` at positions ``start .. start + T - 1``."""
+    """Writes ``[1, num_kv_heads, T, D]`` at positions ``start .. start + T - 1``, modulo the number of rows."""
     key_cache, value_cache, key_steps, value_steps = caches
-    positions = torch.arange(start, start + key.shape[2])
+    positions = torch.arange(start, start + key.shape[2]) % key_steps.shape[2]
     for x, steps in ((key, key_steps), (value, value_steps)):
         steps[:, :, positions] = _quantize(x, _CACHE_LEVELS)[1]
     keys, values = (_quantize(x[0], _CACHE_LEVELS)[0].to(torch.int8) for x in (key, value))
@@ -63,12 +63,12 @@ def _store_rows(
         value_cache[0, :, positions // 4, d, positions % 4] = values[..., d]
 
 
-def _load_rows(cache: Tensor, count: int, head_dim: int) -> Tensor:
-    """The integers of positions ``0 .. count - 1`` as float64 ``[num_kv_heads, count, D]``."""
+def _load_rows(cache: Tensor, places: Tensor, head_dim: int) -> Tensor:
+    """The integers of some rows as float64 ``[num_kv_heads, len(places), D]``."""
     rows = (
         cache[0].transpose(-3, -2).flatten(1, 2).flatten(2) if cache.dim() == 6 else cache[0].mT.flatten(1, 2)
     )
-    return rows[:, :count, :head_dim].double()
+    return rows[:, places, :head_dim].double()
 
 
 def _twin(
@@ -86,13 +86,15 @@ def _twin(
     use_qk_norm: bool,
     qk_norm_eps: float,
     scale: float,
+    window: int | None = None,
+    max_context_len: int | None = None,
 ) -> Tensor:
     kv_heads, context = key_steps.shape[1:]
     head_dim = key.shape[2] // kv_heads
     start, tokens = int(input_pos), query.shape[1]
+    check_context(input_pos, query, max_context_len)
+    visible, oldest = visible_keys(start, tokens, rows=context, window=window)  # [T, end - oldest]
     end = start + tokens
-    if start < 0 or end > context:
-        raise ValueError(f"positions {start}..{end - 1} do not fit a context of {context} tokens")
     angles = (rope_cos, rope_sin) if use_rope else None
     eps = qk_norm_eps if use_qk_norm else None
     _store_rows(
@@ -104,14 +106,16 @@ def _twin(
     rows, row_step = _quantize(prepare_heads(query, head_dim, angles=angles, eps=eps)[0], _QUERY_LEVELS)
     rows = rows.double().unflatten(0, (kv_heads, -1))  # [Hkv, group, T, D]
     factor = (row_step * scale).unflatten(0, (kv_heads, -1)).unsqueeze(-1)  # [Hkv, group, T, 1]
-    keys, values = (_load_rows(cache, end, head_dim) for cache in (key_cache, value_cache))
-    visible = torch.arange(end) <= torch.arange(start, end).unsqueeze(-1)  # [T, end]
+    seen = torch.arange(oldest, end) % context
+    keys, values = (_load_rows(cache, seen, head_dim) for cache in (key_cache, value_cache))
+    steps_of_keys, steps_of_values = key_steps[0][:, seen], value_steps[0][:, seen]
 
     maximum = torch.full_like(factor, -torch.inf)
     total, output = torch.zeros_like(factor), torch.zeros(rows.shape)
-    for first in range(0, end, PARTITION):
-        part = slice(first, min(first + PARTITION, end))
-        key_step, value_step = (steps[0, :, None, None, part] for steps in (key_steps, value_steps))
+    # Partitions begin at multiples of their size, wherever a window does.
+    for first in range(oldest // PARTITION * PARTITION, end, PARTITION):
+        part = slice(max(first - oldest, 0), min(first + PARTITION, end) - oldest)
+        key_step, value_step = (steps[:, None, None, part] for steps in (steps_of_keys, steps_of_values))
         products = torch.einsum("hgtd,hkd->hgtk", rows, keys[:, part]).float()
         scores = (products * factor * key_step).masked_fill(~visible[:, part], -torch.inf)
         part_maximum = scores.amax(dim=-1, keepdim=True)
@@ -119,7 +123,8 @@ def _twin(
         integers, step = _quantize(weights * value_step, _WEIGHT_LEVELS)
         sums = torch.einsum("hgtk,hkd->hgtd", integers.double(), values[:, part]).float() * step.unsqueeze(-1)
         merged = torch.maximum(maximum, part_maximum)
-        old, new = (maximum - merged).exp(), (part_maximum - merged).exp()
+        # A row that has seen no key yet has no maximum, and nothing to rescale.
+        old, new = (torch.where(x == -torch.inf, 0.0, (x - merged).exp()) for x in (maximum, part_maximum))
         total = total * old + weights.sum(dim=-1, keepdim=True) * new
         output, maximum = output * old + sums * new, merged
     return (output / total).permute(2, 0, 1, 3).reshape(1, tokens, -1)
@@ -130,6 +135,7 @@ def _shape_like(query: Tensor, *_: object) -> Tensor:
 
 
 register_operator("attention_int8", _ARGUMENTS, twin=_twin, shape_like=_shape_like)
+register_operator("attention_window_int8", _ARGUMENTS + WINDOW_ARGUMENTS, twin=_twin, shape_like=_shape_like)
 
 
 def attention_int8(
@@ -145,6 +151,7 @@ def attention_int8(
     use_qk_norm: bool,
     qk_norm_eps: float,
     scale: float,
+    window: Window | None = None,
 ) -> Tensor:
     """Attends from T new tokens to the cache, after appending their keys and values to it.
 
@@ -161,11 +168,18 @@ def attention_int8(
         use_qk_norm: Whether this layer normalises queries and keys.
         qk_norm_eps: Added to the mean square in QK-norm.
         scale: Multiplies the dot products.
+        window: What a token sees; None for all positions before it.
 
     Returns:
         float32 ``[1, T, num_heads * head_dim]``.
     """
-    result: Tensor = torch.ops.mmoe.attention_int8(
-        query, key, value, rope_cos, rope_sin, input_pos, *caches, use_rope, use_qk_norm, qk_norm_eps, scale
+    operator, limits = (
+        (torch.ops.mmoe.attention_int8, ())
+        if window is None
+        else (torch.ops.mmoe.attention_window_int8, (window.size, window.max_context_len))
     )
+    result: Tensor = operator(
+        query, key, value, rope_cos, rope_sin, input_pos, *caches,
+        use_rope, use_qk_norm, qk_norm_eps, scale, *limits,
+    )  # fmt: skip
     return result

@@ -76,22 +76,24 @@ const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_tokens, i
 }
 
 const char* mmoe_attention(const char* isa, int64_t threads, int64_t num_tokens, int64_t num_heads,
-                           int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len, int64_t position,
-                           int64_t use_rope, int64_t use_qk_norm, float qk_norm_eps, float scale,
-                           int64_t cache_type, const float* query, const float* key, const float* value,
-                           const float* rope_cos, const float* rope_sin, void* key_cache, void* value_cache,
-                           float* key_steps, float* value_steps, float* out) {
+                           int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len, int64_t window,
+                           int64_t cache_rows, int64_t position, int64_t use_rope, int64_t use_qk_norm,
+                           float qk_norm_eps, float scale, int64_t cache_type, const float* query,
+                           const float* key, const float* value, const float* rope_cos, const float* rope_sin,
+                           void* key_cache, void* value_cache, float* key_steps, float* value_steps,
+                           float* out) {
   const Target target(isa, threads);
   if (target.error != nullptr) return target.error;
   if (cache_type < 0 || cache_type >= kNumCacheTypes) return "unknown type of cache";
-  const AttentionShape shape = {num_tokens, num_heads, num_kv_heads, head_dim, max_context_len};
+  const AttentionShape shape = {num_tokens, num_heads, num_kv_heads, head_dim, max_context_len, window};
   if (const char* problem = CheckAttention(shape, position)) return problem;
+  if (const char* problem = CheckCacheRows(shape, position, cache_rows)) return problem;
   const auto scratch = AllocateScratch(AttentionWorkspaceBytes(shape, target.workers));
   if (scratch == nullptr) return kNoMemory;
   ThreadParallel pool(target.workers);
   const KvCache cache = {static_cast<CacheType>(cache_type),
                          num_kv_heads,
-                         max_context_len,
+                         cache_rows,
                          head_dim,
                          key_cache,
                          value_cache,

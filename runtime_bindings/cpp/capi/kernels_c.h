@@ -21,14 +21,15 @@ MMOE_API const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_
                                   const uint8_t* down_weight, const uint16_t* down_scale, float* out);
 
 // The layout of every array is that of mmoe::AttentionArgs (kernels/attention.h) and mmoe::KvCache
-// (kernels/kv_cache.h). cache_type is 0 for float32, 1 for float16, 2 for int8, which alone has steps.
+// (kernels/kv_cache.h). The cache has cache_rows rows, see mmoe::CheckCacheRows. cache_type is 0 for float32,
+// 1 for float16, 2 for int8, which alone has steps.
 MMOE_API const char* mmoe_attention(const char* isa, int64_t threads, int64_t num_tokens, int64_t num_heads,
                                     int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len,
-                                    int64_t position, int64_t use_rope, int64_t use_qk_norm,
-                                    float qk_norm_eps, float scale, int64_t cache_type, const float* query,
-                                    const float* key, const float* value, const float* rope_cos,
-                                    const float* rope_sin, void* key_cache, void* value_cache,
-                                    float* key_steps, float* value_steps, float* out);
+                                    int64_t window, int64_t cache_rows, int64_t position, int64_t use_rope,
+                                    int64_t use_qk_norm, float qk_norm_eps, float scale, int64_t cache_type,
+                                    const float* query, const float* key, const float* value,
+                                    const float* rope_cos, const float* rope_sin, void* key_cache,
+                                    void* value_cache, float* key_steps, float* value_steps, float* out);
 
 // See kernels/embedding.h; the ids are checked against vocab_size.
 MMOE_API const char* mmoe_embedding(int64_t threads, int64_t vocab_size, int64_t hidden_size,

@@ -111,7 +111,8 @@ void AttendByBlocks(const Run& run) {
     PrepareQueries(run.args, run.blocks, run.kernels, kv_head, block * run.blocks.tokens, &queries);
     ClearState(scratch.state, queries.rows);
     const int64_t partitions = Blocks(VisibleKeys(run.args, run.blocks, queries), kAttentionPartition);
-    for (int64_t partition = 0; partition < partitions; ++partition) {
+    for (int64_t partition = FirstPartition(run.args, queries.first_token); partition < partitions;
+         ++partition) {
       AttendPartition(run.args, run.blocks, run.kernels, queries, partition, scratch.partition);
       MergePartition(run.args, run.blocks, run.kernels, queries.rows, scratch.partition, scratch.state);
     }
@@ -135,7 +136,7 @@ void AttendByPartitions(const Run& run, Arena& arena) {
   for (int64_t i = 0; i < round; ++i) results[i] = TakeState(arena, all);
   ClearState(state, all.rows);
   const int64_t partitions = Blocks(run.args.position + shape.num_tokens, kAttentionPartition);
-  for (int64_t first = 0; first < partitions; first += round) {
+  for (int64_t first = FirstPartition(run.args, 0); first < partitions; first += round) {
     const int64_t count = std::min(round, partitions - first);
     // Neighbours in one task, since each fetches the next one's keys.
     const int64_t per_task =
@@ -173,7 +174,18 @@ const char* CheckAttention(const AttentionShape& shape, int64_t position) {
   if (position > shape.max_context_len || shape.num_tokens > shape.max_context_len - position) {
     return "input_pos + number of tokens exceeds max_context_len, the length of the cache";
   }
+  if (shape.window < 0) return "the window must not be negative";
   return nullptr;
+}
+
+const char* CheckCacheRows(const AttentionShape& shape, int64_t position, int64_t rows) {
+  if (shape.window == 0) {
+    return rows == shape.max_context_len ? nullptr : "without a window the caches need max_context_len rows";
+  }
+  if (rows < 1 || rows % kAttentionPartition != 0) return "a window's caches need a multiple of 256 rows";
+  return position + shape.num_tokens <= rows || shape.window + shape.num_tokens - 1 <= rows
+             ? nullptr
+             : "the caches have too few rows for the window of this many tokens";
 }
 
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, int num_workers) {

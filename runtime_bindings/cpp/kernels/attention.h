@@ -15,6 +15,7 @@ struct AttentionShape {
   int64_t num_kv_heads;
   int64_t head_dim;  // even
   int64_t max_context_len;
+  int64_t window = 0;  // keys that a token sees, its own included; 0 for all
 };
 
 // query [T, num_heads * head_dim], key and value [T, num_kv_heads * head_dim], rope_cos and rope_sin
@@ -38,11 +39,17 @@ struct AttentionArgs {
 // nullptr, or what is wrong with the shape or the position.
 const char* CheckAttention(const AttentionShape& shape, int64_t position);
 
+// nullptr, or why a cache of so many rows does not hold the windows of these tokens. Without a window it has
+// max_context_len rows. With one it is a ring of whole partitions that keeps every key which one of the
+// tokens sees, after the last of them was written: window + num_tokens - 1 rows, or all positions so far.
+const char* CheckCacheRows(const AttentionShape& shape, int64_t position, int64_t rows);
+
 // Grows neither with the number of tokens nor, beyond 16 thousand of them, with the context.
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, int num_workers);
 
 // RoPE on adjacent pairs and RMS norm of queries and keys, keys and values into the caches, then causal
-// attention of token t over cache rows 0..position+t. The cost follows the filled length.
+// attention of token t over positions 0..position+t, of which a window leaves the last. The cost follows the
+// number of keys seen.
 void Attention(const AttentionArgs& args, const KernelTable& kernels, const Parallel& parallel,
                void* workspace);
 

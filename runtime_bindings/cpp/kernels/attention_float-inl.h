@@ -97,17 +97,21 @@ inline void AttendRows(const AttendArgs& args, int64_t row) {
   if (most <= 0) return;
   constexpr int kScoreRows = kRows == 3 ? 1 : kRows;
   for (int r = 0; r < kRows; r += kScoreRows) ScoreRows<kScoreRows, T>(args, row + r, most);
-  int64_t common = most;
+  int64_t first = 0, common = most;  // the keys that all rows see
   for (int64_t r = row; r < row + kRows; ++r) {
     const int64_t valid = args.valid[r];
     common = valid < common ? valid : common;
+    first = args.first[r] > first ? args.first[r] : first;
     for (int64_t d = 0; d < args.head_dim; d += 16)
       Store(Broadcast(0.0f), args.outputs + r * args.row_stride + d);
-    if (valid > 0) Softmax(args.scores + r * kAttentionPartition, valid, args.maxima + r, args.totals + r);
+    if (valid > 0) SoftmaxOfRow(args, r);
   }
-  AddValues<kRows, T>(args, row, 0, common);
-  for (int r = 0; r < kRows; ++r)
-    AddValues<1, T>(args, row + r, common < 0 ? 0 : common, args.valid[row + r]);
+  if (common < first) common = first;
+  for (int64_t r = row; r < row + kRows; ++r) {
+    AddValues<1, T>(args, r, args.first[r], args.valid[r] < first ? args.valid[r] : first);
+  }
+  AddValues<kRows, T>(args, row, first, common);
+  for (int64_t r = row; r < row + kRows; ++r) AddValues<1, T>(args, r, common, args.valid[r]);
 }
 
 template <class T>

@@ -126,7 +126,7 @@ inline float QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count)
   const int64_t valid = args.valid[row] < 0 ? 0 : args.valid[row];
   float* scores = args.scores + row * kAttentionPartition;
   I32x16 largest = ZeroInts();
-  if (valid > 0) Softmax(scores, valid, args.maxima + row, args.totals + row);
+  if (valid > 0) SoftmaxOfRow(args, row);
   for (int64_t k = 0; k < valid; k += 16) {
     const F32x16 weight = Mul(Load(scores + k), LoadFirst(args.value_steps + k, valid - k));
     largest = MaxMagnitudeBits(largest, weight);

@@ -32,6 +32,7 @@ struct AttendArgs {
   int64_t head_dim;
   int64_t row_stride;    // elements between rows of queries and of outputs: a multiple of 64
   const int64_t* valid;  // row r sees the first valid[r] keys, at most kAttentionPartition; may be 0 or less
+  const int64_t* first;  // of those, the keys before first[r] are out of the row's window
   const float* queries;  // zero from head_dim on; not for int8
   const int8_t* split_queries;  // [rows, 2 * row_stride] as quantize_query writes them; int8 only
   const int32_t* split_sums;    // [rows, 2]; int8 only

@@ -38,6 +38,15 @@ inline void Softmax(float* scores, int64_t valid, float* maximum, float* total) 
   *total = ReduceAdd(sum);
 }
 
+// The same for a row's scores, of which those before its window are without weight.
+inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
+  float* scores = args.scores + row * kAttentionPartition;
+  for (int64_t k = 0; k < args.first[row]; ++k) scores[k] = -__builtin_inff();
+  Softmax(scores, args.valid[row], args.maxima + row, args.totals + row);
+  // Exp is never quite zero; in a total that is at least 1 its least value is lost, in a weight it is not.
+  for (int64_t k = 0; k < args.first[row]; ++k) scores[k] = 0.0f;
+}
+
 void Merge(const MergeArgs& args) {
   if (*args.state_total == 0.0f) {
     *args.state_maximum = *args.maximum;

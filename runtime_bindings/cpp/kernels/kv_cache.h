@@ -6,7 +6,8 @@
 
 namespace mmoe {
 
-// The keys and values of all positions of one layer. K = num_kv_heads, C = max_context_len, D = head_dim.
+// The keys and values of one layer: position p lies in row p modulo C. K = num_kv_heads, C = rows, D =
+// head_dim.
 //   float32, float16: keys and values [K, C, D]
 //   int8: a float32 step per row, key_steps and value_steps [K, C], and integers in the order in which dot
 //     products of four take them: keys [K, ceil(C / 16), ceil(D / 4), 16, 4], where the last two axes are the
@@ -15,7 +16,7 @@ namespace mmoe {
 struct KvCache {
   CacheType type;
   int64_t num_kv_heads;
-  int64_t max_context_len;
+  int64_t rows;  // a multiple of kAttentionPartition where positions exceed it
   int64_t head_dim;
   void* keys;
   void* values;
@@ -23,7 +24,7 @@ struct KvCache {
   float* value_steps;  // int8 only
 };
 
-// Where a kv head's rows from `position` on begin, a multiple of kAttentionPartition.
+// Where a kv head's rows from `position` on begin, a multiple of 16; they go on to the end of the partition.
 struct CacheView {
   const void* keys;
   const void* values;

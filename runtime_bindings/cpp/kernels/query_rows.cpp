@@ -16,6 +16,11 @@ int64_t Offset(const AttentionShape& shape, const RowBlocks& blocks, int64_t kv_
   return ((first_token + row / blocks.group) * shape.num_heads + head) * shape.head_dim;
 }
 
+int64_t FirstKey(const AttentionArgs& args, int64_t token) {
+  const int64_t window = args.shape.window;
+  return window == 0 ? 0 : std::max<int64_t>(0, args.position + token + 1 - window);
+}
+
 }  // namespace
 
 RowBlocks CutRows(const AttentionShape& shape) {
@@ -46,6 +51,7 @@ QueryRows TakeQueryRows(Arena& arena, const RowBlocks& blocks) {
   queries.factors = arena.Take<float>(blocks.rows);
   queries.sums = arena.Take<int32_t>(2 * blocks.rows);
   queries.valid = arena.Take<int64_t>(blocks.rows);
+  queries.first = arena.Take<int64_t>(blocks.rows);
   queries.scores = arena.Take<float>(blocks.rows * kAttentionPartition);
   queries.weights = arena.Take<int8_t>(blocks.rows * 2 * kAttentionPartition);
   return queries;
@@ -77,12 +83,22 @@ int64_t VisibleKeys(const AttentionArgs& args, const RowBlocks& blocks, const Qu
   return args.position + queries.first_token + queries.rows / blocks.group;
 }
 
+int64_t FirstPartition(const AttentionArgs& args, int64_t token) {
+  return FirstKey(args, token) / kAttentionPartition;
+}
+
 void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const AttentionKernels& kernels,
                      const QueryRows& queries, int64_t partition, const SoftmaxState& result) {
-  const int64_t first_key = partition * kAttentionPartition;
+  // Before the first row's window nothing is read. By whole vectors, which leaves every key in its lane.
+  const int64_t end = (partition + 1) * kAttentionPartition;
+  const int64_t first_key =
+      std::max(partition * kAttentionPartition, FirstKey(args, queries.first_token) / 16 * 16);
   for (int64_t row = 0; row < queries.rows; ++row) {
-    const int64_t seen = args.position + queries.first_token + row / blocks.group + 1 - first_key;
-    queries.valid[row] = std::min(seen, kAttentionPartition);
+    const int64_t token = queries.first_token + row / blocks.group;
+    const int64_t seen = std::min(args.position + token + 1, end) - first_key;
+    const int64_t hidden = std::max<int64_t>(0, FirstKey(args, token) - first_key);
+    queries.valid[row] = hidden < seen ? seen : 0;
+    queries.first[row] = hidden < seen ? hidden : 0;
   }
   ClearState(result, queries.rows);
   const CacheView view = ViewCache(args.cache, queries.kv_head, first_key);
@@ -91,6 +107,7 @@ void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const A
   attend.head_dim = args.shape.head_dim;
   attend.row_stride = blocks.row_stride;
   attend.valid = queries.valid;
+  attend.first = queries.first;
   attend.queries = queries.floats;
   attend.split_queries = queries.split;
   attend.split_sums = queries.sums;

@@ -40,6 +40,7 @@ struct QueryRows {
   float* factors;   // [rows]
   int32_t* sums;    // [rows, 2], int8 caches only
   int64_t* valid;   // [rows] scratch of AttendPartition
+  int64_t* first;   // [rows] scratch of AttendPartition
   float* scores;    // [rows, kAttentionPartition] scratch
   int8_t* weights;  // [rows, 2 * kAttentionPartition] scratch
 };
@@ -52,6 +53,9 @@ void PrepareQueries(const AttentionArgs& args, const RowBlocks& blocks, const At
 
 // Keys that the block's last row sees.
 int64_t VisibleKeys(const AttentionArgs& args, const RowBlocks& blocks, const QueryRows& queries);
+
+// The partition that holds the first key which a token sees.
+int64_t FirstPartition(const AttentionArgs& args, int64_t token);
 
 // The softmax over one partition of the cache.
 void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const AttentionKernels& kernels,

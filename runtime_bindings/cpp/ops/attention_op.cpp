@@ -6,6 +6,9 @@
 //                      Tensor(e!) value_steps, bool use_rope, bool use_qk_norm, float qk_norm_eps, float
 //                      scale)
 //                      -> Tensor
+// mmoe::attention_window and mmoe::attention_window_int8 have the same arguments and two more, int window and
+// int max_context_len: a token sees the last `window` keys, and the caches are rings of as many rows as
+// CheckCacheRows asks for.
 
 #include "attention.h"
 
@@ -33,6 +36,8 @@ struct Options {
   bool use_qk_norm;
   double qk_norm_eps;
   double scale;
+  int64_t window;           // 0: every token sees all before it,
+  int64_t max_context_len;  // and this is the number of rows
 };
 
 int64_t RoundUp(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
@@ -48,12 +53,13 @@ void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Optio
   check.Is(inputs.input_pos, "input_pos", ScalarType::Long, {1});
   if (!check.ok()) return;
   const int64_t position = inputs.input_pos.const_data_ptr<int64_t>()[0];
-  const AttentionShape shape = {tokens, width / head_dim, cache.num_kv_heads, head_dim,
-                                cache.max_context_len};
+  const AttentionShape shape = {tokens,   width / head_dim,        cache.num_kv_heads,
+                                head_dim, options.max_context_len, options.window};
   const char* problem = CheckAttention(shape, position);
+  if (problem == nullptr) problem = CheckCacheRows(shape, position, cache.rows);
   if (problem != nullptr) {
     ET_LOG(Error, "%s: input_pos %" PRId64 ", %" PRId64 " tokens, max_context_len %" PRId64, op, position,
-           tokens, cache.max_context_len);
+           tokens, options.max_context_len);
   }
   check.NoProblem(problem);
   check.Is(inputs.query, "query", ScalarType::Float, {1, tokens, width});
@@ -83,31 +89,75 @@ void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Optio
   Attention(args, *kernels, parallel, scratch);
 }
 
-Tensor& AttentionOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
-                     const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
-                     const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
-                     bool use_qk_norm, double qk_norm_eps, double scale, Tensor& out) {
-  constexpr const char* kName = "mmoe::attention";
-  ArgumentCheck check(context, kName);
-  check.HasRank(query, "query", 3);
+// A cache of 4 dimensions.
+void RunFloat(ArgumentCheck& check, const char* op, const Inputs& inputs, Options options, Tensor& key_cache,
+              Tensor& value_cache, Tensor& out) {
+  check.HasRank(inputs.query, "query", 3);
   check.HasRank(key_cache, "key_cache", 4);
-  if (!check.ok()) return out;
-  const int64_t kv_heads = key_cache.size(1), context_len = key_cache.size(2), head_dim = key_cache.size(3);
+  if (!check.ok()) return;
+  const int64_t kv_heads = key_cache.size(1), rows = key_cache.size(2), head_dim = key_cache.size(3);
   const bool half = key_cache.scalar_type() == ScalarType::Half;
   const ScalarType dtype = half ? ScalarType::Half : ScalarType::Float;
-  check.Is(key_cache, "key_cache", dtype, {1, kv_heads, context_len, head_dim});
-  check.Is(value_cache, "value_cache", dtype, {1, kv_heads, context_len, head_dim});
-  if (!check.ok()) return out;
+  check.Is(key_cache, "key_cache", dtype, {1, kv_heads, rows, head_dim});
+  check.Is(value_cache, "value_cache", dtype, {1, kv_heads, rows, head_dim});
+  if (!check.ok()) return;
+  if (options.window == 0) options.max_context_len = rows;
   const KvCache cache = {half ? CacheType::kFloat16 : CacheType::kFloat32,
                          kv_heads,
-                         context_len,
+                         rows,
                          head_dim,
                          key_cache.mutable_data_ptr(),
                          value_cache.mutable_data_ptr(),
                          nullptr,
                          nullptr};
-  Run(check, kName, {query, key, value, rope_cos, rope_sin, input_pos},
-      {use_rope, use_qk_norm, qk_norm_eps, scale}, cache, out);
+  Run(check, op, inputs, options, cache, out);
+}
+
+struct Int8Caches {
+  Tensor& keys;
+  Tensor& values;
+  Tensor& key_steps;
+  Tensor& value_steps;
+};
+
+void RunInt8(ArgumentCheck& check, const char* op, const Inputs& inputs, Options options,
+             const Int8Caches& caches, Tensor& out) {
+  check.HasRank(inputs.query, "query", 3);
+  check.HasRank(inputs.key, "key", 3);
+  check.HasRank(caches.key_steps, "key_steps", 3);
+  if (!check.ok()) return;
+  const int64_t kv_heads = caches.key_steps.size(1), rows = caches.key_steps.size(2);
+  check.NoProblem(kv_heads > 0 && inputs.key.size(2) % kv_heads == 0
+                      ? nullptr
+                      : "the last dimension of key must be a multiple of the number of kv heads");
+  if (!check.ok()) return;
+  const int64_t head_dim = inputs.key.size(2) / kv_heads;
+  check.Is(caches.key_steps, "key_steps", ScalarType::Float, {1, kv_heads, rows});
+  check.Is(caches.value_steps, "value_steps", ScalarType::Float, {1, kv_heads, rows});
+  check.Is(caches.keys, "key_cache", ScalarType::Char,
+           {1, kv_heads, RoundUp(rows, 16) / 16, RoundUp(head_dim, 4) / 4, 16, 4});
+  check.Is(caches.values, "value_cache", ScalarType::Char,
+           {1, kv_heads, RoundUp(rows, 4) / 4, RoundUp(head_dim, 16), 4});
+  if (!check.ok()) return;
+  if (options.window == 0) options.max_context_len = rows;
+  const KvCache cache = {CacheType::kInt8,
+                         kv_heads,
+                         rows,
+                         head_dim,
+                         caches.keys.mutable_data_ptr(),
+                         caches.values.mutable_data_ptr(),
+                         caches.key_steps.mutable_data_ptr<float>(),
+                         caches.value_steps.mutable_data_ptr<float>()};
+  Run(check, op, inputs, options, cache, out);
+}
+
+Tensor& AttentionOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                     const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                     const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
+                     bool use_qk_norm, double qk_norm_eps, double scale, Tensor& out) {
+  ArgumentCheck check(context, "mmoe::attention");
+  RunFloat(check, "mmoe::attention", {query, key, value, rope_cos, rope_sin, input_pos},
+           {use_rope, use_qk_norm, qk_norm_eps, scale, 0, 0}, key_cache, value_cache, out);
   return out;
 }
 
@@ -116,40 +166,47 @@ Tensor& AttentionInt8Out(KernelRuntimeContext& context, const Tensor& query, con
                          const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, Tensor& key_steps,
                          Tensor& value_steps, bool use_rope, bool use_qk_norm, double qk_norm_eps,
                          double scale, Tensor& out) {
-  constexpr const char* kName = "mmoe::attention_int8";
-  ArgumentCheck check(context, kName);
-  check.HasRank(query, "query", 3);
-  check.HasRank(key, "key", 3);
-  check.HasRank(key_steps, "key_steps", 3);
-  if (!check.ok()) return out;
-  const int64_t kv_heads = key_steps.size(1), context_len = key_steps.size(2);
-  check.NoProblem(kv_heads > 0 && key.size(2) % kv_heads == 0
-                      ? nullptr
-                      : "the last dimension of key must be a multiple of the number of kv heads");
-  if (!check.ok()) return out;
-  const int64_t head_dim = key.size(2) / kv_heads;
-  check.Is(key_steps, "key_steps", ScalarType::Float, {1, kv_heads, context_len});
-  check.Is(value_steps, "value_steps", ScalarType::Float, {1, kv_heads, context_len});
-  check.Is(key_cache, "key_cache", ScalarType::Char,
-           {1, kv_heads, RoundUp(context_len, 16) / 16, RoundUp(head_dim, 4) / 4, 16, 4});
-  check.Is(value_cache, "value_cache", ScalarType::Char,
-           {1, kv_heads, RoundUp(context_len, 4) / 4, RoundUp(head_dim, 16), 4});
-  if (!check.ok()) return out;
-  const KvCache cache = {CacheType::kInt8,
-                         kv_heads,
-                         context_len,
-                         head_dim,
-                         key_cache.mutable_data_ptr(),
-                         value_cache.mutable_data_ptr(),
-                         key_steps.mutable_data_ptr<float>(),
-                         value_steps.mutable_data_ptr<float>()};
-  Run(check, kName, {query, key, value, rope_cos, rope_sin, input_pos},
-      {use_rope, use_qk_norm, qk_norm_eps, scale}, cache, out);
+  ArgumentCheck check(context, "mmoe::attention_int8");
+  RunInt8(check, "mmoe::attention_int8", {query, key, value, rope_cos, rope_sin, input_pos},
+          {use_rope, use_qk_norm, qk_norm_eps, scale, 0, 0}, {key_cache, value_cache, key_steps, value_steps},
+          out);
+  return out;
+}
+
+const char* CheckWindow(int64_t window) {
+  return window > 0 ? nullptr : "the window must be positive; without one there is mmoe::attention";
+}
+
+Tensor& AttentionWindowOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                           const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                           const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
+                           bool use_qk_norm, double qk_norm_eps, double scale, int64_t window,
+                           int64_t max_context_len, Tensor& out) {
+  ArgumentCheck check(context, "mmoe::attention_window");
+  check.NoProblem(CheckWindow(window));
+  RunFloat(check, "mmoe::attention_window", {query, key, value, rope_cos, rope_sin, input_pos},
+           {use_rope, use_qk_norm, qk_norm_eps, scale, window, max_context_len}, key_cache, value_cache, out);
+  return out;
+}
+
+Tensor& AttentionWindowInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                               const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                               const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache,
+                               Tensor& key_steps, Tensor& value_steps, bool use_rope, bool use_qk_norm,
+                               double qk_norm_eps, double scale, int64_t window, int64_t max_context_len,
+                               Tensor& out) {
+  ArgumentCheck check(context, "mmoe::attention_window_int8");
+  check.NoProblem(CheckWindow(window));
+  RunInt8(check, "mmoe::attention_window_int8", {query, key, value, rope_cos, rope_sin, input_pos},
+          {use_rope, use_qk_norm, qk_norm_eps, scale, window, max_context_len},
+          {key_cache, value_cache, key_steps, value_steps}, out);
   return out;
 }
 
 EXECUTORCH_LIBRARY(mmoe, "attention.out", AttentionOut);
 EXECUTORCH_LIBRARY(mmoe, "attention_int8.out", AttentionInt8Out);
+EXECUTORCH_LIBRARY(mmoe, "attention_window.out", AttentionWindowOut);
+EXECUTORCH_LIBRARY(mmoe, "attention_window_int8.out", AttentionWindowInt8Out);
 
 }  // namespace
 }  // namespace mmoe

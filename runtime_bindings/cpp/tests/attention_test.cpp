@@ -81,6 +81,9 @@ TEST_P(AttentionOf, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
                                       {17, 4, 2, 40, 300},
                                       {130, 2, 1, 34, 131},
                                       {3, 2, 2, 128, 257},
+                                      {5, 6, 2, 20, 256, 100},
+                                      {130, 12, 4, 64, 512, 300},
+                                      {1, 12, 4, 64, 1024, 512},
                                       {0, 2, 2, 8, 4}}) {
     ASSERT_EQ(CheckAttention(shape, shape.max_context_len - shape.num_tokens), nullptr);
     const std::vector<float> expected = RunAttention(GetParam(), shape, *portable, 1);

@@ -19,6 +19,7 @@ from tests.support.native_kernels import AttentionInputs, AttentionOptions, Cach
     group=st.integers(1, 3),
     head_dim=st.sampled_from([2, 18, 64]),
     options=st.tuples(st.booleans(), st.booleans()),
+    window=st.sampled_from([0, 0, 1, 200, 256]),
     seed=st.integers(0, 1000),
 )
 def test_twin_agrees_with_the_kernel(
@@ -28,6 +29,7 @@ def test_twin_agrees_with_the_kernel(
     group: int,
     head_dim: int,
     options: tuple[bool, bool],
+    window: int,
     seed: int,
 ) -> None:
     """The kernel's exponential and order of sums differ, so integers may differ where a value is near a tie."""
@@ -45,7 +47,9 @@ def test_twin_agrees_with_the_kernel(
         rope_cos=normal(total, head_dim // 2),
         rope_sin=normal(total, head_dim // 2),
     )
-    native = KvCache.filled(cache_type, (kv_heads, total + 3, head_dim), 0.0)
+    # A ring of the rows that the longer call needs, or of everything.
+    rows = -(-(window + max(start, tokens) - 1) // 256) * 256 if window else total + 3
+    native = KvCache.filled(cache_type, (kv_heads, rows, head_dim), 0.0)
     eager = [torch.from_numpy(array.copy())[None] for array in (native.keys, native.values)]
     if cache_type is CacheType.INT8:
         eager += [torch.from_numpy(steps.copy())[None] for steps in (native.key_steps, native.value_steps)]
@@ -56,7 +60,11 @@ def test_twin_agrees_with_the_kernel(
         expected = native_kernels.attention(
             part,
             AttentionOptions(
-                use_rope=use_rope, use_qk_norm=use_qk_norm, qk_norm_eps=1e-5, scale=head_dim**-0.5
+                use_rope=use_rope,
+                use_qk_norm=use_qk_norm,
+                qk_norm_eps=1e-5,
+                scale=head_dim**-0.5,
+                window=window,
             ),
             position=begin,
             cache=native,
@@ -66,8 +74,9 @@ def test_twin_agrees_with_the_kernel(
         ] + [torch.from_numpy(x) for x in (part.rope_cos, part.rope_sin)]
         tensors.append(torch.tensor([begin]))
         settings_of = (use_rope, use_qk_norm, 1e-5, head_dim**-0.5)
-        operator = torch.ops.mmoe.attention_int8 if cache_type is CacheType.INT8 else torch.ops.mmoe.attention
-        found = operator(*tensors, *eager, *settings_of)[0].numpy()
+        name = f"attention{'_window' * (window > 0)}{'_int8' * (cache_type is CacheType.INT8)}"
+        limits = (window, total) if window else ()
+        found = getattr(torch.ops.mmoe, name)(*tensors, *eager, *settings_of, *limits)[0].numpy()
         # An integer of the cache that falls the other way moves a result by up to one step of 1/127.
         atol = {CacheType.FLOAT32: 2e-5, CacheType.FLOAT16: 2e-3, CacheType.INT8: 3e-2}[cache_type]
         np.testing.assert_allclose(found, expected.reshape(end - begin, -1), atol=atol, rtol=0)

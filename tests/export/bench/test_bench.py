@@ -15,7 +15,7 @@ from mmoe.export.bench.profile import profile
 from mmoe.export.bench.profile_report import OperatorClass
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
-from mmoe.export.bench.traffic import active_weight_bytes, cache_row_bytes
+from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
 from mmoe.export.errors import OptionError, RuntimeFailure
 
@@ -62,7 +62,7 @@ def test_bytes_of_a_token(tiny_artifact: Artifact, pair: BenchReport) -> None:
     layer += 8 * 64 * 4 + 8 * 2 + 2 * 64 * 2
     expected = packed(320 * 64) + 64 * 2 + 2 * layer
     assert sum(active_weight_bytes(tiny_artifact.config).values()) == expected
-    row = cache_row_bytes(tiny_artifact.model_path)
+    row = cache_traffic(tiny_artifact.model_path).bytes_at(1)
     assert row in {
         2 * 2 * 2 * 16 * 4,
         2 * 2 * 2 * 16 * 2,
@@ -189,6 +189,6 @@ def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
         assert all(row.seconds >= 0 for row in each.rows)
     assert not any(row.bytes for row in profiles[0].rows)
     # Every byte that a token must touch is some class's.
-    row_bytes = cache_row_bytes(tiny_artifact.model_path)
+    row_bytes = cache_traffic(tiny_artifact.model_path).bytes_at(1)
     active = sum(active_weight_bytes(tiny_artifact.config).values())
     assert sum(row.bytes or 0 for row in profiles[1].rows) == active + 21 * row_bytes

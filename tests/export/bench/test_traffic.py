@@ -26,28 +26,34 @@ def tensor(shape: tuple[int, ...], scalar_type: schema.ScalarType) -> schema.Ten
 
 @pytest.mark.parametrize(
     ("operator", "expected"),
-    [("mmoe::attention.out", 2 * 4 * 64 * 2), ("mmoe::attention_int8.out", 2 * 4 * (64 + 4))],
+    [
+        ("mmoe::attention.out", 2 * 4 * 64 * 2),
+        ("mmoe::attention_int8.out", 2 * 4 * (64 + 4)),
+        ("mmoe::attention_window.out", 2 * 4 * 64 * 2),
+        ("mmoe::attention_window_int8.out", 2 * 4 * (64 + 4)),
+    ],
 )
 def test_cache_of_a_token(monkeypatch: pytest.MonkeyPatch, operator: str, expected: int) -> None:
-    rows, layers = 8192, 3
+    windowed = "window" in operator
+    rows, layers = 1024 if windowed else 8192, 3
     inputs = [tensor((1, rows, 256), schema.ScalarType.FLOAT)] * 6
-    if operator.startswith("mmoe::attention_int8"):
+    if operator.endswith("int8.out"):
         keys, values, steps = cache_shapes(num_kv_heads=4, max_context_len=rows, head_dim=64)
         caches = [tensor(keys, schema.ScalarType.CHAR), tensor(values, schema.ScalarType.CHAR)]
         caches += [tensor(steps, schema.ScalarType.FLOAT)] * 2
     else:
         caches = [tensor((1, 4, rows, 64), schema.ScalarType.HALF)] * 2
     numbers = [schema.Bool(True), schema.Bool(True), schema.Double(1e-5), schema.Double(0.125)]
+    numbers += [schema.Int(512), schema.Int(8192)] if windowed else []
     call = KernelCall(operator, (*inputs, *caches, *numbers, inputs[0]))
 
     class Program:
         def __init__(self, path: Path) -> None: ...
 
-        def metadata(self) -> dict[str, int]:
-            return {"get_max_context_len": rows}
-
         def kernel_calls(self, method: str) -> list[KernelCall]:
             return [call, KernelCall("mmoe::rms_norm.out", tuple(inputs))] * layers
 
     monkeypatch.setattr(traffic, "ProgramFile", Program)
-    assert traffic.cache_row_bytes(Path("model.pte")) == layers * expected
+    cache = traffic.cache_traffic(Path("model.pte"))
+    assert cache.bytes_at(1) == layers * expected
+    assert cache.bytes_at(8000) == (512 if windowed else 8000) * layers * expected

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmoe.export.config import MobileMoEConfig
+from mmoe.export.architectures.registry import parse_config
 from tests.export.cli.conftest import Command
 from tests.support.checkpoints import (
     QUANTIZATION,
@@ -28,7 +28,7 @@ QUERY = "model.layers.0.self_attn.q_proj.weight_scale"
 
 
 def _changed_tensors(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
-    tensors = random_tensors(MobileMoEConfig.from_dict(checkpoint_config(), where="the test's config"))
+    tensors = random_tensors(parse_config(checkpoint_config(), where="the test's config"))
     change(tensors)
     write_tensors(folder, tensors)
 

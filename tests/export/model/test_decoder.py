@@ -8,7 +8,7 @@ import torch
 
 from mmoe.export.checkpoint import open_checkpoint
 from mmoe.export.model import REFERENCE, Decoder, build_decoder
-from tests.support.checkpoints import write_checkpoint
+from tests.support.checkpoints import dense_overrides, write_checkpoint
 from tests.support.float64_model import Float64Model
 
 SMOOTH_ROPE = {
@@ -53,6 +53,24 @@ def test_matches_float64_oracle(tmp_path: Path, name: str) -> None:
     for chunk in (24, 7, 1):
         error = np.abs(decode(decoder, tokens, chunk).numpy() - expected).max()
         assert error < 2e-5 * spread, f"chunks of {chunk}"
+
+
+@pytest.mark.parametrize("chunks", [(400,), (1,) * 20 + (130, 7, 157, 86)], ids=["at once", "uneven chunks"])
+def test_windows_match_the_float64_oracle_beyond_the_ring(tmp_path: Path, chunks: tuple[int, ...]) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", dense_overrides(), seed=4)
+    decoder = build_decoder(open_checkpoint(folder), REFERENCE, max_context_len=512, max_seq_len=max(chunks))
+    rows = [layer.self_attn.attend.key_cache.shape[2] for layer in decoder.layers]
+    assert rows == ([512, 512, 512, 512] if len(chunks) == 1 else [512, 256, 256, 512])
+    tokens = torch.randint(0, 320, (1, sum(chunks)), generator=torch.Generator().manual_seed(6))
+    expected = Float64Model(folder).logits(tokens[0].tolist())
+    start, outputs = 0, []
+    with torch.no_grad():
+        for chunk in chunks:
+            part = tokens[:, start : start + chunk]
+            outputs.append(decoder.all_logits(part, torch.tensor([start]))[0])
+            start += chunk
+    error = np.abs(torch.cat(outputs).numpy() - expected).max()
+    assert error < 2e-5 * float(np.abs(expected).max())
 
 
 def test_forward_returns_the_last_row(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.config import MobileMoEConfig
 from mmoe.export.errors import CheckpointError, ConfigError, OptionError
 from mmoe.export.inventory import expected_tensors
 from mmoe.export.model import REFERENCE, build_decoder
@@ -60,7 +60,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:
     [(ModelSize.S, 713_863_008), (ModelSize.M, 1_590_916_144), (ModelSize.L, 3_004_279_040)],
 )
 def test_sizes_are_the_released_ones(size: ModelSize, packed_bytes: int) -> None:
-    config = MobileMoEConfig.from_dict(released_config(size), where=size)
+    config = parse_config(released_config(size), where=size)
     assert sum(spec.num_bytes for spec in expected_tensors(config).values()) == packed_bytes
     assert (config.vocab_size, config.max_position_embeddings) == (128256, 8192)
 
@@ -159,7 +159,7 @@ def test_tokenizer_of_the_smallest_vocabulary(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "error", "message"),
     [
-        ("XL", OptionError, r"size is 'XL': it must be S, M, L or the path of a config\.json"),
+        ("XL", OptionError, r"size is 'XL': it must be S, M, L, MobileLLM-Pro or the path of a config\.json"),
         ({"vocab_size": 260, "bos_token_id": 0}, OptionError, "vocab_size is 260"),
         ({"bos_token_id": 315}, OptionError, "bos_token_id 315"),
         ({"hidden_act": "gelu"}, ConfigError, "hidden_act"),

@@ -1,0 +1,114 @@
+"""The dense architecture with sliding windows as a program: its caches are rings, and nobody can tell."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from executorch.exir import schema
+
+from mmoe.backends.registry import BackendName, KvCache, Linears
+from mmoe.export.artifact import Artifact
+from mmoe.export.checkpoint import open_checkpoint
+from mmoe.export.convert import ConvertOptions, convert
+from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.export.pte import ProgramFile
+from mmoe.runtime_bindings.python.runner import ModelRunner
+from tests.support.checkpoints import dense_overrides, write_checkpoint
+
+CONTEXT, CHUNK, WINDOW, RING = 1024, 150, 100, 256
+
+
+@pytest.fixture(scope="module")
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    changes = dense_overrides(sliding_window=WINDOW)
+    return write_checkpoint(tmp_path_factory.mktemp("window") / "checkpoint", changes, seed=8)
+
+
+def converted(checkpoint: Path, target: Path, linears: Linears, kv_cache: KvCache) -> Artifact:
+    options = ConvertOptions(linears=linears, kv_cache=kv_cache, max_seq_len=CHUNK, max_context_len=CONTEXT)
+    return convert(checkpoint, target, options=options)
+
+
+@pytest.fixture(scope="module")
+def runner(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
+    target = tmp_path_factory.mktemp("window") / "artifact"
+    return ModelRunner(converted(checkpoint_folder, target, Linears.MMOE, KvCache.INT8).model_path)
+
+
+def some_ids(count: int) -> list[int]:
+    ids: list[int] = torch.randint(0, 320, (count,), generator=torch.Generator().manual_seed(2)).tolist()
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("linears", "kv_cache"),
+    [(Linears.MMOE, KvCache.FLOAT32), (Linears.MMOE, KvCache.INT8), (Linears.XNNPACK, KvCache.FLOAT16)],
+)
+def test_long_texts_agree_with_eager_float32(
+    checkpoint_folder: Path, tmp_path: Path, linears: Linears, kv_cache: KvCache
+) -> None:
+    """700 tokens are seven windows and almost three rings; the reference keeps every row and masks."""
+    ids = some_ids(700)
+    reference = build_decoder(open_checkpoint(checkpoint_folder), REFERENCE, max_context_len=CONTEXT)
+    with torch.no_grad():
+        expected = reference.all_logits(torch.tensor([ids]), torch.zeros(1, dtype=torch.int64))[0].numpy()
+    found = ModelRunner(converted(checkpoint_folder, tmp_path / "a", linears, kv_cache).model_path)
+    for end in (1, 99, 101, 255, 256, 257, 400, 513, 700):
+        logits = found.prefill(ids[found.position : end])
+        noise = np.square(logits - expected[end - 1]).sum() / np.square(expected[end - 1]).sum()
+        # int8 activations cost about this much; attention that missed or kept a key would cost 20 dB more.
+        assert -10 * np.log10(noise) > 25, end
+
+
+def test_any_split_gives_the_same_bits(runner: ModelRunner) -> None:
+    ids = some_ids(600)
+    runner.reset()
+    expected = runner.prefill(ids)
+    for cuts in ((1, 2, 130, 131, 280, 300, 450), tuple(range(1, 600))):
+        runner.reset()
+        for begin, end in zip((0, *cuts), (*cuts, 600), strict=True):
+            found = runner.prefill(ids[begin:end])
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_windowed_layers_keep_a_ring(runner: ModelRunner, tmp_path: Path, checkpoint_folder: Path) -> None:
+    artifact = converted(checkpoint_folder, tmp_path / "a", Linears.MMOE, KvCache.FLOAT32)
+    program = ProgramFile(artifact.model_path)
+    rows = []
+    for call in program.kernel_calls("forward"):
+        if call.operator.startswith("mmoe::attention"):
+            cache = call.arguments[6]
+            assert isinstance(cache, schema.Tensor)
+            rows.append((call.operator, cache.sizes[2]))
+    windowed, full = ("mmoe::attention_window.out", RING), ("mmoe::attention.out", CONTEXT)
+    assert rows == [full, windowed, windowed, full]
+    assert (runner.metadata.sliding_window, runner.metadata.window_rows) == (WINDOW, RING)
+
+
+def test_going_back_is_right_as_far_as_the_ring_reaches_and_refused_beyond(runner: ModelRunner) -> None:
+    ids = some_ids(600)
+    runner.reset()
+    runner.prefill(ids[:444])
+    expected = runner.prefill(ids[444:460])
+    runner.prefill(ids[460:600])
+    furthest = 600 - RING + WINDOW - 1
+    assert furthest == 443
+    with pytest.raises(RuntimeFailure, match=r"position 442 is too far back.*the furthest is 443.*at 0"):
+        runner.truncate(furthest - 1)
+    runner.truncate(444)
+    np.testing.assert_array_equal(runner.prefill(ids[444:460]), expected)
+    # What was lost stays lost, however short the context is now.
+    with pytest.raises(RuntimeFailure, match="too far back"):
+        runner.forward(ids[442:460], 442)
+    runner.truncate(0)
+    runner.prefill(ids[:200])
+    runner.truncate(3)
+    assert runner.position == 3
+
+
+def test_mlx_says_that_it_cannot(checkpoint_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="mlx backend has no sliding-window attention"):
+        convert(checkpoint_folder, tmp_path / "a", options=ConvertOptions(backend=BackendName.MLX))
+    assert not (tmp_path / "a").exists()
