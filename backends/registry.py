@@ -55,19 +55,22 @@ class KvCache(StrEnum):
 XNNPACK_KV_CACHE = KvCache.INT8
 """What the xnnpack backend keeps unless told otherwise."""
 
+XNNPACK_LINEARS = Linears.MMOE
+"""What the xnnpack backend multiplies with unless told otherwise: exact scales, no copy of the weights at load."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
     """Choices within a backend, recorded in the manifest.
 
     Attributes:
-        linears: The kernels of dense linears and the head; the xnnpack backend's choice.
+        linears: The kernels of dense linears and the head, the xnnpack backend's choice; None for `XNNPACK_LINEARS`.
         activations: The dtype of activations and, in mlx, of the KV cache; None for the backend's own, which is
             float32 for xnnpack and float16 for mlx.
         kv_cache: What the KV cache holds, the xnnpack backend's choice; None for `XNNPACK_KV_CACHE`.
     """
 
-    linears: Linears = Linears.XNNPACK
+    linears: Linears | None = None
     activations: Activations | None = None
     kv_cache: KvCache | None = None
 

@@ -11,6 +11,7 @@ from torch import nn
 from mmoe.backends.base import Backend, write_program
 from mmoe.backends.registry import (
     XNNPACK_KV_CACHE,
+    XNNPACK_LINEARS,
     Activations,
     BackendName,
     BackendOptions,
@@ -49,7 +50,7 @@ class ConvertOptions:
 
     Attributes:
         backend: The delegate.
-        linears: What multiplies by dense matrices (xnnpack).
+        linears: What multiplies by dense matrices; None for the backend's own (xnnpack).
         activations: What is computed in; None for the backend's own (mlx).
         kv_cache: What the KV cache holds; None for the backend's own (xnnpack).
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
@@ -58,7 +59,7 @@ class ConvertOptions:
     """
 
     backend: BackendName = BackendName.XNNPACK
-    linears: Linears = Linears.XNNPACK
+    linears: Linears | None = None
     activations: Activations | None = None
     kv_cache: KvCache | None = None
     max_seq_len: int | None = None
@@ -76,6 +77,12 @@ class ConvertOptions:
         if self.backend is BackendName.MLX:
             return KvCache.FLOAT32 if self.activations is Activations.FLOAT32 else KvCache.FLOAT16
         return self.kv_cache or XNNPACK_KV_CACHE
+
+    @property
+    def table_copies(self) -> int:
+        """How often the program stores the tied embedding: XNNPACK packs a second one for the head."""
+        delegated = (self.linears or XNNPACK_LINEARS) is Linears.XNNPACK
+        return 2 if delegated and self.backend is BackendName.XNNPACK else 1
 
 
 def convert(
@@ -202,7 +209,7 @@ def _prepare(
         checkpoint,
         max_seq_len=options.max_seq_len,
         max_context_len=options.max_context_len,
-        table_copies=1 if options.linears is Linears.MMOE else 2,
+        table_copies=options.table_copies,
         kv_cache=options.cache,
     )
     writer.require_space(plan.artifact_bytes)

@@ -32,6 +32,16 @@ def tiny_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def tiny_delegated_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """`tiny_checkpoint`, converted with XNNPACK's linears; read only."""
+    from mmoe.backends.registry import Linears
+    from mmoe.export.convert import ConvertOptions, convert
+
+    options = ConvertOptions(linears=Linears.XNNPACK)
+    return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "delegated", options=options)
+
+
+@pytest.fixture(scope="session")
 def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The bundled trained checkpoint, converted; read only. Its chunk is shorter than its context."""
     from mmoe.export.bundled import bundled_checkpoint
@@ -41,4 +51,18 @@ def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
         bundled_checkpoint(),
         tmp_path_factory.mktemp("demo") / "artifact",
         options=ConvertOptions(max_seq_len=128),
+    )
+
+
+@pytest.fixture(scope="session")
+def demo_delegated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """As `demo_artifact`, with XNNPACK's linears; read only."""
+    from mmoe.backends.registry import Linears
+    from mmoe.export.bundled import bundled_checkpoint
+    from mmoe.export.convert import ConvertOptions, convert
+
+    return convert(
+        bundled_checkpoint(),
+        tmp_path_factory.mktemp("demo") / "delegated",
+        options=ConvertOptions(max_seq_len=128, linears=Linears.XNNPACK),
     )

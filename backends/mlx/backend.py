@@ -17,7 +17,7 @@ from mmoe.backends.mlx.payload import DelegateFile, TensorSlot
 from mmoe.backends.mlx.replay.program import ReplayedProgram
 from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
-from mmoe.backends.registry import Activations, BackendOptions, Linears
+from mmoe.backends.registry import Activations, BackendOptions
 from mmoe.export.errors import OptionError
 from mmoe.export.pte import ProgramFile
 from mmoe.runtime_bindings.python.runner import ModelRunner
@@ -45,7 +45,7 @@ class MlxBackend:
         Raises:
             OptionError: An option is another backend's.
         """
-        if options.linears is not Linears.XNNPACK:
+        if options.linears is not None:
             raise OptionError(
                 "linears chooses kernels of the xnnpack backend; mlx has its own for all matrices"
             )

@@ -1,6 +1,7 @@
-"""The XNNPACK backend: dense linears and pointwise work in the delegate, everything else in `mmoe` kernels.
+"""The XNNPACK backend: CPU programs of `mmoe` kernels, beside XNNPACK's delegate where it is asked for.
 
-With `Linears.MMOE` the linears run in `mmoe` kernels too, and nothing is left that is worth a delegate.
+With `Linears.XNNPACK` dense linears and pointwise work go to the delegate. By default they run in `mmoe` kernels too;
+what is left are two additions per layer, for which entering a delegate costs more than the work.
 """
 
 from collections import Counter
@@ -12,7 +13,13 @@ from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_trans
 from torch.export import ExportedProgram
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights
-from mmoe.backends.registry import XNNPACK_KV_CACHE, Activations, BackendOptions, Linears
+from mmoe.backends.registry import (
+    XNNPACK_KV_CACHE,
+    XNNPACK_LINEARS,
+    Activations,
+    BackendOptions,
+    Linears,
+)
 from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
@@ -48,8 +55,8 @@ class XnnpackBackend:
         if options.activations is Activations.FLOAT16:
             raise OptionError("activations are float32 in the xnnpack backend; float16 is for mlx")
         kv_cache = options.kv_cache or XNNPACK_KV_CACHE
-        self.options = replace(options, kv_cache=kv_cache)
-        flavour = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
+        self.options = replace(options, kv_cache=kv_cache, linears=options.linears or XNNPACK_LINEARS)
+        flavour = PANEL_COMPONENTS if self.options.linears is Linears.MMOE else XNNPACK_COMPONENTS
         self.components = replace(flavour, attention=attention_component(kv_cache))
 
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmoe.backends.registry import XNNPACK_KV_CACHE, Activations, BackendName, KvCache, Linears
+from mmoe.backends.registry import (
+    XNNPACK_KV_CACHE,
+    XNNPACK_LINEARS,
+    Activations,
+    BackendName,
+    KvCache,
+    Linears,
+)
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.tables import field_table, size_table
@@ -26,7 +33,7 @@ mmoe-export convert ./MobileMoE-S-QAT --out mobilemoe-s
 
 mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
 
-mmoe-export convert ./MobileMoE-S-QAT --linears mmoe
+mmoe-export convert ./MobileMoE-S-QAT --linears xnnpack --out delegated
 
 mmoe-export convert facebook/MobileMoE-S-QAT --backend mlx --out mobilemoe-s-gpu
 
@@ -44,8 +51,13 @@ def convert(
     ] = None,
     backend: Annotated[BackendName, typer.Option(help="What runs the model.")] = BackendName.XNNPACK,
     linears: Annotated[
-        Linears, typer.Option(help="What multiplies by the dense matrices: the delegate, or our own kernels.")
-    ] = Linears.XNNPACK,
+        Linears | None,
+        typer.Option(
+            help="What multiplies by the dense matrices on xnnpack: our kernels, with exact scales and weights read in "
+            "place, or the delegate's, for devices on which bench shows it to be faster.",
+            show_default=XNNPACK_LINEARS.value,
+        ),
+    ] = None,
     activations: Annotated[
         Activations | None,
         typer.Option(

@@ -22,14 +22,21 @@ PROMPTS = ("In the beginning", "And the LORD spake unto Moses, saying,", "Blesse
 NEW_TOKENS = 24
 
 
-@pytest.fixture(scope="module")
-def runner(demo_artifact: Artifact) -> ModelRunner:
-    return ModelRunner(demo_artifact.model_path)
+@pytest.fixture(scope="module", params=["demo_artifact", "demo_delegated_artifact"])
+def artifact(request: pytest.FixtureRequest) -> Artifact:
+    """Converted with either kind of dense linears."""
+    converted: Artifact = request.getfixturevalue(request.param)
+    return converted
 
 
 @pytest.fixture(scope="module")
-def tokenizer(demo_artifact: Artifact) -> ChatTokenizer:
-    return load_tokenizer(demo_artifact.folder, demo_artifact.config)
+def runner(artifact: Artifact) -> ModelRunner:
+    return ModelRunner(artifact.model_path)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(artifact: Artifact) -> ChatTokenizer:
+    return load_tokenizer(artifact.folder, artifact.config)
 
 
 def greedy(runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str) -> list[int]:
@@ -45,10 +52,10 @@ def text_ids(tokenizer: ChatTokenizer, count: int) -> list[int]:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_stock_runner_generates_the_same_text(
-    demo_artifact: Artifact, runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str
+    artifact: Artifact, runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str
 ) -> None:
     ours = greedy(runner, tokenizer, prompt)
-    stock = TextLLMRunner(str(demo_artifact.model_path), str(demo_artifact.folder / "tokenizer.json"))
+    stock = TextLLMRunner(str(artifact.model_path), str(artifact.folder / "tokenizer.json"))
     pieces: list[str] = []
     # The stock runner adds no BOS unless told to; ours comes from the tokenizer.
     config = GenerationConfig(temperature=0.0, max_new_tokens=NEW_TOKENS, echo=False, num_bos=1)
@@ -59,21 +66,21 @@ def test_stock_runner_generates_the_same_text(
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_plain_cpp_program_generates_the_same_tokens(
-    demo_artifact: Artifact, runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str
+    artifact: Artifact, runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str
 ) -> None:
     program = library_path().parents[1] / "bin" / "mmoe-run"
     ids = tokenizer.encode(prompt)
-    command = [str(program), str(demo_artifact.model_path), "--ids", ",".join(map(str, ids))]
+    command = [str(program), str(artifact.model_path), "--ids", ",".join(map(str, ids))]
     run = subprocess.run(
         [*command, "--max-new-tokens", str(NEW_TOKENS)], capture_output=True, text=True, check=True
     )
     assert [int(token) for token in run.stdout.strip().split(",")] == greedy(runner, tokenizer, prompt)
 
 
-def test_plain_cpp_program_refuses_a_prompt_longer_than_the_context(demo_artifact: Artifact) -> None:
+def test_plain_cpp_program_refuses_a_prompt_longer_than_the_context(artifact: Artifact) -> None:
     program = library_path().parents[1] / "bin" / "mmoe-run"
-    ids = ",".join(["5"] * (demo_artifact.manifest.runtime.max_context_len + 1))
-    command = [str(program), str(demo_artifact.model_path), "--ids", ids, "--max-new-tokens", "1"]
+    ids = ",".join(["5"] * (artifact.manifest.runtime.max_context_len + 1))
+    command = [str(program), str(artifact.model_path), "--ids", ids, "--max-new-tokens", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "context" in run.stderr
@@ -116,27 +123,25 @@ def test_past_the_context_is_a_clear_error(runner: ModelRunner) -> None:
     assert np.isfinite(runner.decode(5)).all()
 
 
-def test_the_program_itself_refuses_positions_past_the_context(demo_artifact: Artifact) -> None:
+def test_the_program_itself_refuses_positions_past_the_context(artifact: Artifact) -> None:
     """Other runners do not check; the attention operator must, before it writes anything."""
-    program = LoadedProgram(demo_artifact.model_path)
+    program = LoadedProgram(artifact.model_path)
     ids, start = torch.tensor([[5, 6, 7]]), torch.tensor([0])
     before = program.forward(ids, start).clone()
-    context = demo_artifact.manifest.runtime.max_context_len
+    context = artifact.manifest.runtime.max_context_len
     with pytest.raises(RuntimeFailure, match="rgument"):
         program.forward(ids, torch.tensor([context - 2]))
     torch.testing.assert_close(program.forward(ids[:, 2:], torch.tensor([2])), before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_thread_count_changes_no_bit(demo_artifact: Artifact, tokenizer: ChatTokenizer, threads: int) -> None:
+def test_thread_count_changes_no_bit(artifact: Artifact, tokenizer: ChatTokenizer, threads: int) -> None:
     ids = text_ids(tokenizer, 100)
-    expected = ModelRunner(demo_artifact.model_path, threads=2).prefill(ids)
-    np.testing.assert_array_equal(
-        ModelRunner(demo_artifact.model_path, threads=threads).prefill(ids), expected
-    )
+    expected = ModelRunner(artifact.model_path, threads=2).prefill(ids)
+    np.testing.assert_array_equal(ModelRunner(artifact.model_path, threads=threads).prefill(ids), expected)
 
 
-def test_size_is_close_to_the_checkpoint(demo_artifact: Artifact) -> None:
+def test_size_is_close_to_the_checkpoint(artifact: Artifact) -> None:
     checkpoint = Path(__file__).parents[3] / "export" / "demo" / "checkpoint" / "model.safetensors"
-    assert demo_artifact.manifest.files["model.pte"].bytes <= 1.10 * checkpoint.stat().st_size
-    assert sum(demo_artifact.manifest.sizes.values()) == demo_artifact.manifest.files["model.pte"].bytes
+    assert artifact.manifest.files["model.pte"].bytes <= 1.10 * checkpoint.stat().st_size
+    assert sum(artifact.manifest.sizes.values()) == artifact.manifest.files["model.pte"].bytes

@@ -9,7 +9,14 @@ import torch
 from executorch.exir.schema import KernelTypes
 from torch import Tensor
 
-from mmoe.backends.registry import XNNPACK_KV_CACHE, BackendName, BackendOptions, Linears, load_backend
+from mmoe.backends.registry import (
+    XNNPACK_KV_CACHE,
+    XNNPACK_LINEARS,
+    BackendName,
+    BackendOptions,
+    Linears,
+    load_backend,
+)
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from mmoe.export.convert import ConvertOptions, convert
@@ -142,6 +149,8 @@ def test_the_choice_is_recorded_and_read_back(artifact: Artifact) -> None:
     recorded = Artifact.open(artifact.folder).manifest.backend.options
     read_back = BackendOptions.from_manifest(recorded, where="mmoe.json")
     assert read_back == replace(OPTIONS, kv_cache=XNNPACK_KV_CACHE)
-    assert BackendOptions.from_manifest({}, where="mmoe.json").linears is Linears.XNNPACK
+    assert read_back.linears is XNNPACK_LINEARS
+    unnamed = BackendOptions.from_manifest({}, where="mmoe.json")
+    assert load_backend(BackendName.XNNPACK, unnamed).options == read_back
     with pytest.raises(MmoeError, match="linears"):
         BackendOptions.from_manifest({"linears": "abacus"}, where="mmoe.json")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmoe.backends.registry import KvCache
+from mmoe.backends.registry import KvCache, Linears
 from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.backend import XnnpackBackend
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS, delegated_linear
@@ -49,7 +49,8 @@ BFLOAT16_SCALES = dataclasses.replace(
 )
 def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, kv_cache: KvCache) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", VARIATIONS[name] if name else {}, seed=7)
-    artifact = convert(folder, tmp_path / "artifact", options=ConvertOptions(kv_cache=kv_cache))
+    options = ConvertOptions(kv_cache=kv_cache, linears=Linears.XNNPACK)
+    artifact = convert(folder, tmp_path / "artifact", options=options)
     assert artifact.manifest.backend.options["kv_cache"] == kv_cache
     checkpoint = open_checkpoint(folder)
     components = dataclasses.replace(BFLOAT16_SCALES, attention=attention_component(kv_cache))
@@ -71,11 +72,11 @@ def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, k
     ).passed
 
 
-def test_program_consists_of_delegates_and_known_operators(tiny_artifact: Artifact) -> None:
-    program = ProgramFile(tiny_artifact.model_path)
+def test_program_consists_of_delegates_and_known_operators(tiny_delegated_artifact: Artifact) -> None:
+    program = ProgramFile(tiny_delegated_artifact.model_path)
     operators = program.operator_counts("forward")
     ours = {name: count for name, count in operators.items() if name.startswith("mmoe::")}
-    layers = tiny_artifact.config.num_hidden_layers
+    layers = tiny_delegated_artifact.config.num_hidden_layers
     assert ours == {
         "mmoe::embedding.out": 1,
         "mmoe::rms_norm.out": 2 * layers + 1,

@@ -8,7 +8,7 @@ from mmoe.export.artifact import Artifact
 from tests.export.cli.conftest import Command
 
 
-def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
+def test_artifact(mmoe: Command, tiny_artifact: Artifact, tiny_delegated_artifact: Artifact) -> None:
     data = mmoe("inspect", tiny_artifact.folder, "--json").json
     assert data["kind"] == "artifact"
     assert data["manifest"]["versions"]["executorch"] == "1.5.1"
@@ -18,10 +18,11 @@ def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
     run = mmoe("inspect", tiny_artifact.folder)
     assert run.code == 0
     for text in (
-        "not yet; run mmoe-export verify", "mobilemoe-int4-g32", "2 x mmoe::moe_ffn.out", "XnnpackBackend",
+        "not yet; run mmoe-export verify", "mobilemoe-int4-g32", "2 x mmoe::moe_ffn.out", "2 x mmoe::linear_qkv.out",
         "get_max_context_len", "experts and routers", "executorch 1.5.1",
     ):  # fmt: skip
         assert text in run.out
+    assert "XnnpackBackend" in mmoe("inspect", tiny_delegated_artifact.folder).out
 
 
 def test_program(mmoe: Command, tiny_artifact: Artifact) -> None:
