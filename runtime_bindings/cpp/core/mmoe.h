@@ -162,6 +162,11 @@ MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_
 MMOE_API mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count,
                                           size_t* done);
 
+/* Makes the context exactly `ids`: what it holds of them already, from the front, is kept, and only the rest is run (at
+ * least the last token, for its logits). A conversation that is rendered anew each turn so costs its new turn only.
+ * Otherwise as mmoe_session_prefill; *done counts the tokens kept, too. */
+MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t *ids, size_t count, size_t *done);
+
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
   MMOE_FINISH_STOP_TOKEN =

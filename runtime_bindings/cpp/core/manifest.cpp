@@ -1,0 +1,89 @@
+#include "manifest.h"
+
+#include <sys/stat.h>
+
+#include "error.h"
+#include "json.h"
+#include "mapped_file.h"
+#include "sha256.h"
+
+namespace mmoe {
+
+namespace {
+
+constexpr int64_t kFormatVersion = 1;
+
+int32_t Id(const Json& value, const std::string& where) {
+  const int64_t id = value.Integer();
+  if (id < 0 || id > INT32_MAX) throw CoreError(MMOE_CORRUPT, where + ": has the value " + std::to_string(id));
+  return static_cast<int32_t>(id);
+}
+
+std::map<std::string, Manifest::File> ReadFiles(const Json& files, const std::string& where) {
+  std::map<std::string, Manifest::File> found;
+  for (Json file = files.First(); file.valid(); file = file.Next()) {
+    const std::string name = file.Name();
+    // Names, not paths: a manifest from somewhere must not make us read elsewhere.
+    if (name.empty() || name[0] == '.' || name.find('/') != std::string::npos || name.find('\\') != std::string::npos) {
+      throw CoreError(MMOE_CORRUPT, where + ": files has the name \"" + name + "\"");
+    }
+    const int64_t bytes = file.Get("bytes").Integer();
+    if (bytes < 0) throw CoreError(MMOE_CORRUPT, where + ": the size of " + name + " is negative");
+    found[name] = {static_cast<uint64_t>(bytes), file.Get("sha256").String()};
+  }
+  return found;
+}
+
+ChatPieces ReadChat(const Json& chat) {
+  ChatPieces pieces;
+  pieces.begin = chat.Get("begin").String();
+  pieces.end = chat.Get("end").String();
+  const Json turns = chat.Get("turns");
+  for (Json turn = turns.First(); turn.valid(); turn = turn.Next()) {
+    pieces.turns[turn.Name()] = {turn.Get("before").String(), turn.Get("after").String()};
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Manifest ParseManifest(std::string_view json, const std::string& where) {
+  const JsonDocument document(json, where);
+  const Json root = document.root();
+  const int64_t version = root.Get("format_version").Integer();
+  if (version != kFormatVersion) {
+    throw CoreError(MMOE_VERSION, where + ": the artifact has format " + std::to_string(version) +
+                                      ", this library reads format " + std::to_string(kFormatVersion) +
+                                      "; convert the checkpoint again or update the app");
+  }
+  Manifest manifest;
+  manifest.backend = root.Get("backend").Get("name").String();
+  manifest.executorch_version = root.Get("versions").Get("executorch").String();
+  manifest.layers = Id(root.Get("architecture").Get("num_hidden_layers"), where);
+  const Json runtime = root.Get("runtime");
+  manifest.vocab_size = Id(runtime.Get("vocab_size"), where);
+  const std::optional<Json> bos = runtime.Find("bos_id");
+  manifest.bos_id = bos ? Id(*bos, where) : -1;
+  const Json stop_ids = runtime.Get("stop_ids");
+  for (Json id = stop_ids.First(); id.valid(); id = id.Next()) manifest.stop_ids.push_back(Id(id, where));
+  manifest.files = ReadFiles(root.Get("files"), where);
+  if (const std::optional<Json> chat = runtime.Find("chat")) manifest.chat = ReadChat(*chat);
+  return manifest;
+}
+
+void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify_checksums) {
+  for (const auto& [name, file] : manifest.files) {
+    const std::string path = folder + "/" + name;
+    struct stat status = {};
+    if (stat(path.c_str(), &status) != 0) throw CoreError(MMOE_NOT_FOUND, path + ": file missing");
+    if (static_cast<uint64_t>(status.st_size) != file.bytes) {
+      throw CoreError(MMOE_CORRUPT, path + ": has " + std::to_string(status.st_size) + " bytes, the manifest says " +
+                                        std::to_string(file.bytes) + "; copy the artifact again");
+    }
+    if (verify_checksums && file.bytes > 0 && Sha256(MappedFile(path).bytes()) != file.sha256) {
+      throw CoreError(MMOE_CORRUPT, path + ": its SHA-256 is not the manifest's; copy the artifact again");
+    }
+  }
+}
+
+}  // namespace mmoe

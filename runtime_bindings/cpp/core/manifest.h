@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mmoe {
+
+// The text around a message's content, by role, as the converter derived it from the artifact's chat template.
+struct ChatPieces {
+  struct Turn {
+    std::string before;
+    std::string after;
+  };
+  std::string begin;
+  std::map<std::string, Turn> turns;  // by role
+  std::string end;                    // the header of the assistant's turn
+};
+
+// What the runtime reads of an artifact's mmoe.json.
+struct Manifest {
+  struct File {
+    uint64_t bytes;
+    std::string sha256;
+  };
+
+  std::string backend;
+  std::string executorch_version;  // that wrote the program
+  int32_t layers;
+  int32_t vocab_size;
+  int32_t bos_id;  // -1: none
+  std::vector<int32_t> stop_ids;
+  std::map<std::string, File> files;
+  std::optional<ChatPieces> chat;
+};
+
+// Parses mmoe.json; `where` names it in messages. Throws CoreError: MMOE_CORRUPT, or MMOE_VERSION for a format that is
+// newer than this library.
+Manifest ParseManifest(std::string_view json, const std::string& where);
+
+// Throws CoreError(MMOE_CORRUPT) unless every file of the manifest is in `folder` with its size, and with
+// `verify_checksums` its digest; MMOE_NOT_FOUND for one that is missing.
+void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify_checksums);
+
+}  // namespace mmoe
