@@ -3,6 +3,7 @@
 #   mmoe_executorch_headers            include directories and compile definitions
 #   MMOE_EXECUTORCH_OPS_LIBRARIES      what an operator library links
 #   MMOE_EXECUTORCH_PROGRAM_LIBRARIES  what a program that runs a model links
+#   MMOE_EXECUTORCH_VERSION            of the SDK
 #   MMOE_EXECUTORCH_RPATH              install rpath for targets in mmoe/runtime_bindings/{lib,bin}
 
 if(NOT MMOE_EXECUTORCH_ROOT)
@@ -49,3 +50,9 @@ if(NOT SKBUILD)
   # A developer's build is installed into the source tree, far from the wheel.
   list(APPEND MMOE_EXECUTORCH_RPATH "${MMOE_EXECUTORCH_ROOT}/lib")
 endif()
+
+# Beside the package in both an installed and an unpacked wheel.
+file(GLOB dist_info "${MMOE_EXECUTORCH_ROOT}/../executorch-*.dist-info")
+list(GET dist_info 0 dist_info)
+string(REGEX MATCH "executorch-([0-9.]+)" match "${dist_info}")
+set(MMOE_EXECUTORCH_VERSION ${CMAKE_MATCH_1})

@@ -29,6 +29,12 @@ void Tokenizer::EncodePass(std::string_view text, const Passes& added, size_t pa
   }
 }
 
+AddedTokens::Match Tokenizer::FindAdded(std::string_view text, size_t from) const {
+  const AddedTokens::Match first = added_[0].Find(text, from);
+  const AddedTokens::Match second = added_[1].Find(text.substr(0, first.begin), from);
+  return second.id >= 0 ? second : first;
+}
+
 void Tokenizer::EncodeWords(std::string_view text, std::vector<int32_t>* ids) const {
   std::vector<int32_t> word;
   for (size_t at = 0; at < text.size();) {

@@ -27,6 +27,9 @@ class Tokenizer {
   // other.
   void Encode(std::string_view text, bool add_bos, bool parse_special, std::vector<int32_t>* ids) const;
 
+  // The first added token (special or not) of text[from..).
+  AddedTokens::Match FindAdded(std::string_view text, size_t from) const;
+
   // Appends the text of ids; broken characters become U+FFFD, ids without a token nothing.
   void Decode(const int32_t* ids, size_t count, bool skip_special, std::string* text) const;
 

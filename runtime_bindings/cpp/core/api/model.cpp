@@ -1,0 +1,100 @@
+#include "model.h"
+
+#include <atomic>
+#include <mutex>
+
+#include "api/guard.h"
+#include "memory.h"
+#include "program.h"
+
+namespace mmoe {
+
+namespace {
+
+std::mutex opening;
+std::atomic<int> open_models{0};
+
+// The pool belongs to the process, and delegates take hold of it: it can change only while no model is open.
+void ChooseThreads(uint32_t threads) {
+  if (threads == 0 || threads == PoolThreads()) return;
+  if (open_models.load() > 0) {
+    throw CoreError(MMOE_BUSY,
+                    "the pool of " + std::to_string(PoolThreads()) +
+                        " threads is in use by another model; close that first, or open with threads 0");
+  }
+  SetPoolThreads(threads);
+}
+
+struct OpenModel : Model {
+  using Model::Model;
+  ~OpenModel() { --open_models; }
+};
+
+void NotePeaks() {
+  mmoe_memory now;
+  mmoe_memory_init(&now);
+  ReadMemory(&now);
+}
+
+}  // namespace
+}  // namespace mmoe
+
+void mmoe_model_options_init(mmoe_model_options* options) {
+  if (options == nullptr) return;
+  *options = {};
+  options->struct_size = sizeof(*options);
+}
+
+mmoe_status mmoe_model_open(const char* folder, const mmoe_model_options* options, mmoe_model* model) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(folder != nullptr && model != nullptr, "folder or model is NULL");
+    const mmoe_model_options chosen = mmoe::Received(options, mmoe_model_options_init, "mmoe_model_options");
+    const std::lock_guard<std::mutex> lock(mmoe::opening);
+    mmoe::ChooseThreads(chosen.threads);
+    ++mmoe::open_models;
+    std::shared_ptr<mmoe::Model> opened;
+    try {
+      opened = std::make_shared<mmoe::OpenModel>(folder, chosen.verify_checksums != 0);
+    } catch (...) {
+      --mmoe::open_models;
+      throw;
+    }
+    *model = mmoe::Models().Add(std::move(opened));
+    mmoe::NotePeaks();
+  });
+}
+
+mmoe_status mmoe_model_close(mmoe_model model) {
+  return mmoe::Guard([&] {
+    const std::shared_ptr<mmoe::Model> closed = mmoe::Models().Take(model);
+    const auto sessions = mmoe::Sessions().TakeIf(
+        [&](const mmoe::Session& session) { return session.BelongsTo(closed.get()); });
+    for (const auto& session : sessions) session->Close();
+  });
+}
+
+void mmoe_model_info_init(mmoe_model_info* info) {
+  if (info == nullptr) return;
+  *info = {};
+  info->struct_size = sizeof(*info);
+}
+
+mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
+  return mmoe::Guard([&] {
+    mmoe::RequireStruct(info, "mmoe_model_info");
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    const mmoe::ProgramInfo& program = open->program()->info();
+    mmoe_model_info found;
+    mmoe_model_info_init(&found);
+    found.vocab_size = static_cast<int32_t>(program.vocab_size);
+    found.max_seq_len = static_cast<int32_t>(program.max_seq_len);
+    found.max_context_len = static_cast<int32_t>(program.max_context_len);
+    found.layers = open->manifest().layers;
+    found.bos_id = open->manifest().bos_id;
+    found.threads = mmoe::PoolThreads();
+    found.has_chat = open->manifest().chat.has_value() ? 1 : 0;
+    found.load_seconds = open->load_seconds();
+    found.program_bytes = open->program()->file().bytes().size();
+    mmoe::Hand(found, info);
+  });
+}

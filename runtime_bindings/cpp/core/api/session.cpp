@@ -1,0 +1,129 @@
+#include "session.h"
+
+#include "api/guard.h"
+#include "memory.h"
+
+namespace {
+
+template <typename Work>
+mmoe_status InSession(mmoe_session session, Work work) {
+  return mmoe::Guard([&] { work(*mmoe::Sessions().Get(session)); });
+}
+
+// The system keeps no peaks by kind, so calls after which memory has grown look at it. A decode step only
+// touches more of what its prefill did; reading /proc after each would cost it 20 us.
+void NotePeaks() {
+  mmoe_memory now;
+  mmoe_memory_init(&now);
+  mmoe::ReadMemory(&now);
+}
+
+}  // namespace
+
+void mmoe_sampling_init(mmoe_sampling* sampling) {
+  if (sampling == nullptr) return;
+  *sampling = {};
+  sampling->struct_size = sizeof(*sampling);
+  sampling->top_p = 1.0f;
+  sampling->repetition_penalty = 1.0f;
+}
+
+mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling, mmoe_session* session) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(session != nullptr, "session is NULL");
+    const mmoe_sampling chosen = mmoe::Received(sampling, mmoe_sampling_init, "mmoe_sampling");
+    const auto opened = std::make_shared<mmoe::Session>(mmoe::Models().Get(model), chosen);
+    const mmoe_session handle = mmoe::Sessions().Add(opened);
+    try {
+      mmoe::Models().Get(model);  // closed meanwhile, it has closed the sessions that it knew of
+    } catch (const mmoe::CoreError&) {
+      mmoe_session_close(handle);
+      throw;
+    }
+    *session = handle;
+    NotePeaks();
+  });
+}
+
+mmoe_status mmoe_session_close(mmoe_session session) {
+  return mmoe::Guard([&] { mmoe::Sessions().Take(session)->Close(); });
+}
+
+mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling) {
+  return InSession(session, [&](mmoe::Session& open) {
+    open.SetSampling(mmoe::Received(sampling, mmoe_sampling_init, "mmoe_sampling"));
+  });
+}
+
+mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count, size_t* done) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(ids != nullptr || count == 0, "ids is NULL");
+    open.Prefill(ids, count, done);
+    NotePeaks();
+  });
+}
+
+mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* ids, size_t count, size_t* done) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(ids != nullptr || count == 0, "ids is NULL");
+    open.Prompt(ids, count, done);
+    NotePeaks();
+  });
+}
+
+mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(step != nullptr, "step is NULL");
+    open.Next(step);
+  });
+}
+
+mmoe_status mmoe_session_commit(mmoe_session session) {
+  return InSession(session, [](mmoe::Session& open) { open.Commit(); });
+}
+
+mmoe_status mmoe_session_decode(mmoe_session session, int32_t id) {
+  return InSession(session, [&](mmoe::Session& open) { open.Decode(id); });
+}
+
+mmoe_status mmoe_session_logits(mmoe_session session, float* logits, size_t capacity) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(logits != nullptr, "logits is NULL");
+    open.Logits(logits, capacity);
+  });
+}
+
+mmoe_status mmoe_session_position(mmoe_session session, int64_t* position) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(position != nullptr, "position is NULL");
+    *position = open.Position();
+  });
+}
+
+mmoe_status mmoe_session_truncate(mmoe_session session, int64_t position) {
+  return InSession(session, [&](mmoe::Session& open) { open.Truncate(position); });
+}
+
+mmoe_status mmoe_session_reset(mmoe_session session) {
+  return InSession(session, [](mmoe::Session& open) { open.Reset(); });
+}
+
+mmoe_status mmoe_session_cancel(mmoe_session session) {
+  return InSession(session, [](mmoe::Session& open) { open.Cancel(); });
+}
+
+void mmoe_stats_init(mmoe_stats* stats) {
+  if (stats == nullptr) return;
+  *stats = {};
+  stats->struct_size = sizeof(*stats);
+}
+
+mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireStruct(stats, "mmoe_stats");
+    mmoe_stats found;
+    mmoe_stats_init(&found);
+    open.Stats(&found);
+    mmoe::Hand(found, stats);
+  });
+}

@@ -1,0 +1,41 @@
+#include <vector>
+
+#include "api/guard.h"
+#include "chat.h"
+
+mmoe_status mmoe_tokenize(mmoe_model model, const char* text, size_t text_bytes, int32_t add_bos,
+                          int32_t parse_special, int32_t* ids, size_t capacity, size_t* count) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
+    std::vector<int32_t> found;
+    mmoe::Models().Get(model)->tokenizer().Encode(std::string_view(text, text_bytes), add_bos != 0,
+                                                  parse_special != 0, &found);
+    mmoe::HandAll(found, ids, capacity, count);
+  });
+}
+
+mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_t count, int32_t skip_special,
+                            char* text, size_t capacity, size_t* text_bytes) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(ids != nullptr || count == 0, "ids is NULL");
+    std::string found;
+    mmoe::Models().Get(model)->tokenizer().Decode(ids, count, skip_special != 0, &found);
+    mmoe::HandAll(found, text, capacity, text_bytes);
+  });
+}
+
+mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count, int32_t* ids,
+                      size_t capacity, size_t* count) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(messages != nullptr && message_count > 0, "there are no messages");
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    if (!open->manifest().chat) {
+      throw mmoe::CoreError(
+          MMOE_UNSUPPORTED,
+          "the artifact has no chat template of the form that this library reads; give a plain prompt");
+    }
+    std::vector<int32_t> found;
+    mmoe::EncodeChat(open->tokenizer(), *open->manifest().chat, messages, message_count, &found);
+    mmoe::HandAll(found, ids, capacity, count);
+  });
+}

@@ -1,0 +1,66 @@
+#include "chat.h"
+
+#include <string>
+
+#include "error.h"
+
+namespace mmoe {
+
+namespace {
+
+// Plain text is held back until a special token ends it, because words of the tokenizer may reach over the
+// seam between the template's text and a message's.
+class Writer {
+ public:
+  Writer(const Tokenizer& tokenizer, std::vector<int32_t>* ids) : tokenizer_(tokenizer), ids_(ids) {}
+
+  void Template(std::string_view text) {
+    for (size_t at = 0; at < text.size();) {
+      const AddedTokens::Match match = tokenizer_.FindAdded(text, at);
+      plain_ += text.substr(at, match.begin - at);
+      if (match.begin < text.size()) {
+        Flush();
+        ids_->push_back(match.id);
+      }
+      at = match.end;
+    }
+  }
+  void Message(std::string_view text) { plain_ += text; }
+
+  void Flush() {
+    tokenizer_.Encode(plain_, false, false, ids_);
+    plain_.clear();
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<int32_t>* ids_;
+  std::string plain_;
+};
+
+}  // namespace
+
+void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
+                size_t count, std::vector<int32_t>* ids) {
+  Writer writer(tokenizer, ids);
+  writer.Template(pieces.begin);
+  for (size_t index = 0; index < count; ++index) {
+    const mmoe_message& message = messages[index];
+    if (message.role == nullptr || message.content == nullptr) {
+      throw CoreError(MMOE_INVALID_ARGUMENT,
+                      "message " + std::to_string(index) + " has no role or no content");
+    }
+    const auto turn = pieces.turns.find(message.role);
+    if (turn == pieces.turns.end()) {
+      throw CoreError(MMOE_INVALID_ARGUMENT,
+                      "the chat template has no role \"" + std::string(message.role) + "\"");
+    }
+    writer.Template(turn->second.before);
+    writer.Message(message.content);
+    writer.Template(turn->second.after);
+  }
+  writer.Template(pieces.end);
+  writer.Flush();
+}
+
+}  // namespace mmoe

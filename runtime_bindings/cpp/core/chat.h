@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "manifest.h"
+#include "mmoe.h"
+#include "tokenizer/tokenizer.h"
+
+namespace mmoe {
+
+// Appends the ids of a conversation, ready for the assistant's turn. Special tokens come from the template
+// alone: their text inside a message is plain text. Throws CoreError(MMOE_INVALID_ARGUMENT) for a role that
+// the template lacks.
+void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
+                size_t count, std::vector<int32_t>* ids);
+
+}  // namespace mmoe

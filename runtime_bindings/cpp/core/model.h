@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "manifest.h"
+#include "mmoe.h"
+#include "program.h"
+#include "tokenizer/tokenizer.h"
+
+namespace mmoe {
+
+// An artifact folder: what sessions share. Immutable.
+class Model {
+ public:
+  // Throws CoreError.
+  Model(const std::string& folder, bool verify_checksums);
+
+  const Manifest& manifest() const { return manifest_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const std::shared_ptr<const Program>& program() const { return program_; }
+  double load_seconds() const { return load_seconds_; }
+  bool IsStop(int32_t id) const;
+
+ private:
+  Manifest manifest_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
+  std::shared_ptr<const Program> program_;
+  double load_seconds_ = 0;
+};
+
+}  // namespace mmoe

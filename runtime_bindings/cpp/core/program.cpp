@@ -1,0 +1,186 @@
+#include "program.h"
+
+#include <executorch/extension/module/module.h>
+#include <executorch/extension/tensor/tensor_ptr_maker.h>
+#include <executorch/runtime/core/data_loader.h>
+
+#include <utility>
+
+#include "error.h"
+#include "runtime_log.h"
+
+// Exported by the wheel without a header.
+extern "C" {
+struct pthreadpool;
+size_t pthreadpool_get_threads_count(pthreadpool* pool);
+}
+namespace executorch::extension::threadpool {
+class ThreadPool {
+ public:
+  bool _unsafe_reset_threadpool(uint32_t threads);
+};
+ThreadPool* get_threadpool();
+pthreadpool* get_pthreadpool();
+}  // namespace executorch::extension::threadpool
+
+namespace mmoe {
+
+namespace {
+
+using executorch::aten::ScalarType;
+using executorch::extension::from_blob;
+using executorch::extension::module::Module;
+using executorch::runtime::DataLoader;
+using executorch::runtime::Error;
+using executorch::runtime::FreeableBuffer;
+using executorch::runtime::Result;
+
+// Hands out parts of a mapped file. ExecuTorch's own loader maps every segment by itself, without a guard.
+class MappedLoader final : public DataLoader {
+ public:
+  explicit MappedLoader(std::string_view bytes) : bytes_(bytes) {}
+
+  Result<FreeableBuffer> load(size_t offset, size_t size, const SegmentInfo&) const override {
+    if (offset > bytes_.size() || size > bytes_.size() - offset) return Error::InvalidProgram;
+    return FreeableBuffer(bytes_.data() + offset, size, nullptr);
+  }
+  Result<size_t> size() const override { return bytes_.size(); }
+
+ private:
+  std::string_view bytes_;
+};
+
+mmoe_status StatusOf(Error error) {
+  switch (error) {
+    case Error::MemoryAllocationFailed:
+    case Error::OutOfResources:
+      return MMOE_OUT_OF_RESOURCES;
+    case Error::InvalidProgram:
+    case Error::InvalidExternalData:
+      return MMOE_CORRUPT;
+    case Error::DelegateInvalidCompatibility:
+    case Error::OperatorMissing:
+      return MMOE_VERSION;
+    case Error::NotFound:
+      return MMOE_UNSUPPORTED;
+    default:
+      return MMOE_RUNTIME;
+  }
+}
+
+// "ET12" stands behind the root offset of every program of this version of the format.
+void CheckHeader(const MappedFile& file, const std::string& written_by) {
+  using executorch::runtime::Program;
+  const std::string_view bytes = file.bytes();
+  if (bytes.size() < Program::kMinHeadBytes) {
+    throw CoreError(MMOE_CORRUPT,
+                    file.path() + ": is cut: it has " + std::to_string(bytes.size()) + " bytes");
+  }
+  switch (Program::check_header(bytes.data(), bytes.size())) {
+    case Program::CompatibleVersion:
+      return;
+    case Program::IncompatibleVersion:
+      throw CoreError(MMOE_VERSION, file.path() + ": is a program of format " +
+                                        std::string(bytes.substr(4, 4)) + ", written by ExecuTorch " +
+                                        written_by + "; this library is built on " + MMOE_EXECUTORCH_VERSION +
+                                        "; convert the checkpoint again");
+    default:
+      throw CoreError(MMOE_CORRUPT, file.path() + ": is not an ExecuTorch program");
+  }
+}
+
+[[noreturn]] void Fail(const Program& program, const std::string& written_by, const std::string& what,
+                       Error error) {
+  const mmoe_status status = StatusOf(error);
+  std::string message = program.file().path() + ": " + what + " (" + executorch::runtime::to_string(error);
+  const std::string log = TakeRuntimeLog();
+  message += log.empty() ? ")" : ": " + log + ")";
+  if (status == MMOE_VERSION || status == MMOE_CORRUPT) {
+    message +=
+        "; written by ExecuTorch " + written_by + ", this library is built on " + MMOE_EXECUTORCH_VERSION;
+  }
+  throw CoreError(status, message);
+}
+
+}  // namespace
+
+Program::Program(const std::string& path, const std::string& written_by)
+    : file_(path), written_by_(written_by) {
+  CheckHeader(file_, written_by);
+  KeepRuntimeQuiet();
+  module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes()));
+  const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
+  if (error != Error::Ok) Fail(*this, written_by, "cannot be loaded", error);
+  ReadInfo(*module_);
+}
+
+Program::~Program() = default;
+
+int64_t Program::Constant(Module& module, const char* method) const {
+  const auto value = module.get(method);
+  if (!value.ok()) {
+    Fail(*this, written_by_, std::string("is no language model: ") + method + " failed", value.error());
+  }
+  if (!value->isInt()) throw CoreError(MMOE_CORRUPT, file_.path() + ": " + method + " gives no integer");
+  return value->toInt();
+}
+
+void Program::ReadInfo(Module& module) {
+  const auto names = module.method_names();
+  if (!names.ok()) Fail(*this, written_by_, "has no list of methods", names.error());
+  const auto optional = [&](const char* method) {
+    return names->count(method) != 0 ? Constant(module, method) : 0;
+  };
+  info_.max_seq_len = Constant(module, "get_max_seq_len");
+  info_.max_context_len = Constant(module, "get_max_context_len");
+  info_.sliding_window = optional("get_sliding_window");
+  info_.window_rows = optional("get_window_rows");
+  const auto meta = module.method_meta("forward");
+  if (!meta.ok()) Fail(*this, written_by_, "has no forward", meta.error());
+  const auto logits = meta->num_inputs() == 2 && meta->num_outputs() == 1
+                          ? meta->output_tensor_meta(0)
+                          : Result<executorch::runtime::TensorInfo>(Error::InvalidProgram);
+  if (!logits.ok() || logits->sizes().size() != 2 || logits->scalar_type() != ScalarType::Float) {
+    throw CoreError(MMOE_CORRUPT,
+                    file_.path() + ": forward must take tokens and input_pos and give float32 logits [1, V]");
+  }
+  info_.vocab_size = logits->sizes()[1];
+  if (info_.max_seq_len < 1 || info_.max_context_len < info_.max_seq_len || info_.vocab_size < 1 ||
+      info_.max_context_len > INT32_MAX) {
+    throw CoreError(MMOE_CORRUPT, file_.path() + ": its constants make no sense (max_seq_len " +
+                                      std::to_string(info_.max_seq_len) + ", max_context_len " +
+                                      std::to_string(info_.max_context_len) + ")");
+  }
+}
+
+ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program_(std::move(program)) {
+  module_ = std::make_unique<Module>(program_->module_->program());
+  const Error error = module_->load_forward();
+  if (error != Error::Ok) Fail(*program_, program_->written_by_, "forward cannot be loaded", error);
+  ids_.reserve(static_cast<size_t>(program_->info().max_seq_len));
+}
+
+ProgramContext::~ProgramContext() = default;
+
+const float* ProgramContext::Forward(const int32_t* ids, size_t count, int64_t position) {
+  program_->file().Check();
+  ids_.assign(ids, ids + count);
+  const auto tokens =
+      from_blob(ids_.data(), {1, static_cast<executorch::aten::SizesType>(count)}, ScalarType::Long);
+  const auto input_pos = from_blob(&position, {1}, ScalarType::Long);
+  const auto outputs = module_->forward({tokens, input_pos});
+  program_->file().Check();
+  if (!outputs.ok()) Fail(*program_, program_->written_by_, "forward failed", outputs.error());
+  return outputs->at(0).toTensor().const_data_ptr<float>();
+}
+
+uint32_t PoolThreads() {
+  pthreadpool* pool = executorch::extension::threadpool::get_pthreadpool();
+  return pool == nullptr ? 1 : static_cast<uint32_t>(pthreadpool_get_threads_count(pool));
+}
+
+void SetPoolThreads(uint32_t threads) {
+  executorch::extension::threadpool::get_threadpool()->_unsafe_reset_threadpool(threads);
+}
+
+}  // namespace mmoe

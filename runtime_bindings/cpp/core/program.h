@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mapped_file.h"
+
+namespace executorch::extension::module {
+class Module;
+}
+
+namespace mmoe {
+
+// What the constant methods of a program say (the contract of ExecuTorch's own LLM runners).
+struct ProgramInfo {
+  int64_t max_seq_len = 0;
+  int64_t max_context_len = 0;
+  int64_t vocab_size = 0;
+  int64_t sliding_window = 0;  // keys that layers with a window see; 0: no such layers
+  int64_t window_rows = 0;     // rows of the ring that they keep
+};
+
+// A .pte, mapped: its constants are read where they lie. Immutable once loaded; contexts on different threads
+// share it.
+class Program {
+ public:
+  // `written_by`: the version of ExecuTorch that wrote the file, for messages. Throws CoreError.
+  Program(const std::string& path, const std::string& written_by);
+  ~Program();
+  Program(const Program&) = delete;
+
+  const ProgramInfo& info() const { return info_; }
+  const MappedFile& file() const { return file_; }
+
+ private:
+  friend class ProgramContext;
+  using Module = executorch::extension::module::Module;
+
+  int64_t Constant(Module& module, const char* method) const;
+  void ReadInfo(Module& module);
+
+  MappedFile file_;
+  std::string written_by_;
+  ProgramInfo info_;
+  std::unique_ptr<Module> module_;
+};
+
+// The program's forward with activations and KV caches of its own; for one thread at a time.
+class ProgramContext {
+ public:
+  explicit ProgramContext(std::shared_ptr<const Program> program);
+  ~ProgramContext();
+
+  // Runs `count` tokens (1..max_seq_len, ids of the vocabulary) at `position`; the rows before it must be
+  // written. Returns the logits [vocab_size] of the last token, valid until the next call. Throws CoreError.
+  const float* Forward(const int32_t* ids, size_t count, int64_t position);
+
+ private:
+  std::shared_ptr<const Program> program_;
+  std::unique_ptr<executorch::extension::module::Module> module_;
+  std::vector<int64_t> ids_;
+};
+
+// Threads of the process's pool. Setting it is for a moment when nothing runs on it and no delegate holds it.
+uint32_t PoolThreads();
+void SetPoolThreads(uint32_t threads);
+
+}  // namespace mmoe

@@ -1,0 +1,262 @@
+#include "session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "error.h"
+#include "stopwatch.h"
+
+namespace mmoe {
+
+Session::Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling)
+    : model_(std::move(model)), sampling_(sampling), sampler_(sampling) {
+  const Stopwatch watch;
+  context_ = std::make_unique<ProgramContext>(model_->program());
+  seen_.resize(static_cast<size_t>(model_->program()->info().vocab_size));
+  stats_.load_seconds = model_->load_seconds() + watch.Seconds();
+}
+
+std::unique_lock<std::mutex> Session::Enter() {
+  std::unique_lock<std::mutex> lock(running_, std::try_to_lock);
+  if (closed_.load()) throw CoreError(MMOE_CLOSED, "the session is closed");
+  if (!lock.owns_lock()) throw CoreError(MMOE_BUSY, "another thread is inside this session");
+  return lock;
+}
+
+void Session::Close() {
+  closed_.store(true);
+  cancel_.store(true);
+  const std::lock_guard<std::mutex> wait(running_);
+  logits_ = nullptr;
+  context_.reset();
+}
+
+void Session::CheckIds(const int32_t* ids, size_t count) const {
+  if (count == 0) throw CoreError(MMOE_INVALID_ARGUMENT, "there are no tokens to run: the prompt is empty");
+  for (size_t index = 0; index < count; ++index) {
+    if (ids[index] < 0 || static_cast<size_t>(ids[index]) >= seen_.size()) {
+      throw CoreError(MMOE_INVALID_ARGUMENT, "token " + std::to_string(ids[index]) + " at index " +
+                                                 std::to_string(index) + " is outside the vocabulary of " +
+                                                 std::to_string(seen_.size()));
+    }
+  }
+}
+
+void Session::CheckRoom(size_t count) const {
+  const int64_t context = model_->program()->info().max_context_len;
+  const int64_t room = context - position() - (pending_ >= 0 ? 1 : 0);
+  if (static_cast<int64_t>(count) > room) {
+    throw CoreError(MMOE_CONTEXT_FULL, "the context of " + std::to_string(context) + " tokens has room for " +
+                                           std::to_string(std::max<int64_t>(room, 0)) + " more, not for " +
+                                           std::to_string(count) +
+                                           "; shorten the prompt or truncate the context");
+  }
+}
+
+// A windowed layer keeps window_rows rows: the ones that its window needs at `position` must still be there.
+void Session::CheckFurthestBack(int64_t position) const {
+  const ProgramInfo& info = model_->program()->info();
+  if (info.sliding_window == 0 || position == 0) return;
+  const int64_t lost = written_ - info.window_rows;
+  if (std::max<int64_t>(0, position - info.sliding_window + 1) < lost) {
+    throw CoreError(MMOE_INVALID_ARGUMENT,
+                    "position " + std::to_string(position) +
+                        " is too far back for the layers with a window; the furthest is " +
+                        std::to_string(lost + info.sliding_window - 1) + ", or 0");
+  }
+}
+
+void Session::ThrowIfCancelled() {
+  if (cancel_.exchange(false)) throw CoreError(MMOE_CANCELLED, "the call was cancelled");
+}
+
+void Session::SetSampling(const mmoe_sampling& sampling) {
+  const auto lock = Enter();
+  sampler_ = Sampler(sampling);
+  sampling_ = sampling;
+}
+
+void Session::BeginText() {
+  finish_ = MMOE_FINISH_NONE;
+  stream_.Flush();
+  first_token_ = true;
+  stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
+  stats_.prefill_tokens = stats_.decode_tokens = 0;
+}
+
+void Session::Run(const int32_t* ids, size_t count) {
+  logits_ = nullptr;
+  logits_ = context_->Forward(ids, count, position());
+  for (size_t index = 0; index < count; ++index) seen_[static_cast<size_t>(ids[index])] = true;
+  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
+  ids_.insert(ids_.end(), ids, ids + count);
+}
+
+// The time is the statistics' even if the call ends early.
+void Session::Append(const int32_t* ids, size_t count, size_t* done) {
+  const auto chunk = static_cast<size_t>(model_->program()->info().max_seq_len);
+  const Stopwatch watch;
+  const auto settle = [&] { stats_.ttft_seconds = stats_.prefill_seconds = watch.Seconds(); };
+  try {
+    for (size_t begin = 0; begin < count; begin += chunk) {
+      ThrowIfCancelled();
+      const size_t size = std::min(chunk, count - begin);
+      Run(ids + begin, size);
+      stats_.prefill_tokens += static_cast<int64_t>(size);
+      if (done != nullptr) *done += size;
+    }
+  } catch (...) {
+    settle();
+    throw;
+  }
+  settle();
+}
+
+void Session::Prefill(const int32_t* ids, size_t count, size_t* done) {
+  const auto lock = Enter();
+  CheckIds(ids, count);
+  CheckRoom(count);
+  if (done != nullptr) *done = 0;
+  BeginText();
+  if (pending_ >= 0) RunDecode(pending_);
+  Append(ids, count, done);
+}
+
+void Session::Prompt(const int32_t* ids, size_t count, size_t* done) {
+  const auto lock = Enter();
+  CheckIds(ids, count);
+  const auto limit = std::min(ids_.size(), count - 1);
+  auto kept = static_cast<size_t>(std::mismatch(ids, ids + limit, ids_.begin()).first - ids);
+  const int64_t context = model_->program()->info().max_context_len;
+  if (static_cast<int64_t>(count) > context) {
+    throw CoreError(MMOE_CONTEXT_FULL, "the prompt has " + std::to_string(count) + " tokens, the context " +
+                                           std::to_string(context) + "; shorten the prompt");
+  }
+  try {
+    CheckFurthestBack(static_cast<int64_t>(kept));
+  } catch (const CoreError&) {
+    kept = 0;
+  }
+  Forget(static_cast<int64_t>(kept));
+  if (done != nullptr) *done = kept;
+  BeginText();
+  Append(ids + kept, count - kept, done);
+}
+
+void Session::RunDecode(int32_t id) {
+  ThrowIfCancelled();
+  const Stopwatch watch;
+  Run(&id, 1);
+  pending_ = -1;
+  stats_.program_seconds += watch.Seconds();
+  ++stats_.decode_tokens;
+}
+
+void Session::Decode(int32_t id) {
+  const auto lock = Enter();
+  const Stopwatch watch;
+  CheckIds(&id, 1);
+  CheckRoom(1);
+  if (pending_ >= 0) RunDecode(pending_);
+  RunDecode(id);
+  first_token_ = false;
+  stats_.decode_seconds += watch.Seconds();
+}
+
+void Session::Commit() {
+  const auto lock = Enter();
+  const Stopwatch watch;
+  if (pending_ < 0) return;
+  CheckRoom(0);
+  RunDecode(pending_);
+  stats_.decode_seconds += watch.Seconds();
+}
+
+mmoe_step Session::Finish(mmoe_finish finish, int32_t id) {
+  finish_ = finish;
+  text_ = stream_.Flush();
+  return {id, finish, text_.data(), text_.size()};
+}
+
+void Session::Next(mmoe_step* step) {
+  const auto lock = Enter();
+  const Stopwatch watch;
+  if (finish_ != MMOE_FINISH_NONE) {
+    *step = Finish(finish_, finish_ == MMOE_FINISH_STOP_TOKEN ? pending_ : -1);
+    return;
+  }
+  if (pending_ >= 0 && position() == model_->program()->info().max_context_len) {
+    *step = Finish(MMOE_FINISH_CONTEXT_FULL, -1);
+    return;
+  }
+  if (pending_ >= 0) {
+    RunDecode(pending_);
+  } else {
+    ThrowIfCancelled();
+  }
+  if (logits_ == nullptr)
+    throw CoreError(MMOE_INVALID_ARGUMENT, "there are no logits: prefill something first");
+  const int32_t id = sampler_.Sample(logits_, static_cast<int32_t>(seen_.size()), seen_);
+  pending_ = id;
+  if (model_->IsStop(id)) {
+    *step = Finish(MMOE_FINISH_STOP_TOKEN, id);
+  } else {
+    const Tokenizer& tokenizer = model_->tokenizer();
+    text_ = tokenizer.IsSpecial(id) ? std::string() : stream_.Push(tokenizer.TokenBytes(id));
+    *step = {id, MMOE_FINISH_NONE, text_.data(), text_.size()};
+  }
+  (first_token_ ? stats_.ttft_seconds : stats_.decode_seconds) += watch.Seconds();
+  first_token_ = false;
+}
+
+void Session::Logits(float* logits, size_t capacity) {
+  const auto lock = Enter();
+  if (logits_ == nullptr) throw CoreError(MMOE_INVALID_ARGUMENT, "there are no logits: run something first");
+  if (capacity < seen_.size()) {
+    throw CoreError(MMOE_BUFFER_TOO_SMALL, "the logits are " + std::to_string(seen_.size()) + " floats");
+  }
+  std::copy_n(logits_, seen_.size(), logits);
+}
+
+int64_t Session::Position() {
+  const auto lock = Enter();
+  return position();
+}
+
+void Session::Forget(int64_t position) {
+  ids_.resize(static_cast<size_t>(position));
+  seen_.assign(seen_.size(), false);
+  for (const int32_t id : ids_) seen_[static_cast<size_t>(id)] = true;
+  logits_ = nullptr;
+  pending_ = -1;
+}
+
+void Session::Truncate(int64_t position) {
+  const auto lock = Enter();
+  if (position < 0 || position > this->position()) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "position " + std::to_string(position) +
+                                               " is outside the context, which holds " +
+                                               std::to_string(this->position()) + " tokens");
+  }
+  CheckFurthestBack(position);
+  Forget(position);
+  finish_ = MMOE_FINISH_NONE;
+  stream_.Flush();
+}
+
+void Session::Reset() {
+  const auto lock = Enter();
+  Forget(0);
+  BeginText();
+  sampler_ = Sampler(sampling_);
+  cancel_.store(false);
+}
+
+void Session::Stats(mmoe_stats* stats) {
+  const auto lock = Enter();
+  const uint32_t size = stats->struct_size;
+  *stats = stats_;
+  stats->struct_size = size;
+}
+
+}  // namespace mmoe

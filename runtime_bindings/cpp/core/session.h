@@ -1,0 +1,77 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "mmoe.h"
+#include "model.h"
+#include "program.h"
+#include "sampler.h"
+#include "tokenizer/utf8.h"
+
+namespace mmoe {
+
+// A context of one conversation; the semantics are those of mmoe.h. Every function may throw CoreError.
+class Session {
+ public:
+  Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling);
+
+  void SetSampling(const mmoe_sampling& sampling);
+  void Prefill(const int32_t* ids, size_t count, size_t* done);
+  void Prompt(const int32_t* ids, size_t count, size_t* done);
+  void Next(mmoe_step* step);
+  void Commit();
+  void Decode(int32_t id);
+  void Logits(float* logits, size_t capacity);
+  int64_t Position();
+  void Truncate(int64_t position);
+  void Reset();
+  void Stats(mmoe_stats* stats);
+
+  bool BelongsTo(const Model* model) const { return model_.get() == model; }
+  void Cancel() { cancel_.store(true); }
+  // Ends the running call and frees the context; every later call is refused with MMOE_CLOSED.
+  void Close();
+
+ private:
+  // Holds the session for one call; refuses with MMOE_BUSY or MMOE_CLOSED.
+  std::unique_lock<std::mutex> Enter();
+  void CheckIds(const int32_t* ids, size_t count) const;
+  void CheckRoom(size_t count) const;
+  void CheckFurthestBack(int64_t position) const;
+  void ThrowIfCancelled();
+  void BeginText();
+  void Append(const int32_t* ids, size_t count, size_t* done);
+  void RunDecode(int32_t id);
+  void Run(const int32_t* ids, size_t count);
+  void Forget(int64_t position);
+  mmoe_step Finish(mmoe_finish finish, int32_t id);
+
+  int64_t position() const { return static_cast<int64_t>(ids_.size()); }
+
+  const std::shared_ptr<const Model> model_;
+  std::mutex running_;
+  std::atomic<bool> cancel_{false};
+  std::atomic<bool> closed_{false};
+
+  mmoe_sampling sampling_;
+  Sampler sampler_;
+  std::unique_ptr<ProgramContext> context_;
+  std::vector<int32_t> ids_;  // in the context
+  int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
+  std::vector<bool> seen_;
+  const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
+  int32_t pending_ = -1;           // chosen and handed out, not run yet
+  mmoe_finish finish_ = MMOE_FINISH_NONE;
+  bool first_token_ = true;  // the next one chosen ends the time to the first token
+  Utf8Stream stream_;
+  std::string text_;
+  mmoe_stats stats_{};
+};
+
+}  // namespace mmoe
