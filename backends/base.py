@@ -44,6 +44,11 @@ class Backend(Protocol):
     options: BackendOptions
     components: Components
 
+    @property
+    def computes_in_float32(self) -> bool:
+        """Whether rounding alone separates its programs from the reference, so that strict limits apply to them."""
+        ...
+
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Partitions an exported decoder for the delegate.
 

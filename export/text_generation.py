@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from mmoe.backends.registry import BackendName, BackendOptions, load_backend
 from mmoe.export.artifact import Artifact
+from mmoe.export.artifact_backend import backend_of
 from mmoe.export.stream_decoder import StreamDecoder
 from mmoe.export.tokenizer import load_tokenizer
 from mmoe.runtime_bindings.python.generation import Generation, GenerationStats, generate
@@ -52,12 +52,7 @@ class TextGenerator:
             MmoeError: The artifact cannot be run; the message says why.
         """
         self.tokenizer = load_tokenizer(artifact.folder, artifact.config)
-        record = artifact.manifest.backend
-        backend = load_backend(
-            BackendName(record.name),
-            BackendOptions.from_manifest(record.options, where=f"{artifact.folder}: backend.options"),
-        )
-        self.runner = backend.open_runner(artifact.model_path, threads=threads)
+        self.runner = backend_of(artifact).open_runner(artifact.model_path, threads=threads)
         self._prompt: list[int] = []
         self._answer: list[int] = []
 

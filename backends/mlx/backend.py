@@ -58,6 +58,11 @@ class MlxBackend:
             torch.float32 if options.activations is Activations.FLOAT32 else torch.float16
         )
 
+    @property
+    def computes_in_float32(self) -> bool:
+        """Whether float32 activations were asked for; weights and routers never differ from the checkpoint's."""
+        return self.options.activations is Activations.FLOAT32
+
     def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands MLX the whole decoder; `program` is changed on the way."""
         use_last(program)
@@ -78,10 +83,11 @@ class MlxBackend:
     def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
         """Reads the constants that the expert multiplications of the delegate refer to."""
         file = DelegateFile(program)
-        matrices = [_matrix(file, words, scales) for words, scales in _expert_operands(file)]
-        for (gate_up_qweight, gate_up_scale), (down_qweight, down_scale) in zip(
-            matrices[::2], matrices[1::2], strict=True
-        ):
+        operands = _expert_operands(file)
+        # One layer at a time: what `from_words` returns is a copy.
+        for gate_up, down in zip(operands[::2], operands[1::2], strict=True):
+            gate_up_qweight, gate_up_scale = _matrix(file, *gate_up)
+            down_qweight, down_scale = _matrix(file, *down)
             yield ExpertWeights(
                 gate_up_qweight=gate_up_qweight,
                 gate_up_scale=gate_up_scale,

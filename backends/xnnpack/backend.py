@@ -45,6 +45,7 @@ class XnnpackBackend:
     """Lowers for CPUs; see `mmoe.backends.base.Backend`."""
 
     name = "xnnpack"
+    computes_in_float32 = False  # activations are int8 at every matrix
 
     def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
         """Takes the flavour of the decoder that the options ask for.

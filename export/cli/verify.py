@@ -10,11 +10,13 @@ from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.noise import silence_runtime
 from mmoe.export.cli.options import Json, Quiet, Revision, Threads, Verbose
 from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.verify_against import compare_with, require_agreement
 from mmoe.export.errors import MmoeError, OptionError
 from mmoe.export.verify.gates import Thresholds
 
 if TYPE_CHECKING:
     from mmoe.export.artifact import Artifact
+    from mmoe.export.records import Json as JsonValue
     from mmoe.export.verify.report import VerificationReport
 
 EXAMPLES = """
@@ -25,6 +27,8 @@ mmoe-export verify mobilemoe-s
 mmoe-export verify demo-artifact --checkpoint ./checkpoint --text book.txt --report report.json
 
 mmoe-export verify mobilemoe-s --max-tokens 4096 --min-sqnr-db 30 --json
+
+mmoe-export verify mobilemoe-s-gpu --against mobilemoe-s --max-tokens 512
 """
 
 _LIMITS = "Limits of every stage"
@@ -59,6 +63,13 @@ def verify(
             help="Show too what experts re-quantised along the input axis would give; no gate.",
         ),
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="ARTIFACT",
+            help="Compare with this artifact of the same checkpoint instead: both are run, top-1 is the limit.",
+        ),
+    ] = None,
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the report as JSON.")
     ] = None,
@@ -87,7 +98,7 @@ def verify(
 
     If a limit is missed, the exit code is 1 and the first failing stage is named.
 
-    The result is recorded in the artifact.
+    The result is recorded in the artifact, except that of --against.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     thresholds = Thresholds(
@@ -103,6 +114,15 @@ def verify(
 
     opened = Artifact.open(artifact)
     verification_text = read_text(text) if text is not None else bundled_text()
+    if against is not None:
+        agreement = compare_with(
+            opened, Artifact.open(against), verification_text, terminal,
+            max_tokens=max_tokens, min_top1_agreement=min_top1_agreement, threads=threads,
+        )  # fmt: skip
+        if report_file is not None:
+            _write_report(agreement.to_dict(), report_file)
+        require_agreement(agreement)
+        return
     source, revision = _source(opened, checkpoint, revision)
     revision = fetch(source, revision, terminal)
     with terminal.progress() as progress:
@@ -121,7 +141,7 @@ def verify(
             opened, source, verification_text, revision=revision, options=options, progress=progress
         )
     if report_file is not None:
-        _write_report(report, report_file)
+        _write_report(report.to_dict(), report_file)
     show_report(report, terminal)
     terminal.result(report.to_dict())
     if not no_record:
@@ -165,7 +185,7 @@ def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) 
     return recorded.id, revision or recorded.revision
 
 
-def _write_report(report: "VerificationReport", path: Path) -> None:
+def _write_report(report: "dict[str, JsonValue]", path: Path) -> None:
     from mmoe.export.files import replace_texts
 
-    replace_texts(path.parent, {path.name: json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"})
+    replace_texts(path.parent, {path.name: json.dumps(report, indent=2, allow_nan=False) + "\n"})

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.backends.base import Backend
-from mmoe.backends.registry import BackendName, BackendOptions, load_backend
 from mmoe.export.artifact import Artifact
+from mmoe.export.artifact_backend import backend_of
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.errors import ArtifactError
 from mmoe.export.model import REFERENCE, build_decoder
 from mmoe.export.program import AllLogits, export_program
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
-from mmoe.export.tokenizer import load_tokenizer
-from mmoe.export.verify.gates import Thresholds, evaluate
+from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
+from mmoe.export.verify.gates import Gate, Thresholds, evaluate
 from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.report import StageResult, VerificationReport
@@ -23,7 +23,7 @@ from mmoe.export.verify.routing import RoutingRecord, recorded_routing
 from mmoe.export.verify.stages import Logits, Stage, runtime_decode, runtime_prefill, whole_window
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import prove_expert_weights
-from mmoe.export.verify.windows import Window, cut_windows
+from mmoe.export.verify.windows import Window, windows_for
 from mmoe.export.versions import installed_versions
 
 DEFAULT_MAX_TOKENS = 2048
@@ -77,19 +77,8 @@ def verify(
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
         )
-    windows = cut_windows(
-        load_tokenizer(checkpoint.folder, checkpoint.config).encode(text.content),
-        max_tokens=options.max_tokens,
-        max_context_len=min(
-            artifact.manifest.runtime.max_context_len, checkpoint.config.max_position_embeddings
-        ),
-        bos_id=artifact.manifest.runtime.bos_id,
-    )
-    record = artifact.manifest.backend
-    backend = load_backend(
-        BackendName(record.name),
-        BackendOptions.from_manifest(record.options, where=f"{artifact.folder}: backend.options"),
-    )
+    windows = windows_for(artifact, text, max_tokens=options.max_tokens)
+    backend = backend_of(artifact)
     ladder = _Ladder(checkpoint, backend, windows, options, progress)
     stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
     if options.compare_regrouped:
@@ -168,16 +157,27 @@ class _Ladder:
     ) -> StageResult:
         started = time.perf_counter()
         comparison = LogitComparison()
-        for window, reference, test in zip(
-            self._windows, self._reference, self._logits(f"Running: {name}", stage), strict=True
-        ):
+        logits = self._logits(f"Running: {name}", stage)
+        for window, reference, test in zip(self._windows, self._reference, logits, strict=True):
             comparison.add(reference, test, window.targets)
         metrics = comparison.result()
         flips: RouterFlips | None = self._routing.flips_of(routing) if routing is not None else None
+        gates = evaluate(metrics, self._options.thresholds) if gated else ()
+        if gated and self._backend.computes_in_float32:
+            gates += self._float32_gates(logits)
         return StageResult(
             name=name,
             metrics=metrics,
-            gates=evaluate(metrics, self._options.thresholds) if gated else (),
+            gates=gates,
             router_flips=flips,
             seconds=time.perf_counter() - started,
         )
+
+    def _float32_gates(self, logits: list[Logits]) -> tuple[Gate, ...]:
+        untied = untied_rows(self._routing.margins_by_layer())
+        comparison, start = LogitComparison(), 0
+        for reference, test in zip(self._reference, logits, strict=True):
+            rows = untied[start : start + len(test)]
+            comparison.add(reference[rows], test[rows])
+            start += len(test)
+        return evaluate_float32(comparison.result() if untied.any() else None, tokens=start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +33,13 @@ class RoutingRecord:
 
     experts: dict[int, list[Tensor]] = field(default_factory=dict)
     margins: dict[int, list[Tensor]] = field(default_factory=dict)
+
+    def margins_by_layer(self) -> npt.NDArray[np.float32]:
+        """Margins of all tokens over all calls, ``[MoE layers, T]``."""
+        stacked: npt.NDArray[np.float32] = torch.stack(
+            [torch.cat(calls) for calls in self.margins.values()]
+        ).numpy()
+        return stacked
 
     def flips_of(self, other: "RoutingRecord") -> RouterFlips:
         """Counts where `other`, over the same tokens, selected other experts than this record."""

@@ -42,6 +42,11 @@ def prove_expert_weights(
     return ExpertWeightsProof(tensors=compared, bytes=total_bytes, mismatches=tuple(mismatches))
 
 
+def same_experts(a: ExpertWeights, b: ExpertWeights) -> bool:
+    """Whether two programs hold the same experts in a layer, bit for bit."""
+    return all(_same_bits(getattr(a, name), getattr(b, name)) for name in _TENSORS)
+
+
 def _same_bits(a: Tensor, b: Tensor) -> bool:
     """As bytes: equal floats are not always equal bits (0.0 and -0.0)."""
     flat = (tensor.reshape(-1).view(torch.uint8) for tensor in (a, b))

@@ -7,8 +7,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mmoe.export.artifact import Artifact
 from mmoe.export.errors import OptionError
+from mmoe.export.tokenizer import load_tokenizer
 from mmoe.export.verify.metrics import NO_TARGET
+from mmoe.export.verify.text import VerificationText
 
 # Long enough that attention matters, short enough that logits of a 128256-row head (512 x 0.5 MB) fit in memory.
 MAX_WINDOW = 512
@@ -58,3 +61,18 @@ def cut_windows(ids: list[int], *, max_tokens: int, max_context_len: int, bos_id
     if not windows:
         raise OptionError("a verification needs a text and a token limit of at least 2 tokens")
     return windows
+
+
+def windows_for(artifact: Artifact, text: VerificationText, *, max_tokens: int) -> list[Window]:
+    """Tokenises a text with an artifact's own tokenizer and cuts it into windows that fit its context.
+
+    Raises:
+        MmoeError: The tokenizer is damaged, or fewer than two tokens are left to compare.
+    """
+    runtime = artifact.manifest.runtime
+    return cut_windows(
+        load_tokenizer(artifact.folder, artifact.config).encode(text.content),
+        max_tokens=max_tokens,
+        max_context_len=min(runtime.max_context_len, artifact.config.max_position_embeddings),
+        bos_id=runtime.bos_id,
+    )

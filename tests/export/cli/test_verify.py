@@ -197,3 +197,20 @@ def test_a_report_that_cannot_be_written(
     )  # fmt: skip
     assert run.code == 1
     assert "absent: cannot be written" in run.err
+
+
+def test_against_another_artifact(
+    mmoe: Command, artifact_copy: Artifact, tiny_artifact: Artifact, text: Path, tmp_path: Path
+) -> None:
+    report_file = tmp_path / "report.json"
+    arguments = ("verify", artifact_copy.folder, "--against", tiny_artifact.folder, "--text", text)
+    run = mmoe(*arguments, "--max-tokens", 24, "--json", "--report", report_file)
+    assert run.code == 0, run.err
+    assert run.json["passed"]
+    assert run.json["against"] == str(tiny_artifact.folder)
+    assert json.loads(report_file.read_text()) == run.json
+    assert Artifact.open(artifact_copy.folder).manifest.verification is None
+    run = mmoe(*arguments, "--max-tokens", 24, "--min-top1-agreement", 1.5)
+    assert run.code == 1
+    assert "disagree in prefill: top1_agreement is 1, not >= 1.5" in run.err
+    assert "the same, bit for bit" in run.out
