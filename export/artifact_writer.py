@@ -48,6 +48,11 @@ class ArtifactWriter:
         self._aside = self._target.with_name(f"{hidden}.old")
         self._created_parents: list[Path] = []
 
+    @property
+    def folder(self) -> Path:
+        """The folder in which the artifact's own will appear."""
+        return self._target.parent
+
     def require_space(self, needed: int) -> None:
         """Fails before any work if the disk cannot hold the artifact.
 

@@ -1,4 +1,4 @@
-"""A packed checkpoint, opened: validated before any work, read lazily through memory maps."""
+"""A checkpoint, opened: validated before any work, read lazily through memory maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmoe.export.config import CONFIG_FILE, DecoderConfig
 from mmoe.export.errors import CheckpointError
 from mmoe.export.inventory import TensorClass, TensorSpec, check_inventory, tensor_class
 from mmoe.export.shards import SINGLE_FILE, TensorFiles
-from mmoe.export.source import CheckpointSource, locate_checkpoint
+from mmoe.export.source import CheckpointSource, locate_checkpoint, not_packed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Checkpoint:
         config: Its architecture.
         folder: Where its files are.
         source: Where it came from, as the manifest records it.
-        files: Its tensors.
+        files: Its tensors, packed or, if the config has no quantisation, in bfloat16.
     """
 
     config: DecoderConfig
@@ -85,12 +85,13 @@ class Checkpoint:
             )
 
 
-def open_checkpoint(source: str | Path, *, revision: str | None = None) -> Checkpoint:
+def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked: bool = False) -> Checkpoint:
     """Opens a checkpoint folder, or the snapshot of a hub repository, and checks all but its values.
 
     Args:
         source: a folder, or a hub id such as ``facebook/MobileMoE-S-QAT``.
         revision: branch, tag or commit of the hub repository.
+        unpacked: whether a checkpoint in bfloat16 will do.
 
     Raises:
         HubError: when the repository could not be had.
@@ -99,11 +100,13 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None) -> Check
             wrongly typed, wrongly shaped or damaged.
         OptionError: when a revision is given for a folder.
     """
-    located = locate_checkpoint(source, revision=revision)
+    located = locate_checkpoint(source, revision=revision, unpacked=unpacked)
     folder = located.folder
     if not any(folder.iterdir()):
         raise CheckpointError(f"{folder}: is empty; a checkpoint has {CONFIG_FILE} and {SINGLE_FILE}")
     config = load_config(folder)
+    if config.quantization is None and not unpacked:
+        raise CheckpointError(not_packed(str(folder)))
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
     return Checkpoint(config=config, folder=folder, source=located.source, files=files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, Self
 
@@ -88,6 +88,10 @@ class DecoderConfig:
     def uses_qk_norm(self, layer: int) -> bool:
         """Whether layer ``layer`` normalises its queries and keys; layers without RoPE never do."""
         return self.use_qk_norm and self.uses_rope(layer)
+
+    def as_packed(self) -> Self:
+        """The same model, packed."""
+        return replace(self, quantization=self.PACKED)
 
     @property
     def layers(self) -> tuple[LayerDescription, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mmoe.backends.registry import KvCache
 from mmoe.export.checkpoint import Checkpoint
 from mmoe.export.errors import OptionError
-from mmoe.export.inventory import TensorClass
+from mmoe.export.inventory import TensorClass, expected_tensors, tensor_class
 from mmoe.export.model.cache_rows import Lengths
 
 # One prefill call of 512 tokens already amortises every weight; longer calls only grow the planned activations.
@@ -62,13 +62,16 @@ def plan_conversion(
     sequence = min(DEFAULT_MAX_SEQ_LEN, context) if max_seq_len is None else max_seq_len
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
-    sizes = checkpoint.bytes_by_class()
+    packed = expected_tensors(config.as_packed())
+    table = sum(
+        spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
+    )
     lengths = Lengths(max_context_len=context, max_seq_len=sequence)
     rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in config.layers)
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,
-        checkpoint_bytes=sizes,
-        artifact_bytes=checkpoint.total_bytes + (table_copies - 1) * sizes[TensorClass.EMBEDDING],
+        checkpoint_bytes=checkpoint.bytes_by_class(),
+        artifact_bytes=sum(spec.num_bytes for spec in packed.values()) + (table_copies - 1) * table,
         kv_cache_bytes=rows * kv_cache.bytes_per_row(config.head_dim),
     )

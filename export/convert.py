@@ -26,9 +26,11 @@ from mmoe.export.config import CONFIG_FILE
 from mmoe.export.conversion_plan import ConversionPlan, plan_conversion
 from mmoe.export.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.model import build_decoder
+from mmoe.export.post_training import check_request, packed_copy
 from mmoe.export.program import export_program, runner_metadata
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
+from mmoe.export.quantize_option import Quantize
 from mmoe.export.spill import Spill
 from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.versions import installed_versions
@@ -55,6 +57,7 @@ class ConvertOptions:
         kv_cache: What the KV cache holds; None for the backend's own (xnnpack).
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
+        quantize: How to quantise a checkpoint in bfloat16; None for one that is packed.
         overwrite: Whether an artifact at the target is replaced.
     """
 
@@ -64,6 +67,7 @@ class ConvertOptions:
     kv_cache: KvCache | None = None
     max_seq_len: int | None = None
     max_context_len: int | None = None
+    quantize: Quantize | None = None
     overwrite: bool = False
 
     @property
@@ -109,9 +113,9 @@ def convert(
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
     options = options or ConvertOptions()
-    writer, checkpoint, tokenizer, plan = _prepare(source, target, revision, options, progress)
+    writer, source_checkpoint, tokenizer, plan = _prepare(source, target, revision, options, progress)
     backend = load_backend(options.backend, options.backend_options)
-    with writer:
+    with writer, packed_copy(source_checkpoint, near=writer.folder, progress=progress) as checkpoint:
         with writer.open(MODEL_FILE) as file:
             build_program(checkpoint, tokenizer, backend, plan, file, progress)
         progress.phase("Finishing the artifact")
@@ -203,7 +207,8 @@ def _prepare(
 ) -> tuple[ArtifactWriter, Checkpoint, ChatTokenizer, ConversionPlan]:
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(source, revision=revision)
+    checkpoint = open_checkpoint(source, revision=revision, unpacked=options.quantize is not None)
+    check_request(checkpoint, options.quantize)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
     plan = plan_conversion(
         checkpoint,
@@ -212,7 +217,8 @@ def _prepare(
         table_copies=options.table_copies,
         kv_cache=options.cache,
     )
-    writer.require_space(plan.artifact_bytes)
+    # A packed copy is as large as the program that is made from it.
+    writer.require_space(plan.artifact_bytes * (2 if options.quantize else 1))
     checkpoint.check_values(progress.step)
     return writer, checkpoint, tokenizer, plan
 

@@ -18,7 +18,7 @@ class CheckpointSummary:
     Attributes:
         source: Where it came from.
         architecture: The parsed `config.json`, without the quantisation.
-        quantization: The quantisation block.
+        quantization: The quantisation block; None for weights in bfloat16.
         total_parameters: Weights of the model, scales not counted.
         active_parameters: Weights that one token meets: all but the routed experts it is not sent to.
         num_tensors: Tensors in the files.
@@ -29,7 +29,7 @@ class CheckpointSummary:
 
     source: CheckpointSource
     architecture: dict[str, object]
-    quantization: dict[str, object]
+    quantization: dict[str, object] | None
     total_parameters: int
     active_parameters: int
     num_tensors: int

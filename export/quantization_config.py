@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 from mmoe.export.config_reader import ConfigReader
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN
 
+POST_TRAINING_KEY = "post_training"
+"""In the block of what was quantised after training, here: how. Readers of the format need not know it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizationConfig:

@@ -39,10 +39,17 @@ class LocatedCheckpoint:
     source: CheckpointSource
 
 
-def locate_checkpoint(source: str | Path, *, revision: str | None = None) -> LocatedCheckpoint:
+def locate_checkpoint(
+    source: str | Path, *, revision: str | None = None, unpacked: bool = False
+) -> LocatedCheckpoint:
     """Finds the folder, downloading a hub repository's safetensors and text files if need be.
 
     The config is fetched and checked before the weights are.
+
+    Args:
+        source: A folder or a hub id.
+        revision: Branch, tag or commit of a hub id.
+        unpacked: Whether a repository in bfloat16 is downloaded; a folder is not looked into.
 
     Raises:
         HubError: when the repository could not be had.
@@ -70,18 +77,24 @@ def locate_checkpoint(source: str | Path, *, revision: str | None = None) -> Loc
             "such as facebook/MobileMoE-S-QAT"
         )
     try:
-        return _download_checkpoint(source, revision)
+        return _download_checkpoint(source, revision, unpacked)
     except HubError as error:
         raise HubError(f"{error} (there is no folder {source} here either{hint})") from error
 
 
-def _download_checkpoint(repo_id: str, revision: str | None) -> LocatedCheckpoint:
+def not_packed(where: str) -> str:
+    """What to tell of a checkpoint in bfloat16 where a packed one is needed."""
+    return (
+        f"{where}: config.json has no 'quantization' block, so its weights are not packed. Convert it with "
+        "--quantize int4-g32, or take a packed one: facebook/MobileMoE-S-QAT, facebook/MobileMoE-M-QAT, "
+        "facebook/MobileMoE-L-QAT"
+    )
+
+
+def _download_checkpoint(repo_id: str, revision: str | None, unpacked: bool) -> LocatedCheckpoint:
     config_only = download(repo_id, revision=revision, patterns=(CONFIG_FILE,))
-    if load_config(config_only.folder).quantization is None:
-        raise CheckpointError(
-            f"{repo_id}: config.json has no 'quantization' block, so its weights are not packed and were not "
-            "downloaded; packed QAT checkpoints are in facebook/MobileMoE-{S,M,L}-QAT"
-        )
+    if load_config(config_only.folder).quantization is None and not unpacked:
+        raise CheckpointError(f"{not_packed(repo_id)}. Its weights were not downloaded")
     patterns = (CONFIG_FILE, *_WEIGHT_PATTERNS, *_TEXT_PATTERNS)
     # By commit, so that a push between the two downloads cannot mix two versions.
     snapshot = download(repo_id, revision=config_only.commit, patterns=patterns)

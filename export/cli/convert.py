@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import RenderableType
 
 from mmoe.backends.registry import (
     XNNPACK_KV_CACHE,
@@ -21,6 +22,7 @@ from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.tables import field_table, size_table
 from mmoe.export.cli.terminal import Terminal
 from mmoe.export.cli.units import format_bytes, format_seconds
+from mmoe.export.quantize_option import Quantize
 
 if TYPE_CHECKING:
     from mmoe.export.artifact import Artifact
@@ -36,6 +38,8 @@ mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
 mmoe-export convert ./MobileMoE-S-QAT --linears xnnpack --out delegated
 
 mmoe-export convert facebook/MobileMoE-S-QAT --backend mlx --out mobilemoe-s-gpu
+
+mmoe-export convert facebook/MobileMoE-S-SFT --quantize int4-g32
 
 mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
@@ -72,6 +76,10 @@ def convert(
             show_default=XNNPACK_KV_CACHE.value,
         ),
     ] = None,
+    quantize: Annotated[
+        Quantize | None,
+        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one needs nothing."),
+    ] = None,
     revision: Revision = None,
     max_seq_len: Annotated[
         int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
@@ -93,13 +101,14 @@ def convert(
 
     An artifact is a folder: the program, the tokenizer, a manifest and a model card.
 
-    The int4 values and scales of the checkpoint are carried over as they are.
+    The int4 values and scales of the checkpoint are carried over as they are. With --quantize, weights in bfloat16
+    that are on an int4 grid get that grid back, and all others the scales of least squared error.
 
     The folder appears when it is complete, or not at all.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     target = out or Path(f"{Path(source).expanduser().resolve().name}-{backend}")
-    revision = fetch(source, revision, terminal)
+    revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
@@ -112,6 +121,7 @@ def convert(
             kv_cache=kv_cache,
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
+            quantize=quantize,
             overwrite=overwrite,
         )
         plan = artifact = None
@@ -144,7 +154,27 @@ def show_artifact(artifact: "Artifact", *, seconds: float, terminal: Terminal) -
         f"Wrote {artifact.folder} in {format_seconds(seconds)}: "
         f"{artifact.model_path.name} has {format_bytes(sum(sizes.values()))}",
         size_table(sizes),
+        *_quantized_here(artifact.manifest.quantization),
     )
+
+
+def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
+    """What was quantised on conversion, if anything was."""
+    outcome = quantization.get("post_training")
+    if not isinstance(outcome, dict):
+        return []
+    share = outcome["recovered_groups"] / outcome["groups"]
+    return [
+        field_table(
+            {
+                "from": str(outcome["from"]),
+                "groups of 32": f"{outcome['groups']:,}",
+                "on a grid already": f"{outcome['recovered_groups']:,} ({share:.2%}), recovered exactly",
+                "the others": str(outcome["scales"]),
+            },
+            title="quantised to int4-g32",
+        )
+    ]
 
 
 def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Terminal) -> None:

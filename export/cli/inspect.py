@@ -61,11 +61,14 @@ def inspect(
         kind, summary = "program", describe_program(place)
         terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
     else:
-        revision = fetch(path, revision, terminal)
+        revision = fetch(path, revision, terminal, unpacked=True)
         from mmoe.export.checkpoint import open_checkpoint
         from mmoe.export.inspect_checkpoint import describe_checkpoint
 
-        kind, summary = "checkpoint", describe_checkpoint(open_checkpoint(path, revision=revision))
+        kind, summary = (
+            "checkpoint",
+            describe_checkpoint(open_checkpoint(path, revision=revision, unpacked=True)),
+        )
         terminal.show(*_checkpoint_tables(summary))
     data = to_json(summary)
     assert isinstance(data, dict)
@@ -128,7 +131,7 @@ def _checkpoint_tables(summary: "CheckpointSummary") -> list[RenderableType]:
             }
         ),
         _fields_of(summary.architecture, title="architecture"),
-        _fields_of(summary.quantization, title="quantisation"),
+        _fields_of(summary.quantization or dict[str, object](weights="bfloat16"), title="quantisation"),
         size_table(summary.bytes_by_class, title="bytes"),
     ]
 

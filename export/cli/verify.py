@@ -110,6 +110,7 @@ def verify(
         max_perplexity_change=max_perplexity_change,
     )
     from mmoe.export.artifact import Artifact
+    from mmoe.export.quantization_config import POST_TRAINING_KEY
     from mmoe.export.verify.text import bundled_text, read_text
 
     opened = Artifact.open(artifact)
@@ -124,7 +125,8 @@ def verify(
         require_agreement(agreement)
         return
     source, revision = _source(opened, checkpoint, revision)
-    revision = fetch(source, revision, terminal)
+    quantized_here = POST_TRAINING_KEY in opened.manifest.quantization
+    revision = fetch(source, revision, terminal, unpacked=quantized_here)
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export.verify import ladder

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
@@ -31,8 +32,17 @@ class Weights:
         return self._checkpoint.tensor(self._prefix + name)
 
     def packed(self, name: str) -> Packed:
-        """Returns ``(qweight, scale)`` of an int4 matrix."""
-        return self.tensor(f"{name}.qweight"), self.tensor(f"{name}.weight_scale")
+        """Returns ``(qweight, scale)`` of an int4 matrix; of an unpacked one the bfloat16 weight and nothing."""
+        return self._parts(f"{name}.qweight", f"{name}.weight_scale", f"{name}.weight")
+
+    def experts(self, name: str) -> Packed:
+        """Returns the same of the matrices of all experts."""
+        return self._parts(f"experts.{name}_qweight", f"experts.{name}_scale", f"experts.{name}_proj")
+
+    def _parts(self, qweight: str, scale: str, weight: str) -> Packed:
+        if self.config.quantization is None:
+            return self.tensor(weight), torch.empty(0)
+        return self.tensor(qweight), self.tensor(scale)
 
     def linear(self, name: str) -> nn.Module:
         """Builds a linear layer without bias."""
@@ -129,14 +139,15 @@ class MixtureOfExperts(nn.Module):
 
     def __init__(self, weights: Weights, block: ExpertBlock) -> None:
         super().__init__()
+        gate_up, down = weights.experts("gate_up"), weights.experts("down")
         self.routed = weights.components.experts(
             ExpertTensors(
-                router_weight=weights.tensor("router.weight"),
+                router_weight=weights.tensor("router.weight").float(),
                 expert_bias=weights.tensor("expert_bias").float(),
-                gate_up_qweight=weights.tensor("experts.gate_up_qweight"),
-                gate_up_scale=weights.tensor("experts.gate_up_scale"),
-                down_qweight=weights.tensor("experts.down_qweight"),
-                down_scale=weights.tensor("experts.down_scale"),
+                gate_up_qweight=gate_up[0],
+                gate_up_scale=gate_up[1],
+                down_qweight=down[0],
+                down_scale=down[1],
             ),
             Routing(
                 top_k=block.top_k,
@@ -233,7 +244,7 @@ def build_decoder(
     """Assembles the decoder of a checkpoint from one flavour's components.
 
     Args:
-        checkpoint: An opened, validated checkpoint.
+        checkpoint: An opened, validated checkpoint; one in bfloat16 is for `REFERENCE` alone.
         components: `REFERENCE`, or what a backend offers.
         max_context_len: Positions that the KV caches serve.
         max_seq_len: Most tokens of one call, on which a windowed layer's cache depends; None for the whole context.

@@ -1,4 +1,4 @@
-"""Reference components: float32 arithmetic on weights that are dequantised at the moment of use."""
+"""Reference components: float32 arithmetic on weights, int4 or bfloat16, that are widened at the moment of use."""
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,13 @@ from mmoe.export.model.functional import attend_to_cache, rms_normalize, rotate_
 from mmoe.quant.int4 import dequantize
 
 
-class Int4Embedding(nn.Module):
-    """Embedding table of packed rows."""
+def _widened(weight: Tensor, scale: Tensor) -> Tensor:
+    """The float32 values of packed int4, or of bfloat16 without a scale; exact."""
+    return weight.float() if weight.dtype == torch.bfloat16 else dequantize(weight, scale)
+
+
+class ReferenceEmbedding(nn.Module):
+    """Embedding table of rows."""
 
     def __init__(self, qweight: Tensor, scale: Tensor) -> None:
         super().__init__()
@@ -18,11 +23,13 @@ class Int4Embedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """int64 ``[1, T]`` -> float32 ``[1, T, H]``."""
-        return dequantize(self.qweight[indices], self.scale[indices])
+        # Without a scale there is nothing to index.
+        scale = self.scale[indices] if self.scale.numel() else self.scale
+        return _widened(self.qweight[indices], scale)
 
 
-class Int4Linear(nn.Module):
-    """Linear layer without bias on a packed ``[out, in]`` matrix grouped along its input."""
+class ReferenceLinear(nn.Module):
+    """Linear layer without bias on an ``[out, in]`` matrix grouped along its input."""
 
     def __init__(self, qweight: Tensor, scale: Tensor) -> None:
         super().__init__()
@@ -30,7 +37,7 @@ class Int4Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in]`` -> ``[..., out]``."""
-        return linear(x, dequantize(self.qweight, self.scale))
+        return linear(x, _widened(self.qweight, self.scale))
 
 
 class RMSNorm(nn.Module):
@@ -88,12 +95,15 @@ class RoutedExperts(nn.Module):
         self.tensors, self.routing = tensors, routing
         self.router_weight, self.expert_bias = tensors.router_weight, tensors.expert_bias
 
+    @staticmethod
+    def _matrix(expert: int, weight: Tensor, scale: Tensor) -> Tensor:
+        return _widened(weight[expert], scale[expert] if scale.numel() else scale)
+
     def _expert(self, expert: int, x: Tensor) -> Tensor:
         """``[N, H]`` -> ``[N, H]`` through one SwiGLU whose gate and up halves are concatenated."""
-        gate_up = dequantize(
-            self.tensors.gate_up_qweight[expert], self.tensors.gate_up_scale[expert]
-        )  # [H, 2F]
-        down = dequantize(self.tensors.down_qweight[expert], self.tensors.down_scale[expert])  # [F, H]
+        tensors = self.tensors
+        gate_up = self._matrix(expert, tensors.gate_up_qweight, tensors.gate_up_scale)  # [H, 2F]
+        down = self._matrix(expert, tensors.down_qweight, tensors.down_scale)  # [F, H]
         gate, up = (x @ gate_up).chunk(2, dim=-1)
         return (silu(gate) * up) @ down
 
@@ -109,5 +119,9 @@ class RoutedExperts(nn.Module):
 
 
 REFERENCE = Components(
-    embedding=Int4Embedding, linear=Int4Linear, norm=RMSNorm, attention=CachedAttention, experts=RoutedExperts
+    embedding=ReferenceEmbedding,
+    linear=ReferenceLinear,
+    norm=RMSNorm,
+    attention=CachedAttention,
+    experts=RoutedExperts,
 )

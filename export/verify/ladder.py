@@ -10,9 +10,11 @@ from mmoe.export.artifact_backend import backend_of
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.errors import ArtifactError
 from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.export.post_training import packed_copy
 from mmoe.export.program import AllLogits, export_program
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
+from mmoe.export.quantization_config import POST_TRAINING_KEY
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import Gate, Thresholds, evaluate
 from mmoe.export.verify.metrics import LogitComparison
@@ -72,28 +74,32 @@ def verify(
         MmoeError: The artifact, the checkpoint, the text or the options are at fault.
     """
     options = options or VerifyOptions()
-    checkpoint = open_checkpoint(source, revision=revision)
-    if checkpoint.config != artifact.config:
+    quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
+    original = open_checkpoint(source, revision=revision, unpacked=quantized_here)
+    if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
         )
     windows = windows_for(artifact, text, max_tokens=options.max_tokens)
     backend = backend_of(artifact)
-    ladder = _Ladder(checkpoint, backend, windows, options, progress)
-    stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
-    if options.compare_regrouped:
-        stages.append(ladder.regrouped_stage())
-    progress.phase("Comparing the expert weights")
-    return VerificationReport(
-        tokens=sum(window.length for window in windows),
-        text_source=text.source,
-        thresholds=options.thresholds,
-        stages=tuple(stages),
-        expert_weights=prove_expert_weights(
-            checkpoint, backend.read_experts(ProgramFile(artifact.model_path))
-        ),
-        versions=installed_versions(),
-    )
+    with packed_copy(original, near=artifact.folder.parent, progress=progress) as checkpoint:
+        ladder = _Ladder(checkpoint, backend, windows, options, progress)
+        stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
+        if options.compare_regrouped:
+            stages.append(ladder.regrouped_stage())
+        if quantized_here:
+            stages.append(ladder.original_stage(original))
+        progress.phase("Comparing the expert weights")
+        return VerificationReport(
+            tokens=sum(window.length for window in windows),
+            text_source=text.source,
+            thresholds=options.thresholds,
+            stages=tuple(stages),
+            expert_weights=prove_expert_weights(
+                checkpoint, backend.read_experts(ProgramFile(artifact.model_path))
+            ),
+            versions=installed_versions(),
+        )
 
 
 class _Ladder:
@@ -142,6 +148,14 @@ class _Ladder:
         with recorded_routing(decoder) as routing:
             return self._compare(
                 "(experts re-quantised)", whole_window(decoder.all_logits), routing, gated=False
+            )
+
+    def original_stage(self, original: Checkpoint) -> StageResult:
+        """The bfloat16 weights before they were quantised; never gated."""
+        decoder = build_decoder(original, REFERENCE, max_context_len=self._context)
+        with recorded_routing(decoder) as routing:
+            return self._compare(
+                "(before quantisation)", whole_window(decoder.all_logits), routing, gated=False
             )
 
     def _logits(self, title: str, stage: Stage) -> list[Logits]:

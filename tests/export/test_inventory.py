@@ -105,5 +105,7 @@ def test_a_bf16_checkpoint_is_told_apart() -> None:
         f"{EXPERTS}gate_up_proj": TensorSpec("BF16", (8, 64, 64)),
     }
     message = refusal(parse_config(config, where="config.json"), found)
-    assert "no 'quantization' block (2 of 2 tensors are floating point)" in message
-    assert "facebook/MobileMoE-S-QAT" in message
+    assert "not match the format bfloat16 (no 'quantization' block)" in message
+    assert "missing: model.norm.weight (BF16 [64])" in message
+    assert "embed_tokens" not in message
+    assert f"{EXPERTS}gate_up_proj" not in message

@@ -54,8 +54,11 @@ def test_weights_of_a_checkpoint_that_is_not_packed_are_not_downloaded(
     tmp_path: Path, downloads: list[tuple[str | None, tuple[str, ...]]]
 ) -> None:
     write_config(tmp_path / "snapshot", checkpoint_config({"quantization": None}))
-    assert "not packed and were not downloaded" in refusal("facebook/MobileMoE-S-Base")
+    message = refusal("facebook/MobileMoE-S-Base")
+    assert "--quantize int4-g32" in message
+    assert message.endswith("Its weights were not downloaded")
     assert len(downloads) == 1
+    assert locate_checkpoint("facebook/MobileMoE-S-Base", unpacked=True).folder == tmp_path / "snapshot"
 
 
 def test_folder_with_a_revision(tmp_path: Path) -> None:

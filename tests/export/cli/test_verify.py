@@ -147,7 +147,7 @@ def test_a_hub_checkpoint_is_found_by_its_commit(
     data = json.loads(manifest.read_text())
     data["source"] = {"id": "facebook/MobileMoE-S-QAT", "revision": "0123abcd", "licence": None}
     manifest.write_text(json.dumps(data))
-    monkeypatch.setattr("mmoe.export.cli.verify.fetch", lambda source, revision, terminal: revision)
+    monkeypatch.setattr("mmoe.export.cli.verify.fetch", lambda source, revision, terminal, **_: revision)
     assert mmoe("verify", artifact_copy.folder, "--text", text, "--no-record").code == 0
     assert ladder.asked[1] == "facebook/MobileMoE-S-QAT"
     assert ladder.revision == "0123abcd"
