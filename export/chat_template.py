@@ -62,10 +62,16 @@ class ChatTemplate:
         environment.globals["strftime_now"] = _strftime_now
         self._special_tokens = dict(special_tokens)
         self._where = where
+        self._source = source
         try:
             self._template = environment.from_string(source)
         except jinja2.TemplateError as error:
             raise TokenizerError(f"{where}: is not a valid chat template ({error})") from error
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether it says what day it is, so that rendering it twice may differ."""
+        return "strftime_now" in self._source
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt text that asks for the assistant's next turn.

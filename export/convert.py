@@ -259,5 +259,6 @@ def _manifest(
             bos_id=tokenizer.bos_id,
             eos_ids=config.eos_token_ids,
             stop_ids=tuple(sorted(tokenizer.stop_ids)),
+            chat=tokenizer.chat_pieces(),
         ),
     )

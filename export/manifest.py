@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 
+from mmoe.export.chat_pieces import ChatPieces
 from mmoe.export.errors import ArtifactError
 from mmoe.export.records import Json, RecordError, from_json, to_json
 from mmoe.export.verify.report import VerificationReport
@@ -51,6 +52,7 @@ class RuntimeRecord:
         eos_ids: `eos_token_id` of the checkpoint.
         stop_ids: every token that generation stops on: eos_ids and the end of a chat turn.
         temperature: recommended for generation; 0 is greedy.
+        chat: the chat template as pieces of text; None if there is none, or none of that form.
     """
 
     max_seq_len: int
@@ -60,6 +62,7 @@ class RuntimeRecord:
     eos_ids: tuple[int, ...]
     stop_ids: tuple[int, ...]
     temperature: float = 0.0
+    chat: ChatPieces | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

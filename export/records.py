@@ -75,13 +75,21 @@ def _convert_dataclass(kind: Any, data: object, where: str) -> object:
         raise RecordError(f"{where}: expected an object, found {data!r}")
     hints = get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
-    missing = [name for name in names if name not in data]
+    missing = [
+        field.name for field in dataclasses.fields(kind) if field.name not in data and not _has_default(field)
+    ]
     unknown = [str(name) for name in data if name not in names]
     if missing or unknown:
         told = [f"missing {', '.join(missing)}"] if missing else []
         told += [f"unknown {', '.join(unknown)}"] if unknown else []
         raise RecordError(f"{where}: keys {'; '.join(told)}")
-    return kind(**{name: _convert(hints[name], data[name], f"{where}.{name}") for name in names})
+    return kind(
+        **{name: _convert(hints[name], data[name], f"{where}.{name}") for name in names if name in data}
+    )
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
 def _convert_scalar(kind: Any, data: object, where: str) -> object:

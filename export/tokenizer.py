@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from mmoe.export.chat_pieces import ChatPieces, find_chat_pieces
 from mmoe.export.chat_template import FAMILY_SPECIALS, FAMILY_TEMPLATE, ChatTemplate, Message, find_template
 from mmoe.export.config import DecoderConfig
 from mmoe.export.config_reader import read_json_object
@@ -77,6 +79,16 @@ class ChatTokenizer:
                 "an instruction-tuned checkpoint"
             )
         return self._template.render(messages)
+
+    def chat_pieces(self) -> ChatPieces | None:
+        """The template as pieces of text; None without a template of that form. The pieces always begin with BOS."""
+        if self._template is None or self._template.depends_on_time:
+            return None
+        bos_token = None if self.bos_id is None else self._tokenizer.id_to_token(self.bos_id)
+        pieces = find_chat_pieces(self._template.render, bos_token=bos_token)
+        if pieces is not None and bos_token and not pieces.begin:
+            return replace(pieces, begin=bos_token)
+        return pieces
 
     def encode_chat(self, messages: Sequence[Message]) -> list[int]:
         """Ids of `render_chat`'s text, with BOS exactly once at the front.

@@ -1,12 +1,37 @@
 #include "chat.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "error.h"
+#include "tokenizer/unicode_classes.h"
+#include "tokenizer/utf8.h"
 
 namespace mmoe {
 
 namespace {
+
+// As Python's strip, which templates are written for: it also drops the four information separators.
+bool IsTrimmed(uint32_t code_point) {
+  return ClassOf(code_point) == CharClass::kSpace || (code_point >= 0x1C && code_point <= 0x1F);
+}
+
+// `text` is valid UTF-8.
+std::string_view Trim(std::string_view text) {
+  size_t begin = text.size();
+  size_t end = 0;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint code_point = ReadValidUtf8(text, at);
+    const size_t next = at + code_point.bytes;
+    if (!IsTrimmed(code_point.value)) {
+      begin = std::min(begin, at);
+      end = next;
+    }
+    at = next;
+  }
+  return begin < end ? text.substr(begin, end - begin) : std::string_view();
+}
 
 // Plain text is held back until a special token ends it, because words of the tokenizer may reach over the
 // seam between the template's text and a message's.
@@ -56,7 +81,9 @@ void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe
                       "the chat template has no role \"" + std::string(message.role) + "\"");
     }
     writer.Template(turn->second.before);
-    writer.Message(message.content);
+    std::string content;
+    AppendLossyUtf8(message.content, &content);
+    writer.Message(pieces.trim ? Trim(content) : content);
     writer.Template(turn->second.after);
   }
   writer.Template(pieces.end);

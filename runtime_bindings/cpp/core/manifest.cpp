@@ -38,6 +38,7 @@ ChatPieces ReadChat(const Json& chat) {
   ChatPieces pieces;
   pieces.begin = chat.Get("begin").String();
   pieces.end = chat.Get("end").String();
+  pieces.trim = chat.Get("trim").Bool();
   const Json turns = chat.Get("turns");
   for (Json turn = turns.First(); turn.valid(); turn = turn.Next()) {
     pieces.turns[turn.Name()] = {turn.Get("before").String(), turn.Get("after").String()};

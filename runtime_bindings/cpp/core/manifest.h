@@ -18,6 +18,7 @@ struct ChatPieces {
   std::string begin;
   std::map<std::string, Turn> turns;  // by role
   std::string end;                    // the header of the assistant's turn
+  bool trim = false;                  // white space around a content is dropped
 };
 
 // What the runtime reads of an artifact's mmoe.json.
