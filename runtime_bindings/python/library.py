@@ -9,6 +9,7 @@ from pathlib import Path
 from mmoe.export.errors import RuntimeFailure
 
 _LIBRARY_NAME = "libmmoe_ops.so"
+_CORE_LIBRARY_NAME = "libmmoe.so"
 _HOW_TO_BUILD = (
     "install the package with `pip install .`, or build it in place with `cmake -S runtime_bindings/cpp -B build/native"
     " -G Ninja && cmake --build build/native && cmake --install build/native --prefix runtime_bindings`"
@@ -34,9 +35,22 @@ def library_path() -> Path:
     Raises:
         RuntimeFailure: the native part has not been built.
     """
-    path = Path(__file__).resolve().parent.parent / "lib" / _LIBRARY_NAME
+    return _existing(_LIBRARY_NAME)
+
+
+def core_library_path() -> Path:
+    """Path of the runtime, whose C ABI is `core/mmoe.h`.
+
+    Raises:
+        RuntimeFailure: the native part has not been built.
+    """
+    return _existing(_CORE_LIBRARY_NAME)
+
+
+def _existing(name: str) -> Path:
+    path = Path(__file__).resolve().parent.parent / "lib" / name
     if not path.is_file():
-        raise RuntimeFailure(f"the operator library {path} does not exist: {_HOW_TO_BUILD}")
+        raise RuntimeFailure(f"the native library {path} does not exist: {_HOW_TO_BUILD}")
     return path
 
 

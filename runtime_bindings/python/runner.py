@@ -58,11 +58,6 @@ class ModelRunner:
         return self.metadata.vocab_size
 
     @property
-    def eos_ids(self) -> tuple[int, ...]:
-        """Tokens that end a text."""
-        return self.metadata.eos_ids
-
-    @property
     def position(self) -> int:
         """Tokens in the cache; the next token is written to this row."""
         return self._position

@@ -7,11 +7,11 @@ import pytest
 from mmoe.export.artifact import Artifact
 from mmoe.export.errors import ArtifactError
 from mmoe.export.inspect_artifact import describe_artifact, describe_program
-from tests.support.toy_program import EOS_IDS, MAX_CONTEXT_LEN, MAX_SEQ_LEN, VOCAB_SIZE, write_toy_program
+from tests.support.toy_program import EOS_IDS, MAX_CONTEXT_LEN, MAX_SEQ_LEN, VOCAB_SIZE, write_toy_artifact
 
 
 def test_a_program_of_another_maker(tmp_path: Path) -> None:
-    path = write_toy_program(tmp_path / "model.pte")
+    path = write_toy_artifact(tmp_path)
     summary = describe_program(path)
     (method,) = summary.methods
     assert method.name == "forward"

@@ -12,7 +12,7 @@ import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.runtime_bindings.test_operators import embedding_table
-from tests.support.toy_program import EOS_IDS, MAX_CONTEXT_LEN, VOCAB_SIZE, write_toy_program
+from tests.support.toy_program import EOS_IDS, MAX_CONTEXT_LEN, VOCAB_SIZE, write_toy_artifact
 
 PROGRAM = library_path().parents[1] / "bin" / "mmoe-run"
 
@@ -34,7 +34,7 @@ def comma_separated(ids):
 
 @pytest.fixture(scope="module")
 def pte(tmp_path_factory):
-    return write_toy_program(tmp_path_factory.mktemp("toy") / "model.pte")
+    return write_toy_artifact(tmp_path_factory.mktemp("toy"))
 
 
 def greedy(pte, prompt, count):
@@ -85,7 +85,7 @@ def test_an_id_outside_the_vocabulary_fails(pte):
 def test_what_is_not_a_model_fails(tmp_path, pte):
     cut = tmp_path / "cut.pte"
     cut.write_bytes(pte.read_bytes()[:2000])
-    other = write_toy_program(tmp_path / "other.pte", get_eos_ids=None)
+    other = write_toy_artifact(tmp_path / "other", get_eos_ids=None)
     for path, message in ((tmp_path / "none.pte", "none.pte"), (cut, "cut.pte"), (other, "get_eos_ids")):
         done = run(path, "--ids", "1")
         assert (done.returncode, done.stdout) == (1, ""), path

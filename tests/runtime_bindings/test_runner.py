@@ -1,27 +1,29 @@
 """The runner on a toy program in the real runtime: chunks, limits, and programs that cannot be loaded."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
-from executorch.extension.pybindings import portable_lib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmoe.export.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.runner import ModelRunner
+from tests.support.fresh_process import logits_with_threads
 from tests.support.toy_program import (
-    EOS_IDS,
     MAX_CONTEXT_LEN,
     MAX_SEQ_LEN,
     VOCAB_SIZE,
+    replace_program,
     toy_logits,
-    write_toy_program,
+    write_toy_artifact,
 )
 
 
 @pytest.fixture(scope="module")
 def pte(tmp_path_factory):
-    return write_toy_program(tmp_path_factory.mktemp("toy") / "model.pte")
+    return write_toy_artifact(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,6 @@ def test_metadata_comes_from_the_program(runner):
     assert runner.max_seq_len == MAX_SEQ_LEN
     assert runner.max_context_len == MAX_CONTEXT_LEN
     assert runner.vocab_size == VOCAB_SIZE
-    assert runner.eos_ids == tuple(EOS_IDS)
-    assert runner.metadata.bos_id == 1
-    assert runner.metadata.n_layers == 1
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
@@ -123,54 +122,64 @@ def test_bad_tokens_are_refused_before_anything_runs(runner):
     assert_logits(runner.decode(2), [1, 2])
 
 
-def test_the_thread_pool_can_be_sized(pte):
-    before = portable_lib._threadpool_get_thread_count()
-    try:
-        assert_logits(ModelRunner(pte, threads=3).prefill([1, 2]), [1, 2])
-        assert portable_lib._threadpool_get_thread_count() == 3
-        with pytest.raises(OptionError, match="threads"):
-            ModelRunner(pte, threads=0)
-    finally:
-        portable_lib._unsafe_reset_threadpool(before)
+def test_the_thread_pool_can_be_sized(pte, runner):
+    for threads in (1, 3):
+        assert_logits(logits_with_threads(pte.parent, [1, 2], threads), [1, 2])
+    with pytest.raises(RuntimeFailure, match="in use by another model"):
+        ModelRunner(pte, threads=63)
+    with pytest.raises(OptionError, match="threads"):
+        ModelRunner(pte, threads=0)
 
 
-def test_files_that_are_not_programs(pte, tmp_path):
-    data = pte.read_bytes()
-    broken = tmp_path / "broken.pte"
+@pytest.fixture
+def folder(pte, tmp_path):
+    return shutil.copytree(pte.parent, tmp_path / "artifact")
+
+
+def test_files_that_are_not_programs(folder):
+    data = (folder / "model.pte").read_bytes()
     for content, message in [
-        (b"", "cut"),
+        (b"\0", "cut"),
         (data[:20], "cut"),
         (data[: len(data) // 2], "cut"),
         (data[:-8], "cut"),
-        (b"not a program " * 100, "not a .pte"),
-        (data.replace(b"ET12", b"ET11"), "another version"),
+        (b"not a program " * 100, "not an ExecuTorch program"),
+        (data.replace(b"ET12", b"ET11"), r"format ET11.*this library is built on 1\.5\.1"),
     ]:
-        broken.write_bytes(content)
-        with pytest.raises(RuntimeFailure, match=f"broken.pte.*{message}"):
-            ModelRunner(broken)
-    with pytest.raises(RuntimeFailure, match="no such file"):
-        ModelRunner(tmp_path / "absent.pte")
-    with pytest.raises(RuntimeFailure, match="no such file"):
-        ModelRunner(tmp_path)
+        with pytest.raises(RuntimeFailure, match=rf"model\.pte.*{message}"):
+            ModelRunner(replace_program(folder, content))
 
 
-def test_a_missing_operator_is_explained(pte, tmp_path):
-    strange = tmp_path / "strange.pte"
-    data = pte.read_bytes()
+def test_files_that_are_not_the_manifests(folder):
+    (folder / "model.pte").write_bytes((folder / "model.pte").read_bytes()[:-8])
+    with pytest.raises(RuntimeFailure, match=r"model\.pte: has \d+ bytes, the manifest says \d+"):
+        ModelRunner(folder / "model.pte")
+    (folder / "model.pte").unlink()
+    with pytest.raises(RuntimeFailure, match=r"model\.pte: file missing"):
+        ModelRunner(folder / "model.pte")
+    (folder / "mmoe.json").unlink()
+    with pytest.raises(RuntimeFailure, match=r"mmoe\.json: file missing"):
+        ModelRunner(folder / "model.pte")
+    with pytest.raises(RuntimeFailure, match="no such folder"):
+        ModelRunner(folder / "absent" / "model.pte")
+
+
+def test_a_missing_operator_is_explained(folder):
+    data = (folder / "model.pte").read_bytes()
     assert data.count(b"aten::mm") == 1
-    strange.write_bytes(data.replace(b"aten::mm", b"aten::mz"))
-    with pytest.raises(
-        RuntimeFailure, match=r"operator that the program calls is not registered.*mmoe operators"
-    ):
-        ModelRunner(strange)
+    with pytest.raises(RuntimeFailure, match=r"an operator that this library does not have.*aten::mz"):
+        ModelRunner(replace_program(folder, data.replace(b"aten::mm", b"aten::mz")))
 
 
 def test_a_program_that_is_not_a_language_model(tmp_path):
-    with pytest.raises(RuntimeFailure, match="no method 'get_eos_ids'"):
-        ModelRunner(write_toy_program(tmp_path / "model.pte", get_eos_ids=None))
-    with pytest.raises(RuntimeFailure, match=r"logits \[1, 50\], not \[1, 51\]"):
-        ModelRunner(write_toy_program(tmp_path / "model.pte", get_vocab_size=51))
+    with pytest.raises(RuntimeFailure, match="is no language model: get_max_seq_len failed"):
+        ModelRunner(write_toy_artifact(tmp_path, get_max_seq_len=None))
+    with pytest.raises(RuntimeFailure, match="max_context_len 3"):
+        ModelRunner(write_toy_artifact(tmp_path, get_max_context_len=3))
 
 
-def test_a_begin_token_is_optional(tmp_path):
-    assert ModelRunner(write_toy_program(tmp_path / "model.pte", get_bos_id=None)).metadata.bos_id is None
+def test_files_of_two_artifacts_are_told_apart(folder):
+    text = (folder / "mmoe.json").read_text()
+    (folder / "mmoe.json").write_text(text.replace(f'"vocab_size": {VOCAB_SIZE}', '"vocab_size": 999'))
+    with pytest.raises(RuntimeFailure, match=f"vocabulary of {VOCAB_SIZE}, the manifest 999"):
+        ModelRunner(folder / "model.pte")

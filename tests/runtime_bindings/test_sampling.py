@@ -1,4 +1,4 @@
-"""Sampling against an independent float64 implementation, and the distribution of what is drawn."""
+"""Sampling, draw by draw, against an independent float64 implementation, and the distribution of what is drawn."""
 
 import math
 
@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmoe.export.errors import OptionError, RuntimeFailure
-from mmoe.runtime_bindings.python import sampling
-from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig, candidates
+from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
 
-# Few distinct values, so that ties at the edge of top-k and top-p are common.
+# Few distinct values, so that ties at the edges of top-k, min-p and top-p are common.
 LOGITS = st.lists(
     st.sampled_from([-math.inf, -3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0]), min_size=1, max_size=30
 )
@@ -19,26 +18,47 @@ SETTINGS = settings(derandomize=True, deadline=None, max_examples=300)
 
 
 def slow_distribution(logits: list[float], config: SamplingConfig, seen: set[int]) -> dict[int, float]:
-    """The documented order of operations, one Python float at a time."""
+    """The documented order of operations, one Python float at a time; the options are float32 in the core."""
+    penalty, temperature = float(np.float32(config.repetition_penalty)), float(np.float32(config.temperature))
     scores = list(logits)
     for token in seen:
-        if scores[token] > 0:
-            scores[token] /= config.repetition_penalty
-        else:
-            scores[token] *= config.repetition_penalty
+        scores[token] = scores[token] / penalty if scores[token] > 0 else scores[token] * penalty
     order = sorted(range(len(scores)), key=lambda token: (-scores[token], token))
-    if config.temperature == 0:
+    if temperature == 0:
         return {order[0]: 1.0}
     order = order[: config.top_k]
     best = scores[order[0]]
-    weights = [math.exp((scores[token] - best) / config.temperature) for token in order]
+    weights = {token: math.exp((scores[token] - best) / temperature) for token in order}
+    weights = {
+        token: weight for token, weight in weights.items() if weight >= float(np.float32(config.min_p))
+    }
     kept, reached = {}, 0.0
-    for token, weight in zip(order, weights, strict=True):
+    for token, weight in weights.items():
         kept[token] = weight
         reached += weight
-        if config.top_p < 1 and reached >= config.top_p * math.fsum(weights):
+        if config.top_p < 1 and reached >= float(np.float32(config.top_p)) * math.fsum(weights.values()):
             break
     return {token: weight / math.fsum(kept.values()) for token, weight in kept.items()}
+
+
+def uniform(seed: int, draw: int) -> float:
+    """Draw number ``draw`` of SplitMix64, as its authors give it."""
+    mask = 2**64 - 1
+    z = (seed + (draw + 1) * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return ((z ^ (z >> 31)) >> 11) / 2**53
+
+
+def slow_draw(distribution: dict[int, float], place: float, by_id: bool) -> set[int]:
+    """The token whose share of [0, 1) holds ``place``; two where rounding may decide between neighbours."""
+    found, reached = set(), 0.0
+    order = sorted(distribution) if by_id else list(distribution)
+    for token in order:
+        if reached - 1e-12 <= place <= reached + distribution[token] + 1e-12:
+            found.add(token)
+        reached += distribution[token]
+    return found
 
 
 @SETTINGS
@@ -46,29 +66,34 @@ def slow_distribution(logits: list[float], config: SamplingConfig, seen: set[int
     logits=LOGITS,
     temperature=st.sampled_from([0.0, 0.3, 1.0, 1.7]),
     top_k=st.none() | st.integers(1, 35),
+    min_p=st.sampled_from([0.0, 0.02, 0.3]),
     top_p=st.sampled_from([0.05, 0.37, 0.71, 0.93, 1.0]),
     penalty=st.sampled_from([0.8, 1.0, 1.3]),
+    seed=st.integers(0, 2**64 - 1),
     data=st.data(),
 )
-def test_candidates_match_the_slow_implementation(logits, temperature, top_k, top_p, penalty, data):
+def test_each_draw_is_the_slow_implementations(logits, temperature, top_k, min_p, top_p, penalty, seed, data):
     if max(logits) == -math.inf:
         logits[0] = 0.0
     seen = data.draw(st.sets(st.integers(0, len(logits) - 1)))
-    config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=penalty)
-    found = candidates(np.array(logits, dtype=np.float32), config, seen=seen)
-    # Tokens of probability zero may be listed or not: they are never drawn.
-    expected = {token: p for token, p in slow_distribution(logits, config, seen).items() if p > 0}
-    listed = {int(i): p for i, p in zip(found.ids, found.probabilities, strict=True) if p > 0}
-    assert listed == pytest.approx(expected, rel=1e-12)
+    config = SamplingConfig(
+        temperature=temperature, top_k=top_k, min_p=min_p, top_p=top_p, repetition_penalty=penalty, seed=seed
+    )
+    distribution = slow_distribution(logits, config, seen)
+    sampler = Sampler(config)
+    for draw in range(5):
+        found = sampler.sample(np.array(logits, dtype=np.float32), seen=seen)
+        assert found in slow_draw(distribution, uniform(seed, draw), by_id=top_p == 1)
 
 
-def test_the_nucleus_may_be_wider_than_the_first_guess(monkeypatch):
-    monkeypatch.setattr(sampling, "_FIRST_NUCLEUS_CANDIDATES", 2)
-    logits = np.random.default_rng(3).normal(size=400)
-    config = SamplingConfig(temperature=1.0, top_p=0.95)
+def test_the_nucleus_may_be_wider_than_the_first_guess():
+    logits = np.random.default_rng(3).normal(size=9_000).astype(np.float32)
+    config = SamplingConfig(temperature=1.0, top_p=0.95, seed=5)
     expected = slow_distribution(logits.tolist(), config, set())
-    found = candidates(logits, config)
-    assert dict(zip(found.ids.tolist(), found.probabilities.tolist(), strict=True)) == pytest.approx(expected)
+    assert len(expected) > 4_000
+    sampler = Sampler(config)
+    for draw in range(200):
+        assert sampler.sample(logits) in slow_draw(expected, uniform(5, draw), by_id=False)
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.9])
@@ -98,26 +123,24 @@ def test_the_repetition_penalty_moves_greedy_off_a_repeated_token():
     assert sampler.sample(np.array([-1.0, -1.1]), seen={0}) == 1
 
 
-def test_the_same_seed_draws_the_same_tokens():
-    logits = np.random.default_rng(0).normal(size=100)
-
-    def draw(seed: int) -> list[int]:
-        sampler = Sampler(SamplingConfig(temperature=1.0, seed=seed))
-        return [sampler.sample(logits) for _ in range(20)]
-
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
-
-
 def test_a_tiny_temperature_is_greedy():
-    config = SamplingConfig(temperature=1e-308)
-    assert Sampler(config).sample(np.array([1.0, 50.0, -50.0])) == 1
+    for temperature in (1e-30, 1e-308):
+        config = SamplingConfig(temperature=temperature)
+        assert Sampler(config).sample(np.array([1.0, 50.0, -50.0])) == 1
 
 
-@pytest.mark.parametrize("logits", [[0.0, math.nan], [0.0, math.inf], [-math.inf, -math.inf]])
+@pytest.mark.parametrize(
+    "logits", [[0.0, math.nan], [math.nan, 0.0], [0.0, math.inf], [-math.inf, -math.inf]]
+)
 def test_damaged_logits_are_refused(logits):
-    with pytest.raises(RuntimeFailure, match="damaged"):
-        candidates(np.array(logits), SamplingConfig())
+    for temperature in (0.0, 1.0):
+        with pytest.raises(RuntimeFailure, match="damaged"):
+            Sampler(SamplingConfig(temperature=temperature)).sample(np.array(logits))
+
+
+def test_ids_outside_the_vocabulary_are_refused():
+    with pytest.raises(RuntimeFailure, match="outside the vocabulary"):
+        Sampler(SamplingConfig()).sample(np.zeros(3), seen={3})
 
 
 @pytest.mark.parametrize(
@@ -127,12 +150,15 @@ def test_damaged_logits_are_refused(logits):
         ("temperature", math.nan),
         ("temperature", math.inf),
         ("top_k", 0),
+        ("min_p", -0.1),
+        ("min_p", 1.0),
         ("top_p", 0.0),
         ("top_p", 1.1),
         ("top_p", math.nan),
         ("repetition_penalty", 0.0),
         ("repetition_penalty", math.inf),
         ("seed", -1),
+        ("seed", 2**64),
     ],
 )
 def test_values_out_of_range_are_named(field, value):

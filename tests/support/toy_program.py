@@ -1,15 +1,19 @@
-"""A program with the language-model contract and nothing but ATen operators, exported in two seconds.
+"""An artifact whose program has the language-model contract and nothing but ATen operators, exported in two seconds.
 
 Its logits depend on every token of the context, and more so on late ones, so a wrong cache row shows.
 """
 
+import hashlib
+import json
 from pathlib import Path
 
 import torch
 from executorch.exir import to_edge
 from torch import Tensor, nn
 
-VOCAB_SIZE, HIDDEN_SIZE, MAX_CONTEXT_LEN, MAX_SEQ_LEN = 50, 8, 24, 5
+from mmoe.export.bundled import bundled_checkpoint
+
+VOCAB_SIZE, HIDDEN_SIZE, MAX_CONTEXT_LEN, MAX_SEQ_LEN = 270, 8, 24, 5
 EOS_IDS = [3, 4]
 
 
@@ -38,8 +42,11 @@ def toy_logits(ids: list[int]) -> Tensor:
     return weights @ model.embedding[ids] @ model.head / weights.sum()
 
 
-def write_toy_program(path: Path, **constants: object) -> Path:
-    """Exports the model; `constants` replace constant methods (None leaves one out)."""
+def write_toy_artifact(folder: Path, **constants: object) -> Path:
+    """Exports the model into a folder with a manifest and a tokenizer; `constants` replace constant methods.
+
+    None leaves one out. Returns the path of the program.
+    """
     methods = {
         "get_max_seq_len": MAX_SEQ_LEN,
         "get_max_context_len": MAX_CONTEXT_LEN,
@@ -53,5 +60,31 @@ def write_toy_program(path: Path, **constants: object) -> Path:
     shapes = ({1: torch.export.Dim("num_tokens", min=1, max=MAX_SEQ_LEN)}, None)
     exported = torch.export.export(ToyModel(), example, dynamic_shapes=shapes)
     kept = {name: value for name, value in methods.items() if value is not None}
-    path.write_bytes(to_edge(exported, constant_methods=kept).to_executorch().buffer)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_text(_tokenizer())
+    return replace_program(folder, to_edge(exported, constant_methods=kept).to_executorch().buffer)
+
+
+def replace_program(folder: Path, program: bytes) -> Path:
+    """Writes other bytes as the program, and the manifest that belongs to them."""
+    path = folder / "model.pte"
+    path.write_bytes(program)
+    manifest = {
+        "format_version": 1,
+        "backend": {"name": "xnnpack"},
+        "versions": {"executorch": "1.5.1"},
+        "architecture": {"num_hidden_layers": 1},
+        "runtime": {"vocab_size": VOCAB_SIZE, "bos_id": 1, "stop_ids": EOS_IDS},
+        "files": {"model.pte": {"bytes": len(program), "sha256": hashlib.sha256(program).hexdigest()}},
+    }
+    (folder / "mmoe.json").write_text(json.dumps(manifest))
     return path
+
+
+def _tokenizer() -> str:
+    """The bundled tokenizer without its merges: a token for each byte."""
+    document = json.loads((bundled_checkpoint() / "tokenizer.json").read_text(encoding="utf-8"))
+    by_id = sorted(document["model"]["vocab"], key=document["model"]["vocab"].__getitem__)
+    document["model"] |= {"vocab": {token: index for index, token in enumerate(by_id[:256])}, "merges": []}
+    document |= {"added_tokens": [], "post_processor": None}
+    return json.dumps(document)

@@ -44,9 +44,6 @@ def _metadata(file: ProgramFile) -> ProgramMetadata:
             max_seq_len=methods["get_max_seq_len"],
             max_context_len=methods["get_max_context_len"],
             vocab_size=methods["get_vocab_size"],
-            n_layers=methods["get_n_layers"],
-            bos_id=methods.get("get_bos_id"),
-            eos_ids=tuple(methods["get_eos_ids"]),
         )
     except KeyError as error:
         raise ArtifactError(

@@ -54,5 +54,5 @@ endif()
 # Beside the package in both an installed and an unpacked wheel.
 file(GLOB dist_info "${MMOE_EXECUTORCH_ROOT}/../executorch-*.dist-info")
 list(GET dist_info 0 dist_info)
-string(REGEX MATCH "executorch-([0-9.]+)" match "${dist_info}")
+string(REGEX MATCH "executorch-([0-9]+\\.[0-9]+\\.[0-9]+)" match "${dist_info}")
 set(MMOE_EXECUTORCH_VERSION ${CMAKE_MATCH_1})

@@ -15,7 +15,8 @@ constexpr int64_t kFormatVersion = 1;
 
 int32_t Id(const Json& value, const std::string& where) {
   const int64_t id = value.Integer();
-  if (id < 0 || id > INT32_MAX) throw CoreError(MMOE_CORRUPT, where + ": has the value " + std::to_string(id));
+  if (id < 0 || id > INT32_MAX)
+    throw CoreError(MMOE_CORRUPT, where + ": has the value " + std::to_string(id));
   return static_cast<int32_t>(id);
 }
 
@@ -24,7 +25,8 @@ std::map<std::string, Manifest::File> ReadFiles(const Json& files, const std::st
   for (Json file = files.First(); file.valid(); file = file.Next()) {
     const std::string name = file.Name();
     // Names, not paths: a manifest from somewhere must not make us read elsewhere.
-    if (name.empty() || name[0] == '.' || name.find('/') != std::string::npos || name.find('\\') != std::string::npos) {
+    if (name.empty() || name[0] == '.' || name.find('/') != std::string::npos ||
+        name.find('\\') != std::string::npos) {
       throw CoreError(MMOE_CORRUPT, where + ": files has the name \"" + name + "\"");
     }
     const int64_t bytes = file.Get("bytes").Integer();
@@ -78,8 +80,9 @@ void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify
     struct stat status = {};
     if (stat(path.c_str(), &status) != 0) throw CoreError(MMOE_NOT_FOUND, path + ": file missing");
     if (static_cast<uint64_t>(status.st_size) != file.bytes) {
-      throw CoreError(MMOE_CORRUPT, path + ": has " + std::to_string(status.st_size) + " bytes, the manifest says " +
-                                        std::to_string(file.bytes) + "; copy the artifact again");
+      throw CoreError(MMOE_CORRUPT, path + ": has " + std::to_string(status.st_size) +
+                                        " bytes, the manifest says " + std::to_string(file.bytes) +
+                                        "; copy the artifact again");
     }
     if (verify_checksums && file.bytes > 0 && Sha256(MappedFile(path).bytes()) != file.sha256) {
       throw CoreError(MMOE_CORRUPT, path + ": its SHA-256 is not the manifest's; copy the artifact again");

@@ -60,6 +60,7 @@ enum {
 
 typedef uint64_t mmoe_model; /* 0 is never a handle */
 typedef uint64_t mmoe_session;
+typedef uint64_t mmoe_sampler;
 
 /* ---- The library ---- */
 
@@ -108,6 +109,8 @@ typedef struct mmoe_model_info {
   int32_t has_chat;       /* not 0: mmoe_chat works */
   double load_seconds;    /* what mmoe_model_open took */
   uint64_t program_bytes; /* size of model.pte */
+  int32_t sliding_window; /* keys that the layers with a window see; 0: no such layers */
+  int32_t window_rows;    /* rows that they keep: truncate goes back no further than these reach */
 } mmoe_model_info;
 MMOE_API void mmoe_model_info_init(mmoe_model_info* info);
 MMOE_API mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info);
@@ -162,10 +165,11 @@ MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_
 MMOE_API mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count,
                                           size_t* done);
 
-/* Makes the context exactly `ids`: what it holds of them already, from the front, is kept, and only the rest is run (at
- * least the last token, for its logits). A conversation that is rendered anew each turn so costs its new turn only.
- * Otherwise as mmoe_session_prefill; *done counts the tokens kept, too. */
-MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t *ids, size_t count, size_t *done);
+/* Makes the context exactly `ids`: what it holds of them already, from the front, is kept, and only the rest
+ * is run (at least the last token, for its logits). A conversation that is rendered anew each turn so costs
+ * its new turn only. Otherwise as mmoe_session_prefill; *done counts the tokens kept, too. */
+MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* ids, size_t count,
+                                         size_t* done);
 
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
@@ -212,6 +216,14 @@ typedef struct mmoe_stats {
 } mmoe_stats;
 MMOE_API void mmoe_stats_init(mmoe_stats* stats);
 MMOE_API mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats);
+
+/* ---- The sampler by itself, for logits from elsewhere; the same choice that a session makes ---- */
+
+MMOE_API mmoe_status mmoe_sampler_open(const mmoe_sampling* sampling, mmoe_sampler* sampler);
+MMOE_API mmoe_status mmoe_sampler_close(mmoe_sampler sampler);
+/* logits float32 [vocab_size]; `seen`: the ids that the repetition penalty is for, in any order. */
+MMOE_API mmoe_status mmoe_sampler_sample(mmoe_sampler sampler, const float* logits, size_t vocab_size,
+                                         const int32_t* seen, size_t seen_count, int32_t* id);
 
 #ifdef __cplusplus
 }

@@ -68,6 +68,24 @@ mmoe_status StatusOf(Error error) {
   }
 }
 
+// What a user can do about it; "" where the runtime's own log says all there is.
+std::string Advice(Error error) {
+  switch (error) {
+    case Error::OperatorMissing:
+      return "the program calls an operator that this library does not have: ";
+    case Error::NotFound:
+      return "the program needs a backend that is not in this build: ";
+    case Error::InvalidProgram:
+      return "the file is cut or damaged: ";
+    case Error::DelegateInvalidCompatibility:
+      return "a part of the program was lowered for another version of its backend: ";
+    case Error::MemoryAllocationFailed:
+      return "there is not enough memory: ";
+    default:
+      return "";
+  }
+}
+
 // "ET12" stands behind the root offset of every program of this version of the format.
 void CheckHeader(const MappedFile& file, const std::string& written_by) {
   using executorch::runtime::Program;
@@ -92,9 +110,9 @@ void CheckHeader(const MappedFile& file, const std::string& written_by) {
 [[noreturn]] void Fail(const Program& program, const std::string& written_by, const std::string& what,
                        Error error) {
   const mmoe_status status = StatusOf(error);
-  std::string message = program.file().path() + ": " + what + " (" + executorch::runtime::to_string(error);
   const std::string log = TakeRuntimeLog();
-  message += log.empty() ? ")" : ": " + log + ")";
+  std::string message = program.file().path() + ": " + what + ": " + Advice(error) +
+                        executorch::runtime::to_string(error) + (log.empty() ? "" : " (" + log + ")");
   if (status == MMOE_VERSION || status == MMOE_CORRUPT) {
     message +=
         "; written by ExecuTorch " + written_by + ", this library is built on " + MMOE_EXECUTORCH_VERSION;

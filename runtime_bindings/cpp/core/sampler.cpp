@@ -71,12 +71,16 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
   candidates_.clear();
   for (int32_t id = 0; id < vocab_size; ++id) {
     const double logit = Logit(logits[id], seen[static_cast<size_t>(id)]);
-    if (std::isnan(logit)) throw CoreError(MMOE_RUNTIME, "the model gave a logit that is no number");
+    if (std::isnan(logit)) best_logit = logit;  // and stays, because nothing compares as greater
     if (best < 0 || logit > best_logit) {
       best = id;
       best_logit = logit;
     }
     if (sampling_.temperature > 0) candidates_.emplace_back(logit, id);
+  }
+  if (!std::isfinite(best_logit)) {
+    throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(best_logit) +
+                                      "; the program or its weights are damaged");
   }
   if (sampling_.temperature == 0) return best;
 

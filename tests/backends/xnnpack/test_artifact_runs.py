@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 from executorch.extension.llm.runner import GenerationConfig, TextLLMRunner
+from executorch.runtime import Runtime
 
 from mmoe.export.artifact import Artifact
 from mmoe.export.errors import RuntimeFailure
 from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.verify.text import bundled_text
 from mmoe.runtime_bindings.python.generation import generate
-from mmoe.runtime_bindings.python.library import library_path
-from mmoe.runtime_bindings.python.program import LoadedProgram
+from mmoe.runtime_bindings.python.library import library_path, load_operator_library
 from mmoe.runtime_bindings.python.runner import ModelRunner
+from tests.support.fresh_process import logits_with_threads
 
 PROMPTS = ("In the beginning", "And the LORD spake unto Moses, saying,", "Blessed is the man that")
 NEW_TOKENS = 24
@@ -125,20 +126,22 @@ def test_past_the_context_is_a_clear_error(runner: ModelRunner) -> None:
 
 def test_the_program_itself_refuses_positions_past_the_context(artifact: Artifact) -> None:
     """Other runners do not check; the attention operator must, before it writes anything."""
-    program = LoadedProgram(artifact.model_path)
+    load_operator_library()
+    program = Runtime.get().load_program(artifact.model_path)
+    forward = program.load_method("forward")
     ids, start = torch.tensor([[5, 6, 7]]), torch.tensor([0])
-    before = program.forward(ids, start).clone()
+    before = forward.execute([ids, start])[0].clone()
     context = artifact.manifest.runtime.max_context_len
-    with pytest.raises(RuntimeFailure, match="rgument"):
-        program.forward(ids, torch.tensor([context - 2]))
-    torch.testing.assert_close(program.forward(ids[:, 2:], torch.tensor([2])), before, rtol=0, atol=0)
+    with pytest.raises(RuntimeError, match="0x12"):
+        forward.execute([ids, torch.tensor([context - 2])])
+    torch.testing.assert_close(forward.execute([ids[:, 2:], torch.tensor([2])])[0], before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_thread_count_changes_no_bit(artifact: Artifact, tokenizer: ChatTokenizer, threads: int) -> None:
     ids = text_ids(tokenizer, 100)
-    expected = ModelRunner(artifact.model_path, threads=2).prefill(ids)
-    np.testing.assert_array_equal(ModelRunner(artifact.model_path, threads=threads).prefill(ids), expected)
+    expected = ModelRunner(artifact.model_path).prefill(ids)
+    np.testing.assert_array_equal(logits_with_threads(artifact.folder, ids, threads), expected)
 
 
 def test_size_is_close_to_the_checkpoint(artifact: Artifact) -> None:

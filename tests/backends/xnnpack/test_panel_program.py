@@ -27,6 +27,7 @@ from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.quant.linear_layout import LinearPanels, unpack_linear_panels
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import write_checkpoint
+from tests.support.fresh_process import logits_with_threads
 
 OPTIONS = BackendOptions(linears=Linears.MMOE)
 BACKEND = load_backend(BackendName.XNNPACK, OPTIONS)
@@ -61,11 +62,11 @@ def test_runtime_agrees_with_the_eager_twins(checkpoint_folder: Path, artifact: 
 
 def test_prefill_and_decode_give_the_same_bits(artifact: Artifact) -> None:
     ids = torch.randint(0, 333, (50,), generator=torch.Generator().manual_seed(4)).tolist()
-    logits = {}
-    for threads in (1, 2, 3):
-        runner = ModelRunner(artifact.model_path, threads=threads)
-        logits[f"{threads} threads"] = torch.from_numpy(runner.prefill(ids))
-    runner.reset()
+    logits = {
+        f"{threads} threads": torch.from_numpy(logits_with_threads(artifact.folder, ids, threads))
+        for threads in (1, 2, 3)
+    }
+    runner = ModelRunner(artifact.model_path)
     for token in ids:
         logits["one by one"] = torch.from_numpy(runner.decode(token))
     for name, found in logits.items():

@@ -66,7 +66,7 @@ def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, k
     # independent draw of the quantisation noise, about 33 dB; so the early tokens tell, in the median.
     assert decibels[:8].median() > 100
     assert decibels.median() > 28
-    assert runner.eos_ids == checkpoint.config.eos_token_ids
+    assert artifact.manifest.runtime.eos_ids == checkpoint.config.eos_token_ids
     assert prove_expert_weights(
         checkpoint, XnnpackBackend().read_experts(ProgramFile(artifact.model_path))
     ).passed

@@ -97,7 +97,7 @@ def test_seeds(mmoe: Command, tiny_artifact: Artifact) -> None:
         ("--top-p", 0, "top_p must be in (0, 1]"),
         ("--top-k", 0, "top_k must be at least 1"),
         ("--repetition-penalty", 0, "repetition_penalty must be a positive number"),
-        ("--seed", -1, "seed must not be negative"),
+        ("--seed", -1, "seed must be in [0, 2**64)"),
         ("--prompt", "the " * 300, "the context of 256 tokens has room for 256"),
     ],
 )

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from tokenizers import Tokenizer
 
+from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.config import MobileMoEConfig
 from mmoe.export.synthesize.sizes import read_size
 from mmoe.export.synthesize.tokenizer import tokenizer_files
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
@@ -80,7 +80,7 @@ def bundled() -> str:
 
 def large() -> str:
     """128,256 tokens whose words, as in the Llama 3 family's own file, skip the merges."""
-    config = MobileMoEConfig.from_dict(read_size("S"), where="S")
+    config = parse_config(read_size("S"), where="S")
     document = json.loads(tokenizer_files(config)["tokenizer.json"])
     document["model"]["ignore_merges"] = True
     return json.dumps(document)

@@ -95,6 +95,8 @@ mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
     found.has_chat = open->manifest().chat.has_value() ? 1 : 0;
     found.load_seconds = open->load_seconds();
     found.program_bytes = open->program()->file().bytes().size();
+    found.sliding_window = static_cast<int32_t>(program.sliding_window);
+    found.window_rows = static_cast<int32_t>(program.window_rows);
     mmoe::Hand(found, info);
   });
 }

@@ -1,0 +1,151 @@
+"""Artifacts that break before or while they are open, and processes with little room: codes, never a signal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmoe.export.artifact import Artifact
+from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, CoreSession, Status
+
+
+@pytest.fixture
+def folder(tiny_artifact: Artifact, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_artifact.folder, tmp_path / "artifact")
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    return lambda folder: os.truncate(folder / name, (folder / name).stat().st_size // 2)
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text((folder / name).read_text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        (shutil.rmtree, Status.NOT_FOUND, "no such folder"),
+        (lambda folder: (folder / "mmoe.json").unlink(), Status.NOT_FOUND, "mmoe.json"),
+        (lambda folder: (folder / "model.pte").unlink(), Status.NOT_FOUND, "model.pte"),
+        (cut("model.pte"), Status.CORRUPT, "model.pte: has"),
+        (cut("mmoe.json"), Status.CORRUPT, "mmoe.json"),
+        (cut("tokenizer.json"), Status.CORRUPT, "tokenizer.json: has"),
+        (lambda folder: (folder / "mmoe.json").write_text(""), Status.CORRUPT, "empty"),
+        (
+            replace("mmoe.json", '"format_version": 1', '"format_version": 7'),
+            Status.VERSION,
+            "format 7.*format 1",
+        ),
+        (replace("mmoe.json", '"files"', '"flies"'), Status.CORRUPT, 'no "files"'),
+        (replace("mmoe.json", '"model.pte": {', '"../model.pte": {'), Status.CORRUPT, "name"),
+    ],
+)
+def test_a_broken_artifact_is_refused(
+    folder: Path, fault: Callable[[Path], object], status: Status, message: str
+) -> None:
+    fault(folder)
+    with pytest.raises(CoreFailure, match=message) as refusal:
+        CoreModel(folder)
+    assert refusal.value.status == status
+
+
+def test_a_changed_byte_is_found_by_the_checksums(folder: Path) -> None:
+    data = bytearray((folder / "model.pte").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.pte").write_bytes(data)
+    with pytest.raises(CoreFailure, match=r"model\.pte: its SHA-256") as refusal:
+        CoreModel(folder, verify_checksums=True)
+    assert refusal.value.status == Status.CORRUPT
+
+
+def test_checksums_of_a_good_artifact_hold(folder: Path) -> None:
+    CoreModel(folder, verify_checksums=True).close()
+
+
+def test_a_deleted_artifact_goes_on_and_a_cut_one_ends(folder: Path) -> None:
+    model = CoreModel(folder)
+    session = CoreSession(model)
+    session.prefill([5, 6])
+    copy = folder / "copy.pte"
+    os.link(folder / "model.pte", copy)  # the same file under another name
+    for name in ("model.pte", "mmoe.json", "tokenizer.json"):
+        (folder / name).unlink()
+    session.next()
+    session.next()
+    os.truncate(copy, 4096)
+    with pytest.raises(CoreFailure, match="was cut while it was in use") as refusal:
+        session.next()
+    assert refusal.value.status == Status.IO
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+CUT_WHILE_RUNNING = """
+import os, sys, threading, time
+from pathlib import Path
+from mmoe.runtime_bindings.python.core import *
+folder = Path(sys.argv[1])
+session = CoreSession(CoreModel(folder))
+def cut():
+    time.sleep(0.05)
+    os.truncate(folder / "model.pte", 4096)
+threading.Thread(target=cut).start()
+try:
+    while True:
+        session.truncate(0)
+        session.prefill(list(range(5, 69)))
+except CoreFailure as failure:
+    print(failure.status.name)
+"""
+
+
+def test_a_file_that_is_cut_in_the_middle_of_a_call_ends_in_a_code(folder: Path) -> None:
+    for _ in range(3):
+        ended = run(CUT_WHILE_RUNNING, shutil.copytree(folder, folder / "copy"))
+        assert (ended.returncode, ended.stdout) == (0, "IO\n"), ended.stderr
+        shutil.rmtree(folder / "copy")
+
+
+LITTLE_ROOM = """
+import resource, sys
+from pathlib import Path
+from mmoe.runtime_bindings.python.core import *
+folder = Path(sys.argv[1])
+CoreModel(folder).close()  # everything is loaded now
+limit()
+try:
+    sessions = [CoreSession(CoreModel(folder)) for _ in range(1000)]
+    print("no limit was met")
+except CoreFailure as failure:
+    print(failure.status.name)
+"""
+FEW_FILES = """
+import os
+def limit():
+    used = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 10, used + 10))
+"""
+LITTLE_MEMORY = """
+def limit():
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
+"""
+
+
+@pytest.mark.parametrize("limit", [FEW_FILES, LITTLE_MEMORY], ids=["files", "address space"])
+def test_little_room_is_a_code(folder: Path, limit: str) -> None:
+    ended = run(
+        LITTLE_ROOM.replace("CoreModel(folder).close()", limit + "\nCoreModel(folder).close()"), folder
+    )
+    assert (ended.returncode, ended.stdout) == (0, "OUT_OF_RESOURCES\n"), ended.stderr
