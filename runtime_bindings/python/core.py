@@ -271,11 +271,11 @@ class CoreModel:
         count = c_size_t()
         arguments = (self._handle, data, len(data), add_bos, parse_special)
         call("tokenize", *arguments, _pointer(ids), len(ids), byref(count))
-        return ids[: count.value].tolist()
+        return [int(token) for token in ids[: count.value]]
 
     def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """Ids of a conversation of (role, content), ready for the assistant's turn."""
-        array = (Message * len(messages))(*((role.encode(), text.encode()) for role, text in messages))
+        array = (Message * len(messages))(*(Message(role.encode(), text.encode()) for role, text in messages))
         count = c_size_t()
         ids = np.empty(0, np.int32)
         for _ in range(2):
@@ -286,7 +286,7 @@ class CoreModel:
                 if failure.status != Status.BUFFER_TOO_SMALL:
                     raise
                 ids = np.empty(count.value, np.int32)
-        return ids.tolist()
+        return [int(token) for token in ids]
 
 
 class CoreSession:

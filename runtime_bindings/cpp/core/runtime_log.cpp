@@ -8,11 +8,14 @@ namespace mmoe {
 
 namespace {
 
-thread_local std::string last_error;
+// The first errors say what is wrong, the later ones what followed from it.
+constexpr size_t kEnough = 400;
+thread_local std::string errors;
 
 void Keep(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t, const char* message,
           size_t) {
-  if (level == kError || level == kFatal) last_error = message;
+  if (level != kError && level != kFatal) return;
+  if (errors.size() < kEnough) errors += (errors.empty() ? "" : "; ") + std::string(message);
 }
 
 }  // namespace
@@ -27,7 +30,7 @@ void KeepRuntimeQuiet() {
 
 std::string TakeRuntimeLog() {
   std::string text;
-  text.swap(last_error);
+  text.swap(errors);
   return text;
 }
 

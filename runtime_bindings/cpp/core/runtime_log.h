@@ -8,7 +8,7 @@ namespace mmoe {
 // stderr; the last error of each thread is kept instead, for the message of the failure.
 void KeepRuntimeQuiet();
 
-// The calling thread's last error since the previous call; "" if there was none.
+// The calling thread's errors since the previous call; "" if there were none.
 std::string TakeRuntimeLog();
 
 }  // namespace mmoe

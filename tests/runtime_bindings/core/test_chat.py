@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,9 +50,12 @@ def test_an_unknown_role_is_named(model: CoreModel) -> None:
     assert refusal.value.status == Status.INVALID_ARGUMENT
 
 
-def test_an_artifact_without_a_template_says_so(tiny_artifact: Artifact) -> None:
-    assert tiny_artifact.manifest.runtime.chat is None
-    with CoreModel(tiny_artifact.folder) as model, pytest.raises(CoreFailure) as refusal:
+def test_an_artifact_without_a_template_says_so(demo_artifact: Artifact, tmp_path: Path) -> None:
+    folder = shutil.copytree(demo_artifact.folder, tmp_path / "artifact")
+    manifest = json.loads((folder / "mmoe.json").read_text())
+    manifest["runtime"]["chat"] = None
+    (folder / "mmoe.json").write_text(json.dumps(manifest))
+    with CoreModel(folder) as model, pytest.raises(CoreFailure) as refusal:
         model.chat([("user", "x")])
     assert refusal.value.status == Status.UNSUPPORTED
 
