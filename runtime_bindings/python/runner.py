@@ -121,10 +121,10 @@ class ModelRunner:
     def _run(self, ids: Sequence[int], position: int) -> npt.NDArray[np.float32]:
         # If the call fails midway the rows from here on are undefined: the context ends before them.
         self._position = position
+        self._written = max(self._written if position else 0, position + len(ids))
         tokens = torch.tensor([list(ids)], dtype=torch.int64)
         logits = self._program.forward(tokens, torch.tensor([position], dtype=torch.int64))
         self._position = position + len(ids)
-        self._written = max(self._written if position else 0, self._position)
         values: npt.NDArray[np.float32] = logits[0].float().numpy()
         return values
 
