@@ -124,14 +124,18 @@ class ProgramFile:
             or value.scalar_type not in _DTYPES
         ):
             raise ArtifactError(f"{self.path}: expected a constant tensor, found {type(value).__name__}")
-        segment = self.program.segments[self.program.constant_segment.segment_index]
-        offset = self.program.constant_segment.offsets[value.data_buffer_idx]
         dtype = _DTYPES[value.scalar_type]
         count = 1
         for size in value.sizes:
             count *= size
-        start = self._segments_at + segment.offset + offset
+        start = self.constant_offset(value)
         return torch.frombuffer(self._data, dtype=dtype, count=count, offset=start).view(*value.sizes)
+
+    def constant_offset(self, value: schema.Tensor) -> int:
+        """Where in the file the data of a constant tensor begins."""
+        segment = self.program.segments[self.program.constant_segment.segment_index]
+        offset = self.program.constant_segment.offsets[value.data_buffer_idx]
+        return int(self._segments_at + segment.offset + offset)
 
     def delegate_payload(self, delegate: schema.BackendDelegate) -> bytes:
         """Copies what a delegate's backend serialised, without its named data."""
@@ -185,6 +189,11 @@ class ProgramFile:
             return 0
         beyond.add(value.data_buffer_idx)
         return self.constant(value).nbytes
+
+    @property
+    def header_bytes(self) -> int:
+        """Size of the program itself, which comes before all constants and payloads."""
+        return int(self._segments_at)
 
     @property
     def file_bytes(self) -> int:

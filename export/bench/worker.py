@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -14,14 +15,25 @@ from mmoe.runtime_bindings.python.library import library_path
 
 _PROGRAM = "mmoe-bench"
 _STOP_SECONDS = 10
+# The first line of a mapping in smaps begins with its addresses.
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident bytes of a process: its own, and those of files it has mapped."""
+    """Resident bytes of a process.
+
+    Attributes:
+        anonymous: Its own (RssAnon).
+        file: Pages of mapped files (RssFile).
+        peak: The most that both were together so far (VmHWM).
+        model: The part of `file` that is the model's program.
+    """
 
     anonymous: int
     file: int
+    peak: int
+    model: int
 
 
 class Worker:
@@ -89,6 +101,10 @@ class Worker:
         """Seconds of each of some tokens, run one by one from a position on."""
         return [float(each) for each in self._ask(f"step {position} {' '.join(map(str, ids))}", "seconds")]
 
+    def trace(self, path: Path) -> None:
+        """From now on, writes the experts of every token into a file; `read_trace` reads it."""
+        self._ask(f"trace {path.resolve()}", "tracing")
+
     def read_bandwidth(self) -> float:
         """Bytes/s at which as many threads as the model has read its mapped file."""
         return float(self._ask("read", "bandwidth")[0])
@@ -104,7 +120,20 @@ class Worker:
         for line in Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
             key, _, value = line.partition(":")
             fields[key] = value
-        return Memory(*(int(fields[key].split()[0]) * 1024 for key in ("RssAnon", "RssFile")))
+        anonymous, file, peak = (
+            int(fields[key].split()[0]) * 1024 for key in ("RssAnon", "RssFile", "VmHWM")
+        )
+        return Memory(anonymous, file, peak, self._mapped_model())
+
+    def _mapped_model(self) -> int:
+        """Resident bytes of the mappings of the model's file, as smaps lists them."""
+        name, total, inside = str(self._path.resolve()), 0, False
+        for line in Path(f"/proc/{self.pid}/smaps").read_text(encoding="utf-8").splitlines():
+            if _MAPPING.match(line):
+                inside = line.endswith(f" {name}")
+            elif inside and line.startswith("Rss:"):
+                total += int(line.split()[1]) * 1024
+        return total
 
     def _ask(self, command: str, answer: str) -> list[str]:
         assert self._process.stdin is not None

@@ -82,6 +82,9 @@ void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out
     SelectTopK(buffers.scores + t * shape.num_experts, args.expert_bias, shape.num_experts, shape.top_k,
                args.router, buffers.selected + t * shape.top_k, buffers.weights + t * shape.top_k);
   });
+  if (args.observer != nullptr) {
+    args.observer->observe(args.observer->context, args.router_weight, buffers.selected, tokens, shape.top_k);
+  }
   DispatchTokens(buffers.selected, tokens, shape.top_k, shape.num_experts, buffers.dispatch);
 
   const int64_t width = shape.intermediate_size;

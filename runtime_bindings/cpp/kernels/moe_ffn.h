@@ -19,6 +19,13 @@ struct MoeFfnShape {
   int64_t top_k;
 };
 
+// Told which experts the tokens of a call were sent to; for profiling.
+struct RoutingObserver {
+  // `router` is the layer's router_weight, which tells layers apart; experts [tokens, top_k].
+  void (*observe)(void* context, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k);
+  void* context;
+};
+
 // H = hidden_size, E = num_experts, F = intermediate_size, T = num_tokens; scales are float16, all else as
 // typed.
 struct MoeFfnArgs {
@@ -32,6 +39,7 @@ struct MoeFfnArgs {
   const uint8_t* down_weight;     // [E, H/32, F/4, 64]
   const uint16_t* down_scale;     // [E, H/32, F]
   float* out;                     // [T, H]
+  const RoutingObserver* observer = nullptr;
 };
 
 // nullptr, or what is wrong with the shape.

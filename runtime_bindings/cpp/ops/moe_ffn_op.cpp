@@ -10,6 +10,7 @@
 #include "executorch_parallel.h"
 #include "op_support.h"
 #include "panel.h"
+#include "routing_observer.h"
 
 namespace mmoe {
 namespace {
@@ -51,7 +52,8 @@ Tensor& MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
                            static_cast<const uint16_t*>(gate_up_scale.const_data_ptr()),
                            down_weight.const_data_ptr<uint8_t>(),
                            static_cast<const uint16_t*>(down_scale.const_data_ptr()),
-                           out.mutable_data_ptr<float>()};
+                           out.mutable_data_ptr<float>(),
+                           CurrentRoutingObserver()};
   MoeFfn(args, *kernels, parallel, scratch);
   return out;
 }

@@ -2,6 +2,7 @@
 // and runs what it is told on stdin, one command a line:
 //   run POSITION ID...    the tokens at POSITION, in calls as long as the program takes -> seconds S
 //   step POSITION ID...   the same one by one                                           -> seconds S S ...
+//   trace PATH            from now on, the experts of every token go to a file         -> tracing
 //   read                  the model's file through a mapping of 4 KB pages              -> bandwidth BYTES/S
 // It answers on stdout. Exits with 0 at the end of stdin, 1 if the model or a run fails, 2 on wrong usage.
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -20,6 +22,7 @@
 #include "isa.h"
 #include "language_model.h"
 #include "read_bandwidth.h"
+#include "routing_trace.h"
 
 namespace mmoe {
 namespace {
@@ -62,14 +65,22 @@ void Serve(const std::string& path, int threads) {
   std::printf("ready %.9f %lld %lld %s\n", load_seconds, static_cast<long long>(model.max_seq_len()),
               static_cast<long long>(model.max_context_len()), kernels->name);
   std::fflush(stdout);
+  std::unique_ptr<RoutingTrace> trace;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string command;
     words >> command;
     if (command == "run" || command == "step") {
       const std::vector<double> times = Run(model, words, command == "step");
+      if (trace) trace->Flush();
       std::printf("seconds");
       for (const double seconds : times) std::printf(" %.9f", seconds);
+    } else if (command == "trace") {
+      std::string file;
+      std::getline(words >> std::ws, file);
+      trace.reset();  // it would take the new one's place as it goes
+      trace = std::make_unique<RoutingTrace>(file);
+      std::printf("tracing");
     } else if (command == "read") {
       std::printf("bandwidth %.0f", ReadBandwidth(path, threads));
     } else {

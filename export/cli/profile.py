@@ -1,0 +1,86 @@
+"""`mmoe-export profile`: which experts a text meets, and what that keeps in memory."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmoe.export.cli.options import Json, Quiet, Verbose
+from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.units import format_bytes
+
+if TYPE_CHECKING:
+    from mmoe.export.profile.report import UsageProfile
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+mmoe-export profile mobilemoe-s
+
+mmoe-export profile mobilemoe-s --prompts chats.jsonl --tokens 4096 --out profile.html
+
+mmoe-export profile mobilemoe-s --json > profile.json
+"""
+
+
+def profile(
+    artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help='Real prompts: UTF-8 text, or .jsonl with a string or a "prompt" in each line.',
+            show_default="the bundled held-out text",
+        ),
+    ] = None,
+    templated: Annotated[
+        Path | None,
+        typer.Option(help="Text to repeat for comparison.", show_default="a question with changing slots"),
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens of each kind of text, at most.", show_default="the context"),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path(
+        "profile.html"
+    ),
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Profile which experts real text uses, beside templated text.
+
+    Heat maps, unique experts against tokens, entropy, reuse, what an expert cache would hit, and resident memory,
+    predicted and measured.
+
+    Writes one HTML file; with --json, figures on stdout too.
+    """
+    terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
+    with terminal.progress() as progress:
+        progress.phase("Loading PyTorch and ExecuTorch")
+        from mmoe.export.artifact import Artifact
+        from mmoe.export.files import replace_texts
+        from mmoe.export.profile.html import render_html
+        from mmoe.export.profile.measure import ProfileOptions
+        from mmoe.export.profile.measure import profile as measure
+        from mmoe.export.records import to_json
+
+        options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
+        report = measure(Artifact.open(artifact), options=options, progress=progress)
+    replace_texts(out.parent, {out.name: render_html(report)})
+    terminal.show(*_lines(report))
+    terminal.result(to_json(report))
+    terminal.say(f"Wrote {out}")
+
+
+def _lines(report: "UsageProfile") -> list[str]:
+    experts = report.num_experts * len(report.texts[0].layers)
+    lines = []
+    for text in report.texts:
+        memory = text.residency
+        lines.append(
+            f"{text.kind}: {text.tokens} tokens used {text.used_experts} of {experts} experts; "
+            f"RssFile {format_bytes(memory.measured)}, predicted {format_bytes(memory.predicted)} "
+            f"({memory.error:+.2%}); RssAnon {format_bytes(memory.anonymous)}, peak of both {format_bytes(memory.peak)}"
+        )
+    return lines

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "moe_ffn.h"
+
+namespace mmoe {
+
+// Who is told of the routing of every mmoe::moe_ffn in this process; nullptr, the default, is nobody. The
+// observer must outlive its use, and is called by the thread that runs the program.
+void SetRoutingObserver(const RoutingObserver* observer);
+const RoutingObserver* CurrentRoutingObserver();
+
+}  // namespace mmoe

@@ -1,0 +1,28 @@
+"""`mmoe-export profile`."""
+
+from pathlib import Path
+
+from mmoe.export.artifact import Artifact
+from tests.export.cli.conftest import Command
+
+
+def test_page_and_json(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run = mmoe("profile", tiny_artifact.folder, "--tokens", 20, "--threads", 1, "--out", page, "--json", "-q")
+    assert run.code == 0
+    assert [text["kind"] for text in run.json["texts"]] == ["real", "templated"]
+    assert run.json["texts"][0]["tokens"] == 20
+    assert run.err == ""
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    run = mmoe("profile", tiny_artifact.folder, "--tokens", 20, "--threads", 1, "--out", page)
+    assert "real: 20 tokens used" in run.out
+    assert "templated: 20 tokens used" in run.out
+
+
+def test_missing_prompts_and_folder(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    run = mmoe("profile", tiny_artifact.folder, "--prompts", tmp_path / "none.txt")
+    assert run.code == 1
+    assert "none.txt: cannot be read" in run.err
+    run = mmoe("profile", tiny_artifact.folder, "--tokens", 9, "--out", tmp_path / "no" / "page.html", "-q")
+    assert run.code == 1
+    assert "cannot be written" in run.err
