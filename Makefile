@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
 CPP = $(shell git ls-files 'runtime_bindings/cpp/*.cpp' 'runtime_bindings/cpp/*.h')
 
-.PHONY: dev native native-test sanitize arm test lint format demo ci
+.PHONY: dev native native-test sanitize kernel-bench arm test lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -26,6 +26,14 @@ sanitize:  ## the same with address and undefined-behaviour sanitizers
 	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
+
+BENCHMARKS ?= stages moe attention
+
+kernel-bench:  ## speed of the kernels against what the machine can do (Debian: libbenchmark-dev); MMOE_ISA, MMOE_BENCHMARK_THREADS
+	cmake -S runtime_bindings/cpp -B $(BUILD)-benchmark -G Ninja -DMMOE_BUILD_BENCHMARKS=ON \
+	  -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)-benchmark --target $(BENCHMARKS:%=mmoe_%_benchmark)
+	for name in $(BENCHMARKS); do $(BUILD)-benchmark/benchmarks/mmoe_$${name}_benchmark || exit 1; done
 
 ARTIFACT ?= mmoe-demo
 

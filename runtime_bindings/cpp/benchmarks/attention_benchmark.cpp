@@ -8,17 +8,12 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "arena.h"
 #include "attention.h"
-#include "isa.h"
+#include "support.h"
 #include "waiting_pool.h"
 
 namespace mmoe {
@@ -31,26 +26,6 @@ constexpr int64_t kRounds = 15;
 constexpr int64_t kBytesInTurn = int64_t{256} << 20;
 constexpr const char* kTypeNames[kNumCacheTypes] = {"float32", "float16", "int8"};
 
-using Clock = std::chrono::steady_clock;
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using Memory = std::unique_ptr<char, Free>;
-
-Memory Allocate(int64_t bytes) {
-  return Memory(
-      static_cast<char*>(std::aligned_alloc(Arena::kAlignment, static_cast<size_t>(bytes + 63) / 64 * 64)));
-}
-
 int64_t BytesPerToken(CacheType type) {
   const int64_t elements = 2 * kKvHeads * kHeadDim;
   if (type == CacheType::kInt8) return elements + 2 * kKvHeads * 4;
@@ -60,26 +35,21 @@ int64_t BytesPerToken(CacheType type) {
 // Caches of one shape behind each other, and everything else that a call needs.
 class Layers {
  public:
-  Layers(CacheType type, int64_t tokens, int64_t context, int64_t count, int threads)
+  Layers(CacheType type, int64_t tokens, int64_t context, int64_t count)
       : shape_{tokens, kHeads, kKvHeads, kHeadDim, context},
         type_(type),
+        kernels_(BenchmarkedKernels()),
         layer_bytes_(BytesPerToken(type) * context),
         count_(count),
-        pool_(threads),
+        pool_(BenchmarkThreads()),
         caches_(Allocate(layer_bytes_ * count)),
-        workspace_(Allocate(static_cast<int64_t>(AttentionWorkspaceBytes(shape_, threads)))),
+        workspace_(Allocate(static_cast<int64_t>(AttentionWorkspaceBytes(shape_, BenchmarkThreads())))),
         query_(Normal(tokens * kHeads * kHeadDim)),
         key_(Normal(tokens * kKvHeads * kHeadDim)),
         angles_(Normal(tokens * kHeadDim / 2)),
         out_(query_.size()) {
     // Small positive floats, halves and integers alike.
     std::memset(caches_.get(), 0x2c, static_cast<size_t>(layer_bytes_ * count));
-    const char* error = nullptr;
-    kernels_ = SelectKernels(&error);
-    if (kernels_ == nullptr) {
-      std::fprintf(stderr, "%s\n", error);
-      std::exit(1);
-    }
   }
 
   int64_t bytes() const { return layer_bytes_ * count_; }
@@ -100,56 +70,30 @@ class Layers {
                              reinterpret_cast<float*>(keys + 2 * half + steps)};
       Attention({shape_, query_.data(), key_.data(), key_.data(), angles_.data(), angles_.data(), cache,
                  out_.data(), shape_.max_context_len - shape_.num_tokens, true, true, 1e-5f, 0.125f},
-                *kernels_, pool_.parallel(), workspace_.get());
+                kernels_, pool_.parallel(), workspace_.get());
     }
   }
 
-  // Reads the caches with the same threads in pieces of 64 KB.
-  void Read() {
-    constexpr int64_t kPiece = 64 << 10;
-    ParallelFor(pool_.parallel(), (bytes() + kPiece - 1) / kPiece, [&](int64_t piece, int) {
-      const char* from = caches_.get() + piece * kPiece;
-      const int64_t words = std::min(kPiece, bytes() - piece * kPiece) / 8;
-      uint64_t sums[32] = {};
-      for (int64_t i = 0; i + 32 <= words; i += 32) {
-        uint64_t read[32];
-        std::memcpy(read, from + 8 * i, sizeof read);
-        for (int j = 0; j < 32; ++j) sums[j] ^= read[j];
-      }
-      benchmark::DoNotOptimize(sums);
-    });
-  }
+  void Read() { ReadPlainly(caches_.get(), bytes(), pool_.parallel()); }
 
  private:
-  static std::vector<float> Normal(int64_t count) {
-    static std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    std::vector<float> values(static_cast<size_t>(count));
-    for (float& value : values) value = normal(random);
-    return values;
-  }
-
   AttentionShape shape_;
   CacheType type_;
+  const KernelTable& kernels_;
   int64_t layer_bytes_;
   int64_t count_;
   WaitingPool pool_;
   Memory caches_, workspace_;
   std::vector<float> query_, key_, angles_, out_;
-  const KernelTable* kernels_;
 };
 
-void Decode(benchmark::State& state, CacheType type, int64_t depth, int threads) {
+void Decode(benchmark::State& state, CacheType type, int64_t depth) {
   const int64_t layers = kBytesInTurn / (BytesPerToken(type) * depth);
-  Layers caches(type, 1, depth, layers, threads);
+  Layers caches(type, 1, depth, layers);
   std::vector<double> ratios, speeds;
   for (auto _ : state) {
-    auto start = Clock::now();
-    caches.Read();
-    const double read = SecondsSince(start);
-    start = Clock::now();
-    caches.Attend();
-    const double attend = SecondsSince(start);
+    const double read = SecondsOf([&] { caches.Read(); });
+    const double attend = SecondsOf([&] { caches.Attend(); });
     state.SetIterationTime(attend / static_cast<double>(layers));
     ratios.push_back(read / attend);
     speeds.push_back(static_cast<double>(caches.bytes()) / read * 1e-9);
@@ -159,13 +103,11 @@ void Decode(benchmark::State& state, CacheType type, int64_t depth, int threads)
 }
 
 // The last 512 tokens of the context, or all of it.
-void Prefill(benchmark::State& state, CacheType type, int64_t depth, int threads) {
+void Prefill(benchmark::State& state, CacheType type, int64_t depth) {
   const int64_t tokens = std::min(depth, kPrefillTokens);
-  Layers caches(type, tokens, depth, 1, threads);
+  Layers caches(type, tokens, depth, 1);
   for (auto _ : state) {
-    const auto start = Clock::now();
-    caches.Attend();
-    state.SetIterationTime(SecondsSince(start));
+    state.SetIterationTime(SecondsOf([&] { caches.Attend(); }));
   }
   const double keys = static_cast<double>(tokens) * static_cast<double>(2 * depth - tokens + 1) / 2;
   state.counters["GMAC/s"] = benchmark::Counter(2.0 * keys * kHeads * kHeadDim * 1e-9,
@@ -180,15 +122,11 @@ void Prefill(benchmark::State& state, CacheType type, int64_t depth, int threads
 
 int main(int argc, char** argv) {
   using namespace mmoe;
-  benchmark::Initialize(&argc, argv);
-  const char* asked = std::getenv("MMOE_BENCHMARK_THREADS");
-  const int threads =
-      asked != nullptr ? std::atoi(asked) : static_cast<int>(std::thread::hardware_concurrency());
   for (int type = 0; type < kNumCacheTypes; ++type) {
     for (const int64_t depth : kDepths) {
-      const auto add = [&](const char* name, void (*run)(benchmark::State&, CacheType, int64_t, int)) {
+      const auto add = [&](const char* name, void (*run)(benchmark::State&, CacheType, int64_t)) {
         const std::string title = std::string(name) + "/" + kTypeNames[type] + "/" + std::to_string(depth);
-        benchmark::RegisterBenchmark(title.c_str(), run, static_cast<CacheType>(type), depth, threads)
+        benchmark::RegisterBenchmark(title.c_str(), run, static_cast<CacheType>(type), depth)
             ->Iterations(kRounds)
             ->UseManualTime()
             ->Unit(benchmark::kMicrosecond);
@@ -197,9 +135,5 @@ int main(int argc, char** argv) {
       add("prefill", Prefill);
     }
   }
-  const char* error = nullptr;
-  const KernelTable* kernels = SelectKernels(&error);
-  benchmark::AddCustomContext("isa", kernels != nullptr ? kernels->name : error);
-  benchmark::AddCustomContext("threads", std::to_string(threads));
-  benchmark::RunSpecifiedBenchmarks();
+  return RunBenchmarks(argc, argv);
 }

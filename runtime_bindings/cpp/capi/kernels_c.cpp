@@ -171,18 +171,19 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (memory == nullptr) return kNoMemory;
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
-  kernels.convert_scales(scale, inputs, scratch.scales);
+  if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
-    kernels.quantize_activations(x + t * inputs, scratch.scales, inputs,
-                                 scratch.activations + t * kActivationChunk, tokens * kActivationChunk,
-                                 steps + t, scratch.sums + t);
+    scratch.rows[t] = x + t * inputs;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
+  }
+  kernels.quantize_activations(scratch.rows, scale, inputs, tokens, scratch.activations,
+                               tokens * kActivationChunk, steps, scratch.sums);
+  for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;
       quantized[t * inputs + i] = scratch.activations[chunk * kActivationChunk + i % kActivationChunk];
     }
   }
-  if (tokens == 0) return nullptr;
   kernels.panel_dot(weight, inputs, scratch.activations, static_cast<int>(tokens), steps, scratch.sums,
                     scratch.outputs);
   return nullptr;

@@ -22,8 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kAvx2Kernels;
 const KernelTable kAvx2Kernels = {
-    "avx2",  kAvx2TokenTile, RouterScores,      ConvertScales,  QuantizeActivations, PanelDot,  Swiglu,
-    Combine, RmsNorm,        kAttentionKernels, kAvx2TokenTile, QuantizeGroups,      LinearDot,
+    "avx2",  kAvx2TokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
+    Combine, RmsNorm,        kAttentionKernels, kAvx2TokenTile,      QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

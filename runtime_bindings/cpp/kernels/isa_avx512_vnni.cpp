@@ -22,9 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kAvx512VnniKernels;
 const KernelTable kAvx512VnniKernels = {
-    "avx512_vnni",     kAvx512TokenTile, RouterScores, ConvertScales, QuantizeActivations,
-    PanelDot,          Swiglu,           Combine,      RmsNorm,       kAttentionKernels,
-    kAvx512LinearTile, QuantizeGroups,   LinearDot,
+    "avx512_vnni", kAvx512TokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
+    Combine,       RmsNorm,          kAttentionKernels, kAvx512LinearTile,   QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -22,8 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kNeonKernels;
 const KernelTable kNeonKernels = {
-    "neon",  kNeonTokenTile, RouterScores,      ConvertScales,   QuantizeActivations, PanelDot,  Swiglu,
-    Combine, RmsNorm,        kAttentionKernels, kNeonLinearTile, QuantizeGroups,      LinearDot,
+    "neon",  kNeonTokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
+    Combine, RmsNorm,        kAttentionKernels, kNeonLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

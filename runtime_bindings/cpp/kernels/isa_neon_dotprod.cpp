@@ -22,9 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kNeonDotprodKernels;
 const KernelTable kNeonDotprodKernels = {
-    "neon_dotprod", kDotprodTokenTile, RouterScores, ConvertScales,     QuantizeActivations, PanelDot,
-    Swiglu,         Combine,           RmsNorm,      kAttentionKernels, kSdotLinearTile,     QuantizeGroups,
-    LinearDot,
+    "neon_dotprod", kDotprodTokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
+    Combine,        RmsNorm,           kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -23,8 +23,8 @@ namespace mmoe {
 
 extern const KernelTable kNeonI8mmKernels;
 const KernelTable kNeonI8mmKernels = {
-    "neon_i8mm", kI8mmTokenTile, RouterScores,      ConvertScales,   QuantizeActivations, PanelDot,  Swiglu,
-    Combine,     RmsNorm,        kAttentionKernels, kSdotLinearTile, QuantizeGroups,      LinearDot,
+    "neon_i8mm", kI8mmTokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
+    Combine,     RmsNorm,        kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -22,19 +22,8 @@ namespace mmoe {
 
 extern const KernelTable kPortableKernels;
 const KernelTable kPortableKernels = {
-    "portable",
-    kPortableTokenTile,
-    RouterScores,
-    ConvertScales,
-    QuantizeActivations,
-    PanelDot,
-    Swiglu,
-    Combine,
-    RmsNorm,
-    kAttentionKernels,
-    kPortableLinearTile,
-    QuantizeGroups,
-    LinearDot,
+    "portable", kPortableTokenTile, RouterScores,        QuantizeActivations, PanelDot,  Swiglu, Combine,
+    RmsNorm,    kAttentionKernels,  kPortableLinearTile, QuantizeGroups,      LinearDot,
 };
 
 }  // namespace mmoe

@@ -22,14 +22,11 @@ struct KernelTable {
   // hidden a multiple of 16.
   void (*router_scores)(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores);
 
-  // float16 -> float32; count is a multiple of 16.
-  void (*convert_scales)(const uint16_t* scales, int64_t count, float* out);
-
-  // x [inputs] times scales [inputs], quantised to int8 with one step: out chunk c is at out + c *
-  // chunk_stride. Writes the step and the sum of the quantised values. inputs is a positive multiple of
-  // 16.
-  void (*quantize_activations)(const float* x, const float* scales, int64_t inputs, int8_t* out,
-                               int64_t chunk_stride, float* step, int32_t* sum);
+  // Rows of x [inputs], each times float16 scales [inputs], quantised to int8 with one step per row: chunk c
+  // of row r is at out + c * chunk_stride + r * 64. Writes the steps and the sums of the quantised values,
+  // [count] each. inputs is a positive multiple of 16.
+  void (*quantize_activations)(const float* const* rows, const uint16_t* scales, int64_t inputs,
+                               int64_t count, int8_t* out, int64_t chunk_stride, float* steps, int32_t* sums);
 
   // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1; activations
   // [in/64][tokens][64].

@@ -6,7 +6,7 @@ namespace mmoe {
 namespace {
 
 // Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
-constexpr int64_t kPrefetchBytes = 2048;
+constexpr int64_t kPrefetchBytes = 4096;
 
 inline void StoreEight(__m256i sums, int32_t offset, float step, float* to) {
   const __m256i centred = _mm256_sub_epi32(sums, _mm256_set1_epi32(offset));
@@ -20,6 +20,8 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
   for (int half = 0; half < 2; ++half) {
     for (int t = 0; t < kTokens; ++t) low[half][t] = high[half][t] = _mm256_setzero_si256();
   }
+  // One token streams; with several there is time to fetch the next panel, but no room in the L1 cache.
+  const int64_t ahead = kTokens == 1 ? kPrefetchBytes : PanelBytes(inputs);
   const int64_t blocks = inputs / kPanelBlockInputs;
   for (int64_t block = 0; block < blocks; block += kInt16Blocks) {
     const int64_t count = blocks - block < kInt16Blocks ? blocks - block : kInt16Blocks;
@@ -27,11 +29,9 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
     const int8_t* x =
         activations + input / kActivationChunk * (kTokens * kActivationChunk) + input % kActivationChunk;
     const uint8_t* weights = panel + block * kPanelBlockBytes;
-    if constexpr (kTokens == 1) {
-      for (int64_t b = 0; b < count; ++b) {
-        _mm_prefetch(reinterpret_cast<const char*>(weights + b * kPanelBlockBytes + kPrefetchBytes),
-                     _MM_HINT_T0);
-      }
+    for (int64_t b = 0; b < count; ++b) {
+      _mm_prefetch(reinterpret_cast<const char*>(weights + b * kPanelBlockBytes + ahead),
+                   kTokens == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
     }
     DotHalf<kTokens>(weights, count, x, kActivationChunk, low[0], high[0]);
     DotHalf<kTokens>(weights + kPanelBlockBytes / 2, count, x, kActivationChunk, low[1], high[1]);

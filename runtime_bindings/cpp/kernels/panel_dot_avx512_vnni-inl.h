@@ -8,7 +8,7 @@ namespace {
 constexpr int kAvx512TokenTile = 12;
 
 // Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
-constexpr int64_t kPrefetchBytes = 2048;
+constexpr int64_t kPrefetchBytes = 4096;
 
 inline __m512i BroadcastFour(const int8_t* from) {
   int32_t four;
@@ -51,13 +51,15 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
   __m512i low[kChains * kTokens], high[kChains * kTokens];
 #pragma GCC unroll 12
   for (uint64_t i = 0; i < kChains * kTokens; ++i) low[i] = high[i] = _mm512_setzero_si512();
+  // One token streams; with several there is time to fetch the next panel, but no room in the L1 cache.
+  const int64_t ahead = kTokens == 1 ? kPrefetchBytes : PanelBytes(inputs);
   uint64_t block = 0;
   do {
     const int8_t* x = BlockActivations<kTokens>(activations, block);
 #pragma GCC unroll 4
     for (uint64_t c = 0; c < kChains; ++c) {
       const uint8_t* weights = panel + (block + c) * kPanelBlockBytes;
-      if constexpr (kTokens == 1) _mm_prefetch(weights + kPrefetchBytes, _MM_HINT_T0);
+      _mm_prefetch(weights + ahead, kTokens == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
       DotBlock<kTokens>(weights, x + c * kPanelBlockInputs, low + c * kTokens, high + c * kTokens);
     }
     block += kChains;

@@ -10,7 +10,11 @@ inline void DotRows(const float* x, const float* rows, int64_t length, float* ou
   for (int r = 0; r < kRows; ++r) sums[r] = Broadcast(0.0f);
   for (int64_t i = 0; i < length; i += 16) {
     const F32x16 value = Load(x + i);
-    for (int r = 0; r < kRows; ++r) sums[r] = Add(sums[r], Mul(value, Load(rows + r * length + i)));
+    for (int r = 0; r < kRows; ++r) {
+      const float* weight = rows + r * length + i;
+      __builtin_prefetch(weight + kRows * length);
+      sums[r] = Add(sums[r], Mul(value, Load(weight)));
+    }
   }
   for (int r = 0; r < kRows; ++r) out[r] = ReduceAdd(sums[r]);
 }

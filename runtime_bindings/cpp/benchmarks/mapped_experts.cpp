@@ -1,0 +1,100 @@
+#include "mapped_experts.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support.h"
+
+namespace mmoe {
+namespace {
+
+constexpr int64_t kLeastBytes = int64_t{600} << 20;
+
+[[noreturn]] void Fail(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
+// An unlinked file in TMPDIR.
+int TemporaryFile() {
+  const char* folder = std::getenv("TMPDIR");
+  std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/mmoe-benchmark-XXXXXX";
+  const int file = mkstemp(path.data());
+  if (file < 0) Fail(path.c_str());
+  unlink(path.c_str());
+  return file;
+}
+
+void Append(int file, const void* bytes, int64_t count) {
+  const char* from = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const ssize_t written = write(file, from, static_cast<size_t>(count));
+    if (written <= 0) Fail("temporary file");
+    from += written;
+    count -= written;
+  }
+}
+
+}  // namespace
+
+MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
+  const int64_t hidden = shape.hidden_size, width = shape.intermediate_size, experts = shape.num_experts;
+  gate_up_bytes_ = hidden * width;
+  down_bytes_ = hidden * width / 2;
+  gate_up_scale_bytes_ = 2 * width / 32 * hidden * 2;
+  down_scale_bytes_ = hidden / 32 * width * 2;
+  router_bytes_ = experts * hidden * 4;
+  bias_bytes_ = (experts * 4 + 63) / 64 * 64;
+  layer_bytes_ = experts * expert_bytes() + router_bytes_ + bias_bytes_;
+  layers_ = (kLeastBytes + layer_bytes_ - 1) / layer_bytes_;
+
+  std::mt19937_64 random(1);
+  std::vector<uint64_t> weights(static_cast<size_t>(experts * (gate_up_bytes_ + down_bytes_) / 8));
+  // float16: 2^-7 to 2^-6.
+  std::vector<uint16_t> scales(static_cast<size_t>(experts * (gate_up_scale_bytes_ + down_scale_bytes_) / 2));
+  const int file = TemporaryFile();
+  for (int64_t layer = 0; layer < layers_; ++layer) {
+    for (uint64_t& word : weights) word = random();
+    for (uint16_t& scale : scales) scale = static_cast<uint16_t>(0x2000 + random() % 1024);
+    const std::vector<float> router = Normal(router_bytes_ / 4);
+    const std::vector<float> bias(static_cast<size_t>(bias_bytes_ / 4));
+    Append(file, weights.data(), experts * (gate_up_bytes_ + down_bytes_));
+    Append(file, scales.data(), experts * (gate_up_scale_bytes_ + down_scale_bytes_));
+    Append(file, router.data(), router_bytes_);
+    Append(file, bias.data(), bias_bytes_);
+  }
+  void* mapped = mmap(nullptr, static_cast<size_t>(size()), PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
+  if (mapped == MAP_FAILED) Fail("mapping the temporary file");
+  close(file);
+  bytes_ = static_cast<const char*>(mapped);
+}
+
+MappedExperts::~MappedExperts() { munmap(const_cast<char*>(bytes_), static_cast<size_t>(size())); }
+
+MoeFfnArgs MappedExperts::Layer(int64_t layer) const {
+  const int64_t experts = shape_.num_experts;
+  const char* gate_up = bytes_ + layer * layer_bytes_;
+  const char* down = gate_up + experts * gate_up_bytes_;
+  const char* gate_up_scale = down + experts * down_bytes_;
+  const char* down_scale = gate_up_scale + experts * gate_up_scale_bytes_;
+  const char* router = down_scale + experts * down_scale_bytes_;
+  MoeFfnArgs args = {};
+  args.shape = shape_;
+  args.router = {true, 2.5f};
+  args.router_weight = reinterpret_cast<const float*>(router);
+  args.expert_bias = reinterpret_cast<const float*>(router + router_bytes_);
+  args.gate_up_weight = reinterpret_cast<const uint8_t*>(gate_up);
+  args.gate_up_scale = reinterpret_cast<const uint16_t*>(gate_up_scale);
+  args.down_weight = reinterpret_cast<const uint8_t*>(down);
+  args.down_scale = reinterpret_cast<const uint16_t*>(down_scale);
+  return args;
+}
+
+}  // namespace mmoe

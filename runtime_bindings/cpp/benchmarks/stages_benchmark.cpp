@@ -1,0 +1,192 @@
+// Each stage of the routed experts and of the dense linears alone, on one thread, at the shapes of
+// MobileMoE-S, on data in the nearest caches: what the arithmetic of a stage costs when memory does not
+// matter.
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+#include "dispatch.h"
+#include "linear_activations.h"
+#include "linear_dot.h"
+#include "panel.h"
+#include "router_topk.h"
+#include "support.h"
+
+namespace mmoe {
+namespace {
+
+constexpr int64_t kHidden = 768, kWidth = 384, kExperts = 60, kTopK = 4, kTokens = 128;
+constexpr uint16_t kScale = 0x2000;  // float16: 2^-7
+
+const KernelTable& Kernels() { return BenchmarkedKernels(); }
+
+// As many multiply-adds per iteration.
+void CountMultiplyAdds(benchmark::State& state, int64_t count) {
+  state.counters["GMAC/s"] =
+      benchmark::Counter(static_cast<double>(count) * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void Router(benchmark::State& state) {
+  const std::vector<float> x = Normal(kHidden), weight = Normal(kExperts * kHidden);
+  std::vector<float> scores(kExperts);
+  for (auto _ : state) {
+    Kernels().router_scores(x.data(), weight.data(), kExperts, kHidden, scores.data());
+    benchmark::DoNotOptimize(scores.data());
+  }
+  CountMultiplyAdds(state, kExperts * kHidden);
+}
+
+void TopK(benchmark::State& state) {
+  const std::vector<float> scores = Normal(kExperts), bias(kExperts);
+  int32_t selected[kTopK];
+  float weights[kTopK];
+  for (auto _ : state) {
+    SelectTopK(scores.data(), bias.data(), kExperts, kTopK, {true, 2.5f}, selected, weights);
+    benchmark::DoNotOptimize(weights);
+  }
+}
+
+void DispatchOfTokens(benchmark::State& state) {
+  std::vector<int32_t> selected(kTokens * kTopK), begin(kExperts + 1), active(kExperts);
+  for (size_t i = 0; i < selected.size(); ++i) selected[i] = static_cast<int32_t>(i * 7 % kExperts);
+  std::vector<int32_t> row_token(selected.size()), assignment_row(selected.size());
+  Dispatch dispatch = {begin.data(), row_token.data(), assignment_row.data(), active.data(), 0};
+  for (auto _ : state) {
+    DispatchTokens(selected.data(), kTokens, kTopK, kExperts, dispatch);
+    benchmark::DoNotOptimize(dispatch.num_active);
+  }
+}
+
+void QuantizeActivations(benchmark::State& state, int tokens) {
+  const std::vector<float> x = Normal(kHidden * tokens);
+  const std::vector<uint16_t> scales(kHidden, kScale);
+  std::vector<const float*> rows;
+  for (int t = 0; t < tokens; ++t) rows.push_back(x.data() + t * kHidden);
+  std::vector<int8_t> out(x.size());
+  std::vector<float> steps(rows.size());
+  std::vector<int32_t> sums(rows.size());
+  for (auto _ : state) {
+    Kernels().quantize_activations(rows.data(), scales.data(), kHidden, tokens, out.data(),
+                                   tokens * kActivationChunk, steps.data(), sums.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+
+void PanelDot(benchmark::State& state, int tokens) {
+  const std::vector<uint8_t> panel(static_cast<size_t>(PanelBytes(kHidden)), 0x5a);
+  const std::vector<int8_t> activations(static_cast<size_t>(kHidden * tokens), 3);
+  const std::vector<float> steps(static_cast<size_t>(tokens), 0.5f);
+  const std::vector<int32_t> sums(static_cast<size_t>(tokens), 3 * kHidden);
+  std::vector<float> out(static_cast<size_t>(tokens * kPanelOutputs));
+  std::vector<float*> outputs;
+  for (int t = 0; t < tokens; ++t) outputs.push_back(out.data() + t * kPanelOutputs);
+  for (auto _ : state) {
+    Kernels().panel_dot(panel.data(), kHidden, activations.data(), tokens, steps.data(), sums.data(),
+                        outputs.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+  CountMultiplyAdds(state, kHidden * kPanelOutputs * tokens);
+}
+
+void Swiglu(benchmark::State& state) {
+  const std::vector<float> gate_up = Normal(2 * kWidth);
+  std::vector<float> out(kWidth);
+  for (auto _ : state) {
+    Kernels().swiglu(gate_up.data(), kWidth, out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+
+void Combine(benchmark::State& state) {
+  const std::vector<float> rows = Normal(kTopK * kHidden), weights = Normal(kTopK);
+  const float* from[kTopK];
+  for (int64_t k = 0; k < kTopK; ++k) from[k] = rows.data() + k * kHidden;
+  std::vector<float> out(kHidden);
+  for (auto _ : state) {
+    Kernels().combine(from, weights.data(), kTopK, kHidden, out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+
+void RmsNorm(benchmark::State& state) {
+  const std::vector<float> x = Normal(kHidden), weight = Normal(kHidden);
+  std::vector<float> out(kHidden);
+  for (auto _ : state) {
+    Kernels().rms_norm(x.data(), weight.data(), kHidden, 1e-5f, out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+}
+
+// Activations of one tile of a dense linear, and their product with a panel.
+class Linear {
+ public:
+  explicit Linear(int tokens)
+      : tokens_(tokens),
+        memory_(Allocate(1 << 20)),
+        arena_(memory_.get()),
+        activations_(arena_, tokens, kHidden, Kernels().linear_tile) {}
+
+  void Quantize(benchmark::State& state) {
+    const std::vector<float> x = Normal(kHidden);
+    for (auto _ : state) {
+      Kernels().quantize_groups(x.data(), kHidden / kLinearGroup, activations_.tile(0), 0, 0);
+      benchmark::ClobberMemory();
+    }
+  }
+
+  void Dot(benchmark::State& state) {
+    const std::vector<float> x = Normal(kHidden);
+    for (int t = 0; t < tokens_; ++t) {
+      Kernels().quantize_groups(x.data(), kHidden / kLinearGroup, activations_.tile(0), t, 0);
+    }
+    const std::vector<uint8_t> panel(static_cast<size_t>(PanelBytes(kHidden)), 0x5a);
+    const std::vector<uint16_t> scales(static_cast<size_t>(kHidden), kScale);
+    std::vector<float> out(static_cast<size_t>(tokens_ * kPanelOutputs));
+    for (auto _ : state) {
+      Kernels().linear_dot({panel.data(), scales.data(), kHidden / kLinearGroup, panel.data(),
+                            activations_.tile(0), out.data(), kPanelOutputs});
+      benchmark::DoNotOptimize(out.data());
+    }
+    CountMultiplyAdds(state, kHidden * kPanelOutputs * tokens_);
+  }
+
+ private:
+  int tokens_;
+  Memory memory_;
+  Arena arena_;
+  LinearActivations activations_;
+};
+
+template <class Body>
+void Register(const std::string& title, const Body& body) {
+  benchmark::RegisterBenchmark(title.c_str(), body)->Unit(benchmark::kNanosecond)->MinTime(0.1);
+}
+
+}  // namespace
+}  // namespace mmoe
+
+int main(int argc, char** argv) {
+  using namespace mmoe;
+  Register("router_scores", Router);
+  Register("select_topk", TopK);
+  Register("dispatch/128", DispatchOfTokens);
+  for (const int tokens : {1, 4, Kernels().token_tile}) {
+    Register("quantize_activations/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { QuantizeActivations(state, tokens); });
+  }
+  for (int tokens = 1; tokens <= Kernels().token_tile; ++tokens) {
+    Register("panel_dot/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { PanelDot(state, tokens); });
+  }
+  Register("swiglu", Swiglu);
+  Register("combine", Combine);
+  Register("rms_norm", RmsNorm);
+  Register("quantize_groups", [](benchmark::State& state) { Linear(1).Quantize(state); });
+  for (const int tokens : {1, Kernels().linear_tile}) {
+    Register("linear_dot/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { Linear(tokens).Dot(state); });
+  }
+  return RunBenchmarks(argc, argv);
+}
