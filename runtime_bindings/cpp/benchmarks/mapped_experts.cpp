@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -63,7 +64,9 @@ MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
   for (int64_t layer = 0; layer < layers_; ++layer) {
     for (uint64_t& word : weights) word = random();
     for (uint16_t& scale : scales) scale = static_cast<uint16_t>(0x2000 + random() % 1024);
-    const std::vector<float> router = Normal(router_bytes_ / 4);
+    // Logits of about 1: larger ones saturate the sigmoid, and ties all go to the first experts.
+    std::vector<float> router = Normal(router_bytes_ / 4);
+    for (float& weight : router) weight /= std::sqrt(static_cast<float>(hidden));
     const std::vector<float> bias(static_cast<size_t>(bias_bytes_ / 4));
     Append(file, weights.data(), experts * (gate_up_bytes_ + down_bytes_));
     Append(file, scales.data(), experts * (gate_up_scale_bytes_ + down_scale_bytes_));
