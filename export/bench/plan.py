@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from mmoe.export.bench.report import Phase
 from mmoe.export.errors import OptionError
 
-DEFAULT_PROMPT_LENGTHS = (128, 512)
-DEFAULT_DEPTHS = (128, 1024)
+DEFAULT_LENGTHS = (256, 1024, 4096, 8192)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +15,10 @@ class BenchOptions:
     """What to measure.
 
     Attributes:
-        prompt_lengths: Tokens of the prompts; None for 128 and 512, as far as they fit.
-        depths: Tokens in the cache when decoding starts; None for 128 and 1024, as far as they fit.
+        prompt_lengths: Tokens of the prompts; None for 256, 1024, 4096 and 8192; what
+            exceeds the context becomes the context.
+        depths: Tokens in the cache when decoding starts; None for the same, less `decode_tokens`
+            at the end of the context.
         decode_tokens: Tokens decoded per sample.
         rounds: Samples of every figure.
         threads: Of the runtime.
@@ -52,7 +53,7 @@ def planned_trials(options: BenchOptions, *, context: int) -> list[Trial]:
     """Prompts, then depths, each in the order given.
 
     Args:
-        options: What was asked for, which must fit; a default that does not is left out.
+        options: What was asked for, which must fit; defaults are clipped to the context.
         context: Tokens that a cache holds.
 
     Raises:
@@ -60,11 +61,11 @@ def planned_trials(options: BenchOptions, *, context: int) -> list[Trial]:
     """
     prompts = options.prompt_lengths
     if prompts is None:
-        prompts = tuple(n for n in DEFAULT_PROMPT_LENGTHS if n <= context) or (context,)
+        prompts = _clipped(context)
     room = context - options.decode_tokens
     depths = options.depths
     if depths is None:
-        depths = tuple(n for n in DEFAULT_DEPTHS if n <= room) or ((room,) if room > 0 else ())
+        depths = _clipped(room) if room > 0 else ()
     if any(n > context for n in prompts):
         raise OptionError(f"prompt lengths {prompts}: the context holds {context} tokens")
     if any(n > room for n in depths):
@@ -75,3 +76,9 @@ def planned_trials(options: BenchOptions, *, context: int) -> list[Trial]:
     if not tests:
         raise OptionError("nothing to measure: no prompt lengths and no depths")
     return tests
+
+
+def _clipped(most: int) -> tuple[int, ...]:
+    """The defaults, the first that exceeds ``most`` replaced by it."""
+    fitting = [length for length in DEFAULT_LENGTHS if length < most]
+    return (*fitting, most) if len(fitting) < len(DEFAULT_LENGTHS) else tuple(fitting)

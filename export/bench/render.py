@@ -102,6 +102,10 @@ def _pair_row(report: BenchReport, index: int) -> list[str]:
 
 def _resource_rows(models: Sequence[ModelResult]) -> list[list[str]]:
     return [
+        [
+            "decode, deepest / shallowest",
+            *("" if model.decode_retention is None else f"{model.decode_retention:.2f}" for model in models),
+        ],
         ["load, cold, s", *(f"{model.cold_load_seconds:.3f}" for model in models)],
         ["load, warm, s", *(f"{model.warm_load_seconds:.3f}" for model in models)],
         ["peak RssAnon, MB", *(f"{model.peak_anonymous_bytes / 1e6:.1f}" for model in models)],
@@ -175,6 +179,7 @@ def _model_record(model: ModelResult) -> dict[str, Json]:
     ]
     return record | {
         "tests": tests,
+        "decode_retention": model.decode_retention,
         "read_bandwidth": model.read_bandwidth,
         "others": _summary_record(model.others),
     }

@@ -103,6 +103,16 @@ class ModelResult:
     tests: tuple[TrialResult, ...]
 
     @property
+    def decode_retention(self) -> float | None:
+        """Speed of decoding at the greatest depth over that at the least, medians; None with fewer than two depths."""
+        tests = sorted(
+            (test for test in self.tests if test.phase is Phase.DECODE), key=lambda test: test.tokens
+        )
+        if len(tests) < 2:
+            return None
+        return tests[-1].tokens_per_second.median / tests[0].tokens_per_second.median
+
+    @property
     def read_bandwidth(self) -> float | None:
         """Median of all measurements of the read bandwidth, bytes/s; None if nothing was decoded."""
         found = [each for test in self.tests if test.read_bandwidth for each in test.read_bandwidth.samples]

@@ -19,6 +19,8 @@ mmoe-export bench mobilemoe-s
 
 mmoe-export bench mobilemoe-s --vs other --prompt-lengths 128,512,2048 --depths 128,4096 --rounds 9
 
+mmoe-export bench mobilemoe-s --vs other --out report
+
 mmoe-export bench mobilemoe-s --profile -o json > bench.json
 """
 
@@ -39,14 +41,16 @@ def bench(
     ] = None,
     prompt_lengths: Annotated[
         str | None,
-        typer.Option(metavar="N,N", help="Tokens of the prompts.", show_default="128,512 as far as they fit"),
+        typer.Option(
+            metavar="N,N", help="Tokens of the prompts.", show_default="256,1024,4096,8192, clipped"
+        ),
     ] = None,
     depths: Annotated[
         str | None,
         typer.Option(
             metavar="N,N",
             help="Tokens in the cache when decoding starts.",
-            show_default="128,1024 as far as they fit",
+            show_default="256,1024,4096,8192, clipped",
         ),
     ] = None,
     decode_tokens: Annotated[int, typer.Option(min=1, help="Tokens to decode for a sample.")] = 32,
@@ -59,6 +63,12 @@ def bench(
         bool, typer.Option("--profile", help="Show too where the time goes, by class of operators.")
     ] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="Format of the result.")] = Output.MD,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Write bench.md, .csv, .json and a chart (.png, .svg) too."
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -77,6 +87,7 @@ def bench(
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export.artifact import Artifact
         from mmoe.export.bench.measure import bench as measure
+        from mmoe.export.bench.output import write_report
         from mmoe.export.bench.plan import BenchOptions
         from mmoe.export.bench.profile import profile as profile_operators
         from mmoe.export.bench.render import OutputFormat, render
@@ -108,6 +119,9 @@ def bench(
                 threads=threads,
                 progress=progress,
             )
+    if out is not None:
+        for path in write_report(report, profiles, out):
+            terminal.say(f"Wrote {path}")
     sys.stdout.write(render(report, profiles, OutputFormat(output.value)))
 
 

@@ -15,6 +15,9 @@ Encode = Callable[[str], list[int]]
 
 # What speed benchmarks commonly prompt with: one sentence, with slots that change.
 TEMPLATE = (
+    "Question: {name} has {count} {things} and buys {more} more. "
+    "How many {things} does {name} have now?\nAnswer:"
+)
     "Question: {name} has {count} {things} and buys {more}. How many {things} does {name} have now?\nAnswer:"
 )
 _NAMES = ("Anna", "Ben", "Clara", "David")

@@ -89,10 +89,14 @@ def test_plan_takes_the_defaults_that_fit() -> None:
     def lengths(options: BenchOptions, context: int) -> list[tuple[str, int]]:
         return [(test.phase.value, test.tokens) for test in planned_trials(options, context=context)]
 
-    everything = [("prefill", 128), ("prefill", 512), ("decode", 128), ("decode", 1024)]
-    assert lengths(BenchOptions(), 8192) == everything
-    assert lengths(BenchOptions(), 256) == [("prefill", 128), ("decode", 128)]
-    assert lengths(BenchOptions(), 100) == [("prefill", 100), ("decode", 68)]
+    def both(*lengths: int, room: int) -> list[tuple[str, int]]:
+        return [("prefill", n) for n in lengths] + [("decode", n) for n in (*lengths[:-1], room)]
+
+    assert lengths(BenchOptions(), 16384) == both(256, 1024, 4096, 8192, room=8192)
+    assert lengths(BenchOptions(), 8192) == both(256, 1024, 4096, 8192, room=8160)
+    assert lengths(BenchOptions(), 2000) == both(256, 1024, 2000, room=1968)
+    assert lengths(BenchOptions(), 256) == both(256, room=224)
+    assert lengths(BenchOptions(), 100) == both(100, room=68)
     assert planned_trials(BenchOptions(prompt_lengths=(9,), depths=()), context=9) == [
         Trial(Phase.PREFILL, 9)
     ]

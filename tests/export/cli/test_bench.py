@@ -1,6 +1,7 @@
 """`mmoe-export bench`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,11 @@ def test_table_and_profile(mmoe: Command, tiny_artifact: Artifact) -> None:
     assert "Measuring" not in run.out
 
 
-def test_comparison_as_json(mmoe: Command, tiny_artifact: Artifact) -> None:
-    run = mmoe("bench", tiny_artifact.folder, "--vs", tiny_artifact.folder, *QUICK, "-o", "json", "-q")
+def test_comparison_as_json_and_as_a_folder(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    vs = ("--vs", tiny_artifact.folder, "--out", tmp_path / "report")
+    run = mmoe("bench", tiny_artifact.folder, *vs, *QUICK, "-o", "json", "-q")
     data = json.loads(run.out)
+    assert json.loads((tmp_path / "report" / "bench.json").read_text(encoding="utf-8")) == data
     assert len(data["models"]) == len(data["ratios"]) == 2
     assert run.err == ""
 

@@ -51,8 +51,8 @@ def test_templated_text_has_the_asked_lengths_and_repeats(tmp_path: Path) -> Non
     assert [len(prompt) for prompt in built_in.prompts] == [5, 5000, 300]
     text = bytes(built_in.prompts[1][1:]).decode()
     questions = text.split("\n\n")
-    assert questions[0].startswith("Question: Anna has 2 apples and buys 1.")
-    assert questions[1].startswith("Question: Ben has 3 books and buys 2.")
+    assert questions[0].startswith("Question: Anna has 2 apples and buys 1 more.")
+    assert questions[1].startswith("Question: Ben has 3 books and buys 2 more.")
     assert len(set(questions)) > 10
     path = tmp_path / "own.txt"
     path.write_text("ab", encoding="utf-8")
