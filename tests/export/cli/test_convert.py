@@ -7,6 +7,7 @@ import pytest
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from tests.export.cli.conftest import Command
+from tests.support.unpacked import write_unpacked
 
 
 def test_dry_run_shows_sizes_and_writes_nothing(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
@@ -73,3 +74,20 @@ def test_summary_for_people(
     assert run.out.startswith(f"Wrote {tiny_artifact.folder} in ")
     assert "experts and routers" in run.out
     assert run.err == ""
+
+
+def test_bfloat16_is_quantised_on_request_and_packed_weights_are_not(
+    mmoe: Command, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    source = write_unpacked(tmp_path / "released", open_checkpoint(tiny_checkpoint))
+    target = tmp_path / "artifact"
+    refused = mmoe("convert", source, "--out", target)
+    assert refused.code == 1
+    assert "--quantize int4-g32" in refused.err
+    done = mmoe("convert", source, "--out", target, "--quantize", "int4-g32")
+    assert done.code == 0
+    assert "(100.00%), recovered exactly" in done.out
+    again = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "again", "--quantize", "int4-g32")
+    assert again.code == 1
+    assert "is packed already" in again.err
+    assert mmoe("convert", source, "--out", target, "--quantize", "int8").code == 2
