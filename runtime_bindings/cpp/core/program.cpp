@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "error.h"
+#include "runtime_abort.h"
 #include "runtime_log.h"
 
 // Exported by the wheel without a header.
@@ -34,6 +35,9 @@ using executorch::runtime::DataLoader;
 using executorch::runtime::Error;
 using executorch::runtime::FreeableBuffer;
 using executorch::runtime::Result;
+
+// A method that gives a constant plans no memory; a damaged size must not be allocated (and zeroed).
+constexpr int64_t kMostConstantBytes = 4096;
 
 // Hands out parts of a mapped file. ExecuTorch's own loader maps every segment by itself, without a guard.
 class MappedLoader final : public DataLoader {
@@ -120,21 +124,36 @@ void CheckHeader(const MappedFile& file, const std::string& written_by) {
   throw CoreError(status, message);
 }
 
+[[noreturn]] void FailDamaged(const Program& program, const ProgramAborted& aborted) {
+  throw CoreError(MMOE_CORRUPT, program.file().path() + ": is damaged (" + aborted.what() + ")");
+}
+
 }  // namespace
 
 Program::Program(const std::string& path, const std::string& written_by)
     : file_(path), written_by_(written_by) {
   CheckHeader(file_, written_by);
   KeepRuntimeQuiet();
-  module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes()));
-  const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
-  if (error != Error::Ok) Fail(*this, written_by, "cannot be loaded", error);
-  ReadInfo(*module_);
+  const AbortTrap trap;
+  try {
+    module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes()));
+    const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
+    if (error != Error::Ok) Fail(*this, written_by, "cannot be loaded", error);
+    ReadInfo(*module_);
+  } catch (const ProgramAborted& aborted) {
+    FailDamaged(*this, aborted);
+  }
 }
 
 Program::~Program() = default;
 
 int64_t Program::Constant(Module& module, const char* method) const {
+  const auto meta = module.method_meta(method);
+  for (size_t index = 0; meta.ok() && index < meta->num_memory_planned_buffers(); ++index) {
+    const auto bytes = meta->memory_planned_buffer_size(index);
+    if (bytes.ok() && *bytes >= 0 && *bytes <= kMostConstantBytes) continue;
+    throw CoreError(MMOE_CORRUPT, file_.path() + ": is damaged: " + method + ", a constant, wants a buffer");
+  }
   const auto value = module.get(method);
   if (!value.ok()) {
     Fail(*this, written_by_, std::string("is no language model: ") + method + " failed", value.error());
@@ -172,9 +191,14 @@ void Program::ReadInfo(Module& module) {
 }
 
 ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program_(std::move(program)) {
-  module_ = std::make_unique<Module>(program_->module_->program());
-  const Error error = module_->load_forward();
-  if (error != Error::Ok) Fail(*program_, program_->written_by_, "forward cannot be loaded", error);
+  const AbortTrap trap;
+  try {
+    module_ = std::make_unique<Module>(program_->module_->program());
+    const Error error = module_->load_forward();
+    if (error != Error::Ok) Fail(*program_, program_->written_by_, "forward cannot be loaded", error);
+  } catch (const ProgramAborted& aborted) {
+    FailDamaged(*program_, aborted);
+  }
   ids_.reserve(static_cast<size_t>(program_->info().max_seq_len));
 }
 

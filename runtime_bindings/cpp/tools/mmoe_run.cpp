@@ -1,6 +1,5 @@
-// mmoe-run: greedy generation from a converted model in a process without Python or torch. Token ids in,
-// token ids out (stdout, comma separated); times on stderr. Exits with 0, 1 if the model or the run fails, 2
-// on wrong usage.
+// mmoe-run: generation from an artifact in a process without Python or torch: libmmoe behind a command line. The answer on
+// stdout (text, or ids for --ids), figures on stderr. Exits with 0, 1 if the model or the run fails, 2 on wrong usage.
 
 #include <algorithm>
 #include <chrono>
@@ -10,75 +9,99 @@
 #include <string>
 #include <vector>
 
-#include "language_model.h"
+#include "mmoe.h"
 #include "options.h"
 
 namespace mmoe {
 namespace {
 
-void CheckPrompt(const Options& options, const LanguageModel& model) {
-  const auto count = static_cast<int64_t>(options.ids.size());
-  if (count > model.max_context_len()) {
-    throw std::runtime_error("the prompt has " + std::to_string(count) + " tokens, the context " +
-                             std::to_string(model.max_context_len()));
-  }
-  for (const int64_t id : options.ids) {
-    if (id >= model.vocab_size()) {
-      throw std::runtime_error("token id " + std::to_string(id) + " is outside the vocabulary of " +
-                               std::to_string(model.vocab_size()));
-    }
-  }
+void Check(mmoe_status status) {
+  if (status != MMOE_OK) throw std::runtime_error(mmoe_last_error());
 }
 
-double SecondsSince(std::chrono::steady_clock::time_point start) {
+// Calls that hand out as many ids as there are: the first call asks how many.
+template <typename Call>
+std::vector<int32_t> Ids(Call call) {
+  size_t count = 0;
+  const mmoe_status status = call(nullptr, 0, &count);
+  if (status != MMOE_BUFFER_TOO_SMALL) Check(status);
+  std::vector<int32_t> ids(count);
+  Check(call(ids.data(), ids.size(), &count));
+  return ids;
+}
+
+std::vector<int32_t> PromptIds(const Options& options, mmoe_model model) {
+  if (!options.ids.empty()) return options.ids;
+  if (!options.chat.empty()) {
+    const mmoe_message message = {"user", options.chat.c_str()};
+    return Ids([&](int32_t* ids, size_t capacity, size_t* count) {
+      return mmoe_chat(model, &message, 1, ids, capacity, count);
+    });
+  }
+  return Ids([&](int32_t* ids, size_t capacity, size_t* count) {
+    return mmoe_tokenize(model, options.prompt.data(), options.prompt.size(), 1, 0, ids, capacity, count);
+  });
+}
+
+double Prefill(const std::vector<int32_t>& ids, int64_t chunk, mmoe_session session) {
+  const size_t size = chunk > 0 ? static_cast<size_t>(chunk) : ids.size();
+  const auto start = std::chrono::steady_clock::now();
+  for (size_t begin = 0; begin < ids.size(); begin += size) {
+    Check(mmoe_session_prefill(session, ids.data() + begin, std::min(size, ids.size() - begin), nullptr));
+  }
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-int64_t Prefill(const Options& options, LanguageModel& model) {
-  const int64_t most = model.max_seq_len();
-  const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, most) : most;
-  const auto count = static_cast<int64_t>(options.ids.size());
-  int64_t next = 0;
-  for (int64_t begin = 0; begin < count; begin += chunk) {
-    const int64_t end = std::min(count, begin + chunk);
-    next = model.Forward({options.ids.begin() + begin, options.ids.begin() + end}, begin);
+void Generate(const Options& options, mmoe_session session) {
+  const bool print_ids = !options.ids.empty();
+  for (int64_t produced = 0; produced < options.max_new_tokens; ++produced) {
+    mmoe_step step;
+    Check(mmoe_session_next(session, &step));
+    if (!print_ids) std::fwrite(step.text, 1, step.text_bytes, stdout);
+    if (step.finish == MMOE_FINISH_CONTEXT_FULL) std::fputs("stopped: the context is full\n", stderr);
+    if (step.finish != MMOE_FINISH_NONE) break;
+    if (print_ids) std::printf(produced == 0 ? "%d" : ",%d", step.id);
+    std::fflush(stdout);
   }
-  return next;
+  std::putchar('\n');
+}
+
+double Rate(int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
+
+void Report(size_t prompt_tokens, double prefill_seconds, mmoe_session session) {
+  mmoe_stats stats;
+  mmoe_stats_init(&stats);
+  Check(mmoe_session_stats(session, &stats));
+  mmoe_memory memory;
+  mmoe_memory_init(&memory);
+  Check(mmoe_memory_get(&memory));
+  const auto count = static_cast<int64_t>(prompt_tokens);
+  std::fprintf(stderr, "load: %.3f s\nprefill: %lld tokens, %.3f s, %.1f tokens/s\n", stats.load_seconds,
+               static_cast<long long>(count), prefill_seconds, Rate(count, prefill_seconds));
+  std::fprintf(stderr, "decode: %lld tokens, %.3f s, %.1f tokens/s, %.2f %% of it outside the program\n",
+               static_cast<long long>(stats.decode_tokens), stats.decode_seconds,
+               Rate(stats.decode_tokens, stats.decode_seconds),
+               stats.decode_seconds > 0 ? 100 * (1 - stats.program_seconds / stats.decode_seconds) : 0.0);
+  std::fprintf(stderr, "memory: %.1f MB anonymous, %.1f MB of files\n",
+               static_cast<double>(memory.peak_anonymous_bytes) / 1e6,
+               static_cast<double>(memory.peak_file_bytes) / 1e6);
 }
 
 void Run(const Options& options) {
-  auto start = std::chrono::steady_clock::now();
-  LanguageModel model(options.model, static_cast<int>(options.threads));
-  std::fprintf(stderr, "load: %.3f s\n", SecondsSince(start));
-  CheckPrompt(options, model);
-  if (options.max_new_tokens == 0) return;
-
-  start = std::chrono::steady_clock::now();
-  int64_t next = Prefill(options, model);
-  const double prefill = SecondsSince(start);
-  auto position = static_cast<int64_t>(options.ids.size());
-  std::fprintf(stderr, "prefill: %lld tokens, %.3f s, %.1f tokens/s\n", static_cast<long long>(position),
-               prefill, static_cast<double>(position) / prefill);
-
-  start = std::chrono::steady_clock::now();
-  const auto& eos = model.eos_ids();
-  int64_t produced = 0;
-  int64_t steps = 0;
-  while (std::find(eos.begin(), eos.end(), next) == eos.end()) {
-    std::printf(produced == 0 ? "%lld" : ",%lld", static_cast<long long>(next));
-    std::fflush(stdout);
-    if (++produced == options.max_new_tokens) break;
-    if (position == model.max_context_len()) {
-      std::fprintf(stderr, "stopped: the context of %lld tokens is full\n", static_cast<long long>(position));
-      break;
-    }
-    next = model.Forward({next}, position++);
-    ++steps;
-  }
-  std::printf("\n");
-  const double decode = SecondsSince(start);
-  std::fprintf(stderr, "decode: %lld tokens, %.3f s, %.1f tokens/s\n", static_cast<long long>(steps), decode,
-               steps > 0 ? static_cast<double>(steps) / decode : 0.0);
+  mmoe_model_options model_options;
+  mmoe_model_options_init(&model_options);
+  model_options.threads = options.threads;
+  mmoe_model model;
+  mmoe_session session;
+  Check(mmoe_model_open(options.artifact.c_str(), &model_options, &model));
+  Check(mmoe_session_open(model, &options.sampling, &session));
+  const std::vector<int32_t> ids = PromptIds(options, model);
+  const double prefill_seconds = Prefill(ids, options.chunk, session);
+  Generate(options, session);
+  Report(ids.size(), prefill_seconds, session);
+  Check(mmoe_model_close(model));
 }
 
 }  // namespace

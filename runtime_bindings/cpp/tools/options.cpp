@@ -2,35 +2,55 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <map>
 
 namespace mmoe {
 
 const char* const kUsage =
-    "usage: mmoe-run MODEL.pte --ids 1,2,3 [--max-new-tokens N] [--threads N] [--chunk N]\n"
-    "  --ids IDS             the prompt's token ids, comma separated\n"
+    "usage: mmoe-run ARTIFACT (--prompt TEXT | --chat TEXT | --ids 1,2,3) [options]\n"
+    "  ARTIFACT              a folder that mmoe-export convert wrote\n"
+    "  --prompt TEXT         continues a text; prints text\n"
+    "  --chat TEXT           answers a message; prints text\n"
+    "  --ids IDS             continues token ids, comma separated; prints token ids\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
+    "  --temperature T       0 (default) takes the likeliest token\n"
+    "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
+    "                        how to choose among the others; see mmoe.h\n"
     "  --threads N           threads (default: the runtime's choice)\n"
     "  --chunk N             prompt tokens per call (default and most: the program's max_seq_len)\n";
 
 namespace {
 
-int64_t ParseInteger(const std::string& text, const std::string& name, int64_t least) {
+int64_t ParseInteger(const std::string& text, const std::string& name, int64_t least, int64_t most) {
   char* end = nullptr;
   errno = 0;
   const long long value = std::strtoll(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || errno != 0 || value < least) {
-    throw UsageError(name + ": '" + text + "' is not an integer of at least " + std::to_string(least));
+  if (text.empty() || *end != '\0' || errno != 0 || value < least || value > most) {
+    throw UsageError(name + ": '" + text + "' is not an integer from " + std::to_string(least) + " to " +
+                     std::to_string(most));
   }
   return value;
 }
 
-std::vector<int64_t> ParseIds(const std::string& text) {
-  std::vector<int64_t> ids;
+float ParseNumber(const std::string& text, const std::string& name) {
+  char* end = nullptr;
+  const float value = std::strtof(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(value)) {
+    throw UsageError(name + ": '" + text + "' is not a number");
+  }
+  return value;
+}
+
+std::vector<int32_t> ParseIds(const std::string& text) {
+  std::vector<int32_t> ids;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    ids.push_back(ParseInteger(text.substr(begin, end - begin), "--ids", 0));
+    const std::string id = text.substr(begin, end - begin);
+    ids.push_back(static_cast<int32_t>(ParseInteger(id, "--ids", 0, INT32_MAX)));
     begin = end + 1;
   }
   return ids;
@@ -40,29 +60,42 @@ std::vector<int64_t> ParseIds(const std::string& text) {
 
 Options ParseOptions(const std::vector<std::string>& arguments) {
   Options options;
+  mmoe_sampling& sampling = options.sampling;
+  mmoe_sampling_init(&sampling);
+  int prompts = 0;
+  std::string name;
+  const auto integer = [&](const std::string& value, int64_t least, int64_t most) {
+    return ParseInteger(value, name, least, most);
+  };
+  using Value = const std::string&;
+  const std::map<std::string, std::function<void(Value)>> setters = {
+      {"--ids", [&](Value value) { ++prompts, options.ids = ParseIds(value); }},
+      {"--prompt", [&](Value value) { ++prompts, options.prompt = value; }},
+      {"--chat", [&](Value value) { ++prompts, options.chat = value; }},
+      {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--threads", [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, 1024)); }},
+      {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},
+      {"--temperature", [&](Value value) { sampling.temperature = ParseNumber(value, name); }},
+      {"--top-k", [&](Value value) { sampling.top_k = static_cast<int32_t>(integer(value, 0, INT32_MAX)); }},
+      {"--top-p", [&](Value value) { sampling.top_p = ParseNumber(value, name); }},
+      {"--min-p", [&](Value value) { sampling.min_p = ParseNumber(value, name); }},
+      {"--repetition-penalty", [&](Value value) { sampling.repetition_penalty = ParseNumber(value, name); }},
+      {"--seed", [&](Value value) { sampling.seed = static_cast<uint64_t>(integer(value, 0, INT64_MAX)); }},
+  };
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& name = arguments[i];
+    name = arguments[i];
     if (name.rfind("--", 0) != 0) {
-      if (!options.model.empty()) throw UsageError("more than one model: '" + name + "'");
-      options.model = name;
+      if (!options.artifact.empty()) throw UsageError("more than one artifact: '" + name + "'");
+      options.artifact = name;
       continue;
     }
+    const auto setter = setters.find(name);
+    if (setter == setters.end()) throw UsageError("unknown option " + name);
     if (i + 1 == arguments.size()) throw UsageError(name + " needs a value");
-    const std::string& value = arguments[++i];
-    if (name == "--ids") {
-      options.ids = ParseIds(value);
-    } else if (name == "--max-new-tokens") {
-      options.max_new_tokens = ParseInteger(value, name, 0);
-    } else if (name == "--threads") {
-      options.threads = std::min<int64_t>(ParseInteger(value, name, 1), 1024);
-    } else if (name == "--chunk") {
-      options.chunk = ParseInteger(value, name, 1);
-    } else {
-      throw UsageError("unknown option " + name);
-    }
+    setter->second(arguments[++i]);
   }
-  if (options.model.empty()) throw UsageError("no model given");
-  if (options.ids.empty()) throw UsageError("no prompt given: --ids");
+  if (options.artifact.empty()) throw UsageError("no artifact given");
+  if (prompts != 1) throw UsageError("give one of --prompt, --chat and --ids");
   return options;
 }
 

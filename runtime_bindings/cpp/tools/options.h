@@ -5,15 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "mmoe.h"
+
 namespace mmoe {
 
 // The command line of mmoe-run.
 struct Options {
-  std::string model;
-  std::vector<int64_t> ids;
+  std::string artifact;
+  // One of the three is given.
+  std::vector<int32_t> ids;
+  std::string prompt;
+  std::string chat;
   int64_t max_new_tokens = 64;
-  int64_t threads = 0;
+  uint32_t threads = 0;
   int64_t chunk = 0;
+  mmoe_sampling sampling;
 };
 
 class UsageError : public std::runtime_error {
