@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
 CPP = $(shell git ls-files 'runtime_bindings/cpp/*.cpp' 'runtime_bindings/cpp/*.h')
 
-.PHONY: dev native native-test sanitize kernel-bench arm test lint format demo ci
+.PHONY: dev native native-test sanitize fuzz kernel-bench arm test lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -36,6 +36,9 @@ kernel-bench:  ## speed of the kernels against what the machine can do (Debian: 
 	for name in $(BENCHMARKS); do $(BUILD)-benchmark/benchmarks/mmoe_$${name}_benchmark || exit 1; done
 
 ARTIFACT ?= mmoe-demo
+
+fuzz:  ## what opening ARTIFACT reads, damaged in every way that libFuzzer thinks of
+	PYTHON=$(PYTHON) runtime_bindings/cpp/fuzz/run $(ARTIFACT)
 
 arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)

@@ -1,6 +1,7 @@
-"""The plain C++ program: greedy ids on stdout, exit codes, and the instruction set forced from outside."""
+"""The plain C++ program: ids and text on stdout, exit codes, and the instruction set forced from outside."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -9,10 +10,19 @@ from executorch.exir import to_edge
 from torch import Tensor, nn
 
 import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
+from mmoe.export.tokenizer import Message, load_tokenizer
+from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.runner import ModelRunner
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.runtime_bindings.test_operators import embedding_table
-from tests.support.toy_program import EOS_IDS, MAX_CONTEXT_LEN, VOCAB_SIZE, write_toy_artifact
+from tests.support.toy_program import (
+    EOS_IDS,
+    MAX_CONTEXT_LEN,
+    VOCAB_SIZE,
+    replace_program,
+    write_toy_artifact,
+)
 
 PROGRAM = library_path().parents[1] / "bin" / "mmoe-run"
 
@@ -33,13 +43,13 @@ def comma_separated(ids):
 
 
 @pytest.fixture(scope="module")
-def pte(tmp_path_factory):
-    return write_toy_artifact(tmp_path_factory.mktemp("toy"))
+def folder(tmp_path_factory):
+    return write_toy_artifact(tmp_path_factory.mktemp("toy")).parent
 
 
-def greedy(pte, prompt, count):
+def greedy(folder, prompt, count):
     """Ids by the Python runner: up to `count`, to an eos id, or to the end of the context."""
-    runner = ModelRunner(pte)
+    runner = ModelRunner(folder / "model.pte")
     logits, ids = runner.prefill(prompt), []
     while (token := int(logits.argmax())) not in EOS_IDS:
         ids.append(token)
@@ -50,62 +60,111 @@ def greedy(pte, prompt, count):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
-def test_same_ids_as_python_for_any_chunk_and_thread_count(pte, chunk):
+def test_same_ids_as_python_for_any_chunk_and_thread_count(folder, chunk):
     prompt = [7, 1, 30, 49, 0, 12, 5]
     done = run(
-        pte, "--ids", comma_separated(prompt), "--max-new-tokens", 6, "--chunk", chunk, "--threads", chunk
+        folder, "--ids", comma_separated(prompt), "--max-new-tokens", 6, "--chunk", chunk, "--threads", chunk
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == comma_separated(greedy(pte, prompt, 6)) + "\n"
+    assert done.stdout == comma_separated(greedy(folder, prompt, 6)) + "\n"
     for figure in ("load: ", "prefill: 7 tokens", "decode: "):
         assert figure in done.stderr
 
 
-def test_stops_where_the_context_is_full(pte):
+def test_stops_where_the_context_is_full(folder):
     prompt = [7] * (MAX_CONTEXT_LEN - 2)
-    expected = greedy(pte, prompt, 50)
-    done = run(pte, "--ids", comma_separated(prompt), "--max-new-tokens", 50)
+    expected = greedy(folder, prompt, 50)
+    done = run(folder, "--ids", comma_separated(prompt), "--max-new-tokens", 50)
     assert done.returncode == 0
     assert done.stdout == comma_separated(expected) + "\n"
-    assert ("context of 24 tokens is full" in done.stderr) == (len(expected) == 3)
+    assert ("the context is full" in done.stderr) == (len(expected) == 3)
 
 
-def test_a_prompt_longer_than_the_context_fails(pte):
-    done = run(pte, "--ids", comma_separated([1] * (MAX_CONTEXT_LEN + 1)))
+def test_a_prompt_longer_than_the_context_fails(folder):
+    done = run(folder, "--ids", comma_separated([1] * (MAX_CONTEXT_LEN + 1)))
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"the prompt has {MAX_CONTEXT_LEN + 1} tokens, the context {MAX_CONTEXT_LEN}" in done.stderr
+    assert f"room for {MAX_CONTEXT_LEN} more, not for {MAX_CONTEXT_LEN + 1}" in done.stderr
 
 
-def test_an_id_outside_the_vocabulary_fails(pte):
-    done = run(pte, "--ids", f"1,{VOCAB_SIZE}")
+def test_an_id_outside_the_vocabulary_fails(folder):
+    done = run(folder, "--ids", f"1,{VOCAB_SIZE}")
     assert (done.returncode, done.stdout) == (1, "")
     assert "outside the vocabulary" in done.stderr
 
 
-def test_what_is_not_a_model_fails(tmp_path, pte):
-    cut = tmp_path / "cut.pte"
-    cut.write_bytes(pte.read_bytes()[:2000])
-    other = write_toy_artifact(tmp_path / "other", get_eos_ids=None)
-    for path, message in ((tmp_path / "none.pte", "none.pte"), (cut, "cut.pte"), (other, "get_eos_ids")):
+def test_what_is_not_an_artifact_fails(tmp_path, folder):
+    cut = shutil.copytree(folder, tmp_path / "cut")
+    os.truncate(cut / "model.pte", 2000)
+    other = write_toy_artifact(tmp_path / "other", get_max_seq_len=None).parent
+    for path, message in (
+        (tmp_path / "none", "no such folder"),
+        (folder / "model.pte", "is not a folder"),
+        (cut, "model.pte: has 2000 bytes"),
+        (other, "get_max_seq_len"),
+    ):
         done = run(path, "--ids", "1")
         assert (done.returncode, done.stdout) == (1, ""), path
         assert message in done.stderr
+
+
+FLAGS = {
+    "greedy": ((), {}),
+    "seeded": (
+        (
+            "--temperature",
+            0.9,
+            "--top-k",
+            50,
+            "--top-p",
+            0.95,
+            "--min-p",
+            0.01,
+            "--repetition-penalty",
+            1.1,
+            "--seed",
+            7,
+        ),
+        {"temperature": 0.9, "top_k": 50, "top_p": 0.95, "min_p": 0.01, "repetition_penalty": 1.1, "seed": 7},
+    ),
+}
+
+
+@pytest.mark.parametrize(("flags", "sampling"), FLAGS.values(), ids=FLAGS)
+@pytest.mark.parametrize("chat", [False, True], ids=["prompt", "chat"])
+def test_the_text_of_a_seed_is_the_text_of_python(demo_artifact, flags, sampling, chat):
+    prompt = "Who made the heaven and the earth?"
+    tokenizer = load_tokenizer(demo_artifact.folder, demo_artifact.config)
+    ids = tokenizer.encode_chat([Message("user", prompt)]) if chat else tokenizer.encode(prompt)
+    generation = generate(
+        ModelRunner(demo_artifact.model_path),
+        ids,
+        sampling=SamplingConfig(**sampling),
+        max_new_tokens=40,
+        stop_ids=tokenizer.stop_ids,
+    )
+    expected = tokenizer.decode(list(generation))
+    assert expected
+    done = run(demo_artifact.folder, "--chat" if chat else "--prompt", prompt, "--max-new-tokens", 40, *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == expected + "\n"
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         (),
-        ("model.pte",),
-        ("model.pte", "--ids"),
-        ("model.pte", "--ids", ""),
-        ("model.pte", "--ids", "1,,2"),
-        ("model.pte", "--ids", "1,-2"),
-        ("model.pte", "--ids", "1,99999999999999999999"),
-        ("model.pte", "other.pte", "--ids", "1"),
-        ("model.pte", "--ids", "1", "--threads", "0"),
-        ("model.pte", "--ids", "1", "--chunk", "0"),
-        ("model.pte", "--ids", "1", "--colour", "red"),
+        ("artifact",),
+        ("artifact", "--ids"),
+        ("artifact", "--ids", ""),
+        ("artifact", "--ids", "1,,2"),
+        ("artifact", "--ids", "1,-2"),
+        ("artifact", "--ids", "1,99999999999999999999"),
+        ("artifact", "--ids", "1", "--prompt", "In the beginning"),
+        ("artifact", "other", "--ids", "1"),
+        ("artifact", "--ids", "1", "--threads", "0"),
+        ("artifact", "--ids", "1", "--chunk", "0"),
+        ("artifact", "--ids", "1", "--temperature", "hot"),
+        ("artifact", "--ids", "1", "--colour", "red"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments):
@@ -126,18 +185,20 @@ class Normalised(nn.Module):
 
     def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         x = torch.ops.mmoe.embedding(self.qweight, self.scale, tokens)
-        return torch.ops.mmoe.rms_norm(x, self.ones, 1e-5)[:, -1] + input_pos
+        logits = torch.ops.mmoe.rms_norm(x, self.ones, 1e-5)[:, -1] + input_pos
+        return nn.functional.pad(logits, (0, VOCAB_SIZE - logits.shape[1]), value=-1e9)
 
 
-def test_the_environment_forces_the_instruction_set(tmp_path):
+def test_the_environment_forces_the_instruction_set(tmp_path, folder):
     example = (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
-    methods = {"get_max_seq_len": 1, "get_max_context_len": 8, "get_eos_ids": [63]}
-    path = tmp_path / "model.pte"
+    methods = {"get_max_seq_len": 1, "get_max_context_len": 8}
     exported = torch.export.export(Normalised(), example)
-    path.write_bytes(to_edge(exported, constant_methods=methods).to_executorch().buffer)
-    arguments = (path, "--ids", "1", "--max-new-tokens", "1")
+    normalised = shutil.copytree(folder, tmp_path / "normalised")
+    replace_program(normalised, to_edge(exported, constant_methods=methods).to_executorch().buffer)
+    arguments = (normalised, "--ids", "1", "--max-new-tokens", "1")
     free = run(*arguments, MMOE_ISA="")
     assert free.returncode == 0, free.stderr
+    assert free.stdout.strip().isdigit()
     assert run(*arguments, MMOE_ISA="portable").stdout == free.stdout
     unknown = run(*arguments, MMOE_ISA="mmx")
     assert (unknown.returncode, unknown.stdout) == (1, "")

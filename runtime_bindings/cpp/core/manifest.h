@@ -9,7 +9,8 @@
 
 namespace mmoe {
 
-// The text around a message's content, by role, as the converter derived it from the artifact's chat template.
+// The text around a message's content, by role, as the converter derived it from the artifact's chat
+// template.
 struct ChatPieces {
   struct Turn {
     std::string before;
@@ -38,8 +39,8 @@ struct Manifest {
   std::optional<ChatPieces> chat;
 };
 
-// Parses mmoe.json; `where` names it in messages. Throws CoreError: MMOE_CORRUPT, or MMOE_VERSION for a format that is
-// newer than this library.
+// Parses mmoe.json; `where` names it in messages. Throws CoreError: MMOE_CORRUPT, or MMOE_VERSION for a
+// format that is newer than this library.
 Manifest ParseManifest(std::string_view json, const std::string& where);
 
 // Throws CoreError(MMOE_CORRUPT) unless every file of the manifest is in `folder` with its size, and with

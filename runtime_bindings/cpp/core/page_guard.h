@@ -4,8 +4,8 @@
 
 namespace mmoe {
 
-// Survives SIGBUS in read-only file mappings. Ranges are few (one per open model), and the handler may run on any thread
-// at any time, so they live in a fixed table of atomics.
+// Survives SIGBUS in read-only file mappings. Ranges are few (one per open model), and the handler may run on
+// any thread at any time, so they live in a fixed table of atomics.
 
 // The number of the range's place; -1 if all places are taken, and then the range is not guarded.
 int GuardPages(const void* data, size_t size);

@@ -1,5 +1,6 @@
-// A model.pte from anywhere, as far as opening a model reads it: header, flatbuffer, constant methods. ExecuTorch itself
-// is not instrumented, so what guides the fuzzer here is our own code, and what it finds are crashes of both.
+// A model.pte from anywhere, as far as opening a model reads it: header, flatbuffer, constant methods.
+// ExecuTorch itself is not instrumented, so what guides the fuzzer here is our own code, and what it finds
+// are crashes of both.
 
 #include <sys/mman.h>
 #include <unistd.h>

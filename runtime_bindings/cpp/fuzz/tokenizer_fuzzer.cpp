@@ -1,5 +1,5 @@
-// A tokenizer.json from anywhere: refused with a CoreError, or a tokenizer that takes any text and any ids. The file and
-// the text are the two halves of the input, parted by its first byte 0xFF, which no UTF-8 has.
+// A tokenizer.json from anywhere: refused with a CoreError, or a tokenizer that takes any text and any ids.
+// The file and the text are the two halves of the input, parted by its first byte 0xFF, which no UTF-8 has.
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,6 @@
-// mmoe-run: generation from an artifact in a process without Python or torch: libmmoe behind a command line. The answer on
-// stdout (text, or ids for --ids), figures on stderr. Exits with 0, 1 if the model or the run fails, 2 on wrong usage.
+// mmoe-run: generation from an artifact in a process without Python or torch: libmmoe behind a command line.
+// The answer on stdout (text, or ids for --ids), figures on stderr. Exits with 0, 1 if the model or the run
+// fails, 2 on wrong usage.
 
 #include <algorithm>
 #include <chrono>

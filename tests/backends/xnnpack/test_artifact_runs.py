@@ -71,7 +71,7 @@ def test_plain_cpp_program_generates_the_same_tokens(
 ) -> None:
     program = library_path().parents[1] / "bin" / "mmoe-run"
     ids = tokenizer.encode(prompt)
-    command = [str(program), str(artifact.model_path), "--ids", ",".join(map(str, ids))]
+    command = [str(program), str(artifact.folder), "--ids", ",".join(map(str, ids))]
     run = subprocess.run(
         [*command, "--max-new-tokens", str(NEW_TOKENS)], capture_output=True, text=True, check=True
     )
@@ -81,7 +81,7 @@ def test_plain_cpp_program_generates_the_same_tokens(
 def test_plain_cpp_program_refuses_a_prompt_longer_than_the_context(artifact: Artifact) -> None:
     program = library_path().parents[1] / "bin" / "mmoe-run"
     ids = ",".join(["5"] * (artifact.manifest.runtime.max_context_len + 1))
-    command = [str(program), str(artifact.model_path), "--ids", ids, "--max-new-tokens", "1"]
+    command = [str(program), str(artifact.folder), "--ids", ids, "--max-new-tokens", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "context" in run.stderr

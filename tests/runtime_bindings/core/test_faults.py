@@ -13,6 +13,7 @@ import pytest
 
 from mmoe.export.artifact import Artifact
 from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, CoreSession, Status
+from tests.support.toy_program import replace_program, write_toy_artifact
 
 
 @pytest.fixture
@@ -83,6 +84,21 @@ def test_a_deleted_artifact_goes_on_and_a_cut_one_ends(folder: Path) -> None:
     with pytest.raises(CoreFailure, match="was cut while it was in use") as refusal:
         session.next()
     assert refusal.value.status == Status.IO
+
+
+def test_a_damaged_program_is_a_code_where_the_runtime_would_abort(tmp_path: Path) -> None:
+    path = write_toy_artifact(tmp_path)
+    program = path.read_bytes()
+    statuses, messages = set(), []
+    for at in range(0, min(len(program), 8192), 5):
+        replace_program(tmp_path, program[:at] + bytes([program[at] ^ 0x1F]) + program[at + 1 :])
+        try:
+            CoreModel(tmp_path).close()
+        except CoreFailure as failure:
+            statuses.add(failure.status)
+            messages.append(str(failure))
+    assert Status.CORRUPT in statuses
+    assert any("is damaged (" in message for message in messages)
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
