@@ -18,8 +18,6 @@ TEMPLATE = (
     "Question: {name} has {count} {things} and buys {more} more. "
     "How many {things} does {name} have now?\nAnswer:"
 )
-    "Question: {name} has {count} {things} and buys {more}. How many {things} does {name} have now?\nAnswer:"
-)
 _NAMES = ("Anna", "Ben", "Clara", "David")
 _THINGS = ("apples", "books", "coins")
 
