@@ -42,11 +42,12 @@ def synthesize(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a made-up checkpoint in the released format: full size, random weights.
+    """Write a made-up checkpoint in the released format: full size, made-up weights.
 
     It stands in for gated weights in tests and benchmarks.
 
-    Weights and routers have the statistics of the bundled trained checkpoint; the same seed gives the same bytes.
+    A MobileMoE that is larger than the bundled trained model is grown from it, so that it behaves like a trained one;
+    others have random weights with its statistics. The same seed gives the same bytes.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     with terminal.progress() as progress:
@@ -60,7 +61,7 @@ def synthesize(
             {
                 "checkpoint": str(checkpoint.folder),
                 "size": f"{format_bytes(checkpoint.total_bytes)} in {len(checkpoint.specs)} tensors",
-                "weights": f"random, seed {seed}",
+                "weights": f"made up, seed {seed}",
             }
         ),
         size_table(sizes, title="bytes"),

