@@ -154,6 +154,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_truncate": [_handle, c_int64],
     "session_reset": [_handle],
     "session_cancel": [_handle],
+    "session_clear_cancel": [_handle],
     "session_stats": [_handle, POINTER(Stats)],
     "sampler_open": [POINTER(Sampling), POINTER(_handle)],
     "sampler_close": [_handle],

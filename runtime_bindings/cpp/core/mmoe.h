@@ -203,6 +203,8 @@ MMOE_API mmoe_status mmoe_session_reset(mmoe_session session);
 /* Ends the running call with MMOE_CANCELLED after at most one call of the program (one token in decode, one
  * chunk in prefill); if none runs, the next prefill, decode or next is the one that ends. */
 MMOE_API mmoe_status mmoe_session_cancel(mmoe_session session);
+/* Drops a cancel that no call has met yet, so that it does not end the next request. */
+MMOE_API mmoe_status mmoe_session_clear_cancel(mmoe_session session);
 
 typedef struct mmoe_stats {
   uint32_t struct_size;

@@ -35,6 +35,7 @@ class Session {
 
   bool BelongsTo(const Model* model) const { return model_.get() == model; }
   void Cancel() { cancel_.store(true); }
+  void ClearCancel() { cancel_.store(closed_.load()); }
   // Ends the running call and frees the context; every later call is refused with MMOE_CLOSED.
   void Close();
 

@@ -180,6 +180,8 @@ def test_cancel_ends_one_call_and_the_rest_can_be_run_later(model: CoreModel, se
     with pytest.raises(CoreFailure) as ended:
         session.prefill(ids)
     assert ended.value.status == Status.CANCELLED
+    call("session_cancel", session.handle)
+    call("session_clear_cancel", session.handle)
     session.prefill(ids[position(session) :])
     fresh = CoreSession(model)
     fresh.prefill(ids)

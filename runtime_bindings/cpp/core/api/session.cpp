@@ -112,6 +112,10 @@ mmoe_status mmoe_session_cancel(mmoe_session session) {
   return InSession(session, [](mmoe::Session& open) { open.Cancel(); });
 }
 
+mmoe_status mmoe_session_clear_cancel(mmoe_session session) {
+  return InSession(session, [](mmoe::Session& open) { open.ClearCancel(); });
+}
+
 void mmoe_stats_init(mmoe_stats* stats) {
   if (stats == nullptr) return;
   *stats = {};

@@ -1,0 +1,174 @@
+import Foundation
+import Mmoe
+import Observation
+
+/// What the screens show and what their buttons do.
+@MainActor @Observable
+public final class AppModel {
+  public enum Phase: Equatable, Sendable {
+    case idle
+    case loading
+    case running
+    case stopping
+    case benchmarking(done: Int, of: Int)
+  }
+
+  public struct Figures: Equatable, Sendable {
+    public let statistics: Statistics
+    public let memory: Memory
+  }
+
+  public private(set) var artifacts: [Artifact] = []
+  public private(set) var opened: Artifact?
+  public private(set) var info: Model.Info?
+  public private(set) var phase: Phase = .idle
+  public private(set) var messages: [Message] = []
+  public private(set) var figures: Figures?
+  public private(set) var report: Benchmark.Report?
+  /// What went wrong last, for an alert; setting it to nil dismisses it.
+  public var failure: String?
+
+  private let store: ArtifactStore
+  private let benchmarkText: String
+  private var session: Session?
+  private var work: Task<Void, Never>?
+
+  public init(store: ArtifactStore, benchmarkText: String) {
+    self.store = store
+    self.benchmarkText = benchmarkText
+    artifacts = store.list()
+  }
+
+  public var canSend: Bool { session != nil && phase == .idle }
+
+  public func add(_ folder: URL) {
+    do {
+      let artifact = try store.add(folder)
+      artifacts = store.list()
+      open(artifact)
+    } catch {
+      failure = "\(error)"
+    }
+  }
+
+  public func open(_ artifact: Artifact, threads: Int = 0) {
+    guard phase == .idle else { return }
+    close()
+    phase = .loading
+    work = Task {
+      do {
+        let session = try await Self.offMainActor {
+          try Session(try Model(folder: artifact.folder.path, threads: threads))
+        }
+        (self.session, opened, info) = (session, artifact, session.model.info)
+        messages = []
+      } catch {
+        failure = "\(error)"
+      }
+      phase = .idle
+    }
+  }
+
+  public func send(_ text: String) {
+    guard let session, canSend, !text.isEmpty else { return }
+    messages += [Message(.user, text), Message(.assistant, "")]
+    phase = .running
+    work = Task {
+      do {
+        let turns = Array(messages.dropLast())
+        let ids = try session.model.info.hasChat ? session.model.chat(turns) : session.model.tokenize(text)
+        for try await step in session.generate(ids) { messages[messages.count - 1].content += step.text }
+      } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
+        // Stopped by the user, or closed to give memory back; the answer so far stays.
+      } catch {
+        failure = "\(error)"
+      }
+      settle(session)
+    }
+  }
+
+  public func stop() {
+    guard phase != .idle, phase != .loading else { return }
+    phase = .stopping
+    work?.cancel()
+  }
+
+  public func newConversation() {
+    guard canSend else { return }
+    messages = []
+    try? session?.reset()
+  }
+
+  /// The system wants memory back: the model can be opened again, the app cannot.
+  public func releaseMemory() {
+    guard session != nil else { return }
+    stop()
+    close()
+    failure = "The model was closed because memory ran low. Open it again, or choose a smaller one."
+  }
+
+  public func runBenchmark() {
+    guard let session, let opened, canSend else { return }
+    let lengths = Benchmark.lengths(context: session.model.info.maxContextLen)
+    phase = .benchmarking(done: 0, of: lengths.count)
+    report = nil
+    work = Task {
+      do {
+        let text = try session.model.tokenize(benchmarkText)
+        var rows: [Benchmark.Row] = []
+        for length in lengths where !Task.isCancelled {
+          rows.append(try await measure(session, Benchmark.prompt(text, length: length)))
+          phase = .benchmarking(done: rows.count, of: lengths.count)
+        }
+        if rows.count == lengths.count { report = try makeReport(opened, session.model.info, rows) }
+      } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
+        // The same; there is no report.
+      } catch {
+        failure = "\(error)"
+      }
+      messages = []
+      try? session.reset()
+      settle(session)
+    }
+  }
+
+  /// Waits until what was started is over.
+  public func finished() async { await work?.value }
+
+  private func close() {
+    session?.close()
+    (session, opened, info, figures) = (nil, nil, nil, nil)
+  }
+
+  private func measure(_ session: Session, _ prompt: [Int32]) async throws -> Benchmark.Row {
+    try session.reset()
+    for try await _ in session.generate(prompt, maxNewTokens: Benchmark.decodeTokens) {}
+    let statistics = try session.statistics()
+    return Benchmark.Row(
+      promptTokens: prompt.count, ttftSeconds: statistics.ttftSeconds,
+      prefillTokensPerSecond: statistics.prefillTokensPerSecond,
+      decodeTokensPerSecond: statistics.decodeTokensPerSecond)
+  }
+
+  private func makeReport(_ artifact: Artifact, _ info: Model.Info, _ rows: [Benchmark.Row]) throws -> Benchmark.Report
+  {
+    let memory = try Memory.now()
+    return Benchmark.Report(
+      artifact: artifact.name, processor: artifact.processor.rawValue, threads: info.threads,
+      loadSeconds: info.loadSeconds, peakBytes: memory.peakBytes, peakAnonymousBytes: memory.peakAnonymousBytes,
+      peakFileBytes: memory.peakFileBytes, rows: rows)
+  }
+
+  private func settle(_ session: Session) {
+    if let statistics = try? session.statistics(), let memory = try? Memory.now() {
+      figures = Figures(statistics: statistics, memory: memory)
+    }
+    phase = .idle
+  }
+
+  private static func offMainActor<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws
+    -> Result
+  {
+    try await Task.detached(priority: .userInitiated) { try body() }.value
+  }
+}

@@ -1,0 +1,1 @@
+#include "../../../cpp/core/mmoe.h"

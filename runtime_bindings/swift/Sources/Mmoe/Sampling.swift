@@ -1,0 +1,40 @@
+import CMmoe
+
+/// How the next token is chosen. The default is greedy; a seed gives the same text on every machine.
+public struct Sampling: Equatable, Sendable {
+  /// 0 takes the likeliest token.
+  public var temperature: Float
+  /// Keeps the k likeliest tokens; 0 keeps all.
+  public var topK: Int
+  /// Keeps the fewest likeliest tokens whose probabilities reach this sum.
+  public var topP: Float
+  /// Drops tokens less likely than this share of the likeliest one's probability.
+  public var minP: Float
+  /// Logits of tokens seen before are divided by it when positive and multiplied by it when negative.
+  public var repetitionPenalty: Float
+  public var seed: UInt64
+
+  public init(
+    temperature: Float = 0, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
+    seed: UInt64 = 0
+  ) {
+    self.temperature = temperature
+    self.topK = topK
+    self.topP = topP
+    self.minP = minP
+    self.repetitionPenalty = repetitionPenalty
+    self.seed = seed
+  }
+
+  var core: mmoe_sampling {
+    var sampling = mmoe_sampling()
+    mmoe_sampling_init(&sampling)
+    sampling.temperature = temperature
+    sampling.top_k = Int32(clamping: topK)
+    sampling.top_p = topP
+    sampling.min_p = minP
+    sampling.repetition_penalty = repetitionPenalty
+    sampling.seed = seed
+    return sampling
+  }
+}

@@ -1,0 +1,36 @@
+import CMmoe
+
+/// Counts and times since the last prompt, measured inside the core.
+public struct Statistics: Equatable, Sendable {
+  public let loadSeconds: Double
+  /// From the start of the prompt until its first answer token was chosen.
+  public let ttftSeconds: Double
+  public let prefillTokens: Int
+  public let prefillSeconds: Double
+  public let decodeTokens: Int
+  public let decodeSeconds: Double
+
+  public var prefillTokensPerSecond: Double { prefillSeconds > 0 ? Double(prefillTokens) / prefillSeconds : 0 }
+  public var decodeTokensPerSecond: Double { decodeSeconds > 0 ? Double(decodeTokens) / decodeSeconds : 0 }
+}
+
+/// Resident memory of this process, in bytes.
+public struct Memory: Equatable, Sendable {
+  /// Heap, KV caches, activations; on Apple systems what the memory limit counts.
+  public let anonymousBytes: UInt64
+  /// Pages of mapped files, the experts among them.
+  public let fileBytes: UInt64
+  public let peakAnonymousBytes: UInt64
+  public let peakFileBytes: UInt64
+  public let peakBytes: UInt64
+
+  public static func now() throws -> Memory {
+    var memory = mmoe_memory()
+    mmoe_memory_init(&memory)
+    try check(mmoe_memory_get(&memory))
+    return Memory(
+      anonymousBytes: memory.anonymous_bytes, fileBytes: memory.file_bytes,
+      peakAnonymousBytes: memory.peak_anonymous_bytes, peakFileBytes: memory.peak_file_bytes,
+      peakBytes: memory.peak_bytes)
+  }
+}

@@ -1,0 +1,1 @@
+#include "../MmoeCore/cpp/kernels/isa_neon_i8mm.cpp"

@@ -1,0 +1,122 @@
+import XCTest
+
+@testable import Mmoe
+
+final class GenerationTests: XCTestCase {
+  func sampling(_ seed: UInt64?) -> Sampling {
+    guard let seed else { return Sampling() }
+    return Sampling(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.02, repetitionPenalty: 1.1, seed: seed)
+  }
+
+  func testTheSameTextAsOtherLanguagesTokenForToken() async throws {
+    let expected = try Expected.load()
+    let model = try Model(folder: expected.artifact)
+    XCTAssertGreaterThanOrEqual(expected.answers.count, 6)
+    for answer in expected.answers {
+      let session = try Session(model, sampling: sampling(answer.seed))
+      var ids: [Int32] = []
+      var text = ""
+      for try await step in session.generate(try model.tokenize(answer.prompt), maxNewTokens: answer.ids.count) {
+        if step.finish == .none { ids.append(step.id) }
+        text += step.text
+      }
+      XCTAssertEqual(ids, answer.ids)
+      XCTAssertEqual(text, answer.text)
+      XCTAssertEqual(try model.detokenize(ids), answer.text)
+    }
+  }
+
+  func testAConversationCostsItsNewTurnOnly() async throws {
+    let expected = try Expected.load()
+    let model = try Model(folder: expected.artifact)
+    var messages = [Message(.system, "You are a prophet."), Message(.user, "Who art thou?\n")]
+    XCTAssertEqual(try model.chat(messages), expected.chat)
+    let session = try Session(model)
+    var answer = ""
+    for try await step in session.generate(try model.chat(messages), maxNewTokens: 12) { answer += step.text }
+    let before = try session.position()
+    messages += [Message(.assistant, answer), Message(.user, "And whence?")]
+    let prompt = try model.chat(messages)
+    for try await _ in session.generate(prompt, maxNewTokens: 1) {}
+    XCTAssertLessThan(try session.statistics().prefillTokens, prompt.count - before / 2)
+
+    let fresh = try Session(model)
+    try fresh.prompt(prompt)
+    try session.prompt(prompt)
+    XCTAssertEqual(try session.next().id, try fresh.next().id)
+  }
+
+  func testEmojiComeWhole() throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let text = "na\u{ef}ve \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{4e2d}"
+    XCTAssertEqual(try model.detokenize(try model.tokenize(text)), text)
+  }
+
+  func testCancellingTheTaskEndsTheStreamWithinAToken() async throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let session = try Session(model)
+    let prompt = try model.tokenize("In the beginning")
+    let consumer = Task {
+      var count = 0
+      for try await _ in session.generate(prompt) {
+        count += 1
+        if count == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+      }
+      return count
+    }
+    let count = try await consumer.value
+    XCTAssertEqual(count, 3)
+    XCTAssertLessThanOrEqual(try session.position(), prompt.count + 3)
+    // The next request starts clean.
+    var ids: [Int32] = []
+    for try await step in session.generate(prompt, maxNewTokens: 5) { ids.append(step.id) }
+    XCTAssertEqual(ids.count, 5)
+  }
+
+  func testCancellingDuringALongPrefillEndsIt() async throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let session = try Session(model)
+    for delay in [0, 1, 5] {
+      let consumer = Task {
+        for try await _ in session.generate([Int32](repeating: 5, count: model.info.maxContextLen)) {}
+      }
+      try await Task.sleep(for: .milliseconds(delay))
+      consumer.cancel()
+      try await consumer.value
+      var ids: [Int32] = []
+      for try await step in session.generate([7, 8, 9], maxNewTokens: 2) { ids.append(step.id) }
+      XCTAssertEqual(ids.count, 2)
+    }
+  }
+
+  func testCloseDuringDecodeEndsTheStreamWithAnError() async throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let session = try Session(model)
+    do {
+      var count = 0
+      for try await _ in session.generate(try model.tokenize("In the beginning")) {
+        count += 1
+        if count == 2 { session.close() }
+      }
+      XCTFail("the stream ended as if nothing had happened")
+    } catch let error as MmoeError {
+      XCTAssertTrue([.cancelled, .closed].contains(error.code), "\(error)")
+    }
+    assertThrows(.closed) { _ = try session.next() }
+  }
+
+  func testStatisticsAndMemory() async throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let session = try Session(model)
+    let prompt = try model.tokenize("And it came to pass")
+    for try await _ in session.generate(prompt, maxNewTokens: 9) {}
+    let statistics = try session.statistics()
+    XCTAssertEqual(statistics.prefillTokens, prompt.count)
+    XCTAssertEqual(statistics.decodeTokens, 8)
+    XCTAssertGreaterThan(statistics.decodeTokensPerSecond, 0)
+    XCTAssertGreaterThanOrEqual(statistics.ttftSeconds, statistics.prefillSeconds)
+    let memory = try Memory.now()
+    XCTAssertGreaterThan(memory.anonymousBytes, 0)
+    XCTAssertGreaterThanOrEqual(memory.peakBytes, memory.fileBytes)
+  }
+}
