@@ -180,8 +180,8 @@ typedef enum mmoe_finish {
 typedef struct mmoe_step {
   int32_t id;       /* the new token; -1 when the context is full */
   int32_t finish;   /* an mmoe_finish; once not NONE, every further next returns the same until a prefill */
-  const char* text; /* what became readable: whole UTF-8 characters, maybe none; valid until the session's
-                       next call */
+  const char* text; /* what became readable: whole UTF-8 characters, maybe none; valid until this
+                       thread's next call, even if another thread closes the session */
   size_t text_bytes;
 } mmoe_step;
 /* Runs the token chosen last (if any) and chooses the next one. The token it returns is not in the context

@@ -8,6 +8,14 @@
 
 namespace mmoe {
 
+namespace {
+
+// A step's text. It belongs to the calling thread, because another one may close the session while it is
+// read.
+thread_local std::string readable;
+
+}  // namespace
+
 Session::Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling)
     : model_(std::move(model)), sampling_(sampling), sampler_(sampling) {
   const Stopwatch watch;
@@ -174,8 +182,8 @@ void Session::Commit() {
 
 mmoe_step Session::Finish(mmoe_finish finish, int32_t id) {
   finish_ = finish;
-  text_ = stream_.Flush();
-  return {id, finish, text_.data(), text_.size()};
+  readable = stream_.Flush();
+  return {id, finish, readable.data(), readable.size()};
 }
 
 void Session::Next(mmoe_step* step) {
@@ -202,8 +210,8 @@ void Session::Next(mmoe_step* step) {
     *step = Finish(MMOE_FINISH_STOP_TOKEN, id);
   } else {
     const Tokenizer& tokenizer = model_->tokenizer();
-    text_ = tokenizer.IsSpecial(id) ? std::string() : stream_.Push(tokenizer.TokenBytes(id));
-    *step = {id, MMOE_FINISH_NONE, text_.data(), text_.size()};
+    readable = tokenizer.IsSpecial(id) ? std::string() : stream_.Push(tokenizer.TokenBytes(id));
+    *step = {id, MMOE_FINISH_NONE, readable.data(), readable.size()};
   }
   (first_token_ ? stats_.ttft_seconds : stats_.decode_seconds) += watch.Seconds();
   first_token_ = false;

@@ -71,7 +71,6 @@ class Session {
   mmoe_finish finish_ = MMOE_FINISH_NONE;
   bool first_token_ = true;  // the next one chosen ends the time to the first token
   Utf8Stream stream_;
-  std::string text_;
   mmoe_stats stats_{};
 };
 
