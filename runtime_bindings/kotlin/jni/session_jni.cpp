@@ -1,0 +1,132 @@
+// Sessions.
+
+#include "jni_support.h"
+#include "methods.h"
+
+namespace mmoe::jni {
+namespace {
+
+mmoe_session Handle(jlong session) { return static_cast<mmoe_session>(session); }
+
+jlong Open(JNIEnv* env, jclass, jlong model) {
+  mmoe_session session = 0;
+  Succeeded(env, mmoe_session_open(static_cast<mmoe_model>(model), nullptr, &session));
+  return static_cast<jlong>(session);
+}
+
+// Closing what is closed is harmless in Kotlin.
+void Close(JNIEnv* env, jclass, jlong session) {
+  const mmoe_status status = mmoe_session_close(Handle(session));
+  if (status != MMOE_CLOSED) Succeeded(env, status);
+}
+
+void SetSampling(JNIEnv* env, jclass, jlong session, jfloat temperature, jint top_k, jfloat top_p,
+                 jfloat min_p, jfloat repetition_penalty, jlong seed) {
+  mmoe_sampling sampling;
+  mmoe_sampling_init(&sampling);
+  sampling.temperature = temperature;
+  sampling.top_k = top_k;
+  sampling.top_p = top_p;
+  sampling.min_p = min_p;
+  sampling.repetition_penalty = repetition_penalty;
+  sampling.seed = static_cast<uint64_t>(seed);
+  Succeeded(env, mmoe_session_set_sampling(Handle(session), &sampling));
+}
+
+void Prefill(JNIEnv* env, jclass, jlong session, jintArray ids, jint offset, jlongArray done) {
+  Guarded(env, 0, [&] {
+    const std::vector<int32_t> values = ToIds(env, ids);
+    const auto begin = static_cast<size_t>(offset);
+    size_t appended = 0;
+    const mmoe_status status =
+        mmoe_session_prefill(Handle(session), values.data() + begin, values.size() - begin, &appended);
+    const auto count = static_cast<jlong>(appended);
+    env->SetLongArrayRegion(done, 0, 1, &count);
+    Succeeded(env, status);
+    return 0;
+  });
+}
+
+void Prompt(JNIEnv* env, jclass, jlong session, jintArray ids) {
+  Guarded(env, 0, [&] {
+    const std::vector<int32_t> values = ToIds(env, ids);
+    Succeeded(env, mmoe_session_prompt(Handle(session), values.data(), values.size(), nullptr));
+    return 0;
+  });
+}
+
+jbyteArray Next(JNIEnv* env, jclass, jlong session, jintArray id_and_finish) {
+  mmoe_step step;
+  if (!Succeeded(env, mmoe_session_next(Handle(session), &step))) return nullptr;
+  const jint values[] = {step.id, step.finish};
+  env->SetIntArrayRegion(id_and_finish, 0, 2, values);
+  return ToJava(env, step.text, step.text_bytes);
+}
+
+void Commit(JNIEnv* env, jclass, jlong session) { Succeeded(env, mmoe_session_commit(Handle(session))); }
+
+void Decode(JNIEnv* env, jclass, jlong session, jint id) {
+  Succeeded(env, mmoe_session_decode(Handle(session), id));
+}
+
+void Logits(JNIEnv* env, jclass, jlong session, jfloatArray logits) {
+  Guarded(env, 0, [&] {
+    std::vector<float> values(static_cast<size_t>(env->GetArrayLength(logits)));
+    if (Succeeded(env, mmoe_session_logits(Handle(session), values.data(), values.size()))) {
+      env->SetFloatArrayRegion(logits, 0, static_cast<jsize>(values.size()), values.data());
+    }
+    return 0;
+  });
+}
+
+jlong Position(JNIEnv* env, jclass, jlong session) {
+  int64_t position = 0;
+  Succeeded(env, mmoe_session_position(Handle(session), &position));
+  return position;
+}
+
+void Truncate(JNIEnv* env, jclass, jlong session, jlong position) {
+  Succeeded(env, mmoe_session_truncate(Handle(session), position));
+}
+
+void Reset(JNIEnv* env, jclass, jlong session) { Succeeded(env, mmoe_session_reset(Handle(session))); }
+
+// A session that was closed in the meantime has nothing left to cancel.
+void Cancel(JNIEnv* env, jclass, jlong session) {
+  const mmoe_status status = mmoe_session_cancel(Handle(session));
+  if (status != MMOE_CLOSED) Succeeded(env, status);
+}
+
+jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
+  mmoe_stats stats;
+  mmoe_stats_init(&stats);
+  if (!Succeeded(env, mmoe_session_stats(Handle(session), &stats))) return nullptr;
+  const jlong counts[] = {stats.prefill_tokens, stats.decode_tokens};
+  env->SetLongArrayRegion(tokens, 0, 2, counts);
+  const jdouble seconds[] = {stats.load_seconds, stats.ttft_seconds, stats.prefill_seconds,
+                             stats.decode_seconds, stats.program_seconds};
+  const jdoubleArray array = env->NewDoubleArray(5);
+  if (array != nullptr) env->SetDoubleArrayRegion(array, 0, 5, seconds);
+  return array;
+}
+
+}  // namespace
+
+std::vector<JNINativeMethod> SessionMethods() {
+  return {Method("sessionOpen", "(J)J", Open),
+          Method("sessionClose", "(J)V", Close),
+          Method("sessionSetSampling", "(JFIFFFJ)V", SetSampling),
+          Method("sessionPrefill", "(J[II[J)V", Prefill),
+          Method("sessionPrompt", "(J[I)V", Prompt),
+          Method("sessionNext", "(J[I)[B", Next),
+          Method("sessionCommit", "(J)V", Commit),
+          Method("sessionDecode", "(JI)V", Decode),
+          Method("sessionLogits", "(J[F)V", Logits),
+          Method("sessionPosition", "(J)J", Position),
+          Method("sessionTruncate", "(JJ)V", Truncate),
+          Method("sessionReset", "(J)V", Reset),
+          Method("sessionCancel", "(J)V", Cancel),
+          Method("sessionStats", "(J[J)[D", Stats)};
+}
+
+}  // namespace mmoe::jni

@@ -1,0 +1,59 @@
+package org.mmoe
+
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+
+/** Blocking calls of one coroutine into a session: cancelling the coroutine cancels the call that runs. */
+internal class CancellableCalls(private val session: Long, private val job: Job) {
+    private val lock = Any()
+    private var inCall = false
+
+    /**
+     * Runs [block]. A cancel that reaches the library just as its call returns stays pending there and would end the
+     * session's next call, which belongs to somebody else: that one is repeated.
+     */
+    fun <T> call(block: () -> T): T {
+        while (true) {
+            synchronized(lock) { inCall = true }
+            try {
+                // After inCall is set: a cancellation from here on is seen by cancelRunning, an earlier one here.
+                job.ensureActive()
+                return block()
+            } catch (_: NativeCancelled) {
+                job.ensureActive()
+            } finally {
+                synchronized(lock) { inCall = false }
+            }
+        }
+    }
+
+    fun cancelRunning(): Unit =
+        synchronized(lock) {
+            if (inCall) Native.sessionCancel(session)
+        }
+}
+
+/** Gives [block] calls that end with the surrounding coroutine. */
+internal suspend fun <T> cancellableCalls(session: Long, block: suspend (CancellableCalls) -> T): T = coroutineScope {
+    val calls = CancellableCalls(session, coroutineContext.job)
+    // Unconfined, so that it runs on the cancelling thread: this coroutine's own is inside the library.
+    val watcher =
+        launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
+            try {
+                awaitCancellation()
+            } finally {
+                calls.cancelRunning()
+            }
+        }
+    try {
+        block(calls)
+    } finally {
+        watcher.cancel()
+    }
+}

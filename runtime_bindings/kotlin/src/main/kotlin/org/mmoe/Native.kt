@@ -1,0 +1,90 @@
+package org.mmoe
+
+/** The library ended a call because it was told to; never leaves this package. */
+internal class NativeCancelled : Exception()
+
+/**
+ * The C ABI as jni/ exposes it. Text crosses as UTF-8 bytes, for JNI's own strings are "modified" UTF-8, which writes
+ * emoji as two surrogates. Handles are the ABI's 64-bit numbers. Every function may throw what [fail] throws.
+ */
+internal object Native {
+    init {
+        System.loadLibrary("mmoe_jni")
+        check(abiMatches()) { "libmmoe_jni and libmmoe ${version().decodeToString()} are of different ABI versions" }
+    }
+
+    @JvmStatic external fun abiMatches(): Boolean
+
+    @JvmStatic external fun version(): ByteArray
+
+    @JvmStatic external fun statusName(status: Int): ByteArray
+
+    @JvmStatic external fun lastError(): ByteArray
+
+    /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
+    @JvmStatic external fun memory(): LongArray
+
+    @JvmStatic external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean): Long
+
+    @JvmStatic external fun modelClose(model: Long)
+
+    /** [vocab_size, max_seq_len, max_context_len, layers, bos_id, threads, has_chat, program_bytes] */
+    @JvmStatic external fun modelInfo(model: Long): LongArray
+
+    @JvmStatic external fun modelLoadSeconds(model: Long): Double
+
+    @JvmStatic external fun tokenize(model: Long, text: ByteArray, addBos: Boolean, parseSpecial: Boolean): IntArray
+
+    @JvmStatic external fun detokenize(model: Long, ids: IntArray, skipSpecial: Boolean): ByteArray
+
+    /** [rolesAndContents] alternates: role, content, role, content, ... */
+    @JvmStatic external fun chat(model: Long, rolesAndContents: Array<ByteArray>): IntArray
+
+    @JvmStatic external fun sessionOpen(model: Long): Long
+
+    @JvmStatic external fun sessionClose(session: Long)
+
+    @JvmStatic
+    external fun sessionSetSampling(
+        session: Long,
+        temperature: Float,
+        topK: Int,
+        topP: Float,
+        minP: Float,
+        repetitionPenalty: Float,
+        seed: Long,
+    )
+
+    /** Appends ids from [offset] on; done[0] becomes the number appended, also when it throws. */
+    @JvmStatic external fun sessionPrefill(session: Long, ids: IntArray, offset: Int, done: LongArray)
+
+    /** Makes the context exactly ids, keeping what it holds of them. */
+    @JvmStatic external fun sessionPrompt(session: Long, ids: IntArray)
+
+    /** The text that became readable; idAndFinish becomes [id, mmoe_finish]. */
+    @JvmStatic external fun sessionNext(session: Long, idAndFinish: IntArray): ByteArray
+
+    @JvmStatic external fun sessionCommit(session: Long)
+
+    @JvmStatic external fun sessionDecode(session: Long, id: Int)
+
+    @JvmStatic external fun sessionLogits(session: Long, logits: FloatArray)
+
+    @JvmStatic external fun sessionPosition(session: Long): Long
+
+    @JvmStatic external fun sessionTruncate(session: Long, position: Long)
+
+    @JvmStatic external fun sessionReset(session: Long)
+
+    @JvmStatic external fun sessionCancel(session: Long)
+
+    /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
+    @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray
+
+    /** Called by jni/ on the thread of the failed call, so that [lastError] is that call's. */
+    @JvmStatic
+    fun fail(status: Int): Nothing {
+        if (status == MmoeException.CANCELLED) throw NativeCancelled()
+        throw MmoeException.of(status, lastError().decodeToString())
+    }
+}

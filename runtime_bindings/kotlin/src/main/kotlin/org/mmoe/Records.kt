@@ -1,0 +1,103 @@
+package org.mmoe
+
+/** What a program is. Lengths are in tokens; [bosId] is null if the tokenizer has none. */
+public data class ModelInfo(
+    public val vocabSize: Int,
+    /** Tokens per call of the program: the prefill chunk. */
+    public val maxSeqLen: Int,
+    /** Tokens the KV cache holds. */
+    public val maxContextLen: Int,
+    public val layers: Int,
+    public val bosId: Int?,
+    /** Threads of the process's pool. */
+    public val threads: Int,
+    /** Whether [Model.chat] works. */
+    public val hasChat: Boolean,
+    /** Size of `model.pte`. */
+    public val programBytes: Long,
+    /** What [Model.open] took. */
+    public val loadSeconds: Double,
+)
+
+/** How the next token is chosen. The default is greedy, ties to the lower id. */
+public data class Sampling(
+    /** 0: greedy. */
+    public val temperature: Float = 0f,
+    /** 0: all. */
+    public val topK: Int = 0,
+    /** (0, 1]; 1: all. */
+    public val topP: Float = 1f,
+    /** [0, 1) of the likeliest token's probability; 0: all. */
+    public val minP: Float = 0f,
+    /** 1: none. */
+    public val repetitionPenalty: Float = 1f,
+    /** All 64 bits count. */
+    public val seed: Long = 0,
+) {
+    public companion object {
+        public val GREEDY: Sampling = Sampling()
+    }
+}
+
+/** Why a generation ended. */
+public enum class Finish {
+    /** The model ended its text: the piece's id is that token, whose text is left out. */
+    STOP_TOKEN,
+
+    /** No room for another token: the piece's id is -1. */
+    CONTEXT_FULL,
+
+    /** The caller's own limit. */
+    MAX_NEW_TOKENS,
+}
+
+/** A token and the text that became readable with it: whole characters, maybe none. The last one says why it ended. */
+public data class Piece(public val id: Int, public val text: String, public val finish: Finish? = null)
+
+/** Who speaks. */
+public enum class Role(internal val id: String) {
+    SYSTEM("system"),
+    USER("user"),
+    ASSISTANT("assistant"),
+}
+
+/** One turn of a conversation. Special tokens in [content] are plain text. */
+public data class Message(public val role: Role, public val content: String)
+
+/** Figures of a session's last generation. Rates are tokens per second, null before there is one. */
+public data class Stats(
+    /** Loading the model and opening this session. */
+    public val loadSeconds: Double,
+    /** From the start of the last prefill until the token after it was chosen. */
+    public val ttftSeconds: Double,
+    public val prefillTokens: Long,
+    public val prefillSeconds: Double,
+    /** Since that prefill. */
+    public val decodeTokens: Long,
+    /** Inside the library: the caller's own time between tokens is not in it. */
+    public val decodeSeconds: Double,
+    /** The part of [decodeSeconds] inside the program. */
+    public val programSeconds: Double,
+) {
+    public val prefillTokensPerSecond: Double? get() = rate(prefillTokens, prefillSeconds)
+    public val decodeTokensPerSecond: Double? get() = rate(decodeTokens, decodeSeconds)
+
+    private fun rate(tokens: Long, seconds: Double): Double? = if (seconds > 0) tokens / seconds else null
+}
+
+/** Resident memory of the process in bytes, by kind. */
+public data class Memory(
+    /** Heap, KV caches, activations. */
+    public val anonymousBytes: Long,
+    /** Pages of mapped files, the experts among them. */
+    public val fileBytes: Long,
+    /** The highest seen at the end of a library call. */
+    public val peakAnonymousBytes: Long,
+    public val peakFileBytes: Long,
+    /** Of the whole resident set, by the system's own count. */
+    public val peakBytes: Long,
+) {
+    public companion object {
+        public fun now(): Memory = Native.memory().let { Memory(it[0], it[1], it[2], it[3], it[4]) }
+    }
+}

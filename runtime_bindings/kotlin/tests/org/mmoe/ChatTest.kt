@@ -1,0 +1,73 @@
+package org.mmoe
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertTrue
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.runBlocking
+
+/** A conversation keeps its cache from turn to turn and says what a new one over all its turns would say. */
+class ChatTest {
+    private fun withModel(test: suspend (Model) -> Unit) = runBlocking { Model.open(Reference.artifact).use { test(it) } }
+
+    private suspend fun answerAfresh(model: Model, messages: List<Message>, tokens: Int): String =
+        model.newSession().use { it.generate(model.chat(messages), tokens).toList().joinToString("") { piece -> piece.text } }
+
+    @Test
+    fun theTemplateIsTheArtifacts() = withModel { model ->
+        val messages = listOf(Message(Role.SYSTEM, "Be brief."), Message(Role.USER, " Who <|eot|> \uD83D\uDE42? "))
+        val text = model.detokenize(model.chat(messages), skipSpecial = false)
+        assertEquals(
+            "<|begin_of_text|><|header_start|>system<|header_end|>\n\nBe brief.<|eot|>" +
+                "<|header_start|>user<|header_end|>\n\nWho <|eot|> \uD83D\uDE42?<|eot|><|header_start|>assistant<|header_end|>\n\n",
+            text,
+        )
+        val eot = model.tokenize("<|eot|>", addBos = false, parseSpecial = true).single()
+        assertEquals(2, model.chat(messages).count { it == eot }, "the user's own is plain text")
+    }
+
+    @Test
+    fun threeTurnsSayWhatFreshOnesSay() = withModel { model ->
+        model.newSession().use { session ->
+            val chat = Chat(session, system = "Answer.")
+            var prefilled = 0L
+            for (question in listOf("Who was the king?", "And his son?", "Where did they go up?")) {
+                val before = chat.messages
+                val answer = chat.send(question, 24).toList().joinToString("") { it.text }
+                assertEquals(answerAfresh(model, before + Message(Role.USER, question), 24), answer)
+                assertEquals(before + Message(Role.USER, question) + Message(Role.ASSISTANT, answer), chat.messages)
+                prefilled += session.stats.prefillTokens
+            }
+            val all = model.chat(chat.messages.dropLast(1)).size
+            assertTrue(prefilled <= all + 8, "the turns prefilled $prefilled tokens, the whole conversation has $all")
+        }
+    }
+
+    @Test
+    fun anAnswerThatIsCutShortStaysAsFarAsItCame() = withModel { model ->
+        model.newSession().use { session ->
+            val chat = Chat(session)
+            val begun = chat.send("Tell me of the sea.", 100).take(6).toList().joinToString("") { it.text }
+            assertEquals(Message(Role.ASSISTANT, begun), chat.messages.last())
+            val before = chat.messages
+            val answer = chat.send("Go on.", 16).toList().joinToString("") { it.text }
+            assertEquals(answerAfresh(model, before + Message(Role.USER, "Go on."), 16), answer)
+        }
+    }
+
+    @Test
+    fun aTurnThatDoesNotFitIsTakenBack() = withModel { model ->
+        model.newSession().use { session ->
+            val chat = Chat(session)
+            chat.send("Who was the king?", 8).toList()
+            val before = chat.messages
+            val tooLong = "and the sea ".repeat(model.info.maxContextLen)
+            assertFailsWith<MmoeException.ContextFull> { chat.send(tooLong).toList() }
+            assertEquals(before, chat.messages)
+            val answer = chat.send("And his son?", 8).toList().joinToString("") { it.text }
+            assertEquals(answerAfresh(model, before + Message(Role.USER, "And his son?"), 8), answer)
+        }
+    }
+}

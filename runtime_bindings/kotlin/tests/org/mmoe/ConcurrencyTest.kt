@@ -1,0 +1,157 @@
+package org.mmoe
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertNotEquals
+import kotlin.test.assertTrue
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeoutOrNull
+
+/** Cancelling, closing and several threads. */
+class ConcurrencyTest {
+    private val prompt = Reference.cases.first().prompt
+    private val ids = Model.open(Reference.artifact).use { it.tokenize(prompt) }
+
+    private fun withSession(test: suspend (Session) -> Unit) = runBlocking(Dispatchers.IO) {
+        Model.open(Reference.artifact).use { model -> model.newSession().use { test(it) } }
+    }
+
+    private suspend fun text(session: Session, tokens: Int = 16) =
+        session.generate(ids, tokens).toList().joinToString("") { it.text }
+
+    @Test
+    fun cancellationEndsDecodeWithinOneToken() = withSession { session ->
+        for (after in 1..20) {
+            session.reset()
+            var received = 0
+            coroutineScope {
+                val job = launch(Dispatchers.IO) {
+                    session.generate(ids, 100).collect {
+                        if (++received == after) coroutineContext.job.cancel()
+                    }
+                }
+                job.join()
+                assertTrue(job.isCancelled)
+            }
+            assertEquals(after, received)
+            // The collected tokens but the last are in the context, and at most the one that was running then.
+            assertTrue(session.position in ids.size + after - 1L..ids.size + after + 0L, "$after: ${session.position - ids.size}")
+        }
+    }
+
+    @Test
+    fun aFlowThatIsNotReadToItsEndStopsToo() = withSession { session ->
+        assertEquals(5, session.generate(ids, 100).take(5).toList().size)
+        assertTrue(session.position <= ids.size + 5)
+        session.reset()
+        assertEquals(withFreshModel(), text(session))
+    }
+
+    @Test
+    fun prefillIsCancelledBetweenChunksAndCanGoOn() = withSession { session ->
+        val info = session.model.info
+        assertTrue(info.maxContextLen >= 8 * info.maxSeqLen, "an artifact with short chunks is needed: $info")
+        val long = IntArray(info.maxContextLen) { ids[it % ids.size] }
+        var stoppedInside = 0
+        for (attempt in 0 until 200) {
+            session.reset()
+            withTimeoutOrNull(attempt % 10L) { session.prefill(long) }
+            val done = session.position.toInt()
+            assertEquals(0, done % info.maxSeqLen, "whole chunks")
+            if (done in 1 until long.size) stoppedInside++
+            if (done < long.size) session.prefill(long.copyOfRange(done, long.size))
+            assertEquals(long.size.toLong(), session.position)
+        }
+        assertTrue(stoppedInside > 0, "200 cancels never came while prefill ran: it did not hear them")
+    }
+
+    /** A cancel that comes as its call returns must not end the next one. */
+    @Test
+    fun cancelsAtEveryMomentLeaveTheSessionUsable() = withSession { session ->
+        val expected = withFreshModel()
+        for (attempt in 0 until 100) {
+            session.reset()
+            coroutineScope {
+                val job = launch(Dispatchers.IO) { session.generate(ids, 50).collect() }
+                if (attempt % 2 == 1) delay((attempt / 10).toLong())
+                job.cancel()
+                job.join()
+            }
+            session.truncate(0)
+            assertEquals(expected, text(session), "attempt $attempt")
+        }
+    }
+
+    @Test
+    fun closingEndsARunningDecode() {
+        for (attempt in 0 until 20) {
+            runBlocking(Dispatchers.IO) {
+                Model.open(Reference.artifact).use { model ->
+                    val session = model.newSession()
+                    val running = async { runCatching { session.generate(ids, 400).collect() } }
+                    delay(attempt.toLong())
+                    if (attempt % 2 == 0) session.close() else model.close()
+                    val failure = running.await().exceptionOrNull()
+                    assertTrue(failure is MmoeException.Closed, "$failure")
+                }
+            }
+        }
+    }
+
+    @Test
+    fun aSecondCallAtOnceIsRefused() = withSession { session ->
+        val long = IntArray(session.model.info.maxContextLen) { ids[it % ids.size] }
+        var refused = false
+        while (!refused) {
+            session.reset()
+            coroutineScope {
+                val running = launch { session.prefill(long) }
+                while (running.isActive) refused = refused || runCatching { session.position }.exceptionOrNull() is MmoeException.Busy
+            }
+            assertEquals(long.size.toLong(), session.position, "the first call is not disturbed")
+        }
+    }
+
+    @Test
+    fun sessionsOfOneModelRunSideBySide() = runBlocking(Dispatchers.IO) {
+        val expected = withFreshModel()
+        Model.open(Reference.artifact).use { model ->
+            val texts = List(4) { async { model.newSession().use { text(it) } } }.awaitAll()
+            assertEquals(List(4) { expected }, texts)
+        }
+    }
+
+    @Test
+    fun twoModelsRunSideBySide() = runBlocking(Dispatchers.IO) {
+        val expected = withFreshModel()
+        assertEquals(List(2) { expected }, List(2) { async { withFreshModel() } }.awaitAll())
+    }
+
+    @Test
+    fun manyOpenedAndClosedHandlesAreAllDifferent() = runBlocking {
+        Model.open(Reference.artifact).use { model ->
+            val handles = List(200) { Native.sessionOpen(handleOf(model)).also(Native::sessionClose) }
+            assertEquals(200, handles.toSet().size)
+            assertNotEquals(0, handles.min())
+            assertFailsWith<MmoeException.Closed> { Native.sessionPosition(handles.first()) }
+        }
+        Unit
+    }
+
+    private fun handleOf(model: Model): Long =
+        Model::class.java.getDeclaredField("handle").apply { isAccessible = true }.getLong(model)
+
+    private suspend fun withFreshModel(): String =
+        Model.open(Reference.artifact).use { model -> model.newSession().use { text(it) } }
+}
