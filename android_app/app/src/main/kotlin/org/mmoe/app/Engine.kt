@@ -1,0 +1,79 @@
+package org.mmoe.app
+
+import java.io.Closeable
+import java.io.File
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.collect
+import org.mmoe.Chat
+import org.mmoe.Memory
+import org.mmoe.Model
+import org.mmoe.ModelInfo
+import org.mmoe.Piece
+import org.mmoe.Sampling
+import org.mmoe.Session
+import org.mmoe.Stats
+
+/** What the app needs of org.mmoe; its tests put a scripted one in the place of [MmoeEngine]. */
+interface Engine {
+    val version: String
+
+    /** Blocks while it loads. */
+    fun open(folder: File, threads: Int): LoadedModel
+
+    fun memory(): Memory
+}
+
+interface LoadedModel : Closeable {
+    val info: ModelInfo
+
+    fun newConversation(): Conversation
+
+    fun tokenize(text: String): IntArray
+
+    /** Prefills [prompt] into an empty context and runs [decodeTokens] tokens one by one behind it. */
+    suspend fun measure(prompt: IntArray, decodeTokens: Int): Stats
+}
+
+interface Conversation : Closeable {
+    fun send(text: String): Flow<Piece>
+
+    val stats: Stats
+}
+
+object MmoeEngine : Engine {
+    override val version: String get() = Model.libraryVersion
+
+    override fun open(folder: File, threads: Int): LoadedModel = MmoeModel(Model.open(folder, threads))
+
+    override fun memory(): Memory = Memory.now()
+}
+
+private class MmoeModel(private val model: Model) : LoadedModel {
+    override val info: ModelInfo get() = model.info
+
+    override fun newConversation(): Conversation = MmoeConversation(model.newSession(Sampling.GREEDY))
+
+    override fun tokenize(text: String): IntArray = model.tokenize(text)
+
+    override suspend fun measure(prompt: IntArray, decodeTokens: Int): Stats =
+        model.newSession().use { session ->
+            session.generate(prompt, maxNewTokens = 1).collect()
+            // Given tokens, because an answer of the model's own could end early. The first call runs the chosen
+            // one, too.
+            for (index in 1 until decodeTokens) session.decode(prompt[index % prompt.size])
+            session.stats
+        }
+
+    override fun close() = model.close()
+}
+
+/** With a chat template a conversation, without one a text that each message is appended to. */
+private class MmoeConversation(private val session: Session) : Conversation {
+    private val chat = if (session.model.info.hasChat) Chat(session) else null
+
+    override fun send(text: String): Flow<Piece> = chat?.send(text) ?: session.generate(text)
+
+    override val stats: Stats get() = session.stats
+
+    override fun close() = session.close()
+}

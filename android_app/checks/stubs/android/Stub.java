@@ -1,0 +1,5 @@
+package android;
+
+public class Stub extends RuntimeException {
+    private static final long serialVersionUID = 1;
+}

@@ -1,0 +1,10 @@
+package android.widget;
+
+import android.Stub;
+import android.content.Context;
+import java.util.List;
+import org.jetbrains.annotations.NotNull;
+
+public class ArrayAdapter<T> implements SpinnerAdapter {
+    public ArrayAdapter(@NotNull Context context, int resource, @NotNull List<T> objects) { throw new Stub(); }
+}
