@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BUILD ?= build/native
 PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
-CPP = $(shell git ls-files 'runtime_bindings/cpp/*.cpp' 'runtime_bindings/cpp/*.h')
+CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
 .PHONY: dev native native-test sanitize fuzz kernel-bench arm test lint format demo ci
 
