@@ -206,6 +206,7 @@ ProgramContext::~ProgramContext() = default;
 
 const float* ProgramContext::Forward(const int32_t* ids, size_t count, int64_t position) {
   program_->file().Check();
+  TakeRuntimeLog();  // what an earlier call said is not about this one
   ids_.assign(ids, ids + count);
   const auto tokens =
       from_blob(ids_.data(), {1, static_cast<executorch::aten::SizesType>(count)}, ScalarType::Long);

@@ -125,8 +125,8 @@ void Session::Prefill(const int32_t* ids, size_t count, size_t* done) {
   CheckIds(ids, count);
   CheckRoom(count);
   if (done != nullptr) *done = 0;
+  if (pending_ >= 0) RunDecode(pending_);  // the end of the text before
   BeginText();
-  if (pending_ >= 0) RunDecode(pending_);
   Append(ids, count, done);
 }
 
