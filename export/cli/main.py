@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from mmoe.export.cli import bench, convert, demo, generate, inspect, profile, synthesize, verify
+from mmoe.export.cli import bench, convert, cost, demo, generate, inspect, profile, synthesize, verify
 from mmoe.export.cli.usage import UsageError, explain_usage
 from mmoe.export.errors import MmoeError
 from mmoe.export.versions import installed_versions
@@ -34,6 +34,7 @@ app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("generate", epilog=generate.EXAMPLES)(generate.generate)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command("profile", epilog=profile.EXAMPLES)(profile.profile)
+app.command("cost", epilog=cost.EXAMPLES)(cost.cost)
 app.command("synthesize", epilog=synthesize.EXAMPLES)(synthesize.synthesize)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 

@@ -188,7 +188,7 @@ class _Ladder:
         )
 
     def _float32_gates(self, logits: list[Logits]) -> tuple[Gate, ...]:
-        untied = untied_rows(self._routing.margins_by_layer())
+        untied = untied_rows(self._routing.margins_by_layer(sum(len(rows) for rows in logits)))
         comparison, start = LogitComparison(), 0
         for reference, test in zip(self._reference, logits, strict=True):
             rows = untied[start : start + len(test)]

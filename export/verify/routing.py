@@ -34,12 +34,12 @@ class RoutingRecord:
     experts: dict[int, list[Tensor]] = field(default_factory=dict)
     margins: dict[int, list[Tensor]] = field(default_factory=dict)
 
-    def margins_by_layer(self) -> npt.NDArray[np.float32]:
-        """Margins of all tokens over all calls, ``[MoE layers, T]``."""
-        stacked: npt.NDArray[np.float32] = torch.stack(
-            [torch.cat(calls) for calls in self.margins.values()]
-        ).numpy()
-        return stacked
+    def margins_by_layer(self, tokens: int) -> npt.NDArray[np.float32]:
+        """Margins of all `tokens` tokens over all calls, ``[MoE layers, T]``."""
+        margins: npt.NDArray[np.float32] = np.empty((len(self.margins), tokens), np.float32)
+        for row, calls in zip(margins, self.margins.values(), strict=True):
+            row[:] = torch.cat(calls).numpy()
+        return margins
 
     def flips_of(self, other: "RoutingRecord") -> RouterFlips:
         """Counts where `other`, over the same tokens, selected other experts than this record."""

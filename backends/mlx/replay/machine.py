@@ -1,6 +1,6 @@
 """Interprets the instruction list of one delegate and keeps its mutable buffers between calls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmoe.backends.mlx.payload import DelegateFile, Instruction, TensorSlot, ValueSlot
@@ -11,12 +11,23 @@ from mmoe.export.errors import RuntimeFailure
 _BRANCH = "IfNode"
 _DTYPE_CODES = {"int32": 3, "int64": 4, "float16": 5, "float32": 6, "uint32": 28}
 
+Observer = Callable[[Instruction, Mapping[str, Any], Any], None]
+"""Told of every instruction that ran: with its operands by the schema's names, and its result."""
+
 
 class Machine:
     """A delegate, ready to be called."""
 
-    def __init__(self, file: DelegateFile) -> None:
+    def __init__(
+        self, file: DelegateFile, *, with_constants: bool = True, observer: Observer | None = None
+    ) -> None:
         """Loads the constants and runs the initialisation chain.
+
+        Args:
+            file: The delegate.
+            with_constants: Whether constants have their values; without, they are zeros that take no memory until
+                something is evaluated, which is enough for `trace`.
+            observer: Told of every instruction.
 
         Raises:
             BackendError: `mlx` is not installed.
@@ -27,12 +38,12 @@ class Machine:
         self._file, self._graph = file, file.delegate
         self._instructions = instruction_set()
         self._require_known()
+        self._observer = observer
+        constants = file.constant_indices()
         self._tensors: dict[int, Any] = {
-            index: self._mx.array(file.constant(index)) for index in file.constant_indices()
-        }
-        for index in self._graph.mutable_buffers:
-            meta = self._graph.metas[index]
-            self._tensors[index] = self._mx.zeros(meta.shape, dtype_of(_DTYPE_CODES[meta.dtype]))
+            index: self._mx.array(file.constant(index)) if with_constants else self._zeros(index)
+            for index in constants
+        } | {index: self._zeros(index) for index in self._graph.mutable_buffers}
         self._values: dict[int, int] = {}
         if self._graph.init_chain >= 0:
             self._run_chain(self._graph.init_chain)
@@ -49,13 +60,21 @@ class Machine:
         Raises:
             RuntimeFailure: An instruction failed.
         """
+        self.trace(inputs)
+        outputs = [self._tensors[slot] for slot in self._graph.outputs]
+        self._mx.eval(*outputs, *(self._tensors[slot] for slot in self._graph.mutable_buffers))
+        return outputs
+
+    def trace(self, inputs: Sequence[Any]) -> None:
+        """Like `call`, but only queues the main chain: shapes are known, values are not computed."""
         self._tensors |= {
             slot: self._mx.array(value) for slot, value in zip(self._graph.inputs, inputs, strict=True)
         }
         self._run_chain(self._graph.main_chain)
-        outputs = [self._tensors[slot] for slot in self._graph.outputs]
-        self._mx.eval(*outputs, *(self._tensors[slot] for slot in self._graph.mutable_buffers))
-        return outputs
+
+    def _zeros(self, index: int) -> Any:
+        meta = self._graph.metas[index]
+        return self._mx.zeros(meta.shape, dtype_of(_DTYPE_CODES[meta.dtype]))
 
     def _require_known(self) -> None:
         used = {instruction.name for chain in self._graph.chains for instruction in chain}
@@ -82,6 +101,8 @@ class Machine:
             return
         operands = {name: self._operand(value) for name, value in instruction.fields.items() if name != "out"}
         result = self._instructions[instruction.name](**operands)
+        if self._observer is not None:
+            self._observer(instruction, operands, result)
         match instruction.fields["out"]:
             case TensorSlot(index):
                 self._tensors[index] = result

@@ -24,7 +24,7 @@ class ReplayedProgram:
         """
         self.path = path
         file = ProgramFile(path)
-        self.metadata = _metadata(file)
+        self.metadata = read_metadata(file)
         self._machine = Machine(DelegateFile(file))
 
     def forward(self, tokens: torch.Tensor, input_pos: torch.Tensor) -> torch.Tensor:
@@ -37,7 +37,12 @@ class ReplayedProgram:
         return torch.from_numpy(np.array(logits))
 
 
-def _metadata(file: ProgramFile) -> ProgramMetadata:
+def read_metadata(file: ProgramFile) -> ProgramMetadata:
+    """What the constant methods of a program say.
+
+    Raises:
+        ArtifactError: One that language models have is missing.
+    """
     methods: dict[str, Any] = file.metadata()
     try:
         return ProgramMetadata(
