@@ -35,9 +35,7 @@ def write_case(artifact: Path, folder: Path, prompt: str) -> None:
     ids = tokenizer.encode(prompt, add_special_tokens=False).ids
     bos = json.loads((artifact / "mmoe.json").read_text())["runtime"]["bos_id"]
     joined = ",".join(map(str, [bos, *ids]))
-    greedy = output(
-        MMOE_RUN, artifact / "model.pte", "--ids", joined, "--max-new-tokens", str(NEW_TOKENS)
-    ).strip()
+    greedy = output(MMOE_RUN, artifact, "--ids", joined, "--max-new-tokens", str(NEW_TOKENS)).strip()
     generate = "import sys; from mmoe.export.cli.main import main; sys.exit(main(sys.argv[1:]))"
     sampled = output(
         sys.executable, "-c", generate, "generate", artifact, "--prompt", prompt, *SAMPLING,
