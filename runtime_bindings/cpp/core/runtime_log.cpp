@@ -21,11 +21,12 @@ void Keep(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, si
 }  // namespace
 
 void KeepRuntimeQuiet() {
-  static std::once_flag once;
-  // Not by register_pal(), which refuses when another client of the process has registered its own.
-  std::call_once(once, [] {
-    const_cast<executorch::runtime::PalImpl*>(executorch::runtime::get_pal_impl())->emit_log_message = &Keep;
-  });
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> guard(mutex);
+  // Not by register_pal(), which refuses when another client of the process has registered its own; and again
+  // for each program, since such a client (the runtime's own Python extension) may have come in between.
+  auto* platform = const_cast<executorch::runtime::PalImpl*>(executorch::runtime::get_pal_impl());
+  if (platform->emit_log_message != &Keep) platform->emit_log_message = &Keep;
 }
 
 std::string TakeRuntimeLog() {

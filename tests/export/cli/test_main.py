@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def test_version(mmoe: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("convrt", "x"), "No such command 'convrt'. Did you mean 'convert'?"),
+        (("convrt", "x"), "No such command 'convrt'. Did you mean 'convert'"),
         (("convert", "x", "--overwrit"), "No such option: --overwrit. Did you mean --overwrite?"),
         (("verify", "x", "--max-token", "5"), "No such option: --max-token. Did you mean --max-tokens?"),
         (("generate", "x", "--temprature", "1"), "Did you mean --temperature?"),
@@ -90,7 +89,6 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Pat
         said.append(line)
         if "Exporting the program" in line:
             break
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     out, rest = process.communicate(timeout=60)
     assert process.returncode == 130
