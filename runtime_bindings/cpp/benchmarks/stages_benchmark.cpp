@@ -11,6 +11,7 @@
 #include "linear_activations.h"
 #include "linear_dot.h"
 #include "panel.h"
+#include "panel_dot.h"
 #include "router_topk.h"
 #include "support.h"
 
@@ -83,8 +84,8 @@ void PanelDot(benchmark::State& state, int tokens) {
   std::vector<float*> outputs;
   for (int t = 0; t < tokens; ++t) outputs.push_back(out.data() + t * kPanelOutputs);
   for (auto _ : state) {
-    Kernels().panel_dot(panel.data(), kHidden, activations.data(), tokens, steps.data(), sums.data(),
-                        outputs.data());
+    Kernels().panel_dot({panel.data(), kHidden, activations.data(), tokens, steps.data(), sums.data(),
+                         outputs.data(), panel.data(), kPanelBlockBytes});
     benchmark::DoNotOptimize(out.data());
   }
   CountMultiplyAdds(state, kHidden * kPanelOutputs * tokens);
@@ -94,7 +95,7 @@ void Swiglu(benchmark::State& state) {
   const std::vector<float> gate_up = Normal(2 * kWidth);
   std::vector<float> out(kWidth);
   for (auto _ : state) {
-    Kernels().swiglu(gate_up.data(), kWidth, out.data());
+    Kernels().swiglu(gate_up.data(), gate_up.data() + kWidth, kWidth, out.data());
     benchmark::DoNotOptimize(out.data());
   }
 }

@@ -2,7 +2,7 @@
 
 namespace mmoe {
 
-WaitingPool::WaitingPool(int num_workers) {
+WaitingPool::WaitingPool(int num_workers) : shares_(static_cast<size_t>(num_workers)) {
   for (int worker = 1; worker < num_workers; ++worker)
     threads_.emplace_back(&WaitingPool::Serve, this, worker);
 }
@@ -15,7 +15,12 @@ WaitingPool::~WaitingPool() {
 void WaitingPool::Run(void* self, int64_t count, Parallel::Task task, void* context) {
   WaitingPool& pool = *static_cast<WaitingPool*>(self);
   pool.region_ = {task, context, count};
-  pool.next_ = 0;
+  const auto workers = static_cast<int64_t>(pool.shares_.size());
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    Share& share = pool.shares_[static_cast<size_t>(worker)];
+    share.next = count * worker / workers;
+    share.end = count * (worker + 1) / workers;
+  }
   pool.busy_ = static_cast<int>(pool.threads_.size());
   ++pool.generation_;
   pool.Work(0);
@@ -23,8 +28,11 @@ void WaitingPool::Run(void* self, int64_t count, Parallel::Task task, void* cont
 }
 
 void WaitingPool::Work(int worker) {
-  for (int64_t index = next_++; index < region_.count; index = next_++) {
-    region_.task(region_.context, index, worker);
+  for (size_t i = 0; i < shares_.size(); ++i) {
+    Share& share = shares_[(static_cast<size_t>(worker) + i) % shares_.size()];
+    for (int64_t index = share.next++; index < share.end; index = share.next++) {
+      region_.task(region_.context, index, worker);
+    }
   }
 }
 

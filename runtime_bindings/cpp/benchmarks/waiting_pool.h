@@ -9,7 +9,8 @@
 namespace mmoe {
 
 // Threads that wait in a loop between regions, so that starting one costs less than a microsecond, as in
-// ExecuTorch's pool right after another operator.
+// ExecuTorch's pool right after another operator. Like there, each takes neighbouring tasks, and those of
+// others when its own are done.
 class WaitingPool {
  public:
   explicit WaitingPool(int num_workers);
@@ -28,8 +29,14 @@ class WaitingPool {
   void Work(int worker);
   void Serve(int worker);
 
+  // The tasks of one worker that nobody has taken.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
   Region region_ = {};
-  std::atomic<int64_t> next_{0};
+  std::vector<Share> shares_;
   std::atomic<int64_t> generation_{0};  // negative: stop
   std::atomic<int> busy_{0};
   std::vector<std::thread> threads_;

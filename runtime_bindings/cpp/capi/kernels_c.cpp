@@ -12,6 +12,7 @@
 #include "linear.h"
 #include "moe_ffn.h"
 #include "panel.h"
+#include "panel_dot.h"
 #include "swiglu_ffn.h"
 #include "thread_parallel.h"
 
@@ -184,8 +185,8 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
       quantized[t * inputs + i] = scratch.activations[chunk * kActivationChunk + i % kActivationChunk];
     }
   }
-  kernels.panel_dot(weight, inputs, scratch.activations, static_cast<int>(tokens), steps, scratch.sums,
-                    scratch.outputs);
+  kernels.panel_dot({weight, inputs, scratch.activations, static_cast<int>(tokens), steps, scratch.sums,
+                     scratch.outputs, weight, 0});
   return nullptr;
 }
 
@@ -193,7 +194,7 @@ const char* mmoe_swiglu(const char* isa, int64_t width, const float* gate_up, fl
   const Target target(isa, 1);
   if (target.error != nullptr) return target.error;
   if (width < 0 || width % 16 != 0) return "width must be a multiple of 16";
-  target.kernels->swiglu(gate_up, width, out);
+  target.kernels->swiglu(gate_up, gate_up + width, width, out);
   return nullptr;
 }
 

@@ -26,16 +26,24 @@ struct ExpertScratch {
   float* steps;
   int32_t* sums;
   float** outputs;
+  float* products;  // of a tile with the panels of a task
 };
 
 ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTable& kernels);
 
-// out[row] = x[source of row] . matrix[expert of row] for every row of the dispatch; out [rows, outputs]. The
-// source is the row's token if `by_token`, else the row itself. One task is a few neighbouring panels of
-// an active expert: a panel's weights are read from memory once per call however many tokens its expert has,
-// the next one's are fetched meanwhile, and one token still gives top_k * panels / 6 tasks.
-void ProjectExperts(const ExpertMatrix& matrix, const Dispatch& dispatch, const float* x, bool by_token,
-                    const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
-                    float* out);
+// The two projections of all experts for every row of the dispatch. One task is a few panels of an active
+// expert: a panel's weights are read from memory once per call however many tokens its expert has, the next
+// task's are fetched meanwhile, and one token still gives several tasks per expert.
+
+// out[row] = silu(gate) * up of x[token of row] . gate_up[expert of row]; x [tokens, inputs], out [rows,
+// outputs / 2].
+void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const float* x,
+                   const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                   float* out);
+
+// out[row] = x[row] . down[expert of row]; x [rows, inputs], out [rows, outputs].
+void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const float* x,
+                 const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                 float* out);
 
 }  // namespace mmoe

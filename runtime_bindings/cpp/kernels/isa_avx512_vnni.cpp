@@ -4,6 +4,7 @@
 
 #include "kernel_table.h"
 #include "panel.h"
+#include "panel_dot.h"
 #include "simd_avx512.h"
 
 #include "exp-inl.h"

@@ -7,6 +7,7 @@
 namespace mmoe {
 
 struct LinearDotArgs;
+struct PanelDotArgs;
 struct LinearTile;
 
 // The inner loops that each instruction set provides. All entries of all tables give the same bits: integer
@@ -28,13 +29,11 @@ struct KernelTable {
   void (*quantize_activations)(const float* const* rows, const uint16_t* scales, int64_t inputs,
                                int64_t count, int8_t* out, int64_t chunk_stride, float* steps, int32_t* sums);
 
-  // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1; activations
-  // [in/64][tokens][64].
-  void (*panel_dot)(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens,
-                    const float* steps, const int32_t* sums, float* const* outputs);
+  // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1.
+  void (*panel_dot)(const PanelDotArgs& args);
 
-  // out[i] = silu(gate_up[i]) * gate_up[width + i]; width is a multiple of 16.
-  void (*swiglu)(const float* gate_up, int64_t width, float* out);
+  // out[i] = silu(gate[i]) * up[i]; width is a multiple of 16.
+  void (*swiglu)(const float* gate, const float* up, int64_t width, float* out);
 
   // out = weights[0] * rows[0] + weights[1] * rows[1] + ..., added in this order; hidden is a multiple of 16.
   void (*combine)(const float* const* rows, const float* weights, int64_t count, int64_t hidden, float* out);

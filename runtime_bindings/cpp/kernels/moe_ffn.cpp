@@ -31,7 +31,6 @@ struct Buffers {
   int32_t* selected;  // [tokens, top_k]
   float* weights;     // [tokens, top_k]
   Dispatch dispatch;
-  float* gate_up;          // [tokens * top_k, 2F]
   float* activated;        // [tokens * top_k, F]
   float* down;             // [tokens * top_k, H]
   ExpertScratch* experts;  // [num_workers]
@@ -50,7 +49,6 @@ Buffers TakeBuffers(Arena& arena, const MoeFfnShape& shape, const KernelTable& k
   buffers.dispatch.assignment_row = arena.Take<int32_t>(assignments);
   buffers.dispatch.active = arena.Take<int32_t>(shape.num_experts);
   buffers.dispatch.num_active = 0;
-  buffers.gate_up = arena.Take<float>(assignments * 2 * shape.intermediate_size);
   buffers.activated = arena.Take<float>(assignments * shape.intermediate_size);
   buffers.down = arena.Take<float>(assignments * shape.hidden_size);
   buffers.rows = arena.Take<const float*>(num_workers * shape.top_k);
@@ -89,13 +87,9 @@ void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out
 
   const int64_t width = shape.intermediate_size;
   const ExpertMatrix gate_up = {args.gate_up_weight, args.gate_up_scale, shape.hidden_size, 2 * width};
-  ProjectExperts(gate_up, buffers.dispatch, x, true, kernels, parallel, buffers.experts, buffers.gate_up);
-  ForRows(parallel, tokens * shape.top_k, [&](int64_t row, int) {
-    kernels.swiglu(buffers.gate_up + row * 2 * width, width, buffers.activated + row * width);
-  });
+  ProjectGateUp(gate_up, buffers.dispatch, x, kernels, parallel, buffers.experts, buffers.activated);
   const ExpertMatrix down = {args.down_weight, args.down_scale, width, shape.hidden_size};
-  ProjectExperts(down, buffers.dispatch, buffers.activated, false, kernels, parallel, buffers.experts,
-                 buffers.down);
+  ProjectDown(down, buffers.dispatch, buffers.activated, kernels, parallel, buffers.experts, buffers.down);
 
   ForRows(parallel, tokens, [&](int64_t t, int worker) {
     const float** rows = buffers.rows + worker * shape.top_k;

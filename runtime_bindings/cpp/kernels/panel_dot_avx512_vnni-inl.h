@@ -7,9 +7,6 @@ namespace {
 // 12 tokens x 2 accumulators leave room in 32 registers for the weights, the mask and the broadcast.
 constexpr int kAvx512TokenTile = 12;
 
-// Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
-constexpr int64_t kPrefetchBytes = 4096;
-
 inline __m512i BroadcastFour(const int8_t* from) {
   int32_t four;
   __builtin_memcpy(&four, from, sizeof four);
@@ -42,24 +39,24 @@ inline const int8_t* BlockActivations(const int8_t* activations, uint64_t block)
 
 // One flat loop over blocks: with nested loops (chunks, then blocks) GCC copied accumulators at every step.
 template <int kTokens>
-void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activations, const float* steps,
-                    const int32_t* sums, float* const* outputs) {
+void PanelDotTokens(const PanelDotArgs& args) {
   // A chain of vpdpbusd is bound by its latency: with few tokens, consecutive blocks go to separate
   // accumulators. inputs is a multiple of 16, so their number divides the number of blocks.
   constexpr uint64_t kChains = kTokens == 1 ? 4 : kTokens <= 3 ? 2 : 1;
-  const uint64_t blocks = static_cast<uint64_t>(inputs) / kPanelBlockInputs;
+  const uint64_t blocks = static_cast<uint64_t>(args.inputs) / kPanelBlockInputs;
   __m512i low[kChains * kTokens], high[kChains * kTokens];
 #pragma GCC unroll 12
   for (uint64_t i = 0; i < kChains * kTokens; ++i) low[i] = high[i] = _mm512_setzero_si512();
-  // One token streams; with several there is time to fetch the next panel, but no room in the L1 cache.
-  const int64_t ahead = kTokens == 1 ? kPrefetchBytes : PanelBytes(inputs);
+  const uint8_t* panel = args.panel;
+  const char* ahead = reinterpret_cast<const char*>(args.ahead);
   uint64_t block = 0;
   do {
-    const int8_t* x = BlockActivations<kTokens>(activations, block);
+    const int8_t* x = BlockActivations<kTokens>(args.activations, block);
 #pragma GCC unroll 4
     for (uint64_t c = 0; c < kChains; ++c) {
       const uint8_t* weights = panel + (block + c) * kPanelBlockBytes;
-      _mm_prefetch(weights + ahead, kTokens == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
+      _mm_prefetch(ahead, _MM_HINT_T1);
+      ahead += args.ahead_step;
       DotBlock<kTokens>(weights, x + c * kPanelBlockInputs, low + c * kTokens, high + c * kTokens);
     }
     block += kChains;
@@ -71,25 +68,23 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
       low[t] = _mm512_add_epi32(low[t], low[c * kTokens + t]);
       high[t] = _mm512_add_epi32(high[t], high[c * kTokens + t]);
     }
-    const __m512i offset = _mm512_set1_epi32(kWeightOffset * sums[t]);
-    const __m512 step = _mm512_set1_ps(steps[t]);
+    const __m512i offset = _mm512_set1_epi32(kWeightOffset * args.sums[t]);
+    const __m512 step = _mm512_set1_ps(args.steps[t]);
     const __m512 first = _mm512_cvtepi32_ps(_mm512_sub_epi32(low[t], offset));
     const __m512 second = _mm512_cvtepi32_ps(_mm512_sub_epi32(high[t], offset));
-    _mm512_storeu_ps(outputs[t], _mm512_mul_ps(first, step));
-    _mm512_storeu_ps(outputs[t] + 16, _mm512_mul_ps(second, step));
+    _mm512_storeu_ps(args.outputs[t], _mm512_mul_ps(first, step));
+    _mm512_storeu_ps(args.outputs[t] + 16, _mm512_mul_ps(second, step));
   }
 }
 
-void PanelDot(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens, const float* steps,
-              const int32_t* sums, float* const* outputs) {
-  using Function =
-      void (*)(const uint8_t*, int64_t, const int8_t*, const float*, const int32_t*, float* const*);
+void PanelDot(const PanelDotArgs& args) {
+  using Function = void (*)(const PanelDotArgs&);
   static constexpr Function kByTokens[kAvx512TokenTile] = {
       PanelDotTokens<1>, PanelDotTokens<2>,  PanelDotTokens<3>,  PanelDotTokens<4>,
       PanelDotTokens<5>, PanelDotTokens<6>,  PanelDotTokens<7>,  PanelDotTokens<8>,
       PanelDotTokens<9>, PanelDotTokens<10>, PanelDotTokens<11>, PanelDotTokens<12>,
   };
-  kByTokens[tokens - 1](panel, inputs, activations, steps, sums, outputs);
+  kByTokens[args.tokens - 1](args);
 }
 
 }  // namespace

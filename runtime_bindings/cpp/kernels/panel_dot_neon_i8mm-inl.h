@@ -78,51 +78,49 @@ inline void StoreQuad(const PairSums& sums, int32_t sum, float step, float* to) 
 }
 
 template <int kPairs>
-void PanelDotPairs(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens,
-                   const float* steps, const int32_t* sums, float* const* outputs) {
+void PanelDotPairs(const PanelDotArgs& args) {
   constexpr int kQuads = I8mmQuads(kPairs);
   // An odd last token is its own partner.
-  const int64_t last_partner = tokens % 2 == 0 ? kActivationChunk : 0;
+  const int64_t last_partner = args.tokens % 2 == 0 ? kActivationChunk : 0;
   for (int quad = 0; quad < kPanelQuads; quad += kQuads) {
     PairSums acc[kPairs * kQuads];
 #pragma GCC unroll 5
     for (int i = 0; i < kPairs * kQuads; ++i) {
       acc[i] = {{vdupq_n_s32(0), vdupq_n_s32(0)}, {vdupq_n_s32(0), vdupq_n_s32(0)}};
     }
-    const uint8_t* weights = panel + quad * kQuadBytes;
-    const int8_t* x = activations;
-    for (int64_t input = 0; input < inputs; input += kStepInputs, weights += PanelBytes(kStepInputs)) {
+    const uint8_t* weights = args.panel + quad * kQuadBytes;
+    const int8_t* x = args.activations;
+    for (int64_t input = 0; input < args.inputs; input += kStepInputs, weights += PanelBytes(kStepInputs)) {
 #pragma GCC unroll 4
       for (int q = 0; q < kQuads; ++q) {
         DotPairs<kPairs, kQuads>(weights + q * kQuadBytes, x, last_partner, acc + q);
       }
-      x = NextStep(x, input, tokens);
+      x = NextStep(x, input, args.tokens);
     }
 #pragma GCC unroll 5
     for (int p = 0; p < kPairs; ++p) {
       for (int q = 0; q < kQuads; ++q) {
         const int t = 2 * p, column = 4 * (quad + q);
-        StoreQuad<0>(acc[p * kQuads + q], sums[t], steps[t], outputs[t] + column);
-        if (t + 1 < tokens) {
-          StoreQuad<1>(acc[p * kQuads + q], sums[t + 1], steps[t + 1], outputs[t + 1] + column);
+        StoreQuad<0>(acc[p * kQuads + q], args.sums[t], args.steps[t], args.outputs[t] + column);
+        if (t + 1 < args.tokens) {
+          StoreQuad<1>(acc[p * kQuads + q], args.sums[t + 1], args.steps[t + 1],
+                       args.outputs[t + 1] + column);
         }
       }
     }
   }
 }
 
-void PanelDot(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens, const float* steps,
-              const int32_t* sums, float* const* outputs) {
-  if (tokens == 1) {  // half of every usmmla would be wasted
-    PanelDotTokens<1>(panel, inputs, activations, steps, sums, outputs);
+void PanelDot(const PanelDotArgs& args) {
+  if (args.tokens == 1) {  // half of every usmmla would be wasted
+    PanelDotTokens<1>(args);
     return;
   }
-  using Function =
-      void (*)(const uint8_t*, int64_t, const int8_t*, int, const float*, const int32_t*, float* const*);
+  using Function = void (*)(const PanelDotArgs&);
   static constexpr Function kByPairs[kI8mmTokenTile / 2] = {
       PanelDotPairs<1>, PanelDotPairs<2>, PanelDotPairs<3>, PanelDotPairs<4>, PanelDotPairs<5>,
   };
-  kByPairs[(tokens - 1) / 2](panel, inputs, activations, tokens, steps, sums, outputs);
+  kByPairs[(args.tokens - 1) / 2](args);
 }
 
 }  // namespace

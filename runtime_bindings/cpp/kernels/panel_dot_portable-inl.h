@@ -21,13 +21,13 @@ inline void DotToken(const uint8_t* panel, int64_t inputs, const int8_t* activat
   }
 }
 
-void PanelDot(const uint8_t* panel, int64_t inputs, const int8_t* activations, int tokens, const float* steps,
-              const int32_t* sums, float* const* outputs) {
-  for (int t = 0; t < tokens; ++t) {
+void PanelDot(const PanelDotArgs& args) {
+  for (int t = 0; t < args.tokens; ++t) {
     int32_t products[kPanelOutputs];
-    DotToken(panel, inputs, activations + t * kActivationChunk, tokens * kActivationChunk, products);
+    DotToken(args.panel, args.inputs, args.activations + t * kActivationChunk, args.tokens * kActivationChunk,
+             products);
     for (int o = 0; o < kPanelOutputs; ++o) {
-      outputs[t][o] = static_cast<float>(products[o] - kWeightOffset * sums[t]) * steps[t];
+      args.outputs[t][o] = static_cast<float>(products[o] - kWeightOffset * args.sums[t]) * args.steps[t];
     }
   }
 }

@@ -55,18 +55,17 @@ __attribute__((always_inline)) inline void DotStep(const uint8_t* weights, const
 }
 
 template <int kTokens>
-void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activations, const float* steps,
-                    const int32_t* sums, float* const* outputs) {
+void PanelDotTokens(const PanelDotArgs& args) {
   constexpr int kQuads = DotprodQuads(kTokens);
   constexpr int64_t kStepBytes = PanelBytes(kStepInputs);
   for (int quad = 0; quad < kPanelQuads; quad += kQuads) {
     int32x4_t low[kQuads * kTokens], high[kQuads * kTokens];
 #pragma GCC unroll 16
     for (int i = 0; i < kQuads * kTokens; ++i) low[i] = high[i] = vdupq_n_s32(0);
-    const uint8_t* weights = panel + quad * kQuadBytes;
-    const int8_t* x = activations;
-    for (int64_t input = 0; input < inputs; input += kStepInputs, weights += kStepBytes) {
-      if constexpr (kTokens == 1) PrefetchBlocks<kStepInputs>(weights + kPrefetchBytes);
+    const uint8_t* weights = args.panel + quad * kQuadBytes;
+    const int8_t* x = args.activations;
+    for (int64_t input = 0; input < args.inputs; input += kStepInputs, weights += kStepBytes) {
+      if constexpr (kTokens == 1) PrefetchBlocks<kStepInputs>(args.ahead + PanelBytes(input));
       DotStep<kTokens, kQuads>(weights, x, kActivationChunk, low, high);
       x = NextStep(x, input, kTokens);
     }
@@ -74,9 +73,9 @@ void PanelDotTokens(const uint8_t* panel, int64_t inputs, const int8_t* activati
     for (int t = 0; t < kTokens; ++t) {
 #pragma GCC unroll 4
       for (int q = 0; q < kQuads; ++q) {
-        float* to = outputs[t] + 4 * (quad + q);
-        StoreScaled(low[q * kTokens + t], kWeightOffset * sums[t], steps[t], to);
-        StoreScaled(high[q * kTokens + t], kWeightOffset * sums[t], steps[t], to + 16);
+        float* to = args.outputs[t] + 4 * (quad + q);
+        StoreScaled(low[q * kTokens + t], kWeightOffset * args.sums[t], args.steps[t], to);
+        StoreScaled(high[q * kTokens + t], kWeightOffset * args.sums[t], args.steps[t], to + 16);
       }
     }
   }

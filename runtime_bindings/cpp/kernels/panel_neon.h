@@ -15,9 +15,6 @@ namespace {
 constexpr int kPanelQuads = 4;
 constexpr int kQuadBytes = 16;
 
-// Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
-constexpr int64_t kPrefetchBytes = 2048;
-
 // Weights 0..15 are the same number signed and unsigned.
 inline int8x16_t LowNibbles(uint8x16_t bytes) { return vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))); }
 inline int8x16_t HighNibbles(uint8x16_t bytes) { return vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)); }

@@ -26,7 +26,8 @@ void ActivateGroup(const SwigluFfnShape& shape, int64_t group, const LinearMatri
     const LinearTile tile = buffers.activated.tile(index);
     for (int64_t t = 0; t < tile.tokens; ++t) {
       float activated[kPanelOutputs];
-      kernels.swiglu(projected + t * 2 * kPanelOutputs, kPanelOutputs, activated);
+      const float* gate = projected + t * 2 * kPanelOutputs;
+      kernels.swiglu(gate, gate + kPanelOutputs, kPanelOutputs, activated);
       kernels.quantize_groups(activated, 1, tile, t, group);
     }
   }

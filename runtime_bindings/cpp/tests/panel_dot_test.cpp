@@ -8,6 +8,7 @@
 
 #include "isa.h"
 #include "panel.h"
+#include "panel_dot.h"
 
 namespace mmoe {
 namespace {
@@ -53,8 +54,8 @@ struct Tile {
     std::vector<float> out(static_cast<size_t>(tokens) * kPanelOutputs);
     std::vector<float*> rows;
     for (int t = 0; t < tokens; ++t) rows.push_back(out.data() + t * kPanelOutputs);
-    kernels.panel_dot(panel.data(), inputs, activations.data(), tokens, steps.data(), sums.data(),
-                      rows.data());
+    kernels.panel_dot({panel.data(), inputs, activations.data(), tokens, steps.data(), sums.data(),
+                       rows.data(), panel.data(), kPanelBlockBytes});
     return out;
   }
 

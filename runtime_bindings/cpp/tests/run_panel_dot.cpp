@@ -9,6 +9,7 @@
 #include "isa.h"
 #include "linear_dot.h"
 #include "panel.h"
+#include "panel_dot.h"
 
 namespace mmoe {
 namespace {
@@ -22,7 +23,8 @@ void RunExperts(const KernelTable& kernels, int tokens, int64_t inputs) {
   std::vector<float> out(steps.size() * kPanelOutputs);
   std::vector<float*> rows;
   for (int t = 0; t < tokens; ++t) rows.push_back(out.data() + t * kPanelOutputs);
-  kernels.panel_dot(panel.data(), inputs, activations.data(), tokens, steps.data(), sums.data(), rows.data());
+  kernels.panel_dot({panel.data(), inputs, activations.data(), tokens, steps.data(), sums.data(), rows.data(),
+                     panel.data(), kPanelBlockBytes});
 }
 
 void RunLinear(const KernelTable& kernels, int tokens, int64_t inputs) {
