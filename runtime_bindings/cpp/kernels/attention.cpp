@@ -1,7 +1,9 @@
 #include "attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <new>
 
 #include "arena.h"
 #include "query_rows.h"
@@ -15,8 +17,10 @@ constexpr int64_t kKeyTokens = 64;
 // With fewer blocks of rows than this per thread, threads share the partitions of the cache instead.
 constexpr int64_t kBlocksPerWorker = 4;
 
-// Tasks that the partitions of a round make for each thread, so that a slow one can be helped.
-constexpr int64_t kTasksPerWorker = 8;
+// Runs of neighbouring partitions that a round makes for each thread, so that a slow one can be helped, and
+// the least partitions of a run if there is more than one.
+constexpr int64_t kRunsPerWorker = 8;
+constexpr int64_t kLeastRun = 4;
 
 // Partitions whose results wait for their merge at a time.
 constexpr int64_t kMaxPartitionsPerRound = 64;
@@ -113,53 +117,77 @@ void AttendByBlocks(const Run& run) {
     const int64_t partitions = Blocks(VisibleKeys(run.args, run.blocks, queries), kAttentionPartition);
     for (int64_t partition = FirstPartition(run.args, queries.first_token); partition < partitions;
          ++partition) {
-      AttendPartition(run.args, run.blocks, run.kernels, queries, partition, scratch.partition);
+      AttendPartition(run.args, run.blocks, run.kernels, queries, partition,
+                      {kv_head, std::min(partition + 1, partitions - 1)}, scratch.partition);
       MergePartition(run.args, run.blocks, run.kernels, queries.rows, scratch.partition, scratch.state);
     }
     WriteRows(run.args, run.blocks, kv_head, queries.first_token, queries.rows, scratch.state);
   });
 }
 
-// A task is a kv head and one partition of the cache, for all rows; their results are merged in the order of
-// the cache, as above, so that both ways give the same bits.
+// The scratch of AttendByPartitions, for heads behind each other.
+struct PartitionScratch {
+  SoftmaxState state;
+  SoftmaxState results[kMaxPartitionsPerRound];
+  std::atomic<int64_t>* open;  // [heads], partitions of the round that are not attended to yet
+};
+
+SoftmaxState OfHead(const SoftmaxState& all, const RowBlocks& blocks, int64_t head) {
+  const int64_t row = head * blocks.rows;
+  return {all.maxima + row, all.totals + row, all.outputs + row * blocks.row_stride};
+}
+
+PartitionScratch TakePartitionScratch(Arena& arena, const AttentionShape& shape, RowBlocks blocks) {
+  PartitionScratch scratch;
+  blocks.rows *= shape.num_kv_heads;
+  scratch.state = TakeState(arena, blocks);
+  for (int64_t i = 0; i < PartitionsPerRound(shape); ++i) scratch.results[i] = TakeState(arena, blocks);
+  scratch.open = arena.Take<std::atomic<int64_t>>(shape.num_kv_heads);
+  return scratch;
+}
+
+// The partitions of one round, for all heads and rows, in about equal runs of neighbours: a run prepares its
+// queries once and fetches each partition while it works on the one before. Whoever finishes a head's last
+// one merges them in the order of the cache, as above, so that both ways give the same bits.
+void AttendRound(const Run& run, const PartitionScratch& scratch, int64_t first, int64_t count, bool last) {
+  const int64_t heads = run.args.shape.num_kv_heads, workers = run.parallel.num_workers;
+  const int64_t units = heads * count;
+  const int64_t per_worker = std::clamp<int64_t>(units / (workers * kLeastRun), 1, kRunsPerWorker);
+  const int64_t tasks = std::min(units, workers * per_worker);
+  for (int64_t head = 0; head < heads; ++head) new (scratch.open + head) std::atomic<int64_t>(count);
+  ParallelFor(run.parallel, tasks, [&](int64_t task, int worker) {
+    QueryRows queries = run.ScratchOf(worker).queries;
+    const int64_t end = units * (task + 1) / tasks;
+    for (int64_t unit = units * task / tasks; unit < end;) {
+      const int64_t head = unit / count, head_end = std::min(end, (head + 1) * count);
+      const int64_t done = head_end - unit;
+      PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &queries);
+      for (; unit < head_end; ++unit) {
+        const int64_t next = std::min(unit + 1, end - 1);
+        AttendPartition(run.args, run.blocks, run.kernels, queries, first + unit % count,
+                        {next / count, first + next % count},
+                        OfHead(scratch.results[unit % count], run.blocks, head));
+      }
+      if (scratch.open[head].fetch_sub(done, std::memory_order_acq_rel) != done) continue;
+      const SoftmaxState state = OfHead(scratch.state, run.blocks, head);
+      for (int64_t i = 0; i < count; ++i) {
+        MergePartition(run.args, run.blocks, run.kernels, queries.rows,
+                       OfHead(scratch.results[i], run.blocks, head), state);
+      }
+      if (last) WriteRows(run.args, run.blocks, head, 0, queries.rows, state);
+    }
+  });
+}
+
 void AttendByPartitions(const Run& run, Arena& arena) {
   const AttentionShape& shape = run.args.shape;
-  const int64_t heads = shape.num_kv_heads, rows = shape.num_tokens * run.blocks.group;
-  const int64_t round = PartitionsPerRound(shape);
-  const RowBlocks all = {run.blocks.group, run.blocks.tokens, run.blocks.rows * heads, run.blocks.row_stride};
-  const auto of_head = [&](const SoftmaxState& state, int64_t head) -> SoftmaxState {
-    const int64_t row = head * run.blocks.rows;
-    return {state.maxima + row, state.totals + row, state.outputs + row * run.blocks.row_stride};
-  };
-  const SoftmaxState state = TakeState(arena, all);
-  SoftmaxState results[kMaxPartitionsPerRound];
-  for (int64_t i = 0; i < round; ++i) results[i] = TakeState(arena, all);
-  ClearState(state, all.rows);
+  const PartitionScratch scratch = TakePartitionScratch(arena, shape, run.blocks);
+  ClearState(scratch.state, shape.num_kv_heads * run.blocks.rows);
   const int64_t partitions = Blocks(run.args.position + shape.num_tokens, kAttentionPartition);
-  for (int64_t first = FirstPartition(run.args, 0); first < partitions; first += round) {
-    const int64_t count = std::min(round, partitions - first);
-    // Neighbours in one task, since each fetches the next one's keys.
-    const int64_t per_task =
-        std::max<int64_t>(1, count * heads / (kTasksPerWorker * run.parallel.num_workers));
-    const int64_t tasks = Blocks(count, per_task);
-    ParallelFor(run.parallel, tasks * heads, [&](int64_t task, int worker) {
-      WorkerScratch scratch = run.ScratchOf(worker);
-      const int64_t head = task / tasks, begin = task % tasks * per_task;
-      PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &scratch.queries);
-      for (int64_t partition = begin; partition < std::min(count, begin + per_task); ++partition) {
-        AttendPartition(run.args, run.blocks, run.kernels, scratch.queries, first + partition,
-                        of_head(results[partition], head));
-      }
-    });
-    for (int64_t i = 0; i < count; ++i) {
-      for (int64_t head = 0; head < heads; ++head) {
-        MergePartition(run.args, run.blocks, run.kernels, rows, of_head(results[i], head),
-                       of_head(state, head));
-      }
-    }
+  for (int64_t first = FirstPartition(run.args, 0); first < partitions; first += PartitionsPerRound(shape)) {
+    const int64_t count = std::min(PartitionsPerRound(shape), partitions - first);
+    AttendRound(run, scratch, first, count, first + count == partitions);
   }
-  for (int64_t head = 0; head < heads; ++head)
-    WriteRows(run.args, run.blocks, head, 0, rows, of_head(state, head));
 }
 
 }  // namespace
@@ -189,12 +217,11 @@ const char* CheckCacheRows(const AttentionShape& shape, int64_t position, int64_
 }
 
 size_t AttentionWorkspaceBytes(const AttentionShape& shape, int num_workers) {
-  RowBlocks blocks = CutRows(shape);
+  const RowBlocks blocks = CutRows(shape);
   const size_t workers = ScratchBytes(blocks) * static_cast<size_t>(num_workers);
   if (!SplitsCache(shape, blocks, num_workers)) return workers;
   Arena arena(nullptr);
-  blocks.rows *= shape.num_kv_heads;
-  for (int64_t i = 0; i <= PartitionsPerRound(shape); ++i) TakeState(arena, blocks);
+  TakePartitionScratch(arena, shape, blocks);
   return workers + arena.used();
 }
 

@@ -56,7 +56,6 @@ inline void AddValueBlocks(const AttendArgs& args, int64_t row, int64_t d, int64
   const int64_t head_dim = args.head_dim;
   float* outputs = args.outputs + row * args.row_stride + d;
   const float* weights = args.scores + row * kAttentionPartition;
-  const T* next_keys = static_cast<const T*>(args.keys) + kAttentionPartition * head_dim;
   F32x16 sums[kRows][kBlocks];
   for (int r = 0; r < kRows; ++r) {
     for (int b = 0; b < kBlocks; ++b) sums[r][b] = Load(outputs + r * args.row_stride + 16 * b);
@@ -66,7 +65,7 @@ inline void AddValueBlocks(const AttendArgs& args, int64_t row, int64_t d, int64
     for (int b = 0; b < kBlocks; ++b) {
       const F32x16 value = LoadCached(values + 16 * b, head_dim - d - 16 * b);
       if (row == 0)
-        FetchNext(next_keys,
+        FetchNext(args.next_keys,
                   reinterpret_cast<const char*>(values + 16 * b) - static_cast<const char*>(args.values));
       for (int r = 0; r < kRows; ++r) {
         sums[r][b] = Add(sums[r][b], Mul(Broadcast(weights[r * kAttentionPartition + key]), value));

@@ -67,14 +67,20 @@ void QuantizeQuery(const float* x, int64_t head_dim, int8_t* high, int8_t* low, 
   sums[1] = SumBytes(low, padded);
 }
 
+// The small loops are unrolled by pragma, that is before GCC decides what lives in registers: left to itself it
+// stored every accumulator in every step, 2.4 us instead of 1.6 us for 256 keys.
+
 // Scores of rows row..row+kRows-1 for the 16 * kBlocks keys from `first` on, of which `count` exist.
 template <int kRows, int kBlocks>
 inline void ScoreInt8Tile(const AttendArgs& args, int64_t row, int64_t first, int64_t count) {
   const int64_t fours = (args.head_dim + 3) / 4;
   const int8_t* queries = args.split_queries + row * 2 * args.row_stride;
+  const void* fetched = row == 0 ? args.values : args.keys;
   const int8_t* keys = static_cast<const int8_t*>(args.keys) + first / 16 * fours * 64;
   I32x16 high[kRows][kBlocks], low[kRows][kBlocks];
+#pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) {
       high[r][b] = DotSignedStart(args.split_sums[2 * (row + r)]);
       low[r][b] = DotSignedStart(args.split_sums[2 * (row + r) + 1]);
@@ -82,22 +88,27 @@ inline void ScoreInt8Tile(const AttendArgs& args, int64_t row, int64_t first, in
   }
   for (int64_t i = 0; i < fours; ++i) {
     I8x64 key[kBlocks];
+#pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) {
       const int8_t* from = keys + (b * fours + i) * 64;
       key[b] = DotSignedLeft(LoadBytes(from));
-      if (row == 0) FetchNext(args.values, from - static_cast<const int8_t*>(args.keys));
+      FetchNext(fetched, from - static_cast<const int8_t*>(args.keys));
     }
+#pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       const int8_t* query = queries + r * 2 * args.row_stride + 4 * i;
       const I8x64 upper = BroadcastFourBytes(query), lower = BroadcastFourBytes(query + args.row_stride);
+#pragma GCC unroll 4
       for (int b = 0; b < kBlocks; ++b) {
         high[r][b] = DotSigned(high[r][b], key[b], upper);
         low[r][b] = DotSigned(low[r][b], key[b], lower);
       }
     }
   }
+#pragma GCC unroll 4
   for (int b = 0; b < kBlocks; ++b) {
     const F32x16 steps = LoadFirst(args.key_steps + first + 16 * b, count - 16 * b);
+#pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       // At most 2048 * 127 * 8191 in magnitude: no overflow.
       const F32x16 product = ToFloat(JoinSplit(high[r][b], low[r][b]));
@@ -142,30 +153,36 @@ inline float QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count)
 template <int kRows, int kBlocks>
 inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_t count, const float* steps) {
   const int64_t line = RoundUp16(args.head_dim) * 4;
+  const void* fetched = row == 0 ? args.next_keys : args.values;
   const int8_t* values = static_cast<const int8_t*>(args.values) + d * 4;
   const int8_t* weights = args.weights + row * 2 * kAttentionPartition;
-  const int8_t* next_keys =
-      static_cast<const int8_t*>(args.keys) + kAttentionPartition * ((args.head_dim + 3) / 4 * 4);
   I32x16 high[kRows][kBlocks], low[kRows][kBlocks];
+#pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) high[r][b] = low[r][b] = ZeroInts();
   }
   for (int64_t key = 0; key < count; key += 4, values += line) {
     I8x64 value[kBlocks];
+#pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) {
       value[b] = LoadBytes(values + 64 * b);
-      if (row == 0) FetchNext(next_keys, values + 64 * b - static_cast<const int8_t*>(args.values));
+      FetchNext(fetched, values + 64 * b - static_cast<const int8_t*>(args.values));
     }
+#pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       const int8_t* from = weights + r * 2 * kAttentionPartition + key;
       const I8x64 upper = BroadcastFourBytes(from), lower = BroadcastFourBytes(from + kAttentionPartition);
+#pragma GCC unroll 4
       for (int b = 0; b < kBlocks; ++b) {
         high[r][b] = DotUnsigned(high[r][b], upper, value[b]);
         low[r][b] = DotUnsigned(low[r][b], lower, value[b]);
       }
     }
   }
+#pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) {
       // At most 256 * 16383 * 128 in magnitude: no overflow.
       const F32x16 sum = Mul(ToFloat(JoinSplit(high[r][b], low[r][b])), Broadcast(steps[r]));

@@ -41,6 +41,7 @@ struct AttendArgs {
   const void* values;
   const float* key_steps;    // int8 only
   const float* value_steps;  // int8 only
+  const void* next_keys;     // of the partition that follows, to be fetched
   float* scores;             // scratch [rows, kAttentionPartition]
   int8_t* weights;           // scratch [rows, 2 * kAttentionPartition]; int8 only
   float* maxima;             // results, for rows that see a key: the largest score,

@@ -88,7 +88,8 @@ int64_t FirstPartition(const AttentionArgs& args, int64_t token) {
 }
 
 void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const AttentionKernels& kernels,
-                     const QueryRows& queries, int64_t partition, const SoftmaxState& result) {
+                     const QueryRows& queries, int64_t partition, const CachePlace& next,
+                     const SoftmaxState& result) {
   // Before the first row's window nothing is read. By whole vectors, which leaves every key in its lane.
   const int64_t end = (partition + 1) * kAttentionPartition;
   const int64_t first_key =
@@ -116,6 +117,7 @@ void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const A
   attend.values = view.values;
   attend.key_steps = view.key_steps;
   attend.value_steps = view.value_steps;
+  attend.next_keys = ViewCache(args.cache, next.kv_head, next.partition * kAttentionPartition).keys;
   attend.scores = queries.scores;
   attend.weights = queries.weights;
   attend.maxima = result.maxima;

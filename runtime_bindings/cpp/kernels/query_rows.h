@@ -57,9 +57,16 @@ int64_t VisibleKeys(const AttentionArgs& args, const RowBlocks& blocks, const Qu
 // The partition that holds the first key which a token sees.
 int64_t FirstPartition(const AttentionArgs& args, int64_t token);
 
-// The softmax over one partition of the cache.
+// One partition of one kv head's cache.
+struct CachePlace {
+  int64_t kv_head;
+  int64_t partition;
+};
+
+// The softmax over one partition of the cache; the keys of `next` are fetched meanwhile.
 void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const AttentionKernels& kernels,
-                     const QueryRows& queries, int64_t partition, const SoftmaxState& result);
+                     const QueryRows& queries, int64_t partition, const CachePlace& next,
+                     const SoftmaxState& result);
 
 // Adds a later partition to the state, row by row.
 void MergePartition(const AttentionArgs& args, const RowBlocks& blocks, const AttentionKernels& kernels,

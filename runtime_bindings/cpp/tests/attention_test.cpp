@@ -76,6 +76,7 @@ TEST_P(AttentionOf, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
   for (const AttentionShape& shape : {AttentionShape{1, 3, 1, 64, 1},
                                       {1, 4, 4, 64, 130},
                                       {1, 12, 4, 64, 1031},
+                                      {1, 4, 2, 8, 17000},
                                       {2, 5, 1, 2, 258},
                                       {5, 6, 2, 20, 69},
                                       {17, 4, 2, 40, 300},
