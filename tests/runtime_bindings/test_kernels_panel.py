@@ -40,7 +40,8 @@ def test_largest_sums_do_not_overflow(isa):
     inputs = 4096
     values = np.full((inputs, 32), -8, np.int8)
     found = run(np.full((1, inputs), 3, np.float32), values, np.ones(inputs, np.float16), isa)
-    np.testing.assert_allclose(found.outputs, -8 * 3 * inputs, rtol=1e-6)
+    # Two roundings to 15 bits stand before the sums.
+    np.testing.assert_allclose(found.outputs, -8 * 3 * inputs, rtol=2**-13)
 
 
 @pytest.mark.parametrize("isa", ISAS)

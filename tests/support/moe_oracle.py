@@ -97,13 +97,20 @@ def route(layer: RoutedExperts, x: Floats) -> tuple[Doubles, Doubles]:
 def quantized_matmul_bound(x: Doubles, x_error: Doubles, matrix: Matrix, expert: int) -> Doubles:
     """Bound on the error of ``x @ matrix`` ``[out]``, given a bound on the error of x ``[in]``.
 
-    In panel p the kernel rounds ``x * scale[p]`` to multiples of a = max|x * scale[p]| / 127, each at most a / 2 off;
-    the integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i] + a / 2 * sum_i |q[i, o]|. float32
-    roundings (of x * scale, of 127 / max, of the result) are covered by a factor of 1 + 1e-4.
+    The kernel rounds x to multiples of u = max|x| / 32767 and the scales of panel p to multiples of v = max|scale[p]|
+    / 32767, then their products to multiples of w = u v 2^15, each at most half a unit off. The result is rounded to
+    multiples of a, at most w (if a single w is an int8 step) or max|product| / 126 (127 levels, less what rounding the
+    factor down costs). The integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i] + sum_i |q[i, o]|
+    * (|scale| u / 2 + |x| v / 2 + u v / 4 + w / 2 + a / 2). float32 roundings are covered by a factor of 1 + 1e-4.
     """
-    scale = matrix.scale[expert].astype(np.float64)  # [P, in]
-    steps = np.abs(scale * (np.abs(x) + x_error)).max(axis=1) / 127
-    rounding = np.repeat(steps / 2, 32) * np.abs(matrix.values[expert].astype(np.float64)).sum(axis=0)
+    scale = np.abs(matrix.scale[expert].astype(np.float64))  # [P, in]
+    size = np.abs(x) + x_error
+    u, v = size.max() / 32767, scale.max(axis=1, keepdims=True) / 32767
+    w = u * v * 2**15
+    before = scale * u / 2 + size * v / 2 + u * v / 4 + w / 2
+    a = w + (scale * size + before).max(axis=1, keepdims=True) / 126
+    integers = np.abs(matrix.values[expert].astype(np.float64))  # [in, out]
+    rounding = np.einsum("pi,ipo->po", before + a / 2, integers.reshape(len(size), -1, 32)).ravel()
     return np.asarray((x_error @ np.abs(matrix.dense(expert)) + rounding) * (1 + 1e-4))
 
 
@@ -125,16 +132,27 @@ def exact_with_bound(oracle: OracleLayer, x: Floats, selection: Selection) -> tu
     return out, bound + 1e-6 * np.abs(out) + 1e-9
 
 
+def to_int16(values: Floats) -> tuple[npt.NDArray[np.int64], np.float32]:
+    """Integers within +-32767 and the value of 1, for one row of activations or one panel's scales."""
+    largest = np.abs(values).max()
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        factor = np.float32(32767) / largest
+    if not np.isfinite(factor):
+        return np.zeros(values.shape, np.int64), np.float32(0)
+    return np.rint(values * factor).astype(np.int64), largest / np.float32(32767)
+
+
 def emulate_panel(x: Floats, values: npt.NDArray[np.int8], scale: npt.NDArray[np.float16]) -> PanelResult:
     """The kernels' arithmetic, operation by operation: x ``[T, in]``, values ``[in, 32]``, scale ``[in]``."""
-    scaled = x * scale.astype(np.float32)
-    largest = np.abs(scaled).max(axis=1).astype(np.float32)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        inverse = np.float32(127) / largest
-        steps = np.where(np.isfinite(inverse), largest / np.float32(127), np.float32(0)).astype(np.float32)
-        quantized = np.where(np.isfinite(inverse)[:, None], np.rint(scaled * inverse[:, None]), 0).astype(
-            np.int8
-        )
+    scales, scale_unit = to_int16(scale.astype(np.float32))
+    quantized, steps = np.zeros(x.shape, np.int8), np.zeros(len(x), np.float32)
+    for t, row in enumerate(x):
+        integers, row_unit = to_int16(row)
+        products = (integers * scales + 2**14) // 2**15
+        largest = int(np.abs(products).max())
+        factor = min(32767, 127 * 2**15 // largest) if largest > 0 else 32767
+        quantized[t] = (products * factor + 2**14) // 2**15
+        steps[t] = row_unit * (scale_unit * (np.float32(2**30) / np.float32(factor)))
     sums = quantized.astype(np.int64) @ values.astype(np.int64)
     return PanelResult(quantized, steps, sums.astype(np.float32) * steps[:, None])
 

@@ -14,12 +14,15 @@ _ARGUMENTS = (
     "Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob, float routed_scaling_factor"
 )
 
+_INT16_LEVELS = 32767
+
 
 def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """Multiplies activations by one expert matrix the way the kernels do.
 
-    Each panel of 32 outputs shares a scale per input. The activations times that column of scales are quantised to
-    int8 per (token, panel), symmetric with 127 steps; the rest is an integer dot product with the int4 values.
+    Each panel of 32 outputs shares a scale per input. Activations (per token) and scales (per panel) become int16;
+    their products, again int16, become int8 per (token, panel), symmetric with up to 127 steps; the rest is an integer
+    dot product with the int4 values.
 
     Args:
         x: float32 ``[T, in]``.
@@ -29,16 +32,36 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     Returns:
         float32 ``[T, out]``.
     """
-    scaled = x * scale.float().unsqueeze(1)  # [P, T, in]
+    rows, row_unit = _to_int16(x)
+    scales, scale_unit = _to_int16(scale.float())
+    scaled = _multiply_rounded(rows, scales.unsqueeze(1))  # [P, T, in]
     largest = scaled.abs().amax(dim=-1, keepdim=True)
-    inverse = 127.0 / largest
-    # Zero, or so small that its inverse overflows: the kernels, too, let such a column vanish.
-    vanishing = torch.isinf(inverse)
-    quantised = torch.round(scaled * inverse.masked_fill(vanishing, 0.0))
+    factor = torch.div(127 << 15, largest.clamp(min=1), rounding_mode="floor").clamp(max=_INT16_LEVELS)
+    quantised = _multiply_rounded(scaled, factor)
     # Sums of at most in * 127 * 8 are exact in float64 for any width.
     sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
-    outputs = sums.float() * (largest / 127.0).masked_fill(vanishing, 0.0)
-    return outputs.transpose(0, 1).flatten(1)
+    step = row_unit * (scale_unit.unsqueeze(1) * (2.0**30 / factor.float()))
+    return (sums.float() * step).transpose(0, 1).flatten(1)
+
+
+def _to_int16(values: Tensor) -> tuple[Tensor, Tensor]:
+    """float32 ``[..., n]`` -> int32 within +-32767 and the value of 1, ``[..., 1]``.
+
+    What is zero, or so small that its inverse overflows, vanishes; a value that is not finite makes the unit NaN.
+    """
+    largest = values.abs().amax(dim=-1, keepdim=True)
+    factor = _INT16_LEVELS / largest
+    representable = torch.isfinite(largest) & torch.isfinite(factor)
+    integers = torch.round(torch.where(representable, values * factor, 0.0)).to(torch.int32)
+    unit = torch.where(
+        representable, largest / _INT16_LEVELS, torch.where(torch.isfinite(largest), 0.0, torch.nan)
+    )
+    return integers, unit
+
+
+def _multiply_rounded(a: Tensor, b: Tensor) -> Tensor:
+    """``a * b / 2^15``, rounded to nearest, halves up."""
+    return (a * b + (1 << 14)) >> 15
 
 
 def _twin(

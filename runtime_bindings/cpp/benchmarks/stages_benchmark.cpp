@@ -12,6 +12,7 @@
 #include "linear_dot.h"
 #include "panel.h"
 #include "panel_dot.h"
+#include "quantize_activations.h"
 #include "router_topk.h"
 #include "support.h"
 
@@ -29,14 +30,14 @@ void CountMultiplyAdds(benchmark::State& state, int64_t count) {
       benchmark::Counter(static_cast<double>(count) * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void Router(benchmark::State& state) {
-  const std::vector<float> x = Normal(kHidden), weight = Normal(kExperts * kHidden);
-  std::vector<float> scores(kExperts);
+void Router(benchmark::State& state, int64_t tokens) {
+  const std::vector<float> x = Normal(tokens * kHidden), weight = Normal(kExperts * kHidden);
+  std::vector<float> scores(static_cast<size_t>(tokens * kExperts));
   for (auto _ : state) {
-    Kernels().router_scores(x.data(), weight.data(), kExperts, kHidden, scores.data());
+    Kernels().router_scores(x.data(), tokens, weight.data(), kExperts, kHidden, scores.data(), kExperts);
     benchmark::DoNotOptimize(scores.data());
   }
-  CountMultiplyAdds(state, kExperts * kHidden);
+  CountMultiplyAdds(state, tokens * kExperts * kHidden);
 }
 
 void TopK(benchmark::State& state) {
@@ -60,19 +61,45 @@ void DispatchOfTokens(benchmark::State& state) {
   }
 }
 
-void QuantizeActivations(benchmark::State& state, int tokens) {
+// 64-byte aligned, as in the kernels' scratch memory.
+struct QuantizedRow {
+  alignas(64) int16_t values[kHidden];
+};
+
+void QuantizeTile(benchmark::State& state, int tokens) {
   const std::vector<float> x = Normal(kHidden * tokens);
-  const std::vector<uint16_t> scales(kHidden, kScale);
-  std::vector<const float*> rows;
-  for (int t = 0; t < tokens; ++t) rows.push_back(x.data() + t * kHidden);
-  std::vector<int8_t> out(x.size());
+  const std::vector<uint16_t> half_scales(kHidden, kScale);
+  std::vector<QuantizedRow> quantized(static_cast<size_t>(tokens) + 1);
+  std::vector<const int16_t*> rows;
+  std::vector<float> units;
+  for (int t = 0; t < tokens; ++t) {
+    int16_t* row = quantized[static_cast<size_t>(t)].values;
+    units.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
+    rows.push_back(row);
+  }
+  int16_t* scales = quantized.back().values;
+  const float scale_unit = Kernels().quantize_scales(half_scales.data(), kHidden, scales);
+  const Memory out = Allocate(kHidden * tokens);
   std::vector<float> steps(rows.size());
   std::vector<int32_t> sums(rows.size());
   for (auto _ : state) {
-    Kernels().quantize_activations(rows.data(), scales.data(), kHidden, tokens, out.data(),
-                                   tokens * kActivationChunk, steps.data(), sums.data());
-    benchmark::DoNotOptimize(out.data());
+    Kernels().quantize_tile({rows.data(), units.data(), scales, scale_unit, kHidden, tokens,
+                             reinterpret_cast<int8_t*>(out.get()), steps.data(), sums.data()});
+    benchmark::DoNotOptimize(out.get());
   }
+}
+
+void QuantizeScales(benchmark::State& state) {
+  const std::vector<uint16_t> scales(kHidden, kScale);
+  QuantizedRow out;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(Kernels().quantize_scales(scales.data(), kHidden, out.values));
+}
+
+void QuantizeRow(benchmark::State& state) {
+  const std::vector<float> x = Normal(kHidden);
+  QuantizedRow out;
+  for (auto _ : state) benchmark::DoNotOptimize(Kernels().quantize_row(x.data(), kHidden, out.values));
 }
 
 void PanelDot(benchmark::State& state, int tokens) {
@@ -170,12 +197,17 @@ void Register(const std::string& title, const Body& body) {
 
 int main(int argc, char** argv) {
   using namespace mmoe;
-  Register("router_scores", Router);
+  for (const int64_t tokens : {1, 16}) {
+    Register("router_scores/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { Router(state, tokens); });
+  }
   Register("select_topk", TopK);
   Register("dispatch/128", DispatchOfTokens);
+  Register("quantize_row", QuantizeRow);
+  Register("quantize_scales", QuantizeScales);
   for (const int tokens : {1, 4, Kernels().token_tile}) {
-    Register("quantize_activations/" + std::to_string(tokens),
-             [tokens](benchmark::State& state) { QuantizeActivations(state, tokens); });
+    Register("quantize_tile/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { QuantizeTile(state, tokens); });
   }
   for (int tokens = 1; tokens <= Kernels().token_tile; ++tokens) {
     Register("panel_dot/" + std::to_string(tokens),

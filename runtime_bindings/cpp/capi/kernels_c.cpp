@@ -168,17 +168,22 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (inputs < 16 || inputs % 16 != 0) return "inputs must be a positive multiple of 16";
   Arena sizer(nullptr);
   TakeExpertScratch(sizer, inputs, kernels);
+  TakeQuantizedRows(sizer, tokens, inputs);
   const auto memory = AllocateScratch(sizer.used());
   if (memory == nullptr) return kNoMemory;
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
+  const QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
-    scratch.rows[t] = x + t * inputs;
+    int16_t* row = rows.values + t * rows.stride;
+    rows.units[t] = kernels.quantize_row(x + t * inputs, inputs, row);
+    scratch.rows[t] = row;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
   }
-  kernels.quantize_activations(scratch.rows, scale, inputs, tokens, scratch.activations,
-                               tokens * kActivationChunk, steps, scratch.sums);
+  const float scale_unit = kernels.quantize_scales(scale, inputs, scratch.scales);
+  kernels.quantize_tile({scratch.rows, rows.units, scratch.scales, scale_unit, inputs,
+                         static_cast<int>(tokens), scratch.activations, steps, scratch.sums});
   for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;
@@ -205,7 +210,7 @@ const char* mmoe_router_topk(const char* isa, int64_t num_experts, int64_t hidde
   const Target target(isa, 1);
   if (target.error != nullptr) return target.error;
   if (const char* problem = CheckMoeFfn({1, hidden_size, num_experts, 16, top_k})) return problem;
-  target.kernels->router_scores(x, router_weight, num_experts, hidden_size, scores);
+  target.kernels->router_scores(x, 1, router_weight, num_experts, hidden_size, scores, num_experts);
   SelectTopK(scores, expert_bias, num_experts, top_k, {norm_topk_prob != 0, routed_scaling_factor}, selected,
              weights);
   return nullptr;

@@ -17,9 +17,6 @@ constexpr int64_t kGatePanels = 3;
 // One more than twice the gate's: where the up matrix begins in the middle of a panel.
 constexpr int64_t kMaxPanels = 7;
 
-// Rows that stay in the L1 cache while they are quantised for all panels of a task.
-constexpr int64_t kCachedRows = 4;
-
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Some panels of one expert's matrix.
@@ -62,66 +59,51 @@ struct Projection {
   }
 };
 
-// The tile once for each panel p in begin..end-1, since each has its own scales.
-void QuantizeTile(const Projection& projection, const Task& task, int64_t begin, int64_t end,
-                  const Tile& tile, const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs;
-  for (int64_t row = 0; row < tile.tokens; row += kCachedRows) {
-    for (int64_t p = begin; p < end; ++p) {
-      const int64_t at = p * projection.kernels.token_tile + row;
-      projection.kernels.quantize_activations(
-          scratch.rows + row, projection.Scale(task, p), inputs, std::min(kCachedRows, tile.tokens - row),
-          scratch.activations + p * scratch.tile_bytes + row * kActivationChunk,
-          tile.tokens * kActivationChunk, scratch.steps + at, scratch.sums + at);
-    }
-  }
-}
-
 void Fetch(const void* from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
-// Panel p of the task; each tile fetches its share of panel `ahead` of another one.
-void MultiplyTile(const Projection& projection, const Task& task, int64_t p, const Task& other, int64_t ahead,
+// Panel p of the task, to scratch.outputs, which move on to the next panel; each tile fetches its share of
+// panel `ahead` of another task, its scales before anything else: memory must not pause while a row is
+// quantised.
+void ProjectPanel(const Projection& projection, const Task& task, int64_t p, const Task& other, int64_t ahead,
                   const Tile& tile, const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs, token_tile = projection.kernels.token_tile;
+  const int64_t inputs = projection.matrix.inputs;
   const int64_t scale_bytes = inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
   Fetch(reinterpret_cast<const char*>(projection.Scale(other, ahead)) + tile.index * scale_bytes,
         scale_bytes);
-  for (int t = 0; t < tile.tokens; ++t) {
-    scratch.outputs[t] = scratch.products + (t * kMaxPanels + p) * kPanelOutputs;
+  if (tile.index == 0) {
+    scratch.scale_units[p] = projection.kernels.quantize_scales(projection.Scale(task, p), inputs,
+                                                                scratch.scales + p * scratch.stride);
   }
+  projection.kernels.quantize_tile({scratch.rows, scratch.units, scratch.scales + p * scratch.stride,
+                                    scratch.scale_units[p], inputs, tile.tokens, scratch.activations,
+                                    scratch.steps, scratch.sums});
   projection.kernels.panel_dot(
-      {projection.Weight(task, p), inputs, scratch.activations + p * scratch.tile_bytes, tile.tokens,
-       scratch.steps + p * token_tile, scratch.sums + p * token_tile, scratch.outputs,
-       projection.Weight(other, ahead) + PanelBytes(inputs) * tile.index / tile.tiles,
+      {projection.Weight(task, p), inputs, scratch.activations, tile.tokens, scratch.steps, scratch.sums,
+       scratch.outputs, projection.Weight(other, ahead) + PanelBytes(inputs) * tile.index / tile.tiles,
        kPanelBlockBytes / tile.tiles});
+  for (int t = 0; t < tile.tokens; ++t) scratch.outputs[t] += kPanelOutputs;
 }
 
-// Products of the tile with all panels of the task, in scratch.products. `next` is the thread's next task.
+// Products of the tile with all panels of the task. `next` is the thread's next task.
 void ProjectTile(const Projection& projection, const Task& task, const Task& next, const Tile& tile,
                  const ExpertScratch& scratch) {
-  // A single row waits for memory, which must not pause while it is quantised.
-  if (tile.tokens == 1 && tile.tiles == 1) {
-    for (int64_t p = 0; p < task.count; ++p) {
-      QuantizeTile(projection, task, p, p + 1, tile, scratch);
-      const bool last = p + 1 == task.count;
-      MultiplyTile(projection, task, p, last ? next : task, last ? 0 : p + 1, tile, scratch);
-    }
-    return;
-  }
-  QuantizeTile(projection, task, 0, task.count, tile, scratch);
+  // A single row waits for memory: the panel after this one is what it needs next.
+  const bool streams = tile.tokens == 1 && tile.tiles == 1;
   for (int64_t p = 0; p < task.count; ++p) {
-    MultiplyTile(projection, task, p, next, std::min(p, next.count - 1), tile, scratch);
+    const bool within = streams && p + 1 < task.count;
+    const int64_t ahead = within ? p + 1 : streams ? 0 : std::min(p, next.count - 1);
+    ProjectPanel(projection, task, p, within ? task : next, ahead, tile, scratch);
   }
 }
 
-// Runs tasks 0..count-1, task_at(index); row(r) is where row r of the dispatch begins, finish(task, tile,
-// scratch) takes the products of one tile.
-template <class TaskAt, class Row, class Finish>
-void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispatch, const Parallel& parallel,
-              const ExpertScratch* worker_scratch, const TaskAt& task_at, const Row& row,
-              const Finish& finish) {
+// Runs tasks 0..count-1, task_at(index); row(r) is what row r of the dispatch is of x. The products
+// of a tile's row t go to output(task, tile, t, scratch); then finish(task, tile, scratch) is called.
+template <class TaskAt, class Row, class Output, class Finish>
+void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispatch, const QuantizedRows& x,
+              const Parallel& parallel, const ExpertScratch* worker_scratch, const TaskAt& task_at,
+              const Row& row, const Output& output, const Finish& finish) {
   ParallelFor(parallel, count, [&](int64_t index, int worker) {
     const ExpertScratch& scratch = worker_scratch[worker];
     const Task task = task_at(index), next = task_at(std::min(index + 1, count - 1));
@@ -129,7 +111,12 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
     const int64_t tiles = DivideUp(rows, projection.kernels.token_tile);
     for (int64_t i = 0; i < tiles; ++i) {
       const Tile tile = TileAt(dispatch, task.expert, i, tiles);
-      for (int t = 0; t < tile.tokens; ++t) scratch.rows[t] = row(tile.first + t);
+      for (int t = 0; t < tile.tokens; ++t) {
+        const int64_t from = row(tile.first + t);
+        scratch.rows[t] = x.values + from * x.stride;
+        scratch.units[t] = x.units[from];
+        scratch.outputs[t] = output(task, tile, t, scratch);
+      }
       ProjectTile(projection, task, next, tile, scratch);
       finish(task, tile, scratch);
     }
@@ -138,19 +125,29 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
 
 }  // namespace
 
+QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width) {
+  const int64_t stride = PaddedInputs(width);
+  int16_t* values = arena.Take<int16_t>(rows * stride);
+  return {values, arena.Take<float>(rows), stride};
+}
+
 ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTable& kernels) {
+  const int64_t tokens = kernels.token_tile;
   ExpertScratch scratch;
-  scratch.tile_bytes = ActivationChunks(max_inputs) * kActivationChunk * kernels.token_tile;
-  scratch.rows = arena.Take<const float*>(kernels.token_tile);
-  scratch.activations = arena.Take<int8_t>(scratch.tile_bytes * kMaxPanels);
-  scratch.steps = arena.Take<float>(kernels.token_tile * kMaxPanels);
-  scratch.sums = arena.Take<int32_t>(kernels.token_tile * kMaxPanels);
-  scratch.outputs = arena.Take<float*>(kernels.token_tile);
-  scratch.products = arena.Take<float>(kernels.token_tile * kMaxPanels * kPanelOutputs);
+  scratch.stride = PaddedInputs(max_inputs);
+  scratch.scales = arena.Take<int16_t>(kMaxPanels * scratch.stride);
+  scratch.scale_units = arena.Take<float>(kMaxPanels);
+  scratch.rows = arena.Take<const int16_t*>(tokens);
+  scratch.units = arena.Take<float>(tokens);
+  scratch.activations = arena.Take<int8_t>(tokens * scratch.stride);
+  scratch.steps = arena.Take<float>(tokens);
+  scratch.sums = arena.Take<int32_t>(tokens);
+  scratch.outputs = arena.Take<float*>(tokens);
+  scratch.products = arena.Take<float>(tokens * kMaxPanels * kPanelOutputs);
   return scratch;
 }
 
-void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const float* x,
+void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const QuantizedRows& x,
                    const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                    float* out) {
   const int64_t width = gate_up.outputs / 2;
@@ -169,8 +166,11 @@ void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const 
     return task;
   };
   RunTasks(
-      {gate_up, kernels}, dispatch.num_active * tasks, dispatch, parallel, worker_scratch, task_at,
-      [&](int64_t row) { return x + dispatch.row_token[row] * gate_up.inputs; },
+      {gate_up, kernels}, dispatch.num_active * tasks, dispatch, x, parallel, worker_scratch, task_at,
+      [&](int64_t row) { return int64_t{dispatch.row_token[row]}; },
+      [](const Task&, const Tile&, int t, const ExpertScratch& scratch) {
+        return scratch.products + t * kMaxPanels * kPanelOutputs;
+      },
       [&](const Task& task, const Tile& tile, const ExpertScratch& scratch) {
         const int64_t gate_panels = DivideUp(width_of(task), kPanelOutputs);
         const int64_t up = gate_panels * kPanelOutputs + (width + task.first_output) % kPanelOutputs;
@@ -182,7 +182,7 @@ void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const 
       });
 }
 
-void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const float* x,
+void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const QuantizedRows& x,
                  const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                  float* out) {
   const int64_t panels = down.outputs / kPanelOutputs;
@@ -194,15 +194,12 @@ void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const float
     return task;
   };
   RunTasks(
-      {down, kernels}, dispatch.num_active * tasks, dispatch, parallel, worker_scratch, task_at,
-      [&](int64_t row) { return x + row * down.inputs; },
-      [&](const Task& task, const Tile& tile, const ExpertScratch& scratch) {
-        for (int t = 0; t < tile.tokens; ++t) {
-          const float* products = scratch.products + t * kMaxPanels * kPanelOutputs;
-          std::copy_n(products, task.count * kPanelOutputs,
-                      out + (tile.first + t) * down.outputs + task.first_output);
-        }
-      });
+      {down, kernels}, dispatch.num_active * tasks, dispatch, x, parallel, worker_scratch, task_at,
+      [](int64_t row) { return row; },
+      [&](const Task& task, const Tile& tile, int t, const ExpertScratch&) {
+        return out + (tile.first + t) * down.outputs + task.first_output;
+      },
+      [](const Task&, const Tile&, const ExpertScratch&) {});
 }
 
 }  // namespace mmoe

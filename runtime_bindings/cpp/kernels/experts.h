@@ -6,6 +6,7 @@
 #include "dispatch.h"
 #include "kernel_table.h"
 #include "parallel.h"
+#include "quantize_activations.h"
 
 namespace mmoe {
 
@@ -18,15 +19,28 @@ struct ExpertMatrix {
   int64_t outputs;
 };
 
+// Rows as int16.
+struct QuantizedRows {
+  int16_t* values;  // [rows, stride]
+  float* units;     // [rows]
+  int64_t stride;   // PaddedInputs of their width
+};
+
+QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
+
 // Scratch of one worker for projections with at most `max_inputs` inputs.
 struct ExpertScratch {
-  int64_t tile_bytes;  // of a quantised tile; one tile for each panel of a task
-  const float** rows;
+  int16_t* scales;     // [panels of a task, stride]
+  float* scale_units;  // [panels of a task]
+  int64_t stride;
+  // One tile.
+  const int16_t** rows;
+  float* units;
   int8_t* activations;
   float* steps;
   int32_t* sums;
   float** outputs;
-  float* products;  // of a tile with the panels of a task
+  float* products;  // with all panels of a task
 };
 
 ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTable& kernels);
@@ -37,12 +51,12 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
 
 // out[row] = silu(gate) * up of x[token of row] . gate_up[expert of row]; x [tokens, inputs], out [rows,
 // outputs / 2].
-void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const float* x,
+void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const QuantizedRows& x,
                    const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                    float* out);
 
-// out[row] = x[row] . down[expert of row]; x [rows, inputs], out [rows, outputs].
-void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const float* x,
+// out[row] = x[row] . down[expert of row]; x has `inputs` columns, out [rows, outputs].
+void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const QuantizedRows& x,
                  const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                  float* out);
 

@@ -5,6 +5,7 @@
 #include "kernel_table.h"
 #include "panel.h"
 #include "panel_dot.h"
+#include "quantize_activations.h"
 #include "simd_neon.h"
 
 #include "exp-inl.h"
@@ -13,8 +14,9 @@
 #include "combine-inl.h"
 #include "linear_dot_sdot-inl.h"
 #include "panel_dot_neon_dotprod-inl.h"
-#include "quantize_activations-inl.h"
 #include "quantize_groups-inl.h"
+#include "quantize_rows-inl.h"
+#include "quantize_tile-inl.h"
 #include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
@@ -23,8 +25,9 @@ namespace mmoe {
 
 extern const KernelTable kNeonDotprodKernels;
 const KernelTable kNeonDotprodKernels = {
-    "neon_dotprod", kDotprodTokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
-    Combine,        RmsNorm,           kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
+    "neon_dotprod",    kDotprodTokenTile, RouterScores,   QuantizeRow, QuantizeScales,
+    QuantizeTile,      PanelDot,          Swiglu,         Combine,     RmsNorm,
+    kAttentionKernels, kSdotLinearTile,   QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

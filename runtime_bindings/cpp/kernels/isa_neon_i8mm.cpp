@@ -6,6 +6,7 @@
 #include "kernel_table.h"
 #include "panel.h"
 #include "panel_dot.h"
+#include "quantize_activations.h"
 #include "simd_neon.h"
 
 #include "exp-inl.h"
@@ -14,8 +15,9 @@
 #include "combine-inl.h"
 #include "linear_dot_sdot-inl.h"
 #include "panel_dot_neon_i8mm-inl.h"
-#include "quantize_activations-inl.h"
 #include "quantize_groups-inl.h"
+#include "quantize_rows-inl.h"
+#include "quantize_tile-inl.h"
 #include "rms_norm-inl.h"
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
@@ -24,8 +26,8 @@ namespace mmoe {
 
 extern const KernelTable kNeonI8mmKernels;
 const KernelTable kNeonI8mmKernels = {
-    "neon_i8mm", kI8mmTokenTile, RouterScores,      QuantizeActivations, PanelDot,       Swiglu,
-    Combine,     RmsNorm,        kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
+    "neon_i8mm", kI8mmTokenTile, RouterScores, QuantizeRow,       QuantizeScales,  QuantizeTile,   PanelDot,
+    Swiglu,      Combine,        RmsNorm,      kAttentionKernels, kSdotLinearTile, QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -8,6 +8,7 @@ namespace mmoe {
 
 struct LinearDotArgs;
 struct PanelDotArgs;
+struct QuantizeTileArgs;
 struct LinearTile;
 
 // The inner loops that each instruction set provides. All entries of all tables give the same bits: integer
@@ -19,15 +20,17 @@ struct KernelTable {
   // Most tokens that `panel_dot` takes at once.
   int token_tile;
 
-  // scores[e] = sigmoid(dot(x, weight[e])) for e in 0..experts-1; x [hidden], weight [experts, hidden],
-  // hidden a multiple of 16.
-  void (*router_scores)(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores);
+  // scores[t * stride + e] = sigmoid(dot(x[t], weight[e])) for e in 0..experts-1; x [tokens, hidden], weight
+  // [experts, hidden], hidden a multiple of 16.
+  void (*router_scores)(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                        float* scores, int64_t stride);
 
-  // Rows of x [inputs], each times float16 scales [inputs], quantised to int8 with one step per row: chunk c
-  // of row r is at out + c * chunk_stride + r * 64. Writes the steps and the sums of the quantised values,
-  // [count] each. inputs is a positive multiple of 16.
-  void (*quantize_activations)(const float* const* rows, const uint16_t* scales, int64_t inputs,
-                               int64_t count, int8_t* out, int64_t chunk_stride, float* steps, int32_t* sums);
+  // The stages of quantize_activations.h: x [inputs] or float16 scales [inputs] to int16
+  // [PaddedInputs(inputs)], returning the value of 1, then a tile to int8. inputs is a positive multiple
+  // of 16.
+  float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
+  float (*quantize_scales)(const uint16_t* scales, int64_t inputs, int16_t* out);
+  void (*quantize_tile)(const QuantizeTileArgs& args);
 
   // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1.
   void (*panel_dot)(const PanelDotArgs& args);

@@ -45,7 +45,7 @@ struct MoeFfnArgs {
 // nullptr, or what is wrong with the shape.
 const char* CheckMoeFfn(const MoeFfnShape& shape);
 
-// Bounded: tokens are processed at most 256 at a time, fewer for a large top_k.
+// Bounded: tokens are processed at most 512 at a time, fewer for a large top_k.
 size_t MoeFfnWorkspaceBytes(const MoeFfnShape& shape, const KernelTable& kernels, int num_workers);
 
 // The workspace is 64-byte aligned. A token's result does not depend on the other tokens, the number of

@@ -1,30 +1,57 @@
-// The router's scores in float32: four experts at a time, so that four chains of additions hide each other's
-// latency.
+// The router's scores in float32. One token streams the weights, four experts at a time, so that four chains
+// of additions hide each other's latency; several tokens share what is loaded, as far as the registers go.
 
 namespace mmoe {
 namespace {
 
-template <int kRows>
-inline void DotRows(const float* x, const float* rows, int64_t length, float* out) {
-  F32x16 sums[kRows];
-  for (int r = 0; r < kRows; ++r) sums[r] = Broadcast(0.0f);
+template <int kTokens, int kRows, bool kStreams>
+inline void DotRows(const float* x, const float* rows, int64_t length, float* out, int64_t stride) {
+  F32x16 sums[kTokens][kRows];
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) sums[t][r] = Broadcast(0.0f);
+  }
   for (int64_t i = 0; i < length; i += 16) {
-    const F32x16 value = Load(x + i);
+    F32x16 weights[kRows];
     for (int r = 0; r < kRows; ++r) {
-      const float* weight = rows + r * length + i;
-      __builtin_prefetch(weight + kRows * length);
-      sums[r] = Add(sums[r], Mul(value, Load(weight)));
+      weights[r] = Load(rows + r * length + i);
+      if constexpr (kStreams) __builtin_prefetch(rows + (kRows + r) * length + i);
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      const F32x16 value = Load(x + t * length + i);
+      for (int r = 0; r < kRows; ++r) sums[t][r] = Add(sums[t][r], Mul(value, weights[r]));
     }
   }
-  for (int r = 0; r < kRows; ++r) out[r] = ReduceAdd(sums[r]);
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) out[t * stride + r] = ReduceAdd(sums[t][r]);
+  }
 }
 
-void RouterScores(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores) {
+template <int kTokens, bool kStreams>
+inline void TokenScores(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores,
+                        int64_t stride) {
   int64_t e = 0;
-  for (; e + 4 <= experts; e += 4) DotRows<4>(x, weight + e * hidden, hidden, scores + e);
-  for (; e < experts; ++e) DotRows<1>(x, weight + e * hidden, hidden, scores + e);
-  for (e = 0; e < experts; e += 16) {
-    StoreFirst(Sigmoid(LoadFirst(scores + e, experts - e)), scores + e, experts - e);
+  for (; e + 4 <= experts; e += 4) {
+    DotRows<kTokens, 4, kStreams>(x, weight + e * hidden, hidden, scores + e, stride);
+  }
+  for (; e < experts; ++e) DotRows<kTokens, 1, kStreams>(x, weight + e * hidden, hidden, scores + e, stride);
+  for (int t = 0; t < kTokens; ++t) {
+    float* of_token = scores + t * stride;
+    for (e = 0; e < experts; e += 16) {
+      StoreFirst(Sigmoid(LoadFirst(of_token + e, experts - e)), of_token + e, experts - e);
+    }
+  }
+}
+
+void RouterScores(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                  float* scores, int64_t stride) {
+  if (tokens == 1) return TokenScores<1, true>(x, weight, experts, hidden, scores, stride);
+  constexpr int kTogether = kSixteenLaneRegisters >= 32 ? 4 : 1;
+  int64_t t = 0;
+  for (; t + kTogether <= tokens; t += kTogether) {
+    TokenScores<kTogether, false>(x + t * hidden, weight, experts, hidden, scores + t * stride, stride);
+  }
+  for (; t < tokens; ++t) {
+    TokenScores<1, false>(x + t * hidden, weight, experts, hidden, scores + t * stride, stride);
   }
 }
 

@@ -19,10 +19,8 @@ void RouterScores(const float* x, const float* weight, int64_t tokens, int64_t e
     const int64_t first = task % expert_blocks * kExpertsPerTask;
     const int64_t count = std::min(kExpertsPerTask, experts - first);
     const int64_t begin = task / expert_blocks * kTokensPerTask;
-    for (int64_t t = begin; t < std::min(tokens, begin + kTokensPerTask); ++t) {
-      kernels.router_scores(x + t * hidden, weight + first * hidden, count, hidden,
-                            scores + t * experts + first);
-    }
+    kernels.router_scores(x + begin * hidden, std::min(kTokensPerTask, tokens - begin),
+                          weight + first * hidden, count, hidden, scores + begin * experts + first, experts);
   });
 }
 

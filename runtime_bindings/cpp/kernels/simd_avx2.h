@@ -20,6 +20,11 @@ struct I32x16 {
   __m256i high;
 };
 
+struct I16x32 {
+  __m256i low;
+  __m256i high;
+};
+
 struct I8x64 {
   __m256i low;
   __m256i high;
@@ -121,6 +126,9 @@ inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
   return {_mm256_max_epi32(bits.low, MagnitudeBits(a.low)),
           _mm256_max_epi32(bits.high, MagnitudeBits(a.high))};
 }
+inline I32x16 MaxInts(I32x16 a, I32x16 b) {
+  return {_mm256_max_epi32(a.low, b.low), _mm256_max_epi32(a.high, b.high)};
+}
 inline float LargestMagnitude(I32x16 bits) {
   const __m256i half = _mm256_max_epi32(bits.low, bits.high);
   __m128i four = _mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
@@ -142,6 +150,42 @@ inline __m256i AddFours(__m256i sums, __m256i bytes) {
 }
 inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
   const __m256i first = PackInt8(values[0], values[1]), second = PackInt8(values[2], values[3]);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), first);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), second);
+  return {AddFours(sums.low, first), AddFours(sums.high, second)};
+}
+inline I16x32 BroadcastInt16(int16_t value) { return {_mm256_set1_epi16(value), _mm256_set1_epi16(value)}; }
+inline I16x32 LoadInt16(const int16_t* from) {
+  const __m256i* halves = reinterpret_cast<const __m256i*>(from);
+  return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
+}
+// Sixteen values to int16, in order.
+inline __m256i PackInt16(F32x16 a) {
+  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high));
+  return _mm256_permute4x64_epi64(packed, 0xd8);
+}
+inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
+  __m256i* halves = reinterpret_cast<__m256i*>(to);
+  _mm256_storeu_si256(halves, PackInt16(a));
+  _mm256_storeu_si256(halves + 1, PackInt16(b));
+}
+inline I16x32 MulRounded(I16x32 a, I16x32 b) {
+  return {_mm256_mulhrs_epi16(a.low, b.low), _mm256_mulhrs_epi16(a.high, b.high)};
+}
+inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
+  return {_mm256_max_epi16(largest.low, _mm256_abs_epi16(a.low)),
+          _mm256_max_epi16(largest.high, _mm256_abs_epi16(a.high))};
+}
+inline int LargestInt16(I16x32 a) {
+  const __m256i half = _mm256_max_epi16(a.low, a.high);
+  const __m128i eight = _mm_max_epi16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  // There is a smallest of eight in one instruction, not a largest.
+  const __m128i least = _mm_minpos_epu16(_mm_sub_epi16(_mm_set1_epi16(32767), eight));
+  return 32767 - _mm_extract_epi16(least, 0);
+}
+inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
+  const __m256i first = _mm256_permute4x64_epi64(_mm256_packs_epi16(a.low, a.high), 0xd8);
+  const __m256i second = _mm256_permute4x64_epi64(_mm256_packs_epi16(b.low, b.high), 0xd8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), first);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), second);
   return {AddFours(sums.low, first), AddFours(sums.high, second)};

@@ -12,6 +12,7 @@ namespace {
 
 using F32x16 = __m512;
 using I32x16 = __m512i;
+using I16x32 = __m512i;
 using I8x64 = __m512i;
 
 constexpr int kSixteenLaneRegisters = 32;
@@ -96,6 +97,7 @@ inline I32x16 ZeroInts() { return _mm512_setzero_si512(); }
 inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
   return _mm512_max_epi32(bits, _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff)));
 }
+inline I32x16 MaxInts(I32x16 a, I32x16 b) { return _mm512_max_epi32(a, b); }
 inline float LargestMagnitude(I32x16 bits) {
   return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(bits))));
 }
@@ -105,6 +107,31 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
   // The packs work within 128-bit lanes; the permutation puts the 32-bit groups back in order.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m512i packed = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+  _mm512_storeu_si512(to, packed);
+  return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
+}
+inline I16x32 BroadcastInt16(int16_t value) { return _mm512_set1_epi16(value); }
+inline I16x32 LoadInt16(const int16_t* from) { return _mm512_loadu_si512(from); }
+// Two vectors packed within 128-bit lanes: a's lanes first, then b's.
+inline __m512i InOrder(__m512i packed) {
+  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed);
+}
+inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
+  _mm512_storeu_si512(to, InOrder(_mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b))));
+}
+inline I16x32 MulRounded(I16x32 a, I16x32 b) { return _mm512_mulhrs_epi16(a, b); }
+inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
+  return _mm512_max_epi16(largest, _mm512_abs_epi16(a));
+}
+inline int LargestInt16(I16x32 a) {
+  const __m256i half = _mm256_max_epi16(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
+  const __m128i eight = _mm_max_epi16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  // There is a smallest of eight in one instruction, not a largest.
+  const __m128i least = _mm_minpos_epu16(_mm_sub_epi16(_mm_set1_epi16(32767), eight));
+  return 32767 - _mm_extract_epi16(least, 0);
+}
+inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
+  const __m512i packed = InOrder(_mm512_packs_epi16(a, b));
   _mm512_storeu_si512(to, packed);
   return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
 }

@@ -18,6 +18,10 @@ struct I32x16 {
   int32x4_t part[4];
 };
 
+struct I16x32 {
+  int16x8_t part[4];
+};
+
 struct I8x64 {
   int8x16_t part[4];
 };
@@ -136,6 +140,10 @@ inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
   }
   return bits;
 }
+inline I32x16 MaxInts(I32x16 a, I32x16 b) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vmaxq_s32(a.part[p], b.part[p]);
+  return a;
+}
 inline float LargestMagnitude(I32x16 bits) {
   const int32x4_t four =
       vmaxq_s32(vmaxq_s32(bits.part[0], bits.part[1]), vmaxq_s32(bits.part[2], bits.part[3]));
@@ -155,6 +163,39 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
     vst1q_s8(to + 16 * j, bytes);
     sums.part[j] = vpadalq_s16(sums.part[j], vpaddlq_s8(bytes));
   }
+  return sums;
+}
+inline I16x32 BroadcastInt16(int16_t value) {
+  const int16x8_t all = vdupq_n_s16(value);
+  return {{all, all, all, all}};
+}
+inline I16x32 LoadInt16(const int16_t* from) {
+  return {{vld1q_s16(from), vld1q_s16(from + 8), vld1q_s16(from + 16), vld1q_s16(from + 24)}};
+}
+inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
+  for (int p = 0; p < 4; ++p) {
+    vst1_s16(to + 4 * p, vmovn_s32(vcvtnq_s32_f32(a.part[p])));
+    vst1_s16(to + 16 + 4 * p, vmovn_s32(vcvtnq_s32_f32(b.part[p])));
+  }
+}
+inline I16x32 MulRounded(I16x32 a, I16x32 b) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vqrdmulhq_s16(a.part[p], b.part[p]);
+  return a;
+}
+inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
+  for (int p = 0; p < 4; ++p) largest.part[p] = vmaxq_s16(largest.part[p], vabsq_s16(a.part[p]));
+  return largest;
+}
+inline int LargestInt16(I16x32 a) {
+  return vmaxvq_s16(vmaxq_s16(vmaxq_s16(a.part[0], a.part[1]), vmaxq_s16(a.part[2], a.part[3])));
+}
+inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
+  for (int p = 0; p < 4; p += 2) {
+    vst1q_s8(to + 8 * p, vcombine_s8(vmovn_s16(a.part[p]), vmovn_s16(a.part[p + 1])));
+    vst1q_s8(to + 32 + 8 * p, vcombine_s8(vmovn_s16(b.part[p]), vmovn_s16(b.part[p + 1])));
+  }
+  // At most 254: the sums of two still fit int16.
+  for (int p = 0; p < 4; ++p) sums.part[p] = vpadalq_s16(sums.part[p], vaddq_s16(a.part[p], b.part[p]));
   return sums;
 }
 inline int32_t ReduceAddInts(I32x16 a) {

@@ -22,6 +22,10 @@ struct I32x16 {
 // How many F32x16 the registers hold, roughly: tiles of accumulators are cut to fit.
 constexpr int kSixteenLaneRegisters = 8;
 
+struct I16x32 {
+  int16_t lane[32];
+};
+
 struct I8x64 {
   int8_t byte[64];
 };
@@ -138,6 +142,10 @@ inline I32x16 MaxMagnitudeBits(I32x16 bits, F32x16 a) {
   }
   return bits;
 }
+inline I32x16 MaxInts(I32x16 a, I32x16 b) {
+  for (int i = 0; i < 16; ++i) a.lane[i] = b.lane[i] > a.lane[i] ? b.lane[i] : a.lane[i];
+  return a;
+}
 inline float LargestMagnitude(I32x16 bits) {
   int32_t result = 0;
   for (int i = 0; i < 16; ++i) result = bits.lane[i] > result ? bits.lane[i] : result;
@@ -151,6 +159,49 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
       to[16 * j + i] = static_cast<int8_t>(rounded);
       sums.lane[i] += rounded;
     }
+  }
+  return sums;
+}
+inline I16x32 BroadcastInt16(int16_t value) {
+  I16x32 result;
+  for (int16_t& lane : result.lane) lane = value;
+  return result;
+}
+inline I16x32 LoadInt16(const int16_t* from) {
+  I16x32 result;
+  std::memcpy(result.lane, from, sizeof result.lane);
+  return result;
+}
+// Rounds 32 values of at most 32767 in magnitude to the nearest even int16.
+inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
+  for (int i = 0; i < 16; ++i) {
+    to[i] = static_cast<int16_t>(BitsOf(a.lane[i] + 12582912.0f) - BitsOf(12582912.0f));
+    to[16 + i] = static_cast<int16_t>(BitsOf(b.lane[i] + 12582912.0f) - BitsOf(12582912.0f));
+  }
+}
+// a * b / 2^15, halves up. No lane is -32768.
+inline I16x32 MulRounded(I16x32 a, I16x32 b) {
+  for (int i = 0; i < 32; ++i) a.lane[i] = static_cast<int16_t>((a.lane[i] * b.lane[i] + (1 << 14)) >> 15);
+  return a;
+}
+inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
+  for (int i = 0; i < 32; ++i) {
+    const int16_t magnitude = static_cast<int16_t>(a.lane[i] < 0 ? -a.lane[i] : a.lane[i]);
+    largest.lane[i] = magnitude > largest.lane[i] ? magnitude : largest.lane[i];
+  }
+  return largest;
+}
+inline int LargestInt16(I16x32 a) {
+  int result = a.lane[0];
+  for (int i = 1; i < 32; ++i) result = a.lane[i] > result ? a.lane[i] : result;
+  return result;
+}
+// Stores 64 values that fit int8 and adds them to `sums`.
+inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
+  for (int i = 0; i < 32; ++i) {
+    to[i] = static_cast<int8_t>(a.lane[i]);
+    to[32 + i] = static_cast<int8_t>(b.lane[i]);
+    sums.lane[i % 16] += a.lane[i] + b.lane[i];
   }
   return sums;
 }

@@ -1,0 +1,54 @@
+// The second step of quantize_activations.h: int16 rows times a panel's int16 scales, to int8.
+
+namespace mmoe {
+namespace {
+
+// Tokens at a time: they share the scales and hide each other's latencies (reductions, divisions).
+constexpr int kQuantizedRows = kSixteenLaneRegisters >= 32 ? 4 : 2;
+
+template <int kRows>
+inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first) {
+  const int64_t inputs = PaddedInputs(tile.inputs);
+  const int16_t* rows[kRows];
+  I16x32 largest[kRows], factors[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    rows[r] = tile.rows[first + r];
+    largest[r] = BroadcastInt16(0);
+  }
+  for (int64_t i = 0; i < inputs; i += 32) {
+    const I16x32 scale = LoadInt16(tile.scales + i);
+    for (int r = 0; r < kRows; ++r) {
+      largest[r] = MaxMagnitudeInt16(largest[r], MulRounded(LoadInt16(rows[r] + i), scale));
+    }
+  }
+  I32x16 totals[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    constexpr int kNumerator = kInt8Levels << 15;
+    const int magnitude = LargestInt16(largest[r]);
+    const int factor = magnitude <= kInt8Levels ? kInt16Levels : kNumerator / magnitude;
+    factors[r] = BroadcastInt16(static_cast<int16_t>(factor));
+    tile.steps[first + r] =
+        tile.units[first + r] * (tile.scale_unit * (1073741824.0f / static_cast<float>(factor)));
+    totals[r] = ZeroInts();
+  }
+  int8_t* out = tile.out + first * kActivationChunk;
+  for (int64_t i = 0; i < inputs; i += kActivationChunk, out += tile.tokens * kActivationChunk) {
+    const I16x32 scale = LoadInt16(tile.scales + i), next_scale = LoadInt16(tile.scales + i + 32);
+    for (int r = 0; r < kRows; ++r) {
+      const I16x32 a = MulRounded(LoadInt16(rows[r] + i), scale);
+      const I16x32 b = MulRounded(LoadInt16(rows[r] + i + 32), next_scale);
+      totals[r] = StoreInt8(MulRounded(a, factors[r]), MulRounded(b, factors[r]), out + r * kActivationChunk,
+                            totals[r]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) tile.sums[first + r] = ReduceAddInts(totals[r]);
+}
+
+void QuantizeTile(const QuantizeTileArgs& tile) {
+  int t = 0;
+  for (; t + kQuantizedRows <= tile.tokens; t += kQuantizedRows) QuantizeTileRows<kQuantizedRows>(tile, t);
+  for (; t < tile.tokens; ++t) QuantizeTileRows<1>(tile, t);
+}
+
+}  // namespace
+}  // namespace mmoe
