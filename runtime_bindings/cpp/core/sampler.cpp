@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
+#include "argmax.h"
 #include "error.h"
 
 namespace mmoe {
@@ -30,6 +32,12 @@ double Exp(double x) {
 
 void Require(bool holds, const char* what) {
   if (!holds) throw CoreError(MMOE_INVALID_ARGUMENT, what);
+}
+
+void RequireFinite(double largest_logit) {
+  if (std::isfinite(largest_logit)) return;
+  throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(largest_logit) +
+                                    "; the program or its weights are damaged");
 }
 
 // Likelier first; ties to the lower id.
@@ -66,6 +74,11 @@ double Sampler::Uniform() {
 }
 
 int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen) {
+  if (sampling_.temperature == 0 && sampling_.repetition_penalty == 1.0f) {
+    const int64_t id = ArgMax(logits, vocab_size);
+    RequireFinite(id < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[id]);
+    return static_cast<int32_t>(id);
+  }
   int32_t best = -1;
   double best_logit = 0;
   candidates_.clear();
@@ -78,10 +91,7 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
     }
     if (sampling_.temperature > 0) candidates_.emplace_back(logit, id);
   }
-  if (!std::isfinite(best_logit)) {
-    throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(best_logit) +
-                                      "; the program or its weights are damaged");
-  }
+  RequireFinite(best_logit);
   if (sampling_.temperature == 0) return best;
 
   if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < candidates_.size()) {

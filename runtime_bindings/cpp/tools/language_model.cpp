@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "argmax.h"
+
 // Exported by the wheel without a header.
 namespace executorch::extension::threadpool {
 class ThreadPool {
@@ -90,10 +92,8 @@ int64_t LanguageModel::Forward(std::vector<int64_t> ids, int64_t position) {
   const auto outputs = module_->forward({tokens, input_pos});
   if (!outputs.ok()) throw Failure(path_, "forward failed", outputs.error());
   const float* logits = outputs->at(0).toTensor().const_data_ptr<float>();
-  int64_t best = 0;
-  for (int64_t id = 1; id < vocab_size_; ++id) {
-    if (logits[id] > logits[best]) best = id;
-  }
+  const int64_t best = ArgMax(logits, vocab_size_);
+  if (best < 0) throw std::runtime_error(path_ + ": forward gave logits that are not numbers");
   return best;
 }
 
