@@ -17,11 +17,6 @@ constexpr int64_t kKeyTokens = 64;
 // With fewer blocks of rows than this per thread, threads share the partitions of the cache instead.
 constexpr int64_t kBlocksPerWorker = 4;
 
-// Runs of neighbouring partitions that a round makes for each thread, so that a slow one can be helped, and
-// the least partitions of a run if there is more than one.
-constexpr int64_t kRunsPerWorker = 8;
-constexpr int64_t kLeastRun = 4;
-
 // Partitions whose results wait for their merge at a time.
 constexpr int64_t kMaxPartitionsPerRound = 64;
 
@@ -36,6 +31,7 @@ struct WorkerScratch {
   float* value;
   uint16_t* converted;
   QueryRows queries;
+  QueryRows* prepared;  // what stays of them from task to task
   SoftmaxState partition;
   SoftmaxState state;
 };
@@ -46,6 +42,7 @@ WorkerScratch TakeScratch(Arena& arena, const RowBlocks& blocks) {
   scratch.value = arena.Take<float>(blocks.row_stride);
   scratch.converted = arena.Take<uint16_t>(blocks.row_stride);
   scratch.queries = TakeQueryRows(arena, blocks);
+  scratch.prepared = arena.Take<QueryRows>(1);
   scratch.partition = TakeState(arena, blocks);
   scratch.state = TakeState(arena, blocks);
   return scratch;
@@ -146,36 +143,34 @@ PartitionScratch TakePartitionScratch(Arena& arena, const AttentionShape& shape,
   return scratch;
 }
 
-// The partitions of one round, for all heads and rows, in about equal runs of neighbours: a run prepares its
-// queries once and fetches each partition while it works on the one before. Whoever finishes a head's last
-// one merges them in the order of the cache, as above, so that both ways give the same bits.
+// The partitions of one round, for all heads and rows. A pool gives a thread neighbouring tasks as long as it
+// can: so a worker's queries are prepared once for each head that it meets, and a task has the next one's
+// keys fetched. Whoever finishes a head's last partition merges them in the order of the cache, as above, so
+// that both ways give the same bits.
 void AttendRound(const Run& run, const PartitionScratch& scratch, int64_t first, int64_t count, bool last) {
-  const int64_t heads = run.args.shape.num_kv_heads, workers = run.parallel.num_workers;
-  const int64_t units = heads * count;
-  const int64_t per_worker = std::clamp<int64_t>(units / (workers * kLeastRun), 1, kRunsPerWorker);
-  const int64_t tasks = std::min(units, workers * per_worker);
-  for (int64_t head = 0; head < heads; ++head) new (scratch.open + head) std::atomic<int64_t>(count);
+  const int64_t tasks = run.args.shape.num_kv_heads * count;
+  for (int64_t head = 0; head < run.args.shape.num_kv_heads; ++head) {
+    new (scratch.open + head) std::atomic<int64_t>(count);
+  }
+  for (int worker = 0; worker < run.parallel.num_workers; ++worker) {
+    const WorkerScratch worker_scratch = run.ScratchOf(worker);
+    *worker_scratch.prepared = worker_scratch.queries;
+    worker_scratch.prepared->kv_head = -1;
+  }
   ParallelFor(run.parallel, tasks, [&](int64_t task, int worker) {
-    QueryRows queries = run.ScratchOf(worker).queries;
-    const int64_t end = units * (task + 1) / tasks;
-    for (int64_t unit = units * task / tasks; unit < end;) {
-      const int64_t head = unit / count, head_end = std::min(end, (head + 1) * count);
-      const int64_t done = head_end - unit;
-      PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &queries);
-      for (; unit < head_end; ++unit) {
-        const int64_t next = std::min(unit + 1, end - 1);
-        AttendPartition(run.args, run.blocks, run.kernels, queries, first + unit % count,
-                        {next / count, first + next % count},
-                        OfHead(scratch.results[unit % count], run.blocks, head));
-      }
-      if (scratch.open[head].fetch_sub(done, std::memory_order_acq_rel) != done) continue;
-      const SoftmaxState state = OfHead(scratch.state, run.blocks, head);
-      for (int64_t i = 0; i < count; ++i) {
-        MergePartition(run.args, run.blocks, run.kernels, queries.rows,
-                       OfHead(scratch.results[i], run.blocks, head), state);
-      }
-      if (last) WriteRows(run.args, run.blocks, head, 0, queries.rows, state);
+    const int64_t head = task / count, next = std::min(task + 1, tasks - 1);
+    QueryRows& queries = *run.ScratchOf(worker).prepared;
+    if (queries.kv_head != head) PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &queries);
+    AttendPartition(run.args, run.blocks, run.kernels, queries, first + task % count,
+                    {next / count, first + next % count},
+                    OfHead(scratch.results[task % count], run.blocks, head));
+    if (scratch.open[head].fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+    const SoftmaxState state = OfHead(scratch.state, run.blocks, head);
+    for (int64_t i = 0; i < count; ++i) {
+      MergePartition(run.args, run.blocks, run.kernels, queries.rows,
+                     OfHead(scratch.results[i], run.blocks, head), state);
     }
+    if (last) WriteRows(run.args, run.blocks, head, 0, queries.rows, state);
   });
 }
 
