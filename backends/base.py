@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from executorch.exir import EdgeProgramManager, ExecutorchBackendConfig
+from executorch.exir import EdgeProgramManager
 from torch import Tensor
 from torch.export import ExportedProgram
 
@@ -15,9 +15,6 @@ from mmoe.export.pte import ProgramFile
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 ConstantMethods = Mapping[str, int | bool | Sequence[int]]
-
-# Kernels read constants in place with 64-byte vector loads; ExecuTorch's default of 16 would split cache lines.
-CONSTANT_ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,3 @@ class Backend(Protocol):
     def sizes(self, program: ProgramFile) -> dict[str, int]:
         """Splits the bytes of a written program by class of tensor."""
         ...
-
-
-def write_program(lowered: EdgeProgramManager, file: BinaryIO) -> None:
-    """Serialises a lowered program as a `.pte`."""
-    config = ExecutorchBackendConfig(constant_tensor_alignment=CONSTANT_ALIGNMENT)
-    lowered.to_executorch(config).write_to_file(file)

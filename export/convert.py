@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from torch import nn
 
-from mmoe.backends.base import Backend, write_program
+from mmoe.backends.base import Backend
+from mmoe.backends.mapped_constants import write_program
 from mmoe.backends.registry import (
     XNNPACK_KV_CACHE,
     XNNPACK_LINEARS,
