@@ -34,7 +34,7 @@ from mmoe.export.synthesize.axes import (
     residual_axis,
 )
 from mmoe.export.synthesize.gather import bfloat16_bytes, gathered_scales, gathered_values, with_empty
-from mmoe.export.synthesize.heads import head_axes
+from mmoe.export.synthesize.heads import HeadAxes, head_axes
 from mmoe.export.synthesize.tokenizer import bundled_ids, bundled_special_ids
 from mmoe.quant.int4 import GROUP_SIZE
 
@@ -102,8 +102,8 @@ class GrownModel:
         copies = repeated(small_groups, config.hidden_size // GROUP_SIZE - 1, self._rng("hidden"))
         self._hidden = residual_axis(np.append(copies, EMPTY), small_groups)  # the codes are last
         self._channels = self._hidden.by_channel()
-        self._heads = head_axes(self._small, config)
         self._codes = self._rng("codes").integers(GROUP_SIZE, size=config.vocab_size)
+        self._heads = lru_cache(maxsize=1)(self._head_axes)
         self._feed_forward = lru_cache(maxsize=4)(self._feed_forward_axis)
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -140,7 +140,7 @@ class GrownModel:
 
     def _matrix(self, layer: int, name: str, gain: float) -> tuple[Index, Factor, Index, Factor]:
         """Where the rows and the input groups of a dense matrix come from, and their factors."""
-        hidden, channels, heads = self._hidden, self._channels, self._heads
+        hidden, channels, heads = self._hidden, self._channels, self._heads(layer)
         projection = name.rsplit(".", 1)[1]
         outputs = {"q_proj": heads.query, "k_proj": heads.key, "v_proj": heads.value}
         if projection in outputs:
@@ -198,6 +198,9 @@ class GrownModel:
     def _experts(self, layer: int) -> Axis:
         sizes = self._small.num_local_experts, self._large.num_local_experts
         return copied_axis(repeated(*sizes, self._rng("experts", layer)))
+
+    def _head_axes(self, layer: int) -> HeadAxes:
+        return head_axes(self._small, self._large, self._rng("heads", layer))
 
     def _feed_forward_axis(self, layer: int, block: str) -> Axis:
         name = "intermediate_size" if block == "experts" else "intermediate_size_mlp"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mmoe.export.config import DecoderConfig
 from mmoe.export.model.rope import rope_frequencies
-from mmoe.export.synthesize.axes import EMPTY, Axis, Index, copied_axis
+from mmoe.export.synthesize.axes import EMPTY, Axis, Index, copied_axis, repeated
 from mmoe.quant.int4 import GROUP_SIZE
 
 
@@ -31,14 +31,21 @@ class HeadAxes:
     output: Axis
 
 
-def head_axes(small: DecoderConfig, large: DecoderConfig) -> HeadAxes:
-    """Every head of the large model repeats a head of the small one, with a kv head that repeats the right one."""
-    kv_heads = np.arange(large.num_key_value_heads) % small.num_key_value_heads
+def head_axes(small: DecoderConfig, large: DecoderConfig, rng: np.random.Generator) -> HeadAxes:
+    """Every head of the large model repeats a head of the small one, with a kv head that repeats the right one.
+
+    Args:
+        small: The small model's config.
+        large: The large one's.
+        rng: Orders the heads. What they compute does not depend on their order, but matrices of layers that repeat one
+            layer would be alike without it, and a program stores what is alike once.
+    """
+    kv_heads = repeated(small.num_key_value_heads, large.num_key_value_heads, rng)
     per_kv_small = small.num_attention_heads // small.num_key_value_heads
     per_kv_large = large.num_attention_heads // large.num_key_value_heads
-    slots = np.arange(per_kv_large) % per_kv_small
+    slots = np.stack([repeated(per_kv_small, per_kv_large, rng) for _ in kv_heads])
     heads = (kv_heads[:, None] * per_kv_small + slots).ravel()
-    query, key = _rotary_axes(small, large)
+    query, key = _rotary_axes(small, large, rng)
     groups_small, groups_large = small.head_dim // GROUP_SIZE, large.head_dim // GROUP_SIZE
     groups = np.arange(groups_large) % groups_small
     return HeadAxes(
@@ -49,7 +56,7 @@ def head_axes(small: DecoderConfig, large: DecoderConfig) -> HeadAxes:
     )
 
 
-def _rotary_axes(small: DecoderConfig, large: DecoderConfig) -> tuple[Axis, Axis]:
+def _rotary_axes(small: DecoderConfig, large: DecoderConfig, rng: np.random.Generator) -> tuple[Axis, Axis]:
     """Channels of one head of queries and of keys.
 
     A pair goes where RoPE turns it at nearly the speed it was trained with. QK-norm gives a head of D' channels the
@@ -70,7 +77,7 @@ def _rotary_axes(small: DecoderConfig, large: DecoderConfig) -> tuple[Axis, Axis
     for places in (free[:spare], free[spare : 2 * spare]):
         pairs, factor = np.full(len(offered), EMPTY), np.ones(len(offered))
         pairs[taken] = np.arange(len(wanted))
-        pairs[places], factor[places] = idle, gain
+        pairs[places], factor[places] = rng.permutation(idle), gain
         source = pairs[:, None] * 2 + np.arange(2)
         source[pairs == EMPTY] = EMPTY
         factor = np.repeat(factor, 2)

@@ -81,3 +81,13 @@ def test_integers_are_the_trained_ones(trained: Checkpoint, grown: Checkpoint) -
 def test_released_sizes_are_grown(trained: Checkpoint, size: ModelSize) -> None:
     config = parse_config(released_config(size), where=size)
     assert can_grow(trained.config, config)
+
+
+def test_no_matrix_of_a_layer_is_another_layers(grown: Checkpoint) -> None:
+    """A program stores equal constants once, and would be smaller than one of a model that was trained."""
+    for projection in ("q_proj", "k_proj", "o_proj"):
+        matrices = {
+            grown.tensor(f"model.layers.{layer}.self_attn.{projection}.qweight").numpy().tobytes()
+            for layer in range(7)
+        }
+        assert len(matrices) == 7
