@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from executorch.exir import EdgeProgramManager
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from mmoe.backends.registry import BackendOptions
@@ -15,6 +15,9 @@ from mmoe.export.pte import ProgramFile
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 ConstantMethods = Mapping[str, int | bool | Sequence[int]]
+
+Programs = Mapping[str, ExportedProgram]
+"""Exported decoders by the name of the method that they become."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,28 @@ class Backend(Protocol):
         """Whether rounding alone separates its programs from the reference, so that strict limits apply to them."""
         ...
 
-    def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
-        """Partitions an exported decoder for the delegate.
+    @property
+    def runs_here(self) -> bool:
+        """Whether its programs, lowered or written, can be run on any machine."""
+        ...
+
+    def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
+        """Traces a decoder as the methods that the delegate needs.
 
         Args:
-            program: ``forward(tokens int64 [1, T], input_pos int64 [1]) -> logits float32 [1, V]``.
+            decoder: ``(tokens int64 [1, T], input_pos int64 [1]) -> logits float32``, in the backend's flavour.
+            max_seq_len: Most tokens of one call, at least 2.
+
+        Returns:
+            "forward" at least, for any T up to `max_seq_len` or, where shapes are static, for one token.
+        """
+        ...
+
+    def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
+        """Partitions exported decoders for the delegate.
+
+        Args:
+            programs: What `export` returned, or some of it; changed on the way.
             constant_methods: The runner metadata stored in the program, by method name.
         """
         ...

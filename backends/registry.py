@@ -18,6 +18,7 @@ class BackendName(StrEnum):
 
     XNNPACK = "xnnpack"
     MLX = "mlx"
+    COREML = "coreml"
 
 
 class Linears(StrEnum):
@@ -95,3 +96,7 @@ def load_backend(name: BackendName, options: BackendOptions | None = None) -> Ba
             from mmoe.backends.mlx.backend import MlxBackend
 
             return MlxBackend(options or BackendOptions())
+        case BackendName.COREML:
+            from mmoe.backends.coreml.backend import CoreMLBackend
+
+            return CoreMLBackend(options or BackendOptions())

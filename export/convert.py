@@ -28,7 +28,7 @@ from mmoe.export.conversion_plan import ConversionPlan, plan_conversion
 from mmoe.export.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.model import build_decoder
 from mmoe.export.post_training import check_request, packed_copy
-from mmoe.export.program import export_program, runner_metadata
+from mmoe.export.program import runner_metadata
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
 from mmoe.export.quantize_option import Quantize
@@ -79,13 +79,18 @@ class ConvertOptions:
     @property
     def cache(self) -> KvCache:
         """What the KV cache will hold."""
+        if self.backend is BackendName.COREML:
+            return KvCache.FLOAT16
         if self.backend is BackendName.MLX:
             return KvCache.FLOAT32 if self.activations is Activations.FLOAT32 else KvCache.FLOAT16
         return self.kv_cache or XNNPACK_KV_CACHE
 
     @property
     def table_copies(self) -> int:
-        """How often the program stores the tied embedding: XNNPACK packs a second one for the head."""
+        """How often the program stores the tied embedding: XNNPACK packs a second one for the head, Core ML gathers
+        rows from another form."""
+        if self.backend is BackendName.COREML:
+            return 2
         delegated = (self.linears or XNNPACK_LINEARS) is Linears.XNNPACK
         return 2 if delegated and self.backend is BackendName.XNNPACK else 1
 
@@ -196,7 +201,7 @@ def build_program(
             on_layer=absorb,
         )
         progress.phase("Exporting the program")
-        exported = export_program(decoder, max_seq_len=plan.max_seq_len)
+        exported = backend.export(decoder, max_seq_len=plan.max_seq_len)
         progress.phase(f"Lowering for {backend.name}")
         lowered = backend.lower(exported, metadata)
         progress.phase("Writing the program")

@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
-from torch import Tensor
-from torch.export import ExportedProgram
+from torch import Tensor, nn
 
-from mmoe.backends.base import ConstantMethods, ExpertWeights
+from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
 from mmoe.backends.mlx.components import mlx_components
 from mmoe.backends.mlx.delegate import MLXPartitioner, get_default_passes
 from mmoe.backends.mlx.ops import use_last
@@ -19,6 +18,7 @@ from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
 from mmoe.backends.registry import Activations, BackendOptions
 from mmoe.export.errors import OptionError
+from mmoe.export.program import export_program
 from mmoe.export.pte import ProgramFile
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -38,6 +38,7 @@ class MlxBackend:
     """Lowers for Apple GPUs; see `mmoe.backends.base.Backend`."""
 
     name = "mlx"
+    runs_here = True  # by replay
 
     def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
         """Takes the flavour of the decoder that the options ask for.
@@ -63,12 +64,17 @@ class MlxBackend:
         """Whether float32 activations were asked for; weights and routers never differ from the checkpoint's."""
         return self.options.activations is Activations.FLOAT32
 
-    def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
-        """Hands MLX the whole decoder; `program` is changed on the way."""
-        use_last(program)
-        drop_unused_buffers(program)
+    def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
+        """One method for any number of tokens."""
+        return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
+
+    def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
+        """Hands MLX the whole decoder."""
+        for program in programs.values():
+            use_last(program)
+            drop_unused_buffers(program)
         return to_edge_transform_and_lower(
-            {"forward": program},
+            dict(programs),
             transform_passes=get_default_passes(),
             partitioner=[MLXPartitioner()],
             constant_methods=dict(constant_methods),

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
-from torch.export import ExportedProgram
+from torch import nn
 
-from mmoe.backends.base import ConstantMethods, ExpertWeights
+from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
 from mmoe.backends.registry import (
     XNNPACK_KV_CACHE,
     XNNPACK_LINEARS,
@@ -25,6 +25,7 @@ from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.export.errors import OptionError
+from mmoe.export.program import export_program
 from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 from mmoe.runtime_bindings.python.runner import ModelRunner
@@ -45,6 +46,7 @@ class XnnpackBackend:
     """Lowers for CPUs; see `mmoe.backends.base.Backend`."""
 
     name = "xnnpack"
+    runs_here = True
     computes_in_float32 = False  # activations are int8 at every matrix
 
     def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
@@ -60,10 +62,14 @@ class XnnpackBackend:
         flavour = PANEL_COMPONENTS if self.options.linears is Linears.MMOE else XNNPACK_COMPONENTS
         self.components = replace(flavour, attention=attention_component(kv_cache))
 
-    def lower(self, program: ExportedProgram, constant_methods: ConstantMethods) -> EdgeProgramManager:
+    def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
+        """One method for any number of tokens."""
+        return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
+
+    def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
         return to_edge_transform_and_lower(
-            {"forward": program},
+            dict(programs),
             partitioner=[DecoderPartitioner()] if self.options.linears is Linears.XNNPACK else [],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.

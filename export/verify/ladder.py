@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmoe.backends.base import Backend
+from mmoe.backends.base import Backend, Programs
 from mmoe.export.artifact import Artifact
 from mmoe.export.artifact_backend import backend_of
 from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.errors import ArtifactError
 from mmoe.export.model import REFERENCE, build_decoder
 from mmoe.export.post_training import packed_copy
-from mmoe.export.program import AllLogits, export_program
+from mmoe.export.program import AllLogits
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
 from mmoe.export.quantization_config import POST_TRAINING_KEY
@@ -22,7 +22,14 @@ from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.report import StageResult, VerificationReport
 from mmoe.export.verify.router_flips import RouterFlips
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
-from mmoe.export.verify.stages import Logits, Stage, runtime_decode, runtime_prefill, whole_window
+from mmoe.export.verify.stages import (
+    Logits,
+    Stage,
+    padded_window,
+    runtime_decode,
+    runtime_prefill,
+    whole_window,
+)
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, windows_for
@@ -98,6 +105,7 @@ def verify(
             expert_weights=prove_expert_weights(
                 checkpoint, backend.read_experts(ProgramFile(artifact.model_path))
             ),
+            ran=backend.runs_here,
             versions=installed_versions(),
         )
 
@@ -127,15 +135,24 @@ class _Ladder:
         with recorded_routing(flavour) as routing:
             self._logits("Watching the routers", whole_window(flavour.all_logits))
         self._progress.phase("Exporting the program")
-        exported = export_program(AllLogits(flavour), max_seq_len=self._context)
-        stages = [self._compare("exported program", whole_window(exported.module()), routing)]
+        programs = self._backend.export(AllLogits(flavour), max_seq_len=self._context)
+        stages = [self._compare("exported program", self._exported_stage(programs), routing)]
+        if not self._backend.runs_here:
+            return stages
         self._progress.phase(f"Lowering for {self._backend.name}")
-        delegated = self._backend.lower(exported, {}).exported_program()
+        delegated = self._backend.lower(programs, {}).exported_program()
         stages.append(self._compare("delegated program", whole_window(delegated.module())))
         return stages
 
+    def _exported_stage(self, programs: Programs) -> Stage:
+        if "prefill" in programs:
+            return padded_window(programs["prefill"].module(), self._context)
+        return whole_window(programs["forward"].module())
+
     def runtime_stages(self, artifact: Artifact) -> list[StageResult]:
-        """The written program in the real runtime."""
+        """The written program in the real runtime; none where it cannot run."""
+        if not self._backend.runs_here:
+            return []
         runner = self._backend.open_runner(artifact.model_path, threads=self._options.threads)
         return [
             self._compare(".pte, prefill", runtime_prefill(runner)),

@@ -72,6 +72,7 @@ class VerificationReport:
         stages: in the order they ran.
         expert_weights: the proof of bit-exactness; None for a model without routed experts.
         versions: of every package that matters.
+        ran: whether the written program itself was run; where it cannot be, only what it was made from was.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -81,6 +82,7 @@ class VerificationReport:
     stages: tuple[StageResult, ...]
     expert_weights: ExpertWeightsProof | None
     versions: dict[str, str]
+    ran: bool = True
 
     @property
     def passed(self) -> bool:

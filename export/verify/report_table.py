@@ -102,5 +102,7 @@ def _conclusion(report: VerificationReport) -> tuple[Text, Text]:
         experts = f"expert weights equal the checkpoint's bit for bit ({proof.tensors} tensors, {proof.bytes} bytes)"
     else:
         experts = f"expert weights NOT proven: {', '.join(proof.mismatches) or 'nothing was compared'}"
+    if not report.ran:
+        experts += "\nthe written program was NOT run: its delegate needs an Apple device"
     outcome = "passed" if report.passed else f"FAILED at: {report.first_failing_stage}"
     return Text(experts), Text(outcome, style="bold green" if report.passed else "bold red")

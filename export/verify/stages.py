@@ -1,6 +1,7 @@
 """The rungs of the verification ladder: each one turns a window of tokens into logits in its own way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,18 @@ Stage = Callable[[Window], Logits]
 # Tokens of one prefill call of the `.pte`. The program returns logits of the last token only, so the prefill of every
 # position costs a call of this many tokens; 16 is past the point where kernels switch from decode to prefill code.
 PREFILL_CHUNK = 16
+
+
+def padded_window(module: Callable[[Tensor, Tensor], Tensor] | nn.Module, length: int) -> Stage:
+    """Like `whole_window` for a module of static shape: what is added behind a text changes nothing before it."""
+    whole = whole_window(module)
+
+    def run(window: Window) -> Logits:
+        added = length - window.length
+        padded = replace(window, tokens=torch.nn.functional.pad(window.tokens, (0, added)))
+        return whole(padded)[: window.length]
+
+    return run
 
 
 def whole_window(module: Callable[[Tensor, Tensor], Tensor] | nn.Module) -> Stage:

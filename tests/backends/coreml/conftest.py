@@ -1,0 +1,37 @@
+"""The program that the tests of this backend share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmoe.backends.registry import BackendName
+from mmoe.export.artifact import Artifact
+from mmoe.export.convert import ConvertOptions, convert
+from tests.support.checkpoints import write_checkpoint
+
+CHUNK, CONTEXT = 8, 32
+
+
+@pytest.fixture(scope="session")
+def coreml_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint with a dense layer, a layer without RoPE and QK-norm, and unscaled routing weights."""
+    overrides = {
+        "num_hidden_layers": 3,
+        "no_rope_layers": [1, 0, 1],
+        "interleave_moe_layer_step": 2,
+        "num_local_experts": 5,
+        "norm_topk_prob": False,
+    }
+    return write_checkpoint(tmp_path_factory.mktemp("coreml") / "checkpoint", overrides, seed=3)
+
+
+@pytest.fixture(scope="session")
+def coreml_artifact(coreml_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """`coreml_checkpoint` with a chunk of 8 tokens in a context of 32; read only."""
+    return convert(
+        coreml_checkpoint,
+        tmp_path_factory.mktemp("coreml") / "artifact",
+        options=ConvertOptions(backend=BackendName.COREML, max_seq_len=CHUNK, max_context_len=CONTEXT),
+    )
