@@ -79,25 +79,37 @@ int64_t PartitionsPerRound(const AttentionShape& shape) {
   return std::min(Blocks(shape.max_context_len, kAttentionPartition), kMaxPartitionsPerRound);
 }
 
-void FillCaches(const Run& run) {
+// Keys and values of tokens begin..end-1 of one kv head go to the caches.
+void FillHead(const Run& run, const WorkerScratch& scratch, int64_t head, int64_t begin, int64_t end) {
   const AttentionArgs& args = run.args;
   const int64_t heads = args.shape.num_kv_heads, head_dim = args.shape.head_dim;
-  ParallelFor(run.parallel, Blocks(args.shape.num_tokens, kKeyTokens), [&](int64_t block, int worker) {
-    const WorkerScratch scratch = run.ScratchOf(worker);
-    std::fill(scratch.value, scratch.value + run.blocks.row_stride, 0.0f);
-    const int64_t end = std::min(args.shape.num_tokens, (block + 1) * kKeyTokens);
-    for (int64_t token = block * kKeyTokens; token < end; ++token) {
-      const int64_t angles = token * (head_dim / 2);
-      for (int64_t head = 0; head < heads; ++head) {
-        const int64_t from = (token * heads + head) * head_dim;
-        run.kernels.prepare_head({head_dim, args.key + from, args.use_rope ? args.rope_cos + angles : nullptr,
-                                  args.rope_sin + angles, args.use_qk_norm, args.qk_norm_eps, scratch.key});
-        std::memcpy(scratch.value, args.value + from, static_cast<size_t>(head_dim) * sizeof(float));
-        StoreRow(args.cache, run.kernels, head, args.position + token, scratch.key, scratch.value,
-                 scratch.converted);
-      }
+  std::fill(scratch.value, scratch.value + run.blocks.row_stride, 0.0f);
+  for (int64_t token = begin; token < end; ++token) {
+    const int64_t angles = token * (head_dim / 2), from = (token * heads + head) * head_dim;
+    run.kernels.prepare_head({head_dim, args.key + from, args.use_rope ? args.rope_cos + angles : nullptr,
+                              args.rope_sin + angles, args.use_qk_norm, args.qk_norm_eps, scratch.key});
+    std::memcpy(scratch.value, args.value + from, static_cast<size_t>(head_dim) * sizeof(float));
+    StoreRow(args.cache, run.kernels, head, args.position + token, scratch.key, scratch.value,
+             scratch.converted);
+  }
+}
+
+void FillCaches(const Run& run) {
+  const AttentionShape& shape = run.args.shape;
+  ParallelFor(run.parallel, Blocks(shape.num_tokens, kKeyTokens), [&](int64_t block, int worker) {
+    const int64_t begin = block * kKeyTokens, end = std::min(shape.num_tokens, begin + kKeyTokens);
+    for (int64_t head = 0; head < shape.num_kv_heads; ++head) {
+      FillHead(run, run.ScratchOf(worker), head, begin, end);
     }
   });
+}
+
+// The new tokens of one partition, by its own task: nobody else reads that part of the caches, except for
+// rings, where it is also the end of an earlier partition.
+void FillPartition(const Run& run, const WorkerScratch& scratch, int64_t head, int64_t partition) {
+  const int64_t first = partition * kAttentionPartition - run.args.position;
+  FillHead(run, scratch, head, std::max<int64_t>(0, first),
+           std::min(run.args.shape.num_tokens, first + kAttentionPartition));
 }
 
 // A task is a block of rows and a kv head, over all of the cache that they see.
@@ -149,6 +161,7 @@ PartitionScratch TakePartitionScratch(Arena& arena, const AttentionShape& shape,
 // that both ways give the same bits.
 void AttendRound(const Run& run, const PartitionScratch& scratch, int64_t first, int64_t count, bool last) {
   const int64_t tasks = run.args.shape.num_kv_heads * count;
+  const bool fills = run.args.shape.window == 0;
   for (int64_t head = 0; head < run.args.shape.num_kv_heads; ++head) {
     new (scratch.open + head) std::atomic<int64_t>(count);
   }
@@ -159,8 +172,10 @@ void AttendRound(const Run& run, const PartitionScratch& scratch, int64_t first,
   }
   ParallelFor(run.parallel, tasks, [&](int64_t task, int worker) {
     const int64_t head = task / count, next = std::min(task + 1, tasks - 1);
-    QueryRows& queries = *run.ScratchOf(worker).prepared;
+    const WorkerScratch worker_scratch = run.ScratchOf(worker);
+    QueryRows& queries = *worker_scratch.prepared;
     if (queries.kv_head != head) PrepareQueries(run.args, run.blocks, run.kernels, head, 0, &queries);
+    if (fills) FillPartition(run, worker_scratch, head, first + task % count);
     AttendPartition(run.args, run.blocks, run.kernels, queries, first + task % count,
                     {next / count, first + next % count},
                     OfHead(scratch.results[task % count], run.blocks, head));
@@ -177,6 +192,7 @@ void AttendRound(const Run& run, const PartitionScratch& scratch, int64_t first,
 void AttendByPartitions(const Run& run, Arena& arena) {
   const AttentionShape& shape = run.args.shape;
   const PartitionScratch scratch = TakePartitionScratch(arena, shape, run.blocks);
+  if (shape.window > 0) FillCaches(run);
   ClearState(scratch.state, shape.num_kv_heads * run.blocks.rows);
   const int64_t partitions = Blocks(run.args.position + shape.num_tokens, kAttentionPartition);
   for (int64_t first = FirstPartition(run.args, 0); first < partitions; first += PartitionsPerRound(shape)) {
@@ -226,8 +242,10 @@ void Attention(const AttentionArgs& args, const KernelTable& kernels, const Para
   const RowBlocks blocks = CutRows(args.shape);
   const Run run = {
       args, kernels.attention, parallel, blocks, static_cast<char*>(workspace), ScratchBytes(blocks)};
-  FillCaches(run);
-  if (!SplitsCache(args.shape, blocks, parallel.num_workers)) return AttendByBlocks(run);
+  if (!SplitsCache(args.shape, blocks, parallel.num_workers)) {
+    FillCaches(run);
+    return AttendByBlocks(run);
+  }
   Arena arena(run.workspace + run.scratch_bytes * static_cast<size_t>(parallel.num_workers));
   AttendByPartitions(run, arena);
 }

@@ -11,7 +11,7 @@ constexpr int64_t kPrefetchBytes = 4096;
 
 // Panels of a task while one tile streams through the weights: long enough to stream, short enough to
 // balance.
-constexpr int64_t kStreamedPanels = 4;
+constexpr int64_t kStreamedPanels = 2;
 
 constexpr int64_t kMaxWidth = 1 << 20;
 
