@@ -1,7 +1,6 @@
 """The XNNPACK backend: CPU programs of `mmoe` kernels, beside XNNPACK's delegate where it is asked for.
 
-With `Linears.XNNPACK` dense linears and pointwise work go to the delegate. By default they run in `mmoe` kernels too;
-what is left are two additions per layer, for which entering a delegate costs more than the work.
+With `Linears.XNNPACK` dense linears and pointwise work go to the delegate. By default they run in `mmoe` kernels too.
 """
 
 from collections import Counter
@@ -24,6 +23,7 @@ from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
+from mmoe.backends.xnnpack.residuals import fuse_residual_norms
 from mmoe.export.errors import OptionError
 from mmoe.export.program import export_program
 from mmoe.export.pte import ProgramFile
@@ -39,6 +39,7 @@ _CONSTANTS = {
     "mmoe::linear_qkv.out": "linears",
     "mmoe::swiglu_ffn.out": "linears",
     "mmoe::rms_norm.out": "norms",
+    "mmoe::add_rms_norm.out": "norms",
 }
 
 
@@ -68,9 +69,12 @@ class XnnpackBackend:
 
     def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
+        delegates = self.options.linears is Linears.XNNPACK
+        for program in () if delegates else programs.values():
+            fuse_residual_norms(program)
         return to_edge_transform_and_lower(
             dict(programs),
-            partitioner=[DecoderPartitioner()] if self.options.linears is Linears.XNNPACK else [],
+            partitioner=[DecoderPartitioner()] if delegates else [],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),

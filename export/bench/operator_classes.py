@@ -16,6 +16,7 @@ _BY_NAME = (
     ("mmoe::attention", OperatorClass.ATTENTION),
     ("mmoe::embedding", OperatorClass.EMBEDDING),
     ("mmoe::rms_norm", OperatorClass.NORMS),
+    ("mmoe::add_rms_norm", OperatorClass.NORMS),
     ("mmoe::swiglu_ffn", OperatorClass.SHARED),
     ("mmoe::linear", OperatorClass.LINEARS),
 )

@@ -1,4 +1,4 @@
-"""The dense operators inside ExecuTorch: the bits of their eager twins, and errors instead of aborts."""
+"""The dense operators and the norms inside ExecuTorch: the bits of their eager twins, and errors instead of aborts."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,36 @@ def test_linear_qkv_is_three_linears():
     run = compile_call(OPS.linear_qkv.default, x, panels.weight, panels.scale, 80, 20, outputs=3)
     for found, expected in zip(run(x), outputs, strict=True):
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("addends", [1, 2])
+def test_add_rms_norm_is_the_additions_then_the_norm(addends):
+    rng = np.random.default_rng(6)
+    weight = activations(rng, 48)
+    empty = [activations(rng, 1, 64, 48) for _ in range(1 + addends)]
+    run = compile_call(
+        OPS.add_rms_norm.default, *empty, *[None] * (2 - addends), weight, 1e-5, variable=range(1 + addends),
+        dynamic=range(1 + addends), outputs=2,
+    )  # fmt: skip
+    norm = compile_call(OPS.rms_norm.default, empty[0], weight, 1e-5, dynamic=(0,))
+    for tokens in (64, 1, 33, 0):
+        residual, x, *y = (activations(rng, 1, tokens, 48) for _ in range(1 + addends))
+        total, normalised = run(residual, x, *y)
+        assert torch.equal(total, residual + (x + y[0] if y else x))
+        assert torch.equal(normalised, norm(total))
+        # The norm itself, in float64.
+        exact = total.double() / (total.double().square().mean(dim=-1, keepdim=True) + 1e-5).sqrt() * weight
+        torch.testing.assert_close(normalised.double(), exact, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_add_rms_norm_refuses_another_width(place):
+    rng = np.random.default_rng(7)
+    values = [*(activations(rng, 1, 2, 32) for _ in range(3)), activations(rng, 32)]
+    values[place] = activations(rng, *values[place].shape[:-1], 16)
+    run = compile_call(OPS.add_rms_norm.default, *values, 1e-5, outputs=2)
+    with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+        run(values[0])
 
 
 def test_swiglu_ffn_is_close_to_its_twin():

@@ -5,6 +5,7 @@ an exported program the twins run; in a `.pte` the C++ kernels of `libmmoe_ops` 
 definition (the same roundings, the same integer sums) and share no code with them, so that comparing the two is a test.
 """
 
+from mmoe.backends.xnnpack.ops.add_rms_norm import add_rms_norm
 from mmoe.backends.xnnpack.ops.attention import Window, attention
 from mmoe.backends.xnnpack.ops.attention_int8 import attention_int8
 from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes as int8_cache_shapes
@@ -18,6 +19,7 @@ from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
 __all__ = [
     "Window",
+    "add_rms_norm",
     "attention",
     "attention_int8",
     "embedding",

@@ -92,6 +92,11 @@ def test_operators_pass_torch_own_checks() -> None:
     torch.library.opcheck(
         torch.ops.mmoe.rms_norm.default, (torch.randn(1, 3, 32, generator=generator), torch.ones(32), 1e-5)
     )
+    rows = torch.randn(3, 1, 3, 32, generator=generator)
+    for y in (None, rows[2]):
+        torch.library.opcheck(
+            torch.ops.mmoe.add_rms_norm.default, (rows[0], rows[1], y, torch.ones(32), 1e-5)
+        )
     qkv = [torch.randn(1, 3, heads * 16, generator=generator) for heads in (4, 2, 2)]
     angles = torch.randn(3, 8, generator=generator)
     keys, values, steps = ops.int8_cache_shapes(num_kv_heads=2, max_context_len=8, head_dim=16)
