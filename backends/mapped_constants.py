@@ -8,6 +8,7 @@ the constants themselves as ExecuTorch's `FileBackedData`, which it writes witho
 
 import hashlib
 import io
+from collections.abc import Callable
 from typing import BinaryIO
 
 import torch
@@ -27,6 +28,7 @@ CONSTANT_ALIGNMENT = 64
 # Smaller constants are emitted as they are.
 _SMALLEST = 1 << 16
 _CHUNK = 8 << 20
+_MB = 1_000_000
 
 
 class MappedData(FileBackedData):  # type: ignore[misc]  # executorch is not typed here
@@ -65,6 +67,21 @@ class MappedData(FileBackedData):  # type: ignore[misc]  # executorch is not typ
             outfile.write(self._view[start : start + _CHUNK])
 
 
+class _Counted:
+    """A file that tells how far it is."""
+
+    def __init__(self, file: BinaryIO, total: int, progress: Callable[[int, int], None]) -> None:
+        self._file, self._total, self._progress = file, total, progress
+        self._done = 0
+
+    def write(self, data: bytes) -> int:
+        """Writes the data."""
+        written = self._file.write(data)
+        self._done += written
+        self._progress(self._done // _MB, self._total // _MB)
+        return written
+
+
 class _StandInSizes(MemoryPlanningPass):  # type: ignore[misc]  # as above
     """The last pass before emission: the specs of constants that have stand-ins tell the bytes of these."""
 
@@ -84,12 +101,15 @@ class _StandInSizes(MemoryPlanningPass):  # type: ignore[misc]  # as above
         return result
 
 
-def write_program(lowered: EdgeProgramManager, file: BinaryIO) -> None:
+def write_program(
+    lowered: EdgeProgramManager, file: BinaryIO, *, progress: Callable[[int, int], None] | None = None
+) -> None:
     """Serialises a lowered program as a `.pte`, the same bytes that ExecuTorch's own writer gives.
 
     Args:
         lowered: The program, which is used up: its large constants are replaced.
         file: Where it is written.
+        progress: Called with the MB written so far and their number.
     """
     constants: dict[bytes, MappedData] = {}
     placeholders: set[str] = set()
@@ -104,7 +124,7 @@ def write_program(lowered: EdgeProgramManager, file: BinaryIO) -> None:
     pte, _ = serialize_for_executorch(
         emitted._emitter_output, config, emitted._data_serializer, emitted._named_data
     )
-    pte.write_to_file(file)
+    pte.write_to_file(_Counted(file, len(pte), progress) if progress is not None else file)
 
 
 def _stand_in(program: ExportedProgram, constants: dict[bytes, MappedData]) -> set[str]:

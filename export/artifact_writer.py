@@ -1,12 +1,13 @@
 """Writes an artifact all at once or not at all."""
 
+import glob
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
-from uuid import uuid4
 
 from mmoe.export.artifact import CARD_FILE, REQUIRED_FILES, Artifact
 from mmoe.export.errors import ArtifactError
@@ -20,6 +21,9 @@ from mmoe.export.files import (
 )
 from mmoe.export.manifest import MANIFEST_FILE, FileRecord, Manifest, ManifestContent
 from mmoe.export.model_card import render_model_card
+from mmoe.export.scratch import remove_abandoned, scratch_folder
+
+_PARTIAL, _ASIDE = ".partial", ".old"
 
 
 class ArtifactWriter:
@@ -30,7 +34,7 @@ class ArtifactWriter:
     """
 
     def __init__(self, target: str | Path, *, overwrite: bool = False) -> None:
-        """Checks the target; nothing is written yet.
+        """Checks the target, and removes what killed conversions to it left behind; nothing is written yet.
 
         Args:
             target: the artifact's folder; missing parents are created.
@@ -42,10 +46,10 @@ class ArtifactWriter:
         # Resolved, so that a symbolic link to an artifact stays a link when the artifact is replaced.
         self._target = Path(target).resolve()
         self._overwrite = overwrite
+        self._prefix = f".{self._target.name}."
+        self._remove_abandoned()
         self._check_target()
-        hidden = f".{self._target.name}.{uuid4().hex[:8]}"
-        self._partial = self._target.with_name(f"{hidden}.partial")
-        self._aside = self._target.with_name(f"{hidden}.old")
+        self._scratch = ExitStack()
         self._created_parents: list[Path] = []
 
     @property
@@ -72,10 +76,13 @@ class ArtifactWriter:
         try:
             with explained_write_errors(self._target):
                 self._create_parents()
-                self._partial.mkdir()
+                self._partial = self._scratch.enter_context(
+                    scratch_folder(self._target.parent, self._prefix, _PARTIAL)
+                )
         except BaseException:
-            self._remove_leftovers()
+            self._remove_parents()
             raise
+        self._aside = self._partial.with_suffix(_ASIDE)
         return self
 
     def __exit__(
@@ -163,10 +170,24 @@ class ArtifactWriter:
             raise
         self._created_parents.clear()
 
+    def _remove_abandoned(self) -> None:
+        """Puts back an artifact that a run was killed while replacing, and removes what is of no use."""
+        remove_abandoned(self._target.parent, self._prefix, _PARTIAL)
+        for aside in self._target.parent.glob(f"{glob.escape(self._prefix)}*{_ASIDE}"):
+            if aside.with_suffix(_PARTIAL).exists():
+                continue  # its process lives, and is about to finish
+            if self._target.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                os.replace(aside, self._target)
+
     def _remove_leftovers(self) -> None:
-        shutil.rmtree(self._partial, ignore_errors=True)
+        self._scratch.close()
         if self._target.exists():
             shutil.rmtree(self._aside, ignore_errors=True)
+        self._remove_parents()
+
+    def _remove_parents(self) -> None:
         for folder in reversed(self._created_parents):
             # Only if still empty: somebody else may have put something there.
             if not any(folder.iterdir()):

@@ -10,6 +10,11 @@ from mmoe.export.model.cache_rows import Lengths
 
 # One prefill call of 512 tokens already amortises every weight; longer calls only grow the planned activations.
 DEFAULT_MAX_SEQ_LEN = 512
+# PyTorch, ExecuTorch and the traced program, and the largest matrix while it is repacked: measured peaks of anonymous
+# memory were 0.79 GB for S, 1.02 for M and 1.01 for L (docs/benchmarks.md); this gives 0.92, 1.00 and 1.07.
+# With MLX, which holds all weights, 1.55, 2.58 and 4.12 GB were measured; this gives 1.63, 2.59 and 4.07.
+_BASE_MEMORY = 700_000_000
+_TABLES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,7 @@ class ConversionPlan:
         checkpoint_bytes: Tensors of the checkpoint by class.
         artifact_bytes: Estimated size of `model.pte`.
         kv_cache_bytes: Caches of all layers when the context is full; windowed layers have a ring.
+        peak_memory_bytes: Estimated anonymous memory of the conversion at its peak; mapped weights do not count.
     """
 
     max_seq_len: int
@@ -29,6 +35,7 @@ class ConversionPlan:
     checkpoint_bytes: dict[TensorClass, int]
     artifact_bytes: int
     kv_cache_bytes: int
+    peak_memory_bytes: int
 
 
 def plan_conversion(
@@ -37,6 +44,7 @@ def plan_conversion(
     max_seq_len: int | None = None,
     max_context_len: int | None = None,
     table_copies: int = 2,
+    copies_in_memory: int = 0,
     kv_cache: KvCache = KvCache.FLOAT32,
 ) -> ConversionPlan:
     """Settles the lengths and estimates the sizes.
@@ -47,6 +55,8 @@ def plan_conversion(
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
         table_copies: How often the program stores the tied embedding: twice where the lookup reads rows and the
             delegate a packed matrix.
+        copies_in_memory: How often a delegate holds the weights in memory while it takes them over; 0 where constants
+            stay mapped.
         kv_cache: What the KV cache holds.
 
     Raises:
@@ -66,12 +76,14 @@ def plan_conversion(
     table = sum(
         spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
     )
+    artifact_bytes = sum(spec.num_bytes for spec in packed.values()) + (table_copies - 1) * table
     lengths = Lengths(max_context_len=context, max_seq_len=sequence)
     rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in config.layers)
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,
         checkpoint_bytes=checkpoint.bytes_by_class(),
-        artifact_bytes=sum(spec.num_bytes for spec in packed.values()) + (table_copies - 1) * table,
+        artifact_bytes=artifact_bytes,
         kv_cache_bytes=rows * kv_cache.bytes_per_row(config.head_dim),
+        peak_memory_bytes=_BASE_MEMORY + _TABLES * table + copies_in_memory * artifact_bytes,
     )

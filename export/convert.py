@@ -26,8 +26,9 @@ from mmoe.export.checkpoint import Checkpoint, open_checkpoint
 from mmoe.export.config import CONFIG_FILE
 from mmoe.export.conversion_plan import ConversionPlan, plan_conversion
 from mmoe.export.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
+from mmoe.export.memory import require_memory
 from mmoe.export.model import build_decoder
-from mmoe.export.post_training import check_request, packed_copy
+from mmoe.export.post_training import check_request, packed_copy, remove_abandoned_copies
 from mmoe.export.program import runner_metadata
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.pte import ProgramFile
@@ -89,10 +90,17 @@ class ConvertOptions:
     def table_copies(self) -> int:
         """How often the program stores the tied embedding: XNNPACK packs a second one for the head, Core ML gathers
         rows from another form."""
-        if self.backend is BackendName.COREML:
-            return 2
+        return 2 if self.backend is BackendName.COREML or self._packs_linears else 1
+
+    @property
+    def copies_in_memory(self) -> int:
+        """How often a delegate holds the weights that it takes over; constants of our operators stay mapped."""
+        return 1 if self.backend is not BackendName.XNNPACK or self._packs_linears else 0
+
+    @property
+    def _packs_linears(self) -> bool:
         delegated = (self.linears or XNNPACK_LINEARS) is Linears.XNNPACK
-        return 2 if delegated and self.backend is BackendName.XNNPACK else 1
+        return delegated and self.backend is BackendName.XNNPACK
 
 
 def convert(
@@ -205,13 +213,14 @@ def build_program(
         progress.phase(f"Lowering for {backend.name}")
         lowered = backend.lower(exported, metadata)
         progress.phase("Writing the program")
-        write_program(lowered, file)
+        write_program(lowered, file, progress=progress.step)
 
 
 def _prepare(
     source: str | Path, target: str | Path, revision: str | None, options: ConvertOptions, progress: Progress
 ) -> tuple[ArtifactWriter, Checkpoint, ChatTokenizer, ConversionPlan]:
     writer = ArtifactWriter(target, overwrite=options.overwrite)
+    remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
     checkpoint = open_checkpoint(source, revision=revision, unpacked=options.quantize is not None)
     check_request(checkpoint, options.quantize)
@@ -221,10 +230,12 @@ def _prepare(
         max_seq_len=options.max_seq_len,
         max_context_len=options.max_context_len,
         table_copies=options.table_copies,
+        copies_in_memory=options.copies_in_memory,
         kv_cache=options.cache,
     )
-    # A packed copy is as large as the program that is made from it.
-    writer.require_space(plan.artifact_bytes * (2 if options.quantize else 1))
+    # The spilled weights, and a packed copy, are as large as the program that is made from them.
+    writer.require_space(plan.artifact_bytes * (3 if options.quantize else 2))
+    require_memory(plan.peak_memory_bytes, f"converting {source}")
     checkpoint.check_values(progress.step)
     return writer, checkpoint, tokenizer, plan
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from mmoe.export.inventory import Matrix, check_inventory, expected_tensors, mat
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.quantization_config import POST_TRAINING_KEY
 from mmoe.export.quantize_option import Quantize
+from mmoe.export.scratch import remove_abandoned, scratch_folder
 from mmoe.export.shards import INDEX_FILE, SINGLE_FILE, TensorFiles
 from mmoe.export.synthesize.writer import write_safetensors
 from mmoe.quant.int4 import GROUP_SIZE
@@ -29,6 +29,7 @@ from mmoe.quant.post_training import quantize_weights
 
 # Weights quantised at a time.
 _CHUNK = 1 << 22
+_COPY = ".quantised-"
 _TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
 
 
@@ -59,8 +60,13 @@ def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILE
     if checkpoint.config.quantization is not None:
         yield checkpoint
         return
-    with tempfile.TemporaryDirectory(dir=near, prefix=".quantised-") as folder:
-        yield quantize_checkpoint(checkpoint, Path(folder), progress=progress)
+    with scratch_folder(near, _COPY) as folder:
+        yield quantize_checkpoint(checkpoint, folder, progress=progress)
+
+
+def remove_abandoned_copies(near: Path) -> None:
+    """Removes packed copies whose processes were killed."""
+    remove_abandoned(near, _COPY)
 
 
 def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:

@@ -180,8 +180,10 @@ def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
 def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Terminal) -> None:
     """Tells what a conversion would write and need."""
     from mmoe.export.files import free_bytes
+    from mmoe.export.memory import available_memory
     from mmoe.export.records import to_json
 
+    available = available_memory()
     free = free_bytes(target.resolve().parent)
     terminal.show(
         f"{source} can be converted into {target}",
@@ -189,6 +191,8 @@ def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Termi
             {
                 "program, about": format_bytes(plan.artifact_bytes),
                 "free on this disk": format_bytes(free),
+                "memory to convert, about": format_bytes(plan.peak_memory_bytes),
+                "available now": "unknown" if available is None else format_bytes(available),
                 "prefill call": f"up to {plan.max_seq_len} tokens",
                 "context": f"{plan.max_context_len} tokens",
                 "KV cache in memory": format_bytes(plan.kv_cache_bytes),
@@ -196,4 +200,12 @@ def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Termi
         ),
         size_table({kind.value: size for kind, size in plan.checkpoint_bytes.items()}, title="checkpoint"),
     )
-    terminal.result({"source": source, "artifact": str(target), "plan": to_json(plan), "free_bytes": free})
+    terminal.result(
+        {
+            "source": source,
+            "artifact": str(target),
+            "plan": to_json(plan),
+            "free_bytes": free,
+            "available_memory_bytes": available,
+        }
+    )

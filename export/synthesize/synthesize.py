@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
@@ -19,6 +18,7 @@ from mmoe.export.errors import CheckpointError
 from mmoe.export.files import explained_write_errors, free_bytes
 from mmoe.export.inventory import expected_tensors
 from mmoe.export.progress import SILENT, Progress
+from mmoe.export.scratch import remove_abandoned, scratch_folder
 from mmoe.export.shards import SINGLE_FILE
 from mmoe.export.synthesize.growth import GrownModel, can_grow
 from mmoe.export.synthesize.random_model import RandomModel
@@ -118,16 +118,14 @@ def _is_synthetic(folder: Path) -> bool:
 @contextmanager
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder that takes the target's place if the block succeeds, and vanishes if it does not."""
-    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
-    try:
-        with explained_write_errors(target):
-            partial.mkdir(parents=True)
+    with explained_write_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(target.parent, f".{target.name}.", ".partial")
+        with scratch_folder(target.parent, f".{target.name}.", ".partial") as partial:
             yield partial
             if target.exists():
                 shutil.rmtree(target)
             os.rename(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _card(config: DecoderConfig, origin: str, *, seed: int, total: int) -> str:

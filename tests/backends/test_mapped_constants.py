@@ -93,3 +93,14 @@ def test_pieces_of_mapped_data_add_up(tmp_path: Path, monkeypatch: pytest.Monkey
     assert file.getvalue() == data.to_bytes() == tensor.numpy().tobytes()
     assert len(data) == tensor.nbytes
     assert data.prefix(5) == tensor.numpy().tobytes()[:5]
+
+
+def test_the_megabytes_written_are_told(lowered: EdgeProgramManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapped_constants, "_MB", 1000)
+    told: list[tuple[int, int]] = []
+    file = io.BytesIO()
+    write_program(copy.deepcopy(lowered), file, progress=lambda done, total: told.append((done, total)))
+    size = len(file.getvalue()) // 1000
+    assert told[-1] == (size, size)
+    assert sorted(told) == told
+    assert len({done for done, _ in told}) > 4

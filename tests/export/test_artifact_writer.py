@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 from collections import namedtuple
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from mmoe.export import artifact_writer, files
 from mmoe.export.artifact import Artifact
 from mmoe.export.artifact_writer import ArtifactWriter
 from mmoe.export.errors import ArtifactError
+from mmoe.export.scratch import scratch_folder
 from tests.support.artifacts import MODEL_BYTES, manifest_content, write_artifact
 
 OLD, NEW = b"old program", b"new program"
@@ -243,3 +245,29 @@ def test_something_else_in_a_new_parent_is_left_alone(target):
     with ArtifactWriter(target / "parent" / "artifact"):
         (target / "parent" / "note").touch()
     assert (target / "parent" / "note").exists()
+
+
+def test_an_artifact_comes_back_if_its_replacement_was_killed(target):
+    write_artifact(target, model=OLD)
+    target.rename(target.with_name(".artifact.01234567.old"))
+    with pytest.raises(ArtifactError, match="exists already"):
+        ArtifactWriter(target)
+    assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == OLD
+
+
+def test_an_artifact_that_was_replaced_before_the_kill_goes(target):
+    write_artifact(target, model=OLD)
+    shutil.copytree(target, target.with_name(".artifact.01234567.old"))
+    write_artifact(target, model=NEW, overwrite=True)
+    assert os.listdir(target.parent) == ["artifact"]
+    assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == NEW
+
+
+def test_an_artifact_that_is_being_replaced_is_left_to_its_process(target):
+    write_artifact(target, model=OLD)
+    aside = target.rename(target.with_name(".artifact.01234567.old"))
+    with scratch_folder(target.parent, ".artifact.", ".partial") as partial:
+        aside = aside.rename(partial.with_suffix(".old"))
+        ArtifactWriter(target)
+        assert aside.is_dir()
+        assert not target.exists()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mmoe.export import memory
 from mmoe.export.artifact import Artifact
 from mmoe.export.checkpoint import open_checkpoint
 from tests.export.cli.conftest import Command
@@ -91,3 +92,21 @@ def test_bfloat16_is_quantised_on_request_and_packed_weights_are_not(
     assert again.code == 1
     assert "is packed already" in again.err
     assert mmoe("convert", source, "--out", target, "--quantize", "int8").code == 2
+
+
+def test_too_little_memory_is_told_before_any_work(
+    mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 500_000_000)
+    run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "artifact", "--quiet")
+    assert run.code == 1
+    assert run.err.startswith(f"error: converting {tiny_checkpoint} needs about 70")
+    assert "only 500,000,000 are available" in run.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_knows_what_a_delegate_holds(mmoe: Command, tiny_checkpoint: Path) -> None:
+    mapped = mmoe("convert", tiny_checkpoint, "--dry-run", "--json").json["plan"]
+    for held in (("--backend", "mlx"), ("--linears", "xnnpack")):
+        plan = mmoe("convert", tiny_checkpoint, "--dry-run", "--json", *held).json["plan"]
+        assert plan["peak_memory_bytes"] == mapped["peak_memory_bytes"] + plan["artifact_bytes"]
