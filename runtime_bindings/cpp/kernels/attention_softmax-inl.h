@@ -21,30 +21,32 @@ inline int64_t MostValid(const AttendArgs& args, int64_t row, int rows) {
   return most;
 }
 
-// scores[0..valid-1] become exp(score - maximum), zero up to the next multiple of 16.
-inline void Softmax(float* scores, int64_t valid, float* maximum, float* total) {
+// The largest of scores[first..valid-1]; those before become minus infinity.
+inline float LargestScore(float* scores, int64_t first, int64_t valid) {
   constexpr float kNegativeInfinity = -__builtin_inff();
+  for (int64_t k = 0; k < first; ++k) scores[k] = kNegativeInfinity;
   F32x16 largest = Broadcast(kNegativeInfinity);
-  for (int64_t k = 0; k < valid; k += 16) {
-    largest = Max(KeepFirst(Load(scores + k), valid - k, kNegativeInfinity), largest);
-  }
-  *maximum = ReduceMax(largest);
+  int64_t k = 0;
+  for (; k + 16 <= valid; k += 16) largest = Max(Load(scores + k), largest);
+  if (k < valid) largest = Max(KeepFirst(Load(scores + k), valid - k, kNegativeInfinity), largest);
+  return ReduceMax(largest);
+}
+
+// A row's scores become exp(score - maximum), zero for those before its window and up to the next multiple of 16.
+inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
+  float* scores = args.scores + row * kAttentionPartition;
+  const int64_t first = args.first[row], valid = args.valid[row];
+  args.maxima[row] = LargestScore(scores, first, valid);
+  const F32x16 maximum = Broadcast(args.maxima[row]);
   F32x16 sum = Broadcast(0.0f);
   for (int64_t k = 0; k < valid; k += 16) {
-    const F32x16 weight = KeepFirst(Exp(Sub(Load(scores + k), Broadcast(*maximum))), valid - k, 0.0f);
+    const F32x16 weight = KeepFirst(Exp(Sub(Load(scores + k), maximum)), valid - k, 0.0f);
     Store(weight, scores + k);
     sum = Add(sum, weight);
   }
-  *total = ReduceAdd(sum);
-}
-
-// The same for a row's scores, of which those before its window are without weight.
-inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
-  float* scores = args.scores + row * kAttentionPartition;
-  for (int64_t k = 0; k < args.first[row]; ++k) scores[k] = -__builtin_inff();
-  Softmax(scores, args.valid[row], args.maxima + row, args.totals + row);
+  args.totals[row] = ReduceAdd(sum);
   // Exp is never quite zero; in a total that is at least 1 its least value is lost, in a weight it is not.
-  for (int64_t k = 0; k < args.first[row]; ++k) scores[k] = 0.0f;
+  for (int64_t k = 0; k < first; ++k) scores[k] = 0.0f;
 }
 
 void Merge(const MergeArgs& args) {
