@@ -5,17 +5,16 @@ Exit codes: 0 done; 1 the input, the artifact or the machine is at fault, or a g
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.main import get_command
 
 from mmoe.export.cli import bench, convert, cost, demo, generate, inspect, profile, synthesize, verify
+from mmoe.export.cli.signals import stop_code, stop_on_signals
 from mmoe.export.cli.usage import UsageError, explain_usage
 from mmoe.export.errors import MmoeError
 from mmoe.export.versions import installed_versions
@@ -58,11 +57,6 @@ def _options(
     """Exact export of QAT Mixture-of-Experts checkpoints to ExecuTorch: convert, verify, run."""
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the process as the signal would, but by way of every `finally`, which remove unfinished files."""
-    raise SystemExit(128 + number)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
@@ -78,18 +72,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character is no reason to stop.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+    stop_on_signals()
+    try:
+        code = _run(arguments)
+    except Exception:
+        # Whatever a library makes of being interrupted.
+        if (asked := stop_code()) is None:
+            raise
+        code = asked
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except UsageError as error:
         sys.stderr.write(explain_usage(error))
         return error.exit_code
     except MmoeError as error:
+        if stop_code() is not None:
+            raise
         print(f"error: {error}", file=sys.stderr)
         return 1
     except typer.Abort:
         return INTERRUPTED
-    if code == INTERRUPTED:
-        print("interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0

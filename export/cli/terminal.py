@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 
 from mmoe.export.cli.noise import silence_libraries
 from mmoe.export.cli.progress import LineProgress, LiveProgress
+from mmoe.export.cli.signals import StoppableProgress
 from mmoe.export.progress import SILENT, Progress
 
 # A table in a pipe or a file should not be squeezed into the 80 columns of no terminal.
@@ -61,8 +62,8 @@ class Terminal:
     def progress(self) -> Iterator[Progress]:
         """Shows the phases of a piece of work on stderr."""
         if self._quiet:
-            yield SILENT
+            yield StoppableProgress(SILENT)
         else:
             display = LiveProgress(self._err) if self._err.is_terminal else LineProgress(self._err)
             with display as progress:
-                yield progress
+                yield StoppableProgress(progress)

@@ -92,7 +92,7 @@ def test_another_folder_is_made_if_a_run_takes_a_new_one_for_abandoned(
         assert folder.is_dir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     tmp_path: Path, tiny_checkpoint: Path, number: signal.Signals
 ) -> None:
