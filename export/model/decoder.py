@@ -81,6 +81,11 @@ def projections(weights: Weights) -> nn.Module:
     return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))
 
 
+def last_token(x: Tensor) -> Tensor:
+    """``[1, T, N]`` -> ``[1, 1, N]``."""
+    return x[:, -1].unsqueeze(1)
+
+
 class Attention(nn.Module):
     """Grouped-query attention with RoPE and scaleless QK-norm."""
 
@@ -104,11 +109,13 @@ class Attention(nn.Module):
             )
         )
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``; appends T rows to the cache at ``input_pos``."""
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor, *, last_only: bool = False
+    ) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]``; appends T rows to the cache at ``input_pos``."""
         query, key, value = self.project(x)
         mixed = self.attend(query, key, value, cos, sin, input_pos)
-        out: Tensor = self.o_proj(mixed)
+        out: Tensor = self.o_proj(last_token(mixed) if last_only else mixed)
         return out
 
 
@@ -178,9 +185,12 @@ class DecoderLayer(nn.Module):
         self.post_attention_layernorm = weights.norm("post_attention_layernorm")
         self.feed_forward = feed_forward(weights.at("feed_forward"), layer.feed_forward)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``."""
-        h = x + self.self_attn(self.input_layernorm(x), cos, sin, input_pos)
+    def forward(
+        self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor, *, last_only: bool = False
+    ) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]`` of the last token only, behind attention that sees all."""
+        mixed = self.self_attn(self.input_layernorm(x), cos, sin, input_pos, last_only=last_only)
+        h = (last_token(x) if last_only else x) + mixed
         out: Tensor = h + self.feed_forward(self.post_attention_layernorm(h))
         return out
 
@@ -205,12 +215,16 @@ class Decoder(nn.Module):
             self.layers.append(layer)
         self.norm = weights.norm("norm")
 
-    def hidden_states(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
-        """Runs all layers: int64 ``[1, T]`` and int64 ``[1]`` -> normalised hidden states ``[1, T, H]``."""
+    def hidden_states(self, tokens: Tensor, input_pos: Tensor, *, last_only: bool = False) -> Tensor:
+        """Runs all layers: int64 ``[1, T]`` and int64 ``[1]`` -> normalised hidden states ``[1, T, H]``.
+
+        With ``last_only`` they are ``[1, 1, H]``: what stands behind the last layer's attention would be computed for
+        other tokens in vain. That is 4 % of a prefill of MobileMoE-S, 20 layers.
+        """
         cos, sin = self.rope(input_pos, tokens.shape[1])
         x = self.embed_tokens(tokens)
-        for layer in self.layers:
-            x = layer(x, cos, sin, input_pos)
+        for index, layer in enumerate(self.layers, start=1):
+            x = layer(x, cos, sin, input_pos, last_only=last_only and index == len(self.layers))
         out: Tensor = self.norm(x)
         return out
 
@@ -229,7 +243,7 @@ class Decoder(nn.Module):
         Returns:
             float32 ``[1, V]``.
         """
-        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos)[:, -1])
+        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos, last_only=True)[:, 0])
         return out
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mmoe.export.architectures.description import ExpertBlock
 from mmoe.export.artifact import Artifact
 from mmoe.export.bench.worker import Memory, Worker
@@ -91,9 +93,15 @@ def profile(
     texts = []
     for kind, prompts in (("real", real), ("templated", templated)):
         progress.phase(f"Running {kind} text")
-        routing, memory = _run(artifact.model_path, prompts, threads=options.threads)
+        prefilled, memory = _run(artifact.model_path, prompts, threads=options.threads)
+        progress.phase(f"Running {kind} text token by token")
+        # A prefill sends only a call's last token through the experts of the last layer.
+        routing, _ = _run(artifact.model_path, prompts, threads=options.threads, one_by_one=True)
         progress.phase(f"Profiling {kind} text")
-        texts.append(_text_profile(kind, prompts, routing, memory, program=program, blocks=blocks, code=code))
+        residency = _residency(program, prefilled, prompts, memory, code=code)
+        texts.append(
+            _text_profile(kind, prompts, routing, residency, blocks=blocks, expert_bytes=program.expert_bytes)
+        )
     first = next(iter(blocks.values()))
     return UsageProfile(
         name=str(artifact.folder),
@@ -107,53 +115,62 @@ def profile(
     )
 
 
-def _run(model_path: Path, prompts: PromptSet, *, threads: int) -> tuple[list[Selections], Memory]:
-    """The routing of all tokens, and the memory after the last one."""
+def _run(
+    model_path: Path, prompts: PromptSet, *, threads: int, one_by_one: bool = False
+) -> tuple[list[Selections], Memory]:
+    """The routing, and the memory after the last token."""
     with tempfile.TemporaryDirectory() as folder, Worker(model_path, threads=threads) as worker:
         trace = Path(folder) / "routing.bin"
         worker.trace(trace)
         for prompt in prompts.prompts:
-            worker.prefill(prompt)
+            if one_by_one:
+                worker.decode(0, prompt)
+            else:
+                worker.prefill(prompt)
         return read_trace(trace), worker.memory()
+
+
+def _residency(
+    program: Program, routing: Sequence[Selections], prompts: PromptSet, memory: Memory, *, code: int
+) -> Residency:
+    model = resident_bytes(program.touched(routing, prompts.ids), file_bytes=program.file_bytes)
+    return Residency(
+        expert_bytes=program.expert_bytes * sum(len(np.unique(selected)) for selected in routing),
+        predicted_model=model,
+        predicted=model + code,
+        measured_model=memory.model,
+        measured=memory.file,
+        anonymous=memory.anonymous,
+        peak=memory.peak,
+    )
 
 
 def _text_profile(
     kind: str,
     prompts: PromptSet,
     routing: Sequence[Selections],
-    memory: Memory,
+    residency: Residency,
     *,
-    program: Program,
     blocks: dict[int, ExpertBlock],
-    code: int,
+    expert_bytes: int,
 ) -> TextProfile:
-    ids = prompts.ids
-    seen = steps_seen(len(ids))
+    seen = steps_seen(len(prompts.ids))
     layers = tuple(
         layer_usage(index, selected, num_experts=block.num_experts, seen=seen)
         for (index, block), selected in zip(blocks.items(), routing, strict=True)
     )
-    model = resident_bytes(program.touched(routing, ids), file_bytes=program.file_bytes)
     num_experts = next(iter(blocks.values())).num_experts
     return TextProfile(
         kind=kind,
         source=prompts.source,
         prompts=len(prompts.prompts),
-        tokens=len(ids),
+        tokens=len(prompts.ids),
         seen=seen,
         layers=layers,
-        residency=Residency(
-            expert_bytes=program.expert_bytes * sum(layer.unique[-1] for layer in layers),
-            predicted_model=model,
-            predicted=model + code,
-            measured_model=memory.model,
-            measured=memory.file,
-            anonymous=memory.anonymous,
-            peak=memory.peak,
-        ),
+        residency=residency,
         cache=cache_curve(
             reuse_distances(routing, num_experts=num_experts),
             everything=len(routing) * num_experts,
-            expert_bytes=program.expert_bytes,
+            expert_bytes=expert_bytes,
         ),
     )

@@ -13,7 +13,7 @@ class Residency:
     """Resident pages of files, bytes: predicted from the routing, and measured after the text ran.
 
     Attributes:
-        expert_bytes: Of the experts that were used, without the rest of their pages.
+        expert_bytes: Of the experts that the prefill used, without the rest of their pages.
         predicted_model: Of all windows of 64 KB of `model.pte` that hold something that was read.
         predicted: That and the code of the process, taken from another process that ran a short text (RssFile).
         measured_model: Of `model.pte`, by /proc/PID/smaps.

@@ -17,7 +17,8 @@ def read_trace(path: Path) -> list[Selections]:
     """The experts of every token, by MoE layer.
 
     Returns:
-        For each MoE layer in program order int32 ``[T, top_k]``, the best expert first; tokens in the order they ran.
+        For each MoE layer in program order int32 ``[T, top_k]``, the best expert first; tokens in the order they ran,
+        and in the last layer of the model only the last token of every call.
 
     Raises:
         RuntimeFailure: The file ends within a record.

@@ -50,12 +50,12 @@ def test_every_moe_layer_and_call_is_recorded(tmp_path: Path) -> None:
     tokens, start = torch.tensor([[3, 4, 5]]), torch.zeros(1, dtype=torch.int64)
     with torch.no_grad():
         with recorded_routing(decoder) as first:
-            decoder(tokens, start)
-            decoder(tokens[:, :2], start)
-        decoder(tokens, start)  # after the block: not recorded
+            decoder.all_logits(tokens, start)
+            decoder.all_logits(tokens[:, :2], start)
+        decoder.all_logits(tokens, start)  # after the block: not recorded
         with recorded_routing(decoder) as second:
-            decoder(tokens.flip(1), start)
-            decoder(tokens[:, :2], start)
+            decoder.all_logits(tokens.flip(1), start)
+            decoder.all_logits(tokens[:, :2], start)
     assert {layer: [len(call) for call in calls] for layer, calls in first.experts.items()} == {
         1: [3, 2],
         3: [3, 2],
