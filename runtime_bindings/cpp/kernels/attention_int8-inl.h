@@ -129,8 +129,8 @@ void ScoreInt8(const AttendArgs& args, int64_t row) {
   for (; key < count; key += 16) ScoreInt8Tile<kRows, 1>(args, row, key, count - key);
 }
 
-// Scores k..k+15 of a row become exp(score - maximum), which go to the sum, times the steps of the values, whose
-// magnitudes go to the largest. Of the sixteen, `begin`..`end`-1 count.
+// Scores k..k+15 of a row become exp(score - maximum), which go to the sum, times the steps of the values,
+// whose magnitudes go to the largest. Of the sixteen, `begin`..`end`-1 count.
 inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum, int64_t begin, int64_t end,
                          F32x16* sum, I32x16* largest) {
   F32x16 weight = Exp(Sub(Load(scores), maximum));
@@ -147,8 +147,8 @@ inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum
 }
 
 // The row's scores become weights of 14 bits with the values' steps in them; returns their own step.
-// Weights from the row's last key up to `count` are zero. Softmax, steps and the largest weight in one pass over
-// the scores: a token behind 8,192 keys takes 3 to 10 % less than with a pass for each.
+// Weights from the row's last key up to `count` are zero. Softmax, steps and the largest weight in one pass
+// over the scores: a token behind 8,192 keys takes 3 to 10 % less than with a pass for each.
 inline float QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count) {
   int8_t* high = args.weights + row * 2 * kAttentionPartition;
   int8_t* low = high + kAttentionPartition;

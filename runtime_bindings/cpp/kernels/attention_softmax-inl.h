@@ -32,7 +32,8 @@ inline float LargestScore(float* scores, int64_t first, int64_t valid) {
   return ReduceMax(largest);
 }
 
-// A row's scores become exp(score - maximum), zero for those before its window and up to the next multiple of 16.
+// A row's scores become exp(score - maximum), zero for those before its window and up to the next multiple
+// of 16.
 inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
   float* scores = args.scores + row * kAttentionPartition;
   const int64_t first = args.first[row], valid = args.valid[row];
