@@ -2,11 +2,11 @@
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor_ptr_maker.h>
-#include <executorch/runtime/core/data_loader.h>
 
 #include <utility>
 
 #include "error.h"
+#include "mapped_loader.h"
 #include "runtime_abort.h"
 #include "runtime_log.h"
 
@@ -31,28 +31,11 @@ namespace {
 using executorch::aten::ScalarType;
 using executorch::extension::from_blob;
 using executorch::extension::module::Module;
-using executorch::runtime::DataLoader;
 using executorch::runtime::Error;
-using executorch::runtime::FreeableBuffer;
 using executorch::runtime::Result;
 
 // A method that gives a constant plans no memory; a damaged size must not be allocated (and zeroed).
 constexpr int64_t kMostConstantBytes = 4096;
-
-// Hands out parts of a mapped file. ExecuTorch's own loader maps every segment by itself, without a guard.
-class MappedLoader final : public DataLoader {
- public:
-  explicit MappedLoader(std::string_view bytes) : bytes_(bytes) {}
-
-  Result<FreeableBuffer> load(size_t offset, size_t size, const SegmentInfo&) const override {
-    if (offset > bytes_.size() || size > bytes_.size() - offset) return Error::InvalidProgram;
-    return FreeableBuffer(bytes_.data() + offset, size, nullptr);
-  }
-  Result<size_t> size() const override { return bytes_.size(); }
-
- private:
-  std::string_view bytes_;
-};
 
 mmoe_status StatusOf(Error error) {
   switch (error) {

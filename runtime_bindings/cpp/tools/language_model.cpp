@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "argmax.h"
+#include "mapped_loader.h"
 
 // Exported by the wheel without a header.
 namespace executorch::extension::threadpool {
@@ -42,13 +43,13 @@ const bool kLogRegistered =
 
 }  // namespace
 
-LanguageModel::LanguageModel(const std::string& path, int threads) : path_(path) {
+LanguageModel::LanguageModel(const std::string& path, int threads) : path_(path), file_(path) {
   // Before the load: XNNPACK takes hold of the pool when a delegate is created.
   if (threads > 0) {
     executorch::extension::threadpool::get_threadpool()->_unsafe_reset_threadpool(
         static_cast<uint32_t>(threads));
   }
-  module_ = std::make_unique<Module>(path, Module::LoadMode::Mmap);
+  module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes()));
   if (const Error error = module_->load(); error != Error::Ok) throw Failure(path, "cannot be loaded", error);
   max_seq_len_ = Constants("get_max_seq_len").at(0);
   max_context_len_ = Constants("get_max_context_len").at(0);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "mapped_file.h"
+
 namespace executorch::extension::module {
 class Module;
 }
@@ -33,6 +35,7 @@ class LanguageModel {
   std::vector<int64_t> Constants(const char* method);
 
   std::string path_;
+  MappedFile file_;
   std::unique_ptr<executorch::extension::module::Module> module_;
   int64_t max_seq_len_ = 0;
   int64_t max_context_len_ = 0;

@@ -3,7 +3,7 @@
 //   run POSITION ID...    the tokens at POSITION, in calls as long as the program takes -> seconds S
 //   step POSITION ID...   the same one by one                                           -> seconds S S ...
 //   trace PATH            from now on, the experts of every token go to a file         -> tracing
-//   read                  the model's file through a mapping of 4 KB pages              -> bandwidth BYTES/S
+//   read                  the model's file through a second mapping of it               -> bandwidth BYTES/S
 // It answers on stdout. Exits with 0 at the end of stdin, 1 if the model or a run fails, 2 on wrong usage.
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 
 #include "isa.h"
 #include "language_model.h"
+#include "mapped_file.h"
 #include "read_bandwidth.h"
 #include "routing_trace.h"
 
@@ -82,7 +83,7 @@ void Serve(const std::string& path, int threads) {
       trace = std::make_unique<RoutingTrace>(file);
       std::printf("tracing");
     } else if (command == "read") {
-      std::printf("bandwidth %.0f", ReadBandwidth(path, threads));
+      std::printf("bandwidth %.0f", ReadBandwidth(MappedFile(path).bytes(), threads));
     } else {
       throw std::runtime_error("unknown command: " + command);
     }
