@@ -56,6 +56,7 @@ lint:  ## ruff, mypy, clang-format
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy $(addprefix -p ,$(PACKAGES))
+	$(PYTHON) -m mypy -p benchmarks
 	@clang-format --dry-run --Werror $(CPP)
 
 format:  ## rewrite what lint complains about where a tool can

@@ -34,7 +34,7 @@ def packed_bytes(outputs: int, inputs: int) -> int:
 
 def random_router() -> torch.Tensor:
     """Logits of about 1, since larger ones saturate the sigmoid, and ties go to the first experts."""
-    return torch.randn(EXPERTS, HIDDEN_SIZE) / HIDDEN_SIZE**0.5
+    return torch.randn(EXPERTS, HIDDEN_SIZE).div(HIDDEN_SIZE**0.5)
 
 
 def upstream() -> Run:
@@ -45,7 +45,10 @@ def upstream() -> Run:
 
     def run(x: torch.Tensor, _layer: int) -> torch.Tensor:
         shape = (TOP_K, EXPERTS, WIDTH, HIDDEN_SIZE, GROUP_SIZE, 4)
-        return torch.ops.llama.quantized_moe_ffn(x, router, bias, gate_up, down, *shape, "sigmoid", 1.0)
+        out: torch.Tensor = torch.ops.llama.quantized_moe_ffn(
+            x, router, bias, gate_up, down, *shape, "sigmoid", 1.0
+        )
+        return out
 
     return run
 

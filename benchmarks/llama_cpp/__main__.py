@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.llama_cpp.fetch import LLAMA_CPP_PYTHON, build_llama_bench, import_gguf
 from benchmarks.llama_cpp.model import write_gguf
+from mmoe.export.architectures.mobilemoe import MobileMoEConfig
 from mmoe.export.artifact import Artifact
 from mmoe.export.bench.machine import cpu_model
 from mmoe.export.bench.neighbours import undisturbed
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import_gguf(options.work)
     artifact = Artifact.open(options.artifact)
     config = artifact.config
+    if not isinstance(config, MobileMoEConfig):
+        parser.error(f"{options.artifact} is no MobileMoE, the one architecture whose GGUF this writes")
     gguf = options.work / f"glm4moe-{config.hidden_size}x{config.num_hidden_layers}.gguf"
     if not gguf.is_file():
         partial = gguf.with_suffix(".partial")

@@ -113,6 +113,7 @@ def convert(
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export import convert as library
+        from mmoe.export.artifact_backend import backend_of
 
         options = library.ConvertOptions(
             backend=backend,
@@ -141,9 +142,10 @@ def convert(
         folder = shlex.quote(str(target))
         from_folder = artifact.manifest.source.revision is None
         checkpoint = f" --checkpoint {shlex.quote(source)}" if from_folder else ""
+        run = "generate" if backend_of(artifact).runs_here else "inspect"
+        prompt = ' --prompt "Once upon a time"' if run == "generate" else ""
         terminal.say(
-            f"Next:\n  mmoe-export verify {folder}{checkpoint}\n"
-            f'  mmoe-export generate {folder} --prompt "Once upon a time"'
+            f"Next:\n  mmoe-export verify {folder}{checkpoint}\n  mmoe-export {run} {folder}{prompt}"
         )
 
 
