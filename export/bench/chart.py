@@ -1,4 +1,4 @@
-"""A benchmark as a chart: prefill and decode against context, decoding with its share of the roofline."""
+"""A benchmark as a chart: prefill and decode against context, with their shares of the roofline."""
 
 from __future__ import annotations
 

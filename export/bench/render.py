@@ -68,7 +68,7 @@ def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
                     f"{row.seconds * 1e3:.3f}",
                     f"{row.share:.1%}",
                     str(row.calls),
-                    _gigabytes(row.bandwidth),
+                    _billions(row.bandwidth),
                 ]
                 for row in profile.rows
             ],
@@ -111,7 +111,8 @@ def _resource_rows(models: Sequence[ModelResult]) -> list[list[str]]:
         ["peak RssAnon, MB", *(f"{model.peak_anonymous_bytes / 1e6:.1f}" for model in models)],
         ["peak RssFile, MB", *(f"{model.peak_file_bytes / 1e6:.1f}" for model in models)],
         ["CPUs used by others", *(f"{model.others.median:.0%}" for model in models)],
-        ["read bandwidth, GB/s", *(_gigabytes(model.read_bandwidth) for model in models)],
+        ["read bandwidth, GB/s", *(_billions(model.read_bandwidth) for model in models)],
+        ["int8 peak, 10^9 multiply-adds/s", *(_billions(model.int8_peak) for model in models)],
     ]
 
 
@@ -123,7 +124,7 @@ def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
 
-def _gigabytes(per_second: float | None) -> str:
+def _billions(per_second: float | None) -> str:
     return "" if per_second is None else f"{per_second / 1e9:.1f}"
 
 
@@ -173,6 +174,8 @@ def _model_record(model: ModelResult) -> dict[str, Json]:
             "seconds": test.seconds,
             "bytes_per_token": test.bytes_per_token,
             "read_bandwidth": None if test.read_bandwidth is None else _summary_record(test.read_bandwidth),
+            "multiply_adds": test.multiply_adds,
+            "int8_peak": None if test.int8_peak is None else _summary_record(test.int8_peak),
             "roofline_share": test.roofline_share,
         }
         for test in model.tests
@@ -181,6 +184,7 @@ def _model_record(model: ModelResult) -> dict[str, Json]:
         "tests": tests,
         "decode_retention": model.decode_retention,
         "read_bandwidth": model.read_bandwidth,
+        "int8_peak": model.int8_peak,
         "others": _summary_record(model.others),
     }
 

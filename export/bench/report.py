@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +52,9 @@ class TrialResult:
         bytes_per_token: Bytes of weights and cache that decoding a token must touch; None for prefill.
         read_bandwidth: Bytes/s at which as many threads read the mapped file right after each sample; None for
             prefill, whose limit is arithmetic.
+        multiply_adds: Of the prompt, with int8 operands; None for decoding, whose limit is memory.
+        int8_peak: Multiply-adds/s of as many threads in registers right after each sample; None for decoding, and
+            for instruction sets whose peak is not measured.
     """
 
     phase: Phase
@@ -58,6 +62,8 @@ class TrialResult:
     tokens_per_second: Summary
     bytes_per_token: int | None = None
     read_bandwidth: Summary | None = None
+    multiply_adds: int | None = None
+    int8_peak: Summary | None = None
 
     @property
     def name(self) -> str:
@@ -71,11 +77,18 @@ class TrialResult:
 
     @property
     def roofline_share(self) -> float | None:
-        """Speed over that at which the bytes of a token can be read, the median over rounds; None for prefill."""
-        if self.bytes_per_token is None or self.read_bandwidth is None:
+        """Speed over that which memory (decode) or arithmetic (prefill) allows, the median over rounds.
+
+        None if the limit is not known.
+        """
+        if self.bytes_per_token is not None and self.read_bandwidth is not None:
+            work, limit = float(self.bytes_per_token), self.read_bandwidth
+        elif self.multiply_adds is not None and self.int8_peak is not None:
+            work, limit = self.multiply_adds / self.tokens, self.int8_peak
+        else:
             return None
-        pairs = zip(self.tokens_per_second.samples, self.read_bandwidth.samples, strict=True)
-        return statistics.median(self.bytes_per_token * speed / bandwidth for speed, bandwidth in pairs)
+        pairs = zip(self.tokens_per_second.samples, limit.samples, strict=True)
+        return statistics.median(work * speed / most for speed, most in pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +128,17 @@ class ModelResult:
     @property
     def read_bandwidth(self) -> float | None:
         """Median of all measurements of the read bandwidth, bytes/s; None if nothing was decoded."""
-        found = [each for test in self.tests if test.read_bandwidth for each in test.read_bandwidth.samples]
-        return statistics.median(found) if found else None
+        return _median_of(test.read_bandwidth for test in self.tests)
+
+    @property
+    def int8_peak(self) -> float | None:
+        """Median of all measurements of the int8 peak, multiply-adds/s; None if there are none."""
+        return _median_of(test.int8_peak for test in self.tests)
+
+
+def _median_of(summaries: Iterable[Summary | None]) -> float | None:
+    found = [each for summary in summaries if summary is not None for each in summary.samples]
+    return statistics.median(found) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)

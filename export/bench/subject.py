@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.export.artifact import Artifact
+from mmoe.export.bench.arithmetic import prefill_multiply_adds
 from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial
 from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
@@ -30,6 +31,7 @@ class Subject:
     cache: CacheTraffic
     samples: dict[Trial, list[float]] = field(default_factory=dict)
     bandwidth: dict[Trial, list[float]] = field(default_factory=dict)
+    peak: dict[Trial, list[float]] = field(default_factory=dict)
     others: list[float] = field(default_factory=list)
     filled: int = 0
     peak_anonymous: int = 0
@@ -54,7 +56,7 @@ class Subject:
         return count / seconds
 
     def measure(self, trial: Trial, options: BenchOptions) -> None:
-        """Takes one sample, and one of the bandwidth that bounds it."""
+        """Takes one sample, and one of the bandwidth or the int8 peak that bounds it."""
         speed, others = undisturbed(
             lambda: self.run(trial, options.decode_tokens), pid=self.worker.pid, attempts=options.attempts
         )
@@ -62,15 +64,27 @@ class Subject:
         self.others.append(others)
         if trial.phase is Phase.DECODE:
             self.bandwidth.setdefault(trial, []).append(self.worker.read_bandwidth())
+        elif (peak := self.worker.int8_peak()) is not None:
+            self.peak.setdefault(trial, []).append(peak)
 
     def result(self, trials: Sequence[Trial], decode_tokens: int) -> ModelResult:
-        """All samples, with the bytes that bound them."""
+        """All samples, with the bytes and the multiply-adds that bound them."""
         weights = sum(active_weight_bytes(self.artifact.config).values())
 
         def trial_result(trial: Trial) -> TrialResult:
             speed = Summary(tuple(self.samples[trial]))
             if trial.phase is Phase.PREFILL:
-                return TrialResult(phase=trial.phase, tokens=trial.tokens, tokens_per_second=speed)
+                return TrialResult(
+                    phase=trial.phase,
+                    tokens=trial.tokens,
+                    tokens_per_second=speed,
+                    multiply_adds=prefill_multiply_adds(
+                        self.artifact.config,
+                        trial.tokens,
+                        max_seq_len=self.artifact.manifest.runtime.max_seq_len,
+                    ),
+                    int8_peak=Summary(tuple(self.peak[trial])) if trial in self.peak else None,
+                )
             return TrialResult(
                 phase=trial.phase,
                 tokens=trial.tokens,

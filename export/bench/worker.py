@@ -109,6 +109,10 @@ class Worker:
         """Bytes/s at which as many threads as the model has read its mapped file."""
         return float(self._ask("read", "bandwidth")[0])
 
+    def int8_peak(self) -> float | None:
+        """Multiply-adds/s of int8 in registers, with the kernels' instruction and threads; None if that is unknown."""
+        return float(self._ask("peak", "peak")[0]) or None
+
     @property
     def pid(self) -> int:
         """The process."""

@@ -4,6 +4,8 @@
 //   step POSITION ID...   the same one by one                                           -> seconds S S ...
 //   trace PATH            from now on, the experts of every token go to a file         -> tracing
 //   read                  the model's file through a second mapping of it               -> bandwidth BYTES/S
+//   peak                  int8 products in registers, as the kernels multiply             -> peak
+//   MULTIPLY-ADDS/S
 // It answers on stdout. Exits with 0 at the end of stdin, 1 if the model or a run fails, 2 on wrong usage.
 
 #include <algorithm>
@@ -19,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "executorch_parallel.h"
+#include "int8_peak.h"
 #include "isa.h"
 #include "language_model.h"
 #include "mapped_file.h"
@@ -84,6 +88,8 @@ void Serve(const std::string& path, int threads) {
       std::printf("tracing");
     } else if (command == "read") {
       std::printf("bandwidth %.0f", ReadBandwidth(MappedFile(path).bytes(), threads));
+    } else if (command == "peak") {
+      std::printf("peak %.0f", Int8Peak(kernels->name, ExecutorchParallel()));
     } else {
       throw std::runtime_error("unknown command: " + command);
     }

@@ -44,9 +44,10 @@ def test_every_figure_is_measured(pair: BenchReport) -> None:
         for test in model.tests:
             assert len(test.tokens_per_second.samples) == 2
             assert min(test.tokens_per_second.samples) > 0
-        for test in model.tests[2:]:
-            assert test.roofline_share is not None
-            assert test.roofline_share > 0
+        for test in model.tests:
+            limited = test.phase is Phase.DECODE or model.isa != "portable"
+            assert (test.roofline_share is not None) == limited
+            assert test.roofline_share is None or test.roofline_share > 0
     for index in range(4):
         ratio = pair.ratio(index)
         assert ratio is not None
@@ -77,6 +78,8 @@ def test_worker_steps_and_says_why_it_fails(tiny_artifact: Artifact, tmp_path: P
         assert worker.prefill([1, 2, 3]) > 0
         assert len(worker.decode(3, [4, 5])) == 2
         assert worker.read_bandwidth() > 1e6
+        # No core multiplies a thousand pairs of bytes in a cycle.
+        assert 1e8 < (worker.int8_peak() or 1e9) < 5e12
         with pytest.raises(RuntimeFailure, match=r"mmoe-bench failed: .*outside the context"):
             worker.decode(255, [1, 2])
     broken = tmp_path / "model.pte"
@@ -126,7 +129,13 @@ def test_options_are_checked(wrong: dict[str, object]) -> None:
 
 def made_up_report() -> BenchReport:
     def model(name: str, speeds: tuple[float, ...]) -> ModelResult:
-        prefill = TrialResult(phase=Phase.PREFILL, tokens=100, tokens_per_second=Summary(speeds))
+        prefill = TrialResult(
+            phase=Phase.PREFILL,
+            tokens=100,
+            tokens_per_second=Summary(speeds),
+            multiply_adds=1_000_000,
+            int8_peak=Summary((1e6, 2e6, 4e6)),
+        )
         decode = TrialResult(
             phase=Phase.DECODE,
             tokens=50,
@@ -155,6 +164,9 @@ def test_statistics_are_those_of_the_samples() -> None:
     assert ratio.samples == (2.0, 3.0, 1.0)
     assert report.models[0].tests[1].roofline_share == pytest.approx(0.1)
     assert report.models[0].read_bandwidth == 2e9
+    # 10e4/1e6, 30e4/2e6, 20e4/4e6
+    assert report.models[0].tests[0].roofline_share == pytest.approx(0.1)
+    assert report.models[0].int8_peak == 2e6
 
 
 def test_markdown() -> None:
@@ -163,6 +175,9 @@ def test_markdown() -> None:
     assert "load average 0.5 before, 1.5 after; beads 10" in text
     assert (
         "| decode at 50 | 20.0 (mean 20.0 ± 10.0) | 10.0 (mean 11.7 ± 7.6) | 2.00 ± 1.00 | 10% | 5% |" in text
+    )
+    assert (
+        "| prefill 100 | 20.0 (mean 20.0 ± 10.0) | 10.0 (mean 11.7 ± 7.6) | 2.00 ± 1.00 | 10% | 5% |" in text
     )
     assert "| peak RssFile, MB | 4.0 | 4.0 |" in text
     assert "| CPUs used by others | 25% | 25% |" in text
@@ -178,6 +193,9 @@ def test_csv_and_json_hold_the_same_figures() -> None:
     assert data["models"][1]["tests"][1]["tokens_per_second"]["samples"] == [5.0, 10.0, 20.0]
     assert [ratio["median"] for ratio in data["ratios"]] == [2.0, 2.0]
     assert data["machine"]["load_average"] == [0.5, 1.5]
+    assert data["models"][0]["tests"][0]["int8_peak"]["samples"] == [1e6, 2e6, 4e6]
+    assert data["models"][0]["tests"][0]["roofline_share"] == pytest.approx(0.1)
+    assert data["models"][0]["int8_peak"] == 2e6
 
 
 def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
