@@ -1,5 +1,5 @@
 // mmoe-bench: the measured half of `mmoe-export bench`: a process without Python or torch that loads a model
-// and runs what it is told on stdin, one command a line:
+// as the apps' runtime does and runs what it is told on stdin, one command a line:
 //   run POSITION ID...    the tokens at POSITION, in calls as long as the program takes -> seconds S
 //   step POSITION ID...   the same one by one                                           -> seconds S S ...
 //   trace PATH            from now on, the experts of every token go to a file         -> tracing
@@ -21,13 +21,15 @@
 #include <string>
 #include <vector>
 
+#include "argmax.h"
 #include "executorch_parallel.h"
 #include "int8_peak.h"
 #include "isa.h"
-#include "language_model.h"
 #include "mapped_file.h"
+#include "program.h"
 #include "read_bandwidth.h"
 #include "routing_trace.h"
+#include "runtime_log.h"
 
 namespace mmoe {
 namespace {
@@ -38,21 +40,25 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<double> Run(LanguageModel& model, std::istream& arguments, bool one_by_one) {
+std::vector<double> Run(ProgramContext& context, const ProgramInfo& info, std::istream& arguments,
+                        bool one_by_one) {
   int64_t position = 0;
-  std::vector<int64_t> ids;
+  std::vector<int32_t> ids;
   arguments >> position;
-  for (int64_t id; arguments >> id;) ids.push_back(id);
+  for (int32_t id; arguments >> id;) ids.push_back(id);
   const auto count = static_cast<int64_t>(ids.size());
-  if (ids.empty() || position < 0 || position + count > model.max_context_len()) {
+  if (ids.empty() || position < 0 || position + count > info.max_context_len) {
     throw std::runtime_error("tokens missing or outside the context");
   }
-  const int64_t chunk = one_by_one ? 1 : model.max_seq_len();
+  const int64_t chunk = one_by_one ? 1 : info.max_seq_len;
   std::vector<double> seconds;
   auto start = Clock::now();
   for (int64_t begin = 0; begin < count; begin += chunk) {
     const int64_t end = std::min(count, begin + chunk);
-    model.Forward({ids.begin() + begin, ids.begin() + end}, position + begin);
+    const float* logits =
+        context.Forward(ids.data() + begin, static_cast<size_t>(end - begin), position + begin);
+    // The choice of the next token is part of a step.
+    if (ArgMax(logits, info.vocab_size) < 0) throw std::runtime_error("logits that are not numbers");
     if (!one_by_one && end < count) continue;
     seconds.push_back(SecondsSince(start));
     start = Clock::now();
@@ -62,13 +68,16 @@ std::vector<double> Run(LanguageModel& model, std::istream& arguments, bool one_
 
 void Serve(const std::string& path, int threads) {
   const auto start = Clock::now();
-  LanguageModel model(path, threads);
+  KeepRuntimeQuiet();
+  SetPoolThreads(static_cast<uint32_t>(threads));  // before the load: XNNPACK's delegates hold the pool
+  const auto program = std::make_shared<const Program>(path, "of unknown version");
+  ProgramContext context(program);
   const double load_seconds = SecondsSince(start);
   const char* error = nullptr;
   const KernelTable* kernels = SelectKernels(&error);
   if (kernels == nullptr) throw std::runtime_error(error);
-  std::printf("ready %.9f %lld %lld %s\n", load_seconds, static_cast<long long>(model.max_seq_len()),
-              static_cast<long long>(model.max_context_len()), kernels->name);
+  std::printf("ready %.9f %lld %lld %s\n", load_seconds, static_cast<long long>(program->info().max_seq_len),
+              static_cast<long long>(program->info().max_context_len), kernels->name);
   std::fflush(stdout);
   std::unique_ptr<RoutingTrace> trace;
   for (std::string line; std::getline(std::cin, line);) {
@@ -76,7 +85,7 @@ void Serve(const std::string& path, int threads) {
     std::string command;
     words >> command;
     if (command == "run" || command == "step") {
-      const std::vector<double> times = Run(model, words, command == "step");
+      const std::vector<double> times = Run(context, program->info(), words, command == "step");
       if (trace) trace->Flush();
       std::printf("seconds");
       for (const double seconds : times) std::printf(" %.9f", seconds);
