@@ -7,8 +7,8 @@ import math
 from mmoe.export.config import DecoderConfig
 from mmoe.export.inventory import TensorClass, matrices, tensor_class
 
-# Keys and values of a token are wanted whatever becomes of the token itself; of the last layer, nothing else is.
-_KEYS_AND_VALUES = (".self_attn.q_proj.", ".self_attn.k_proj.", ".self_attn.v_proj.")
+# What every token goes through in the last layer as well.
+_BEFORE_ATTENTION = (".self_attn.q_proj.", ".self_attn.k_proj.", ".self_attn.v_proj.")
 
 
 def prefill_multiply_adds(config: DecoderConfig, tokens: int, *, max_seq_len: int) -> int:
@@ -30,7 +30,7 @@ def prefill_multiply_adds(config: DecoderConfig, tokens: int, *, max_seq_len: in
         active = config.active_experts if kind is TensorClass.EXPERTS else 1
         count = int(math.prod(matrix.shape) * active)
         behind = f".layers.{config.num_hidden_layers - 1}." in matrix.weight
-        if behind and not any(name in matrix.weight for name in _KEYS_AND_VALUES):
+        if behind and not any(name in matrix.weight for name in _BEFORE_ATTENTION):
             last += count
         else:
             every += count
