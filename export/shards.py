@@ -108,7 +108,10 @@ def _nothing_found(folder: Path) -> str:
             f"{folder}: holds pickle files only ({', '.join(pickles)}), which can run code when loaded and "
             f"are never opened here; use a checkpoint that has {SINGLE_FILE}"
         )
-    others = sorted(path.name for path in folder.glob("*.safetensors"))
+    others = [
+        path.name if path.exists() else f"{path.name} (a link to nowhere)"
+        for path in sorted(folder.glob("*.safetensors"))
+    ]
     found = f"; it holds {', '.join(others)}" if others else ""
     return f"{folder}: neither {SINGLE_FILE} nor {INDEX_FILE} is in this folder{found}"
 

@@ -77,7 +77,7 @@ def bench(
     The model runs on the bundled text, in a process without Python.
 
     The roofline of decoding: the bytes that a token must touch, at the bandwidth at which as many threads read the
-    same mapped file in the same run.
+    same mapped file in the same run. Of prefill: its int8 multiply-adds, at the rate of as many threads in registers.
 
     Decoding samples are single tokens in a row; compare medians, and two artifacts only within one run (--vs).
     """

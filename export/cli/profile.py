@@ -51,7 +51,7 @@ def profile(
     """Profile which experts real text uses, beside templated text.
 
     Heat maps, unique experts against tokens, entropy, reuse, what an expert cache would hit, and resident memory,
-    predicted and measured.
+    predicted and measured. Each text runs twice: prefilled, for memory, and token by token, for the routing.
 
     Writes one HTML file; with --json, figures on stdout too.
     """

@@ -166,6 +166,12 @@ def test_no_weights(single: Path) -> None:
     assert "it holds weights.safetensors" in refusal(single)
 
 
+def test_weights_behind_a_broken_link(single: Path) -> None:
+    (single / SINGLE_FILE).unlink()
+    (single / SINGLE_FILE).symlink_to("removed from the hub's cache")
+    assert "it holds model.safetensors (a link to nowhere)" in refusal(single)
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt", "model.pkl"])
 def test_pickle_only_folder_is_refused_and_not_opened(tmp_path: Path, name: str) -> None:
     marker = tmp_path / "exploded"
