@@ -219,7 +219,7 @@ class Decoder(nn.Module):
         """Runs all layers: int64 ``[1, T]`` and int64 ``[1]`` -> normalised hidden states ``[1, T, H]``.
 
         With ``last_only`` they are ``[1, 1, H]``: what stands behind the last layer's attention would be computed for
-        other tokens in vain. That is 4 % of a prefill of MobileMoE-S, 20 layers.
+        other tokens in vain. Of MobileMoE-S, 20 layers, that is 4 % of the linears.
         """
         cos, sin = self.rope(input_pos, tokens.shape[1])
         x = self.embed_tokens(tokens)
