@@ -173,6 +173,7 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (memory == nullptr) return kNoMemory;
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
+  const QuantizedTile& quantized_tile = scratch.quantized[0];
   const QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
@@ -183,15 +184,15 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   }
   const float scale_unit = kernels.quantize_scales(scale, inputs, scratch.scales);
   kernels.quantize_tile({scratch.rows, rows.units, scratch.scales, scale_unit, inputs,
-                         static_cast<int>(tokens), scratch.activations, steps, scratch.sums});
+                         static_cast<int>(tokens), quantized_tile.activations, steps, quantized_tile.sums});
   for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;
-      quantized[t * inputs + i] = scratch.activations[chunk * kActivationChunk + i % kActivationChunk];
+      quantized[t * inputs + i] = quantized_tile.activations[chunk * kActivationChunk + i % kActivationChunk];
     }
   }
-  kernels.panel_dot({weight, inputs, scratch.activations, static_cast<int>(tokens), steps, scratch.sums,
-                     scratch.outputs, weight, 0});
+  kernels.panel_dot({weight, inputs, quantized_tile.activations, static_cast<int>(tokens), steps,
+                     quantized_tile.sums, scratch.outputs, weight, 0});
   return nullptr;
 }
 

@@ -59,42 +59,70 @@ struct Projection {
   }
 };
 
-void Fetch(const void* from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
-}
-
-// Panel p of the task, to scratch.outputs, which move on to the next panel; each tile fetches its share of
-// panel `ahead` of another task, its scales before anything else: memory must not pause while a row is
-// quantised.
-void ProjectPanel(const Projection& projection, const Task& task, int64_t p, const Task& other, int64_t ahead,
-                  const Tile& tile, const ExpertScratch& scratch) {
+// What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first
+// tile.
+QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p, const Tile& tile,
+                              const ExpertScratch& scratch) {
   const int64_t inputs = projection.matrix.inputs;
-  const int64_t scale_bytes = inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
-  Fetch(reinterpret_cast<const char*>(projection.Scale(other, ahead)) + tile.index * scale_bytes,
-        scale_bytes);
+  int16_t* scales = scratch.scales + p * scratch.stride;
   if (tile.index == 0) {
-    scratch.scale_units[p] = projection.kernels.quantize_scales(projection.Scale(task, p), inputs,
-                                                                scratch.scales + p * scratch.stride);
+    scratch.scale_units[p] = projection.kernels.quantize_scales(projection.Scale(task, p), inputs, scales);
   }
-  projection.kernels.quantize_tile({scratch.rows, scratch.units, scratch.scales + p * scratch.stride,
-                                    scratch.scale_units[p], inputs, tile.tokens, scratch.activations,
-                                    scratch.steps, scratch.sums});
-  projection.kernels.panel_dot(
-      {projection.Weight(task, p), inputs, scratch.activations, tile.tokens, scratch.steps, scratch.sums,
-       scratch.outputs, projection.Weight(other, ahead) + PanelBytes(inputs) * tile.index / tile.tiles,
-       kPanelBlockBytes / tile.tiles});
-  for (int t = 0; t < tile.tokens; ++t) scratch.outputs[t] += kPanelOutputs;
+  const QuantizedTile& to = scratch.quantized[p % 2];
+  return {scratch.rows,   scratch.units, scales, scratch.scale_units[p], inputs, tile.tokens,
+          to.activations, to.steps,      to.sums};
 }
 
-// Products of the tile with all panels of the task. `next` is the thread's next task.
+// Panel p of a task.
+struct TaskPanel {
+  const Task& task;
+  int64_t p;
+};
+
+// What is fetched while panel p of `task` is used, of `task` itself or of the thread's `next`. A single row
+// waits for memory, so what it needs next comes first: the panel after this one, and the scales of the one
+// after that, which become int16 before. Several tiles fetch a share each of the same panel of `next`.
+TaskPanel Ahead(const Task& task, const Task& next, int64_t p, int64_t distance, const Tile& tile) {
+  if (tile.tokens > 1 || tile.tiles > 1) return {next, std::min(p, next.count - 1)};
+  if (p + distance < task.count) return {task, p + distance};
+  return {next, std::min(p + distance - task.count, next.count - 1)};
+}
+
+void FetchScales(const Projection& projection, const TaskPanel& panel, const Tile& tile) {
+  const int64_t bytes = projection.matrix.inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
+  const char* from =
+      reinterpret_cast<const char*>(projection.Scale(panel.task, panel.p)) + tile.index * bytes;
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
+// Products of the tile with all panels of the task, to scratch.outputs, which move on from panel to panel.
+// `next` is the thread's next task.
 void ProjectTile(const Projection& projection, const Task& task, const Task& next, const Tile& tile,
                  const ExpertScratch& scratch) {
-  // A single row waits for memory: the panel after this one is what it needs next.
-  const bool streams = tile.tokens == 1 && tile.tiles == 1;
+  const int64_t inputs = projection.matrix.inputs;
+  projection.kernels.quantize_tile(Quantization(projection, task, 0, tile, scratch));
   for (int64_t p = 0; p < task.count; ++p) {
-    const bool within = streams && p + 1 < task.count;
-    const int64_t ahead = within ? p + 1 : streams ? 0 : std::min(p, next.count - 1);
-    ProjectPanel(projection, task, p, within ? task : next, ahead, tile, scratch);
+    // Before anything else: memory must not pause while scales and rows are quantised.
+    FetchScales(projection, Ahead(task, next, p, 2, tile), tile);
+    const TaskPanel ahead = Ahead(task, next, p, 1, tile);
+    const QuantizedTile& from = scratch.quantized[p % 2];
+    const PanelDotArgs product = {
+        projection.Weight(task, p),
+        inputs,
+        from.activations,
+        tile.tokens,
+        from.steps,
+        from.sums,
+        scratch.outputs,
+        projection.Weight(ahead.task, ahead.p) + PanelBytes(inputs) * tile.index / tile.tiles,
+        kPanelBlockBytes / tile.tiles};
+    if (p + 1 < task.count) {
+      projection.kernels.panel_dot_and_quantize(product, Quantization(projection, task, p + 1, tile, scratch),
+                                                scratch.scaled);
+    } else {
+      projection.kernels.panel_dot(product);
+    }
+    for (int t = 0; t < tile.tokens; ++t) scratch.outputs[t] += kPanelOutputs;
   }
 }
 
@@ -139,9 +167,12 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
   scratch.scale_units = arena.Take<float>(kMaxPanels);
   scratch.rows = arena.Take<const int16_t*>(tokens);
   scratch.units = arena.Take<float>(tokens);
-  scratch.activations = arena.Take<int8_t>(tokens * scratch.stride);
-  scratch.steps = arena.Take<float>(tokens);
-  scratch.sums = arena.Take<int32_t>(tokens);
+  for (QuantizedTile& tile : scratch.quantized) {
+    tile.activations = arena.Take<int8_t>(tokens * scratch.stride);
+    tile.steps = arena.Take<float>(tokens);
+    tile.sums = arena.Take<int32_t>(tokens);
+  }
+  scratch.scaled = arena.Take<int16_t>(scratch.stride);
   scratch.outputs = arena.Take<float*>(tokens);
   scratch.products = arena.Take<float>(tokens * kMaxPanels * kPanelOutputs);
   return scratch;

@@ -28,6 +28,13 @@ struct QuantizedRows {
 
 QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
 
+// A tile's rows, quantised for one panel.
+struct QuantizedTile {
+  int8_t* activations;  // [PaddedInputs(inputs) / 64, tokens, 64]
+  float* steps;         // [tokens]
+  int32_t* sums;        // [tokens]
+};
+
 // Scratch of one worker for projections with at most `max_inputs` inputs.
 struct ExpertScratch {
   int16_t* scales;     // [panels of a task, stride]
@@ -36,9 +43,8 @@ struct ExpertScratch {
   // One tile.
   const int16_t** rows;
   float* units;
-  int8_t* activations;
-  float* steps;
-  int32_t* sums;
+  QuantizedTile quantized[2];  // for a panel, and for the next one meanwhile
+  int16_t* scaled;             // scratch of panel_dot_and_quantize
   float** outputs;
   float* products;  // with all panels of a task
 };

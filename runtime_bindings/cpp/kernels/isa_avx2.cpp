@@ -21,12 +21,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kAvx2Kernels;
 const KernelTable kAvx2Kernels = {
-    "avx2", kAvx2TokenTile, RouterScores, QuantizeRow,       QuantizeScales, QuantizeTile,   PanelDot,
-    Swiglu, Combine,        RmsNorm,      kAttentionKernels, kAvx2TokenTile, QuantizeGroups, LinearDot,
+    "avx2",       kAvx2TokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,      kAttentionKernels, kAvx2TokenTile,      QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

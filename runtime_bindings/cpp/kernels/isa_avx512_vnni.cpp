@@ -21,13 +21,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize_avx512_vnni-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kAvx512VnniKernels;
 const KernelTable kAvx512VnniKernels = {
-    "avx512_vnni",     kAvx512TokenTile,  RouterScores,   QuantizeRow, QuantizeScales,
-    QuantizeTile,      PanelDot,          Swiglu,         Combine,     RmsNorm,
-    kAttentionKernels, kAvx512LinearTile, QuantizeGroups, LinearDot,
+    "avx512_vnni", kAvx512TokenTile,  RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile,  PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,       kAttentionKernels, kAvx512LinearTile,   QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -21,12 +21,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kNeonKernels;
 const KernelTable kNeonKernels = {
-    "neon", kNeonTokenTile, RouterScores, QuantizeRow,       QuantizeScales,  QuantizeTile,   PanelDot,
-    Swiglu, Combine,        RmsNorm,      kAttentionKernels, kNeonLinearTile, QuantizeGroups, LinearDot,
+    "neon",       kNeonTokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,      kAttentionKernels, kNeonLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

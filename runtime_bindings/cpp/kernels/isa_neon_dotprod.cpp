@@ -21,13 +21,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kNeonDotprodKernels;
 const KernelTable kNeonDotprodKernels = {
-    "neon_dotprod",    kDotprodTokenTile, RouterScores,   QuantizeRow, QuantizeScales,
-    QuantizeTile,      PanelDot,          Swiglu,         Combine,     RmsNorm,
-    kAttentionKernels, kSdotLinearTile,   QuantizeGroups, LinearDot,
+    "neon_dotprod", kDotprodTokenTile, RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile,   PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,        kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -22,12 +22,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kNeonI8mmKernels;
 const KernelTable kNeonI8mmKernels = {
-    "neon_i8mm", kI8mmTokenTile, RouterScores, QuantizeRow,       QuantizeScales,  QuantizeTile,   PanelDot,
-    Swiglu,      Combine,        RmsNorm,      kAttentionKernels, kSdotLinearTile, QuantizeGroups, LinearDot,
+    "neon_i8mm",  kI8mmTokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,      kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

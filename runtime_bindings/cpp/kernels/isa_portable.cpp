@@ -21,17 +21,15 @@
 #include "router_scores-inl.h"
 #include "swiglu-inl.h"
 
+#include "panel_dot_and_quantize-inl.h"
+
 namespace mmoe {
 
 extern const KernelTable kPortableKernels;
 const KernelTable kPortableKernels = {
-    "portable",        kPortableTokenTile,
-    RouterScores,      QuantizeRow,
-    QuantizeScales,    QuantizeTile,
-    PanelDot,          Swiglu,
-    Combine,           RmsNorm,
-    kAttentionKernels, kPortableLinearTile,
-    QuantizeGroups,    LinearDot,
+    "portable",   kPortableTokenTile, RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile, PanelDot,           PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,      kAttentionKernels,  kPortableLinearTile, QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -35,6 +35,11 @@ struct KernelTable {
   // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1.
   void (*panel_dot)(const PanelDotArgs& args);
 
+  // panel_dot, and quantize_tile of the tile's rows for the panel after it, to other arrays: neither needs
+  // the other, so an instruction set may run them side by side. Both have the same inputs and tokens; scratch
+  // is [PaddedInputs(inputs)].
+  void (*panel_dot_and_quantize)(const PanelDotArgs& args, const QuantizeTileArgs& next, int16_t* scratch);
+
   // out[i] = silu(gate[i]) * up[i]; width is a multiple of 16.
   void (*swiglu)(const float* gate, const float* up, int64_t width, float* out);
 

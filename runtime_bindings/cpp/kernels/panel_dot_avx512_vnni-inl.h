@@ -37,6 +37,21 @@ inline const int8_t* BlockActivations(const int8_t* activations, uint64_t block)
          block % kChunkBlocks * kPanelBlockInputs;
 }
 
+// Takes the weights' offset off the sums and multiplies them by the steps.
+template <int kTokens>
+__attribute__((always_inline)) inline void StoreProducts(const PanelDotArgs& args, const __m512i* low,
+                                                         const __m512i* high) {
+#pragma GCC unroll 12
+  for (int t = 0; t < kTokens; ++t) {
+    const __m512i offset = _mm512_set1_epi32(kWeightOffset * args.sums[t]);
+    const __m512 step = _mm512_set1_ps(args.steps[t]);
+    const __m512 first = _mm512_cvtepi32_ps(_mm512_sub_epi32(low[t], offset));
+    const __m512 second = _mm512_cvtepi32_ps(_mm512_sub_epi32(high[t], offset));
+    _mm512_storeu_ps(args.outputs[t], _mm512_mul_ps(first, step));
+    _mm512_storeu_ps(args.outputs[t] + 16, _mm512_mul_ps(second, step));
+  }
+}
+
 // One flat loop over blocks: with nested loops (chunks, then blocks) GCC copied accumulators at every step.
 template <int kTokens>
 void PanelDotTokens(const PanelDotArgs& args) {
@@ -68,13 +83,8 @@ void PanelDotTokens(const PanelDotArgs& args) {
       low[t] = _mm512_add_epi32(low[t], low[c * kTokens + t]);
       high[t] = _mm512_add_epi32(high[t], high[c * kTokens + t]);
     }
-    const __m512i offset = _mm512_set1_epi32(kWeightOffset * args.sums[t]);
-    const __m512 step = _mm512_set1_ps(args.steps[t]);
-    const __m512 first = _mm512_cvtepi32_ps(_mm512_sub_epi32(low[t], offset));
-    const __m512 second = _mm512_cvtepi32_ps(_mm512_sub_epi32(high[t], offset));
-    _mm512_storeu_ps(args.outputs[t], _mm512_mul_ps(first, step));
-    _mm512_storeu_ps(args.outputs[t] + 16, _mm512_mul_ps(second, step));
   }
+  StoreProducts<kTokens>(args, low, high);
 }
 
 void PanelDot(const PanelDotArgs& args) {

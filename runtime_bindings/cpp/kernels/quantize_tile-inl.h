@@ -6,6 +6,14 @@ namespace {
 // Tokens at a time: they share the scales and hide each other's latencies (reductions, divisions).
 constexpr int kQuantizedRows = kSixteenLaneRegisters >= 32 ? 4 : 2;
 
+// The factor of a token whose scaled activations are of up to `magnitude`; writes its step.
+inline I16x32 FactorOf(const QuantizeTileArgs& tile, int token, int magnitude) {
+  constexpr int kNumerator = kInt8Levels << 15;
+  const int factor = magnitude <= kInt8Levels ? kInt16Levels : kNumerator / magnitude;
+  tile.steps[token] = tile.units[token] * (tile.scale_unit * (1073741824.0f / static_cast<float>(factor)));
+  return BroadcastInt16(static_cast<int16_t>(factor));
+}
+
 template <int kRows>
 inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first) {
   const int64_t inputs = PaddedInputs(tile.inputs);
@@ -23,12 +31,7 @@ inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first) {
   }
   I32x16 totals[kRows];
   for (int r = 0; r < kRows; ++r) {
-    constexpr int kNumerator = kInt8Levels << 15;
-    const int magnitude = LargestInt16(largest[r]);
-    const int factor = magnitude <= kInt8Levels ? kInt16Levels : kNumerator / magnitude;
-    factors[r] = BroadcastInt16(static_cast<int16_t>(factor));
-    tile.steps[first + r] =
-        tile.units[first + r] * (tile.scale_unit * (1073741824.0f / static_cast<float>(factor)));
+    factors[r] = FactorOf(tile, first + r, LargestInt16(largest[r]));
     totals[r] = ZeroInts();
   }
   int8_t* out = tile.out + first * kActivationChunk;
