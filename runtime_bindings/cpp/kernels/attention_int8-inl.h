@@ -129,11 +129,11 @@ void ScoreInt8(const AttendArgs& args, int64_t row) {
   for (; key < count; key += 16) ScoreInt8Tile<kRows, 1>(args, row, key, count - key);
 }
 
-// Scores k..k+15 of a row become exp(score - maximum), which go to the sum, times the steps of the values,
+// Scores k..k+15 of a row become 2^(score - maximum), which go to the sum, times the steps of the values,
 // whose magnitudes go to the largest. Of the sixteen, `begin`..`end`-1 count.
 inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum, int64_t begin, int64_t end,
                          F32x16* sum, I32x16* largest) {
-  F32x16 weight = Exp(Sub(Load(scores), maximum));
+  F32x16 weight = Exp2(Sub(Load(scores), maximum));
   if (begin > 0) {
     Store(weight, scores);
     for (int64_t k = 0; k < begin && k < 16; ++k) scores[k] = 0.0f;

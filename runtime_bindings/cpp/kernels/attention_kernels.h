@@ -45,8 +45,8 @@ struct AttendArgs {
   float* scores;             // scratch [rows, kAttentionPartition]
   int8_t* weights;           // scratch [rows, 2 * kAttentionPartition]; int8 only
   float* maxima;             // results, for rows that see a key: the largest score,
-  float* totals;             // the sum of exp(score - maximum),
-  float* outputs;            // the same sum of exp(score - maximum) * value
+  float* totals;             // the sum of 2^(score - maximum),
+  float* outputs;            // the same sum of 2^(score - maximum) * value
 };
 
 // Adds a partition's results to those of the partitions before it; a state without any has total 0.

@@ -32,7 +32,7 @@ inline float LargestScore(float* scores, int64_t first, int64_t valid) {
   return ReduceMax(largest);
 }
 
-// A row's scores become exp(score - maximum), zero for those before its window and up to the next multiple
+// A row's scores become 2^(score - maximum), zero for those before its window and up to the next multiple
 // of 16.
 inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
   float* scores = args.scores + row * kAttentionPartition;
@@ -41,12 +41,12 @@ inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
   const F32x16 maximum = Broadcast(args.maxima[row]);
   F32x16 sum = Broadcast(0.0f);
   for (int64_t k = 0; k < valid; k += 16) {
-    const F32x16 weight = KeepFirst(Exp(Sub(Load(scores + k), maximum)), valid - k, 0.0f);
+    const F32x16 weight = KeepFirst(Exp2(Sub(Load(scores + k), maximum)), valid - k, 0.0f);
     Store(weight, scores + k);
     sum = Add(sum, weight);
   }
   args.totals[row] = ReduceAdd(sum);
-  // Exp is never quite zero; in a total that is at least 1 its least value is lost, in a weight it is not.
+  // Exp2 is never quite zero; in a total that is at least 1 its least value is lost, in a weight it is not.
   for (int64_t k = 0; k < first; ++k) scores[k] = 0.0f;
 }
 
@@ -58,8 +58,8 @@ void Merge(const MergeArgs& args) {
     return;
   }
   const float maximum = *args.maximum > *args.state_maximum ? *args.maximum : *args.state_maximum;
-  const F32x16 old_part = Exp(Broadcast(*args.state_maximum - maximum));
-  const F32x16 new_part = Exp(Broadcast(*args.maximum - maximum));
+  const F32x16 old_part = Exp2(Broadcast(*args.state_maximum - maximum));
+  const F32x16 new_part = Exp2(Broadcast(*args.maximum - maximum));
   *args.state_maximum = maximum;
   *args.state_total = *args.state_total * FirstLane(old_part) + *args.total * FirstLane(new_part);
   for (int64_t d = 0; d < args.head_dim; d += 16) {

@@ -10,6 +10,9 @@ namespace {
 // cache.
 constexpr int64_t kTargetRows = 48;
 
+// log2(e): scores are exponents of two, which are cheaper to raise.
+constexpr float kExponentsPerScore = 1.44269504088896341f;
+
 int64_t Offset(const AttentionShape& shape, const RowBlocks& blocks, int64_t kv_head, int64_t first_token,
                int64_t row) {
   const int64_t head = kv_head * blocks.group + row % blocks.group;
@@ -69,13 +72,14 @@ void PrepareQueries(const AttentionArgs& args, const RowBlocks& blocks, const At
     kernels.prepare_head({shape.head_dim, args.query + Offset(shape, blocks, kv_head, first_token, row),
                           args.use_rope ? args.rope_cos + angles : nullptr, args.rope_sin + angles,
                           args.use_qk_norm, args.qk_norm_eps, prepared});
-    queries->factors[row] = args.scale;
+    const float factor = args.scale * kExponentsPerScore;
+    queries->factors[row] = factor;
     if (args.cache.type != CacheType::kInt8) continue;
     float step;
     int8_t* split = queries->split + row * 2 * blocks.row_stride;
     kernels.quantize_query(prepared, shape.head_dim, split, split + blocks.row_stride, &step,
                            queries->sums + 2 * row);
-    queries->factors[row] = step * args.scale;
+    queries->factors[row] = step * factor;
   }
 }
 

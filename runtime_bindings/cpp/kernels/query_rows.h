@@ -8,7 +8,7 @@
 
 namespace mmoe {
 
-// Softmax of some query rows over part of the cache: sum of exp(score - maximum), and that sum over the
+// Softmax of some query rows over part of the cache: sum of 2^(score - maximum), and that sum over the
 // values.
 struct SoftmaxState {
   float* maxima;   // [rows]

@@ -41,6 +41,29 @@ TEST(Exp, NeverDecreases) {
   }
 }
 
+float Exp2Of(float x) { return FirstLane(Exp2(Broadcast(x))); }
+
+TEST(Exp2, IsWithinTwoAndAHalfUlpOfDouble) {
+  double worst = 0;
+  for (double x = -126.0; x <= 0.0; x += 0.00037) {
+    const float argument = static_cast<float>(x);
+    const double exact = std::exp2(static_cast<double>(argument));
+    const double ulp = static_cast<double>(std::nextafter(static_cast<float>(exact), INFINITY)) -
+                       static_cast<double>(static_cast<float>(exact));
+    worst = std::fmax(worst, std::fabs(static_cast<double>(Exp2Of(argument)) - exact) / ulp);
+  }
+  EXPECT_LT(worst, 2.5);
+}
+
+TEST(Exp2, HoldsAtItsEnds) {
+  EXPECT_EQ(Exp2Of(0.0f), 1.0f);
+  EXPECT_EQ(Exp2Of(-0.0f), 1.0f);
+  EXPECT_EQ(Exp2Of(-126.0f), std::numeric_limits<float>::min());
+  EXPECT_EQ(Exp2Of(-1e30f), std::numeric_limits<float>::min());
+  EXPECT_EQ(Exp2Of(-std::numeric_limits<float>::infinity()), std::numeric_limits<float>::min());
+  EXPECT_TRUE(std::isnan(Exp2Of(std::numeric_limits<float>::quiet_NaN())));
+}
+
 TEST(Lanes, AddInAFixedTree) {
   F32x16 values;
   for (int i = 0; i < 16; ++i) values.lane[i] = std::ldexp(1.0f, 3 * i % 29) + static_cast<float>(i);
