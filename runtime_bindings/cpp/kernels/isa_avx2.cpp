@@ -27,9 +27,10 @@ namespace mmoe {
 
 extern const KernelTable kAvx2Kernels;
 const KernelTable kAvx2Kernels = {
-    "avx2",       kAvx2TokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,      kAttentionKernels, kAvx2TokenTile,      QuantizeGroups, LinearDot,
+    "avx2",       kAvx2TokenTile, RouterScores,        QuantizeRow,    QuantizeScales,
+    QuantizeTile, PanelDot,       PanelDotAndQuantize, Swiglu,         Combine,
+    RmsNorm,      AddRmsNorm,     kAttentionKernels,   kAvx2TokenTile, QuantizeGroups,
+    LinearDot,
 };
 
 }  // namespace mmoe

@@ -27,9 +27,9 @@ namespace mmoe {
 
 extern const KernelTable kAvx512VnniKernels;
 const KernelTable kAvx512VnniKernels = {
-    "avx512_vnni", kAvx512TokenTile,  RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile,  PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,       kAttentionKernels, kAvx512LinearTile,   QuantizeGroups, LinearDot,
+    "avx512_vnni",     kAvx512TokenTile,    RouterScores,   QuantizeRow, QuantizeScales, QuantizeTile,
+    PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,     RmsNorm,        AddRmsNorm,
+    kAttentionKernels, kAvx512LinearTile,   QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

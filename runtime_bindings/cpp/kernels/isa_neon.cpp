@@ -27,9 +27,10 @@ namespace mmoe {
 
 extern const KernelTable kNeonKernels;
 const KernelTable kNeonKernels = {
-    "neon",       kNeonTokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,      kAttentionKernels, kNeonLinearTile,     QuantizeGroups, LinearDot,
+    "neon",       kNeonTokenTile, RouterScores,        QuantizeRow,     QuantizeScales,
+    QuantizeTile, PanelDot,       PanelDotAndQuantize, Swiglu,          Combine,
+    RmsNorm,      AddRmsNorm,     kAttentionKernels,   kNeonLinearTile, QuantizeGroups,
+    LinearDot,
 };
 
 }  // namespace mmoe

@@ -27,9 +27,9 @@ namespace mmoe {
 
 extern const KernelTable kNeonDotprodKernels;
 const KernelTable kNeonDotprodKernels = {
-    "neon_dotprod", kDotprodTokenTile, RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile,   PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,        kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
+    "neon_dotprod",    kDotprodTokenTile,   RouterScores,   QuantizeRow, QuantizeScales, QuantizeTile,
+    PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,     RmsNorm,        AddRmsNorm,
+    kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

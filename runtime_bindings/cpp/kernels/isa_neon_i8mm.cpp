@@ -28,9 +28,9 @@ namespace mmoe {
 
 extern const KernelTable kNeonI8mmKernels;
 const KernelTable kNeonI8mmKernels = {
-    "neon_i8mm",  kI8mmTokenTile,    RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile, PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,      kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
+    "neon_i8mm",       kI8mmTokenTile,      RouterScores,   QuantizeRow, QuantizeScales, QuantizeTile,
+    PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,     RmsNorm,        AddRmsNorm,
+    kAttentionKernels, kSdotLinearTile,     QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -27,9 +27,9 @@ namespace mmoe {
 
 extern const KernelTable kPortableKernels;
 const KernelTable kPortableKernels = {
-    "portable",   kPortableTokenTile, RouterScores,        QuantizeRow,    QuantizeScales,
-    QuantizeTile, PanelDot,           PanelDotAndQuantize, Swiglu,         Combine,
-    RmsNorm,      kAttentionKernels,  kPortableLinearTile, QuantizeGroups, LinearDot,
+    "portable",        kPortableTokenTile,  RouterScores,   QuantizeRow, QuantizeScales, QuantizeTile,
+    PanelDot,          PanelDotAndQuantize, Swiglu,         Combine,     RmsNorm,        AddRmsNorm,
+    kAttentionKernels, kPortableLinearTile, QuantizeGroups, LinearDot,
 };
 
 }  // namespace mmoe

@@ -49,6 +49,10 @@ struct KernelTable {
   // out = x / sqrt(mean(x^2) + eps) * weight; hidden is a multiple of 16.
   void (*rms_norm)(const float* x, const float* weight, int64_t hidden, float eps, float* out);
 
+  // sum = residual + x, or residual + (x + y) unless y is nullptr, then rms_norm of it.
+  void (*add_rms_norm)(const float* residual, const float* x, const float* y, const float* weight,
+                       int64_t hidden, float eps, float* sum, float* out);
+
   // See attention_kernels.h.
   AttentionKernels attention;
 

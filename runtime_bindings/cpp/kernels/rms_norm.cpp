@@ -17,14 +17,6 @@ void ForTokens(const Parallel& parallel, int64_t tokens, const Body& body) {
   });
 }
 
-void AddRow(const float* residual, const float* x, const float* y, int64_t hidden, float* sum) {
-  if (y == nullptr) {
-    for (int64_t i = 0; i < hidden; ++i) sum[i] = residual[i] + x[i];
-  } else {
-    for (int64_t i = 0; i < hidden; ++i) sum[i] = residual[i] + (x[i] + y[i]);
-  }
-}
-
 }  // namespace
 
 void RmsNormRows(const KernelTable& kernels, const float* x, const float* weight, int64_t tokens,
@@ -36,9 +28,8 @@ void RmsNormRows(const KernelTable& kernels, const float* x, const float* weight
 void AddRmsNormRows(const KernelTable& kernels, const AddRmsNormArgs& args, const Parallel& parallel) {
   ForTokens(parallel, args.tokens, [&](int64_t t) {
     const int64_t row = t * args.hidden;
-    AddRow(args.residual + row, args.x + row, args.y == nullptr ? nullptr : args.y + row, args.hidden,
-           args.sum + row);
-    kernels.rms_norm(args.sum + row, args.weight, args.hidden, args.eps, args.out + row);
+    kernels.add_rms_norm(args.residual + row, args.x + row, args.y == nullptr ? nullptr : args.y + row,
+                         args.weight, args.hidden, args.eps, args.sum + row, args.out + row);
   });
 }
 
