@@ -25,8 +25,13 @@ inline int64_t MostValid(const AttendArgs& args, int64_t row, int rows) {
 inline float LargestScore(float* scores, int64_t first, int64_t valid) {
   constexpr float kNegativeInfinity = -__builtin_inff();
   for (int64_t k = 0; k < first; ++k) scores[k] = kNegativeInfinity;
-  F32x16 largest = Broadcast(kNegativeInfinity);
+  F32x16 largest = Broadcast(kNegativeInfinity), others = largest;
   int64_t k = 0;
+  for (; k + 32 <= valid; k += 32) {
+    largest = Max(Load(scores + k), largest);
+    others = Max(Load(scores + k + 16), others);
+  }
+  largest = Max(others, largest);
   for (; k + 16 <= valid; k += 16) largest = Max(Load(scores + k), largest);
   if (k < valid) largest = Max(KeepFirst(Load(scores + k), valid - k, kNegativeInfinity), largest);
   return ReduceMax(largest);

@@ -208,11 +208,13 @@ inline void StoreSixteenInt8(__m256i low, __m256i high, int8_t* to) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
-inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
-  const __m256i first = _mm256_cvtps_epi32(values.low), second = _mm256_cvtps_epi32(values.high);
+inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
   const __m256i mask = _mm256_set1_epi32(127);
-  StoreSixteenInt8(_mm256_srai_epi32(first, 7), _mm256_srai_epi32(second, 7), high);
-  StoreSixteenInt8(_mm256_and_si256(first, mask), _mm256_and_si256(second, mask), low);
+  for (int i = 0; i < 4; ++i) {
+    const __m256i first = _mm256_cvtps_epi32(values[i].low), second = _mm256_cvtps_epi32(values[i].high);
+    StoreSixteenInt8(_mm256_srai_epi32(first, 7), _mm256_srai_epi32(second, 7), high + 16 * i);
+    StoreSixteenInt8(_mm256_and_si256(first, mask), _mm256_and_si256(second, mask), low + 16 * i);
+  }
 }
 
 inline I8x64 LoadBytes(const int8_t* from) {

@@ -101,12 +101,15 @@ inline I32x16 MaxInts(I32x16 a, I32x16 b) { return _mm512_max_epi32(a, b); }
 inline float LargestMagnitude(I32x16 bits) {
   return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(bits))));
 }
+// Where 64 values are after packs to 16 bits and then to 8, which work within 128-bit lanes: the permutation
+// puts the 32-bit groups back in order.
+inline __m512i PackedOrder() {
+  return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
 inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
   const __m512i low = _mm512_packs_epi32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
   const __m512i high = _mm512_packs_epi32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
-  // The packs work within 128-bit lanes; the permutation puts the 32-bit groups back in order.
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i packed = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
+  const __m512i packed = _mm512_permutexvar_epi32(PackedOrder(), _mm512_packs_epi16(low, high));
   _mm512_storeu_si512(to, packed);
   return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
 }
@@ -138,11 +141,15 @@ inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
 inline int32_t ReduceAddInts(I32x16 a) { return _mm512_reduce_add_epi32(a); }
 inline F32x16 ToFloat(I32x16 a) { return _mm512_cvtepi32_ps(a); }
 inline I32x16 JoinSplit(I32x16 high, I32x16 low) { return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low); }
-inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
-  const __m512i rounded = _mm512_cvtps_epi32(values);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(high), _mm512_cvtepi32_epi8(_mm512_srai_epi32(rounded, 7)));
-  const __m512i lower = _mm512_and_si512(rounded, _mm512_set1_epi32(127));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(lower));
+// 64 at once: packs take one instruction where narrowing a register takes two.
+inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
+  const __m512i first = _mm512_packs_epi32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
+  const __m512i second = _mm512_packs_epi32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
+  const __m512i mask = _mm512_set1_epi16(127);
+  const __m512i upper = _mm512_packs_epi16(_mm512_srai_epi16(first, 7), _mm512_srai_epi16(second, 7));
+  const __m512i lower = _mm512_packs_epi16(_mm512_and_si512(first, mask), _mm512_and_si512(second, mask));
+  _mm512_storeu_si512(high, _mm512_permutexvar_epi32(PackedOrder(), upper));
+  _mm512_storeu_si512(low, _mm512_permutexvar_epi32(PackedOrder(), lower));
 }
 
 inline I8x64 LoadBytes(const int8_t* from) { return _mm512_loadu_si512(from); }

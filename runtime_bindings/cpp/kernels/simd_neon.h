@@ -208,12 +208,14 @@ inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
   for (int p = 0; p < 4; ++p) low.part[p] = vaddq_s32(low.part[p], vshlq_n_s32(high.part[p], 7));
   return low;
 }
-inline void StoreSplit(F32x16 values, int8_t* high, int8_t* low) {
-  int16x4_t words[4];
-  for (int p = 0; p < 4; ++p) words[p] = vmovn_s32(vcvtnq_s32_f32(values.part[p]));
-  const int16x8_t first = vcombine_s16(words[0], words[1]), second = vcombine_s16(words[2], words[3]);
-  vst1q_s8(high, vcombine_s8(vshrn_n_s16(first, 7), vshrn_n_s16(second, 7)));
-  vst1q_s8(low, vandq_s8(vcombine_s8(vmovn_s16(first), vmovn_s16(second)), vdupq_n_s8(127)));
+inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
+  for (int i = 0; i < 4; ++i) {
+    int16x4_t words[4];
+    for (int p = 0; p < 4; ++p) words[p] = vmovn_s32(vcvtnq_s32_f32(values[i].part[p]));
+    const int16x8_t first = vcombine_s16(words[0], words[1]), second = vcombine_s16(words[2], words[3]);
+    vst1q_s8(high + 16 * i, vcombine_s8(vshrn_n_s16(first, 7), vshrn_n_s16(second, 7)));
+    vst1q_s8(low + 16 * i, vandq_s8(vcombine_s8(vmovn_s16(first), vmovn_s16(second)), vdupq_n_s8(127)));
+  }
 }
 
 inline I8x64 LoadBytes(const int8_t* from) {
