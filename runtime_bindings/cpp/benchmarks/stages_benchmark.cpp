@@ -66,26 +66,50 @@ struct QuantizedRow {
   alignas(64) int16_t values[kHidden];
 };
 
-void QuantizeTile(benchmark::State& state, int tokens) {
-  const std::vector<float> x = Normal(kHidden * tokens);
-  const std::vector<uint16_t> half_scales(kHidden, kScale);
-  std::vector<QuantizedRow> quantized(static_cast<size_t>(tokens) + 1);
-  std::vector<const int16_t*> rows;
-  std::vector<float> units;
-  for (int t = 0; t < tokens; ++t) {
-    int16_t* row = quantized[static_cast<size_t>(t)].values;
-    units.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
-    rows.push_back(row);
+// The rows of a tile, to be quantised for a panel.
+class Tile {
+ public:
+  explicit Tile(int tokens)
+      : tokens_(tokens),
+        rows_(static_cast<size_t>(tokens) + 2),
+        out_(Allocate(kHidden * tokens)),
+        steps_(static_cast<size_t>(tokens)),
+        sums_(static_cast<size_t>(tokens)) {
+    const std::vector<float> x = Normal(kHidden * tokens);
+    const std::vector<uint16_t> scales(kHidden, kScale);
+    for (int t = 0; t < tokens; ++t) {
+      int16_t* row = rows_[static_cast<size_t>(t)].values;
+      units_.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
+      pointers_.push_back(row);
+    }
+    scale_unit_ =
+        Kernels().quantize_scales(scales.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
   }
-  int16_t* scales = quantized.back().values;
-  const float scale_unit = Kernels().quantize_scales(half_scales.data(), kHidden, scales);
-  const Memory out = Allocate(kHidden * tokens);
-  std::vector<float> steps(rows.size());
-  std::vector<int32_t> sums(rows.size());
+
+  QuantizeTileArgs args() {
+    return {pointers_.data(), units_.data(), rows_[pointers_.size()].values,        scale_unit_,
+            kHidden,          tokens_,       reinterpret_cast<int8_t*>(out_.get()), steps_.data(),
+            sums_.data()};
+  }
+
+  int16_t* scratch() { return rows_.back().values; }
+
+ private:
+  int tokens_;
+  std::vector<QuantizedRow> rows_;  // then the scales, then scratch
+  std::vector<const int16_t*> pointers_;
+  std::vector<float> units_;
+  float scale_unit_;
+  Memory out_;
+  std::vector<float> steps_;
+  std::vector<int32_t> sums_;
+};
+
+void QuantizeTile(benchmark::State& state, int tokens) {
+  Tile tile(tokens);
   for (auto _ : state) {
-    Kernels().quantize_tile({rows.data(), units.data(), scales, scale_unit, kHidden, tokens,
-                             reinterpret_cast<int8_t*>(out.get()), steps.data(), sums.data()});
-    benchmark::DoNotOptimize(out.get());
+    Kernels().quantize_tile(tile.args());
+    benchmark::ClobberMemory();
   }
 }
 
@@ -102,7 +126,8 @@ void QuantizeRow(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(Kernels().quantize_row(x.data(), kHidden, out.values));
 }
 
-void PanelDot(benchmark::State& state, int tokens) {
+// A panel's products, alone or with the rows of `next` quantised.
+void PanelDot(benchmark::State& state, int tokens, Tile* next) {
   const std::vector<uint8_t> panel(static_cast<size_t>(PanelBytes(kHidden)), 0x5a);
   const std::vector<int8_t> activations(static_cast<size_t>(kHidden * tokens), 3);
   const std::vector<float> steps(static_cast<size_t>(tokens), 0.5f);
@@ -111,8 +136,14 @@ void PanelDot(benchmark::State& state, int tokens) {
   std::vector<float*> outputs;
   for (int t = 0; t < tokens; ++t) outputs.push_back(out.data() + t * kPanelOutputs);
   for (auto _ : state) {
-    Kernels().panel_dot({panel.data(), kHidden, activations.data(), tokens, steps.data(), sums.data(),
-                         outputs.data(), panel.data(), kPanelBlockBytes});
+    const PanelDotArgs product = {panel.data(),   kHidden,      activations.data(),
+                                  tokens,         steps.data(), sums.data(),
+                                  outputs.data(), panel.data(), kPanelBlockBytes};
+    if (next == nullptr) {
+      Kernels().panel_dot(product);
+    } else {
+      Kernels().panel_dot_and_quantize(product, next->args(), next->scratch());
+    }
     benchmark::DoNotOptimize(out.data());
   }
   CountMultiplyAdds(state, kHidden * kPanelOutputs * tokens);
@@ -211,7 +242,13 @@ int main(int argc, char** argv) {
   }
   for (int tokens = 1; tokens <= Kernels().token_tile; ++tokens) {
     Register("panel_dot/" + std::to_string(tokens),
-             [tokens](benchmark::State& state) { PanelDot(state, tokens); });
+             [tokens](benchmark::State& state) { PanelDot(state, tokens, nullptr); });
+  }
+  for (const int tokens : {4, Kernels().token_tile}) {
+    Register("panel_dot_and_quantize/" + std::to_string(tokens), [tokens](benchmark::State& state) {
+      Tile next(tokens);
+      PanelDot(state, tokens, &next);
+    });
   }
   Register("swiglu", Swiglu);
   Register("combine", Combine);

@@ -24,7 +24,7 @@ class PanelBlocks {
         ahead_(reinterpret_cast<const char*>(args.ahead)),
         blocks_(static_cast<uint64_t>(args.inputs / kPanelBlockInputs)) {
 #pragma GCC unroll 12
-    for (int t = 0; t < kTokens; ++t) low_[t] = high_[t] = _mm512_setzero_si512();
+    for (int t = 0; t < kTokens; ++t) whole_[t] = high_[t] = _mm512_setzero_si512();
   }
 
   bool done() const { return block_ == blocks_; }
@@ -33,18 +33,18 @@ class PanelBlocks {
     _mm_prefetch(ahead_, _MM_HINT_T1);
     ahead_ += args_.ahead_step;
     DotBlock<kTokens>(args_.panel + block_ * kPanelBlockBytes,
-                      BlockActivations<kTokens>(args_.activations, block_), low_, high_);
+                      BlockActivations<kTokens>(args_.activations, block_), whole_, high_);
     ++block_;
   }
 
-  void Store() const { StoreProducts<kTokens>(args_, low_, high_); }
+  void Store() const { StoreProducts<kTokens>(args_, whole_, high_); }
 
  private:
   const PanelDotArgs& args_;
   const char* ahead_;
   uint64_t blocks_;
   uint64_t block_ = 0;
-  __m512i low_[kTokens], high_[kTokens];
+  __m512i whole_[kTokens], high_[kTokens];
 };
 
 // Every token takes inputs / 64 blocks, so the panel's inputs / 4 are enough for 16 tokens.
@@ -78,8 +78,9 @@ void InterleavedTokens(const PanelDotArgs& args, const QuantizeTileArgs& next, i
         const int64_t j = i + chunk * kActivationChunk;
         const I16x32 a = MulRounded(factor, LoadInt16(scaled + j));
         const I16x32 b = MulRounded(factor, LoadInt16(scaled + j + 32));
+        // Not StoreInt8, which adds with vpdpbusd.
         total = _mm512_add_epi16(total, _mm512_add_epi16(a, b));
-        _mm512_storeu_si512(out, InOrder(_mm512_packs_epi16(a, b)));
+        _mm512_storeu_si512(out, _mm512_packs_epi16(a, b));
         out += kTokens * kActivationChunk;
       }
     }

@@ -159,15 +159,22 @@ inline I16x32 LoadInt16(const int16_t* from) {
   const __m256i* halves = reinterpret_cast<const __m256i*>(from);
   return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
 }
-// Sixteen values to int16, in order.
-inline __m256i PackInt16(F32x16 a) {
-  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high));
+inline I16x32 ClearSigns(I16x32 a) {
+  const __m256i mask = _mm256_set1_epi16(0x7fff);
+  return {_mm256_and_si256(a.low, mask), _mm256_and_si256(a.high, mask)};
+}
+inline __m256i PackInt16(__m256 a, __m256 b) {
+  const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
   return _mm256_permute4x64_epi64(packed, 0xd8);
 }
-inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
+// Of 32 values, octets 0 and 2, then 1 and 3: the packs of StoreInt8, which work within 128-bit lanes, put
+// them in order.
+inline void StoreInt16(const F32x16* values, int16_t* to) {
   __m256i* halves = reinterpret_cast<__m256i*>(to);
-  _mm256_storeu_si256(halves, PackInt16(a));
-  _mm256_storeu_si256(halves + 1, PackInt16(b));
+  for (int i = 0; i < 4; i += 2) {
+    _mm256_storeu_si256(halves + i, PackInt16(values[i].low, values[i + 1].low));
+    _mm256_storeu_si256(halves + i + 1, PackInt16(values[i].high, values[i + 1].high));
+  }
 }
 inline I16x32 MulRounded(I16x32 a, I16x32 b) {
   return {_mm256_mulhrs_epi16(a.low, b.low), _mm256_mulhrs_epi16(a.high, b.high)};
@@ -184,8 +191,7 @@ inline int LargestInt16(I16x32 a) {
   return 32767 - _mm_extract_epi16(least, 0);
 }
 inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
-  const __m256i first = _mm256_permute4x64_epi64(_mm256_packs_epi16(a.low, a.high), 0xd8);
-  const __m256i second = _mm256_permute4x64_epi64(_mm256_packs_epi16(b.low, b.high), 0xd8);
+  const __m256i first = _mm256_packs_epi16(a.low, a.high), second = _mm256_packs_epi16(b.low, b.high);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), first);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), second);
   return {AddFours(sums.low, first), AddFours(sums.high, second)};

@@ -115,12 +115,16 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
 }
 inline I16x32 BroadcastInt16(int16_t value) { return _mm512_set1_epi16(value); }
 inline I16x32 LoadInt16(const int16_t* from) { return _mm512_loadu_si512(from); }
-// Two vectors packed within 128-bit lanes: a's lanes first, then b's.
-inline __m512i InOrder(__m512i packed) {
-  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), packed);
-}
-inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
-  _mm512_storeu_si512(to, InOrder(_mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b))));
+inline I16x32 ClearSigns(I16x32 a) { return _mm512_and_si512(a, _mm512_set1_epi16(0x7fff)); }
+// Octets 0, 2, 4, 6 of 64 values, then 1, 3, 5, 7: the pack of StoreInt8, which works within 128-bit lanes,
+// puts them in order. Each activation is stored once and packed for every panel.
+inline void StoreInt16(const F32x16* values, int16_t* to) {
+  const __m512i first = _mm512_packs_epi32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
+  const __m512i second = _mm512_packs_epi32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
+  const __m512i even = _mm512_setr_epi64(0, 2, 1, 3, 8, 10, 9, 11);
+  const __m512i odd = _mm512_setr_epi64(4, 6, 5, 7, 12, 14, 13, 15);
+  _mm512_storeu_si512(to, _mm512_permutex2var_epi64(first, even, second));
+  _mm512_storeu_si512(to + 32, _mm512_permutex2var_epi64(first, odd, second));
 }
 inline I16x32 MulRounded(I16x32 a, I16x32 b) { return _mm512_mulhrs_epi16(a, b); }
 inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
@@ -134,7 +138,7 @@ inline int LargestInt16(I16x32 a) {
   return 32767 - _mm_extract_epi16(least, 0);
 }
 inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
-  const __m512i packed = InOrder(_mm512_packs_epi16(a, b));
+  const __m512i packed = _mm512_packs_epi16(a, b);
   _mm512_storeu_si512(to, packed);
   return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), packed);
 }

@@ -172,10 +172,13 @@ inline I16x32 BroadcastInt16(int16_t value) {
 inline I16x32 LoadInt16(const int16_t* from) {
   return {{vld1q_s16(from), vld1q_s16(from + 8), vld1q_s16(from + 16), vld1q_s16(from + 24)}};
 }
-inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
-  for (int p = 0; p < 4; ++p) {
-    vst1_s16(to + 4 * p, vmovn_s32(vcvtnq_s32_f32(a.part[p])));
-    vst1_s16(to + 16 + 4 * p, vmovn_s32(vcvtnq_s32_f32(b.part[p])));
+inline I16x32 ClearSigns(I16x32 a) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vandq_s16(a.part[p], vdupq_n_s16(0x7fff));
+  return a;
+}
+inline void StoreInt16(const F32x16* values, int16_t* to) {
+  for (int p = 0; p < 16; ++p) {
+    vst1_s16(to + 4 * p, vmovn_s32(vcvtnq_s32_f32(values[p / 4].part[p % 4])));
   }
 }
 inline I16x32 MulRounded(I16x32 a, I16x32 b) {

@@ -172,11 +172,16 @@ inline I16x32 LoadInt16(const int16_t* from) {
   std::memcpy(result.lane, from, sizeof result.lane);
   return result;
 }
-// Rounds 32 values of at most 32767 in magnitude to the nearest even int16.
-inline void StoreInt16(F32x16 a, F32x16 b, int16_t* to) {
-  for (int i = 0; i < 16; ++i) {
-    to[i] = static_cast<int16_t>(BitsOf(a.lane[i] + 12582912.0f) - BitsOf(12582912.0f));
-    to[16 + i] = static_cast<int16_t>(BitsOf(b.lane[i] + 12582912.0f) - BitsOf(12582912.0f));
+// Without the sign bits.
+inline I16x32 ClearSigns(I16x32 a) {
+  for (int16_t& lane : a.lane) lane = static_cast<int16_t>(lane & 0x7fff);
+  return a;
+}
+// Rounds 64 values of at most 32767 in magnitude to the nearest even int16, in the order in which StoreInt8
+// wants to read them, which an instruction set is free to choose.
+inline void StoreInt16(const F32x16* values, int16_t* to) {
+  for (int i = 0; i < 64; ++i) {
+    to[i] = static_cast<int16_t>(BitsOf(values[i / 16].lane[i % 16] + 12582912.0f) - BitsOf(12582912.0f));
   }
 }
 // a * b / 2^15, halves up. No lane is -32768.
@@ -196,7 +201,7 @@ inline int LargestInt16(I16x32 a) {
   for (int i = 1; i < 32; ++i) result = a.lane[i] > result ? a.lane[i] : result;
   return result;
 }
-// Stores 64 values that fit int8 and adds them to `sums`.
+// Stores 64 values that fit int8, which came in the order of StoreInt16, in theirs, and adds them to `sums`.
 inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
   for (int i = 0; i < 32; ++i) {
     to[i] = static_cast<int8_t>(a.lane[i]);
