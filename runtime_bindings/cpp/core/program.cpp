@@ -177,7 +177,10 @@ ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program
   const AbortTrap trap;
   try {
     module_ = std::make_unique<Module>(program_->module_->program());
-    const Error error = module_->load_forward();
+    const auto meta = module_->method_meta("forward");
+    if (!meta.ok()) Fail(*program_, program_->written_by_, "has no forward", meta.error());
+    memory_ = std::make_unique<PlannedMemory>(program_->file().path(), *meta);
+    const Error error = module_->load_forward(memory_->allocator());
     if (error != Error::Ok) Fail(*program_, program_->written_by_, "forward cannot be loaded", error);
   } catch (const ProgramAborted& aborted) {
     FailDamaged(*program_, aborted);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mapped_file.h"
+#include "planned_memory.h"
 
 namespace executorch::extension::module {
 class Module;
@@ -60,6 +61,7 @@ class ProgramContext {
 
  private:
   std::shared_ptr<const Program> program_;
+  std::unique_ptr<PlannedMemory> memory_;  // outlives the module
   std::unique_ptr<executorch::extension::module::Module> module_;
   std::vector<int64_t> ids_;
 };
