@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <vector>
+
+#include "parallel.h"
 
 namespace mmoe {
 
@@ -24,6 +27,25 @@ inline int64_t ArgMax(const float* values, int64_t count) {
     block = begin;
   }
   return std::find(values + block, values + count, largest) - values;
+}
+
+// The same on all threads of a pool. The head has left the logits in the caches of several cores, and workers
+// that wait for long fall asleep: from the head's end until the next token's first layer begins, 150 us pass
+// with one thread and 45 us with two (128,256 logits, Xeon), of 10,000 us for a token.
+inline int64_t ArgMax(const float* values, int64_t count, const Parallel& parallel) {
+  const int64_t parts = std::min<int64_t>(parallel.num_workers, count);
+  std::vector<int64_t> best(static_cast<size_t>(parts));
+  ParallelFor(parallel, parts, [&](int64_t part, int) {
+    const int64_t begin = count * part / parts, end = count * (part + 1) / parts;
+    const int64_t found = ArgMax(values + begin, end - begin);
+    best[static_cast<size_t>(part)] = found < 0 ? -1 : begin + found;
+  });
+  int64_t result = best[0];
+  for (const int64_t found : best) {
+    if (found < 0) return -1;
+    if (values[found] > values[result]) result = found;
+  }
+  return result;
 }
 
 }  // namespace mmoe

@@ -7,6 +7,7 @@
 
 #include "argmax.h"
 #include "error.h"
+#include "executorch_parallel.h"
 
 namespace mmoe {
 
@@ -75,7 +76,7 @@ double Sampler::Uniform() {
 
 int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen) {
   if (sampling_.temperature == 0 && sampling_.repetition_penalty == 1.0f) {
-    const int64_t id = ArgMax(logits, vocab_size);
+    const int64_t id = ArgMax(logits, vocab_size, ExecutorchParallel());
     RequireFinite(id < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[id]);
     return static_cast<int32_t>(id);
   }

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "thread_parallel.h"
+
 namespace mmoe {
 namespace {
 
@@ -56,6 +58,24 @@ TEST(ArgMax, TellsOfWhatIsNotANumber) {
     values[10] = kInfinity;
     values[place] = std::nanf("");
     EXPECT_EQ(ArgMaxOf(values), -1);
+  }
+}
+
+TEST(ArgMax, IsTheSameForAnyNumberOfThreads) {
+  std::mt19937 random(2);
+  for (const int threads : {1, 2, 3, 7}) {
+    ThreadParallel pool(threads);
+    for (const size_t count : {1, 2, 6, 4097, 20000}) {
+      for (const int levels : {1, 3, 1000}) {
+        std::uniform_int_distribution<int> level(-levels, levels);
+        std::vector<float> values(count);
+        for (float& value : values) value = static_cast<float>(level(random));
+        const auto size = static_cast<int64_t>(count);
+        EXPECT_EQ(ArgMax(values.data(), size, pool.parallel()), OneByOne(values)) << threads << " " << count;
+        values[random() % count] = std::nanf("");
+        EXPECT_EQ(ArgMax(values.data(), size, pool.parallel()), -1) << threads << " " << count;
+      }
+    }
   }
 }
 

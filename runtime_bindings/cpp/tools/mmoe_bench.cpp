@@ -58,7 +58,8 @@ std::vector<double> Run(ProgramContext& context, const ProgramInfo& info, std::i
     const float* logits =
         context.Forward(ids.data() + begin, static_cast<size_t>(end - begin), position + begin);
     // The choice of the next token is part of a step.
-    if (ArgMax(logits, info.vocab_size) < 0) throw std::runtime_error("logits that are not numbers");
+    if (ArgMax(logits, info.vocab_size, ExecutorchParallel()) < 0)
+      throw std::runtime_error("logits that are not numbers");
     if (!one_by_one && end < count) continue;
     seconds.push_back(SecondsSince(start));
     start = Clock::now();
