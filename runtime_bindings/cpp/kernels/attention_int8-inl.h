@@ -138,13 +138,12 @@ void ScoreInt8(const AttendArgs& args, int64_t row) {
 // whose magnitudes go to the largest. Of the sixteen, `begin`..`end`-1 count.
 inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum, int64_t begin, int64_t end,
                          F32x16* sum, I32x16* largest) {
-  F32x16 weight = Exp2(Sub(Load(scores), maximum));
+  F32x16 weight = Weigh(Load(scores), maximum, end);
   if (begin > 0) {
     Store(weight, scores);
     for (int64_t k = 0; k < begin && k < 16; ++k) scores[k] = 0.0f;
     weight = Load(scores);
   }
-  if (end < 16) weight = KeepFirst(weight, end, 0.0f);
   *sum = Add(*sum, weight);
   weight = Mul(weight, end < 16 ? LoadFirst(value_steps, end) : Load(value_steps));
   *largest = MaxMagnitudeBits(*largest, weight);
@@ -163,11 +162,12 @@ inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, 
   I32x16 largest[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    sums[r] = Broadcast(0.0f);
+    maxima[r] = sums[r] = Broadcast(0.0f);
     largest[r] = ZeroInts();
-    if (valid == 0) continue;
-    args.maxima[row + r] = LargestScore(scores + r * kAttentionPartition, first, valid);
-    maxima[r] = Broadcast(args.maxima[row + r]);
+    if (valid > 0) {
+      args.maxima[row + r] = LargestScore(scores + r * kAttentionPartition, first, valid);
+      maxima[r] = Broadcast(args.maxima[row + r]);
+    }
   }
   for (int64_t k = 0; k < valid; k += 16) {
 #pragma GCC unroll 4

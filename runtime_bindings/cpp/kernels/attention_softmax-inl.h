@@ -37,6 +37,14 @@ inline float LargestScore(float* scores, int64_t first, int64_t valid) {
   return ReduceMax(largest);
 }
 
+// 2^(score - maximum) of the first `count` of sixteen scores and zero for the others, which may be anything:
+// Exp2 takes nothing above zero.
+inline F32x16 Weigh(F32x16 scores, F32x16 maximum, int64_t count) {
+  if (count >= 16) return Exp2(Sub(scores, maximum));
+  const F32x16 counted = KeepFirst(scores, count, FirstLane(maximum));
+  return KeepFirst(Exp2(Sub(counted, maximum)), count, 0.0f);
+}
+
 // A row's scores become 2^(score - maximum), zero for those before its window and up to the next multiple
 // of 16.
 inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
@@ -46,7 +54,7 @@ inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
   const F32x16 maximum = Broadcast(args.maxima[row]);
   F32x16 sum = Broadcast(0.0f);
   for (int64_t k = 0; k < valid; k += 16) {
-    const F32x16 weight = KeepFirst(Exp2(Sub(Load(scores + k), maximum)), valid - k, 0.0f);
+    const F32x16 weight = Weigh(Load(scores + k), maximum, valid - k);
     Store(weight, scores + k);
     sum = Add(sum, weight);
   }
