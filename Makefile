@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BUILD ?= build/native
-PACKAGES = mmoe.export mmoe.backends mmoe.quant mmoe.runtime_bindings
+PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
 .PHONY: dev native native-test sanitize core-sanitize fuzz kernel-bench arm test lint format demo ci
@@ -52,11 +52,12 @@ arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make 
 test:  ## everything that pytest runs
 	$(PYTHON) -m pytest
 
-lint:  ## ruff, mypy, clang-format
+lint:  ## ruff, mypy, import-linter, clang-format
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy $(addprefix -p ,$(PACKAGES))
 	$(PYTHON) -m mypy -p benchmarks
+	lint-imports --no-cache
 	@clang-format --dry-run --Werror $(CPP)
 
 format:  ## rewrite what lint complains about where a tool can

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from executorch.exir import EdgeProgramManager
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from mmoe.backends.registry import BackendOptions
-from mmoe.export.model.components import Components
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.models.components import Components
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 ConstantMethods = Mapping[str, int | bool | Sequence[int]]
@@ -38,11 +37,31 @@ class ExpertWeights:
 
 
 class Backend(Protocol):
-    """One delegate: how its flavour of the decoder is built, lowered, and read back."""
+    """One delegate: how its variant of the decoder is built, lowered, and read back.
+
+    Attributes:
+        name: As declared.
+        options: An instance of what its declaration names.
+        components: The modules that its variant of the decoder is made of.
+    """
 
     name: str
-    options: BackendOptions
+    options: Any
     components: Components
+
+    @property
+    def table_copies(self) -> int:
+        """How often a program stores the tied embedding: twice where the lookup reads another form than the head."""
+        ...
+
+    @property
+    def weight_copies_in_memory(self) -> int:
+        """How often the delegate holds the weights while it takes them over; 0 where constants stay mapped."""
+        ...
+
+    def cache_row_bytes(self, head_dim: int) -> int:
+        """Bytes of the key and the value of one token in one kv head."""
+        ...
 
     @property
     def computes_in_float32(self) -> bool:
@@ -58,7 +77,7 @@ class Backend(Protocol):
         """Traces a decoder as the methods that the delegate needs.
 
         Args:
-            decoder: ``(tokens int64 [1, T], input_pos int64 [1]) -> logits float32``, in the backend's flavour.
+            decoder: ``(tokens int64 [1, T], input_pos int64 [1]) -> logits float32``, in the backend's variant.
             max_seq_len: Most tokens of one call, at least 2.
 
         Returns:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from mmoe.export.artifact import Artifact
+    from mmoe.export.artifact.artifact import Artifact
 
 # As the command line does, and likewise before torch is imported, which is why the fixtures import late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -26,7 +26,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`tiny_checkpoint`, converted; read only."""
-    from mmoe.export.convert import convert
+    from mmoe.export.convert.convert import convert
 
     return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "artifact")
 
@@ -34,18 +34,17 @@ def tiny_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def tiny_delegated_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`tiny_checkpoint`, converted with XNNPACK's linears; read only."""
-    from mmoe.backends.registry import Linears
-    from mmoe.export.convert import ConvertOptions, convert
+    from mmoe.export.convert.convert import ConvertOptions, convert
 
-    options = ConvertOptions(linears=Linears.XNNPACK)
+    options = ConvertOptions(backend_options={"linears": "xnnpack"})
     return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "delegated", options=options)
 
 
 @pytest.fixture(scope="session")
 def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The bundled trained checkpoint, converted; read only. Its chunk is shorter than its context."""
-    from mmoe.export.bundled import bundled_checkpoint
-    from mmoe.export.convert import ConvertOptions, convert
+    from mmoe.export.convert.convert import ConvertOptions, convert
+    from mmoe.export.demo.bundled import bundled_checkpoint
 
     return convert(
         bundled_checkpoint(),
@@ -57,12 +56,11 @@ def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 @pytest.fixture(scope="session")
 def demo_delegated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """As `demo_artifact`, with XNNPACK's linears; read only."""
-    from mmoe.backends.registry import Linears
-    from mmoe.export.bundled import bundled_checkpoint
-    from mmoe.export.convert import ConvertOptions, convert
+    from mmoe.export.convert.convert import ConvertOptions, convert
+    from mmoe.export.demo.bundled import bundled_checkpoint
 
     return convert(
         bundled_checkpoint(),
         tmp_path_factory.mktemp("demo") / "delegated",
-        options=ConvertOptions(max_seq_len=128, linears=Linears.XNNPACK),
+        options=ConvertOptions(max_seq_len=128, backend_options={"linears": "xnnpack"}),
     )

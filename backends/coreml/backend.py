@@ -11,12 +11,12 @@ from torch import nn
 from torch.export import export
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
-from mmoe.backends.coreml.components import COREML_COMPONENTS
+from mmoe.backends.coreml.coreml_components import COREML_COMPONENTS
+from mmoe.backends.coreml.declaration import CoreMLOptions
 from mmoe.backends.coreml.payload import CoreMLModel
 from mmoe.backends.coreml.toolchain import import_exporter, import_module, silence
-from mmoe.backends.registry import Activations, BackendOptions
-from mmoe.export.errors import BackendError, OptionError
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.errors import BackendError
+from mmoe.backends.program_file import ProgramFile
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # A buffer of a layer's routed experts as coremltools names it.
@@ -32,23 +32,21 @@ class CoreMLBackend:
     computes_in_float32 = False
     components = COREML_COMPONENTS
 
-    def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
-        """Checks the options, and that coremltools is there.
+    table_copies = 2  # decoding gathers rows from another form of the table
+    weight_copies_in_memory = 1
+
+    def __init__(self, options: CoreMLOptions) -> None:
+        """Checks that coremltools is there.
 
         Raises:
-            OptionError: An option is another backend's.
-            BackendError: coremltools is not installed.
+            BackendError: It is not installed.
         """
-        if options.linears is not None:
-            raise OptionError(
-                "linears chooses kernels of the xnnpack backend; coreml has its own for all matrices"
-            )
-        if options.kv_cache is not None:
-            raise OptionError("kv_cache chooses the xnnpack backend's cache; Core ML keeps states in float16")
-        if options.activations is Activations.FLOAT32:
-            raise OptionError("activations are float16 in the coreml backend; float32 is for xnnpack and mlx")
         import_module("coremltools")
         self.options = options
+
+    def cache_row_bytes(self, head_dim: int) -> int:
+        """Core ML keeps states in float16."""
+        return 2 * 2 * head_dim
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """Two static methods: "forward" takes one token, "prefill" a chunk of `max_seq_len`."""

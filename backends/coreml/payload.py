@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmoe.backends.coreml.toolchain import import_exporter, import_module
-from mmoe.export.errors import ArtifactError
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.errors import ArtifactError
+from mmoe.backends.program_file import ProgramFile
 
 # What a method's payload begins with when its model is stored once for all methods; JSON follows.
 _REFERENCE = b"CMJR"

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
-from mmoe.export.errors import BackendError
+from mmoe.backends.errors import BackendError
 
 _EXPORTER = "executorch.backends.apple.coreml"
 

@@ -9,17 +9,16 @@ from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_trans
 from torch import Tensor, nn
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
-from mmoe.backends.mlx.components import mlx_components
+from mmoe.backends.mlx.declaration import Activations, MlxOptions
 from mmoe.backends.mlx.delegate import MLXPartitioner, get_default_passes
+from mmoe.backends.mlx.mlx_components import mlx_components
 from mmoe.backends.mlx.ops import use_last
 from mmoe.backends.mlx.payload import DelegateFile, TensorSlot
-from mmoe.backends.mlx.replay.program import ReplayedProgram
+from mmoe.backends.mlx.replay.replayed import ReplayedProgram
 from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
-from mmoe.backends.registry import Activations, BackendOptions
-from mmoe.export.errors import OptionError
-from mmoe.export.program import export_program
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.tracing import export_program
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # Classes of constants by a part of their name; the first that fits counts.
@@ -40,24 +39,16 @@ class MlxBackend:
     name = "mlx"
     runs_here = True  # by replay
 
-    def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
-        """Takes the flavour of the decoder that the options ask for.
+    table_copies = 1
+    weight_copies_in_memory = 1
 
-        Raises:
-            OptionError: An option is another backend's.
-        """
-        if options.linears is not None:
-            raise OptionError(
-                "linears chooses kernels of the xnnpack backend; mlx has its own for all matrices"
-            )
-        if options.kv_cache is not None:
-            raise OptionError(
-                "kv_cache chooses the xnnpack backend's cache; in mlx it has the activations' dtype"
-            )
+    def __init__(self, options: MlxOptions) -> None:
         self.options = options
-        self.components = mlx_components(
-            torch.float32 if options.activations is Activations.FLOAT32 else torch.float16
-        )
+        self.components = mlx_components(torch.float32 if self.computes_in_float32 else torch.float16)
+
+    def cache_row_bytes(self, head_dim: int) -> int:
+        """Keys and values have the activations' dtype."""
+        return 2 * (4 if self.computes_in_float32 else 2) * head_dim
 
     @property
     def computes_in_float32(self) -> bool:

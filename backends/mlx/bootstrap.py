@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mmoe.export.errors import BackendError
+from mmoe.backends.errors import BackendError
 
 _PACKAGE = "executorch.backends.mlx"
 _GENERATED = ("mlx_graph_schema.py", "_generated_serializers.py", "_generated/mlx_delegate/MLXGraph.py")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mmoe.backends.errors import ArtifactError
 from mmoe.backends.mlx import delegate as _delegate  # noqa: F401  # prepares the generated files imported below
-from mmoe.export.errors import ArtifactError
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
 
 _BACKEND_ID = "MLXBackend"
 _HEADER_BYTES = 24

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from mmoe.backends.registry import KvCache
 from mmoe.backends.xnnpack import ops
-from mmoe.export.model.components import AttentionShape
+from mmoe.backends.xnnpack.declaration import KvCache
+from mmoe.models.components import AttentionShape
 
 
 class FloatCacheAttention(nn.Module):
@@ -28,7 +28,7 @@ class FloatCacheAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor
     ) -> Tensor:
-        """See `mmoe.export.model.Components.attention`."""
+        """See `mmoe.models.Components.attention`."""
         return ops.attention(
             query,
             key,
@@ -68,7 +68,7 @@ class Int8CacheAttention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor
     ) -> Tensor:
-        """See `mmoe.export.model.Components.attention`."""
+        """See `mmoe.models.Components.attention`."""
         return ops.attention_int8(
             query,
             key,

@@ -12,21 +12,14 @@ from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_trans
 from torch import nn
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
-from mmoe.backends.registry import (
-    XNNPACK_KV_CACHE,
-    XNNPACK_LINEARS,
-    Activations,
-    BackendOptions,
-    Linears,
-)
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.tracing import export_program
 from mmoe.backends.xnnpack.attention import attention_component
-from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
+from mmoe.backends.xnnpack.declaration import Linears, XnnpackOptions
+from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
-from mmoe.export.errors import OptionError
-from mmoe.export.program import export_program
-from mmoe.export.pte import ProgramFile
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -50,18 +43,28 @@ class XnnpackBackend:
     runs_here = True
     computes_in_float32 = False  # activations are int8 at every matrix
 
-    def __init__(self, options: BackendOptions = BackendOptions()) -> None:  # noqa: B008 (frozen)
-        """Takes the flavour of the decoder that the options ask for.
+    def __init__(self, options: XnnpackOptions) -> None:
+        self.options = options
+        variant = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
+        self.components = replace(variant, attention=attention_component(options.kv_cache))
 
-        Raises:
-            OptionError: An option is another backend's.
-        """
-        if options.activations is Activations.FLOAT16:
-            raise OptionError("activations are float32 in the xnnpack backend; float16 is for mlx")
-        kv_cache = options.kv_cache or XNNPACK_KV_CACHE
-        self.options = replace(options, kv_cache=kv_cache, linears=options.linears or XNNPACK_LINEARS)
-        flavour = PANEL_COMPONENTS if self.options.linears is Linears.MMOE else XNNPACK_COMPONENTS
-        self.components = replace(flavour, attention=attention_component(kv_cache))
+    @property
+    def table_copies(self) -> int:
+        """Two with XNNPACK's linears, which pack a table of their own for the head."""
+        return 2 if self._delegates else 1
+
+    @property
+    def weight_copies_in_memory(self) -> int:
+        """One with XNNPACK's linears; the constants of our operators stay mapped."""
+        return 1 if self._delegates else 0
+
+    def cache_row_bytes(self, head_dim: int) -> int:
+        """By the dtype of the cache."""
+        return self.options.kv_cache.bytes_per_row(head_dim)
+
+    @property
+    def _delegates(self) -> bool:
+        return self.options.linears is Linears.XNNPACK
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """One method for any number of tokens."""
@@ -69,12 +72,11 @@ class XnnpackBackend:
 
     def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""
-        delegates = self.options.linears is Linears.XNNPACK
-        for program in () if delegates else programs.values():
+        for program in () if self._delegates else programs.values():
             fuse_residual_norms(program)
         return to_edge_transform_and_lower(
             dict(programs),
-            partitioner=[DecoderPartitioner()] if delegates else [],
+            partitioner=[DecoderPartitioner()] if self._delegates else [],
             constant_methods=dict(constant_methods),
             # The edge dialect's verifier knows core ATen only and would refuse the operators of `mmoe`.
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),

@@ -5,8 +5,8 @@ import dataclasses
 from torch import Tensor, nn
 
 from mmoe.backends.xnnpack import ops
-from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS
-from mmoe.export.model.components import Packed
+from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
+from mmoe.models.components import Packed
 from mmoe.quant.linear_layout import LinearPanels, pack_linear_panels, stack_linear_panels
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from benchmarks.llama_cpp.fetch import LLAMA_CPP_PYTHON, build_llama_bench, import_gguf
 from benchmarks.llama_cpp.model import write_gguf
-from mmoe.export.architectures.mobilemoe import MobileMoEConfig
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.machine import cpu_model
 from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
 from mmoe.export.bench.render import markdown_table
 from mmoe.export.bench.report import ModelResult, Phase, Summary
 from mmoe.export.bench.subject import load_subject
+from mmoe.models.architectures.mobilemoe import MobileMoEConfig
 
 
 def run_llama_bench(program: Path, gguf: Path, trial: Trial, *, decode_tokens: int, threads: int) -> float:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.architectures.mobilemoe import MobileMoEConfig
+from mmoe.models.architectures.mobilemoe import MobileMoEConfig
 
 _BLOCK, _BLOCK_BYTES = 32, 18
 _INT4_STD = 4.61  # of uniform values 0..15

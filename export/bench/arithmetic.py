@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mmoe.export.config import DecoderConfig
-from mmoe.export.inventory import TensorClass, matrices, tensor_class
+from mmoe.checkpoints.inventory import TensorClass, matrices, tensor_class
+from mmoe.models.architectures.config import DecoderConfig
 
 # What every token goes through in the last layer as well.
 _BEFORE_ATTENTION = (".self_attn.q_proj.", ".self_attn.k_proj.", ".self_attn.v_proj.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from contextlib import ExitStack
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.bench.machine import cpu_model, load_average, usable_cpus
 from mmoe.export.bench.plan import BenchOptions, planned_trials
 from mmoe.export.bench.report import BenchReport, Machine
 from mmoe.export.bench.subject import load_subject
 from mmoe.export.progress import SILENT, Progress
-from mmoe.export.versions import installed_versions
 
 
 def bench(

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from executorch.exir import schema
 
-from mmoe.export.bench.profile_report import OperatorClass
-from mmoe.export.inventory import TensorClass
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.checkpoints.inventory import TensorClass
+from mmoe.export.bench.operator_report import OperatorClass
 
 # By the beginning of an operator's name; the first that fits.
 _BY_NAME = (

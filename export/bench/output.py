@@ -8,10 +8,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from mmoe.export.bench.chart import CHART_FORMATS, chart_bytes
-from mmoe.export.bench.profile_report import Profile
+from mmoe.export.bench.operator_report import Profile
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport
-from mmoe.export.files import explained_write_errors
+from mmoe.export.files.writing import explained_write_errors
 
 _NAME = "bench"
 

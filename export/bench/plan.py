@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmoe.export.bench.report import Phase
-from mmoe.export.errors import OptionError
+from mmoe.runtime_bindings.python.errors import OptionError
 
 DEFAULT_LENGTHS = (256, 1024, 4096, 8192)
 

@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 from enum import StrEnum
 
-from mmoe.export.bench.profile_report import Profile
+from mmoe.export.bench.operator_report import Profile
 from mmoe.export.bench.report import BenchReport, ModelResult, Summary
-from mmoe.export.records import Json, to_json
+from mmoe.export.files.records import Json, to_json
 
 
 class OutputFormat(StrEnum):

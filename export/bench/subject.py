@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmoe.export.artifact import Artifact
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.arithmetic import prefill_multiply_adds
 from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial
 from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import CacheTraffic, active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
-from mmoe.export.tokenizer import load_tokenizer
 from mmoe.export.verify.text import bundled_text
 
 

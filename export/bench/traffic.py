@@ -6,9 +6,9 @@ from pathlib import Path
 
 from executorch.exir import schema
 
-from mmoe.export.config import DecoderConfig
-from mmoe.export.inventory import TensorClass, expected_tensors, tensor_class
-from mmoe.export.pte import KernelCall, ProgramFile
+from mmoe.backends.program_file import KernelCall, ProgramFile
+from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
+from mmoe.models.architectures.config import DecoderConfig
 
 # Where `mmoe::attention` and its variants take their caches; what follows them are numbers.
 _CACHES = slice(6, 10)

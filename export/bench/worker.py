@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from mmoe.export.errors import RuntimeFailure
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import library_path
 
 _PROGRAM = "mmoe-bench"

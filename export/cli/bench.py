@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mmoe.export.cli.noise import silence_runtime
-from mmoe.export.cli.options import Quiet, Verbose
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.usage import UsageError
+from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.options import Quiet, Verbose
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.usage import UsageError
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -85,11 +85,11 @@ def bench(
     prompts, cached = _lengths("--prompt-lengths", prompt_lengths), _lengths("--depths", depths)
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.artifact import Artifact
+        from mmoe.export.artifact.artifact import Artifact
         from mmoe.export.bench.measure import bench as measure
+        from mmoe.export.bench.operator_times import profile as profile_operators
         from mmoe.export.bench.output import write_report
         from mmoe.export.bench.plan import BenchOptions
-        from mmoe.export.bench.profile import profile as profile_operators
         from mmoe.export.bench.render import OutputFormat, render
         from mmoe.export.bench.report import Phase
 

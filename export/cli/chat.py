@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from mmoe.export.cli.streaming import tell
-from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.ui.streaming import tell
+from mmoe.export.cli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
-    from mmoe.export.text_generation import TextGenerator
-    from mmoe.export.tokenizer import Message
+    from mmoe.checkpoints.tokenizer import Message
+    from mmoe.export.generate.text_generation import TextGenerator
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 _HELP = "A conversation: /new forgets it, Ctrl-D ends it."
@@ -33,7 +33,7 @@ def converse(
     Raises:
         MmoeError: The model has no chat template, or the conversation no longer fits into the context.
     """
-    from mmoe.export.tokenizer import Message
+    from mmoe.checkpoints.tokenizer import Message
 
     # A model without a chat template should say so before the user types.
     generator.tokenizer.render_chat([*opening, Message("user", "")])

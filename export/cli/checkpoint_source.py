@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.ui.terminal import Terminal
 
 
 def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bool = False) -> str | None:
@@ -22,7 +22,7 @@ def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bo
     """
     if Path(source).expanduser().is_dir():
         return revision
-    from mmoe.export.source import locate_checkpoint
+    from mmoe.checkpoints.source import locate_checkpoint
 
     terminal.say(f"Looking for {source} on the hub and in its local cache")
     return locate_checkpoint(source, revision=revision, unpacked=unpacked).source.revision

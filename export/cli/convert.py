@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
-from mmoe.backends.registry import (
-    XNNPACK_KV_CACHE,
-    XNNPACK_LINEARS,
-    Activations,
-    BackendName,
-    KvCache,
-    Linears,
-)
+from mmoe.backends.registry import DEFAULT_BACKEND, declaration
 from mmoe.export.cli.checkpoint_source import fetch
-from mmoe.export.cli.options import Json, Overwrite, Quiet, Revision, Verbose
-from mmoe.export.cli.tables import field_table, size_table
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.units import format_bytes, format_seconds
-from mmoe.export.quantize_option import Quantize
+from mmoe.export.cli.ui.backend_options import Backend, check_backend, with_backend_options
+from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Revision, Verbose
+from mmoe.export.cli.ui.tables import field_table, size_table
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.units import format_bytes, format_seconds
+from mmoe.export.convert.quantize_option import Quantize
 
 if TYPE_CHECKING:
-    from mmoe.export.artifact import Artifact
-    from mmoe.export.conversion_plan import ConversionPlan
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.convert.plan import ConversionPlan
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -45,6 +39,7 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
 
 
+@with_backend_options
 def convert(
     source: Annotated[str, typer.Argument(help="A checkpoint folder, or an id on the Hugging Face hub.")],
     out: Annotated[
@@ -53,29 +48,7 @@ def convert(
             help="The artifact's folder.", show_default="the source's name and the backend's, in this folder"
         ),
     ] = None,
-    backend: Annotated[BackendName, typer.Option(help="What runs the model.")] = BackendName.XNNPACK,
-    linears: Annotated[
-        Linears | None,
-        typer.Option(
-            help="What multiplies by the dense matrices on xnnpack: our kernels, with exact scales and weights read in "
-            "place, or the delegate's, for devices on which bench shows it to be faster.",
-            show_default=XNNPACK_LINEARS.value,
-        ),
-    ] = None,
-    activations: Annotated[
-        Activations | None,
-        typer.Option(
-            help="What is computed in, and the KV cache; float16 is for mlx.",
-            show_default="float16 for mlx, else float32",
-        ),
-    ] = None,
-    kv_cache: Annotated[
-        KvCache | None,
-        typer.Option(
-            help="What the KV cache of xnnpack holds; int8 has a scale per token and head.",
-            show_default=XNNPACK_KV_CACHE.value,
-        ),
-    ] = None,
+    backend: Backend = DEFAULT_BACKEND,
     quantize: Annotated[
         Quantize | None,
         typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one needs nothing."),
@@ -96,6 +69,7 @@ def convert(
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    **backend_options: str | None,
 ) -> None:
     """Convert a checkpoint into an artifact that runs on ExecuTorch.
 
@@ -106,20 +80,18 @@ def convert(
 
     The folder appears when it is complete, or not at all.
     """
+    chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     target = out or Path(f"{Path(source).expanduser().resolve().name}-{backend}")
     revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export import convert as library
-        from mmoe.export.artifact_backend import backend_of
+        from mmoe.export.convert import convert as library
 
         options = library.ConvertOptions(
             backend=backend,
-            linears=linears,
-            activations=activations,
-            kv_cache=kv_cache,
+            backend_options=chosen,
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             quantize=quantize,
@@ -142,7 +114,7 @@ def convert(
         folder = shlex.quote(str(target))
         from_folder = artifact.manifest.source.revision is None
         checkpoint = f" --checkpoint {shlex.quote(source)}" if from_folder else ""
-        run = "generate" if backend_of(artifact).runs_here else "inspect"
+        run = "generate" if declaration(backend).runs_in_libmmoe else "inspect"
         prompt = ' --prompt "Once upon a time"' if run == "generate" else ""
         terminal.say(
             f"Next:\n  mmoe-export verify {folder}{checkpoint}\n  mmoe-export {run} {folder}{prompt}"
@@ -181,9 +153,9 @@ def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
 
 def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Terminal) -> None:
     """Tells what a conversion would write and need."""
-    from mmoe.export.files import free_bytes
-    from mmoe.export.memory import available_memory
-    from mmoe.export.records import to_json
+    from mmoe.export.convert.memory import available_memory
+    from mmoe.export.files.records import to_json
+    from mmoe.export.files.writing import free_bytes
 
     available = available_memory()
     free = free_bytes(target.resolve().parent)

@@ -7,9 +7,9 @@ import typer
 from rich import box
 from rich.table import Table
 
-from mmoe.export.cli.options import Json, Quiet, Verbose
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.units import format_bytes
+from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.units import format_bytes
 
 if TYPE_CHECKING:
     from mmoe.backends.mlx.cost.model import CallCost
@@ -70,7 +70,7 @@ def cost(
     The times are a roofline, which no program is faster than; they are no measurement.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    from mmoe.export.artifact import Artifact
+    from mmoe.export.artifact.artifact import Artifact
 
     artifacts = [Artifact.open(folder) for folder in (artifact, *([vs] if vs else []))]
     with terminal.progress() as progress:
@@ -81,7 +81,7 @@ def cost(
             IPHONE_16_PRO_TFLOPS,
             Device,
         )
-        from mmoe.export.records import to_json
+        from mmoe.export.files.records import to_json
 
         device = Device(
             gb_per_s=IPHONE_16_PRO_GB_PER_S if gb_per_s is None else gb_per_s,

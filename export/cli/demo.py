@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from mmoe.export.cli.convert import show_artifact
-from mmoe.export.cli.noise import silence_runtime
-from mmoe.export.cli.options import Json, Overwrite, Quiet, Verbose
-from mmoe.export.cli.streaming import generation_record, tell
-from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Verbose
+from mmoe.export.cli.ui.streaming import generation_record, tell
+from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify import require_passed, show_report
 
 EXAMPLES = """
@@ -46,9 +46,9 @@ def demo(
     terminal.say("Step 1 of 3: convert")
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.bundled import bundled_checkpoint
-        from mmoe.export.convert import ConvertOptions, convert
-        from mmoe.export.text_generation import TextGenerator
+        from mmoe.export.convert.convert import ConvertOptions, convert
+        from mmoe.export.demo.bundled import bundled_checkpoint
+        from mmoe.export.generate.text_generation import TextGenerator
         from mmoe.export.verify.ladder import VerifyOptions, verify
         from mmoe.export.verify.text import bundled_text
         from mmoe.runtime_bindings.python.sampling import SamplingConfig

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from mmoe.export.cli.chat import converse
-from mmoe.export.cli.noise import silence_runtime
-from mmoe.export.cli.options import Json, Quiet, Threads, Verbose
-from mmoe.export.cli.streaming import generation_record, tell
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.usage import UsageError
+from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
+from mmoe.export.cli.ui.streaming import generation_record, tell
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.usage import UsageError
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -71,11 +71,11 @@ def generate(
         raise UsageError("--system goes with --chat or a conversation, not with --prompt")
     if interactive and (as_json or not sys.stdin.isatty()):
         raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
-    from mmoe.export.artifact import Artifact
+    from mmoe.export.artifact.artifact import Artifact
 
     opened = Artifact.open(artifact)
-    from mmoe.export.text_generation import TextGenerator
-    from mmoe.export.tokenizer import Message
+    from mmoe.checkpoints.tokenizer import Message
+    from mmoe.export.generate.text_generation import TextGenerator
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
     sampling = SamplingConfig(

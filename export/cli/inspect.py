@@ -7,15 +7,15 @@ import typer
 from rich.console import RenderableType
 
 from mmoe.export.cli.checkpoint_source import fetch
-from mmoe.export.cli.options import Json, Quiet, Revision, Verbose
-from mmoe.export.cli.tables import field_table, size_table
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.units import format_bytes
+from mmoe.export.cli.ui.options import Json, Quiet, Revision, Verbose
+from mmoe.export.cli.ui.tables import field_table, size_table
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.units import format_bytes
 
 if TYPE_CHECKING:
-    from mmoe.export.inspect_artifact import ArtifactSummary, ProgramSummary
-    from mmoe.export.inspect_checkpoint import CheckpointSummary
-    from mmoe.export.manifest import Manifest
+    from mmoe.checkpoints.summary import CheckpointSummary
+    from mmoe.export.artifact.manifest import Manifest
+    from mmoe.export.artifact.summary import ArtifactSummary, ProgramSummary
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -45,25 +45,25 @@ def inspect(
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     place = Path(path).expanduser()
-    from mmoe.export.artifact import MODEL_FILE
-    from mmoe.export.manifest import MANIFEST_FILE
-    from mmoe.export.records import to_json
+    from mmoe.export.artifact.artifact import MODEL_FILE
+    from mmoe.export.artifact.manifest import MANIFEST_FILE
+    from mmoe.export.files.records import to_json
 
     summary: ArtifactSummary | ProgramSummary | CheckpointSummary
     if any((place / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
-        from mmoe.export.inspect_artifact import describe_artifact
+        from mmoe.export.artifact.summary import describe_artifact
 
         kind, summary = "artifact", describe_artifact(place)
         terminal.show(*_artifact_tables(summary))
     elif place.suffix == ".pte":
-        from mmoe.export.inspect_artifact import describe_program
+        from mmoe.export.artifact.summary import describe_program
 
         kind, summary = "program", describe_program(place)
         terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
     else:
         revision = fetch(path, revision, terminal, unpacked=True)
-        from mmoe.export.checkpoint import open_checkpoint
-        from mmoe.export.inspect_checkpoint import describe_checkpoint
+        from mmoe.checkpoints.checkpoint import open_checkpoint
+        from mmoe.checkpoints.summary import describe_checkpoint
 
         kind, summary = (
             "checkpoint",

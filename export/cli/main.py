@@ -13,11 +13,11 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
+from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.cli import bench, convert, cost, demo, generate, inspect, profile, synthesize, verify
-from mmoe.export.cli.signals import stop_code, stop_on_signals
-from mmoe.export.cli.usage import UsageError, explain_usage
-from mmoe.export.errors import MmoeError
-from mmoe.export.versions import installed_versions
+from mmoe.export.cli.ui.signals import stop_code, stop_on_signals
+from mmoe.export.cli.ui.usage import UsageError, explain_usage
+from mmoe.runtime_bindings.python.errors import MmoeError
 
 PROGRAM = "mmoe-export"
 INTERRUPTED = 130

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmoe.export.cli.options import Json, Quiet, Verbose
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.units import format_bytes
+from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.units import format_bytes
 
 if TYPE_CHECKING:
-    from mmoe.export.profile.report import UsageProfile
+    from mmoe.export.expert_usage.report import UsageProfile
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -58,12 +58,12 @@ def profile(
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.artifact import Artifact
-        from mmoe.export.files import replace_texts
-        from mmoe.export.profile.html import render_html
-        from mmoe.export.profile.measure import ProfileOptions
-        from mmoe.export.profile.measure import profile as measure
-        from mmoe.export.records import to_json
+        from mmoe.export.artifact.artifact import Artifact
+        from mmoe.export.expert_usage.html import render_html
+        from mmoe.export.expert_usage.measure import ProfileOptions
+        from mmoe.export.expert_usage.measure import profile as measure
+        from mmoe.export.files.records import to_json
+        from mmoe.export.files.writing import replace_texts
 
         options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
         report = measure(Artifact.open(artifact), options=options, progress=progress)

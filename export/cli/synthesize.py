@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from mmoe.export.cli.options import Json, Quiet, Verbose
-from mmoe.export.cli.tables import field_table, size_table
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.cli.units import format_bytes
+from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.tables import field_table, size_table
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.units import format_bytes
 
 EXAMPLES = """
 [bold]Examples[/bold]

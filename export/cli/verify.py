@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmoe.export.artifact.verification.limits import Thresholds
 from mmoe.export.cli.checkpoint_source import fetch
-from mmoe.export.cli.noise import silence_runtime
-from mmoe.export.cli.options import Json, Quiet, Revision, Threads, Verbose
-from mmoe.export.cli.terminal import Terminal
+from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
+from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify_against import compare_with, require_agreement
-from mmoe.export.errors import MmoeError, OptionError
-from mmoe.export.verify.gates import Thresholds
+from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
 
 if TYPE_CHECKING:
-    from mmoe.export.artifact import Artifact
-    from mmoe.export.records import Json as JsonValue
-    from mmoe.export.verify.report import VerificationReport
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.artifact.verification.report import VerificationReport
+    from mmoe.export.files.records import Json as JsonValue
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -109,9 +109,9 @@ def verify(
         max_kl_mean=max_kl_mean,
         max_perplexity_change=max_perplexity_change,
     )
-    from mmoe.export.artifact import Artifact
-    from mmoe.export.quantization_config import POST_TRAINING_KEY
+    from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.verify.text import bundled_text, read_text
+    from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
     opened = Artifact.open(artifact)
     verification_text = read_text(text) if text is not None else bundled_text()
@@ -188,6 +188,6 @@ def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) 
 
 
 def _write_report(report: "dict[str, JsonValue]", path: Path) -> None:
-    from mmoe.export.files import replace_texts
+    from mmoe.export.files.writing import replace_texts
 
     replace_texts(path.parent, {path.name: json.dumps(report, indent=2, allow_nan=False) + "\n"})

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from mmoe.export.cli.noise import silence_runtime
-from mmoe.export.cli.terminal import Terminal
-from mmoe.export.errors import MmoeError
+from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.runtime_bindings.python.errors import MmoeError
 
 if TYPE_CHECKING:
-    from mmoe.export.artifact import Artifact
+    from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.verify.agreement import AgreementReport
     from mmoe.export.verify.text import VerificationText
 

@@ -21,9 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmoe.export.architectures.mobilemoe import MobileMoEConfig
-from mmoe.export.checkpoint import Checkpoint
-from mmoe.export.config import DecoderConfig
+from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.export.synthesize.axes import (
     EMPTY,
     Axis,
@@ -36,6 +34,8 @@ from mmoe.export.synthesize.axes import (
 from mmoe.export.synthesize.gather import bfloat16_bytes, gathered_scales, gathered_values, with_empty
 from mmoe.export.synthesize.heads import HeadAxes, head_axes
 from mmoe.export.synthesize.tokenizer import bundled_ids, bundled_special_ids
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.mobilemoe import MobileMoEConfig
 from mmoe.quant.int4 import GROUP_SIZE
 
 # The share of a trained layer's output that each of its copies adds; the first adds what is left.

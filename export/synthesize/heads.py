@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.config import DecoderConfig
-from mmoe.export.model.rope import rope_frequencies
 from mmoe.export.synthesize.axes import EMPTY, Axis, Index, copied_axis, repeated
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.rope import rope_frequencies
 from mmoe.quant.int4 import GROUP_SIZE
 
 

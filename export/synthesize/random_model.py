@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmoe.export.checkpoint import Checkpoint
-from mmoe.export.config import DecoderConfig
-from mmoe.export.inventory import expected_tensors
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.export.synthesize.statistics import TrainedStatistics
+from mmoe.models.architectures.config import DecoderConfig
 
 
 class RandomModel:

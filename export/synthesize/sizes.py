@@ -7,10 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.config import CONFIG_FILE
-from mmoe.export.config_reader import read_json_object
-from mmoe.export.errors import OptionError
+from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config_reader import read_json_object
+from mmoe.runtime_bindings.python.errors import OptionError
 
 # Vocabulary ids of the family's special tokens, from the released tokenizer.
 _BOS_ID = 128000

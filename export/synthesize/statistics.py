@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mmoe.export.checkpoint import Checkpoint
-from mmoe.export.inventory import TensorSpec
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.inventory import TensorSpec
 from mmoe.quant.int4 import GROUP_SIZE
 
 # Values drawn at a time: bounds the memory, and fits in a core's cache.

@@ -10,21 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.config import CONFIG_FILE, DecoderConfig
-from mmoe.export.errors import CheckpointError
-from mmoe.export.files import explained_write_errors, free_bytes
-from mmoe.export.inventory import expected_tensors
+from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.inventory import expected_tensors
+from mmoe.checkpoints.shards import SINGLE_FILE
+from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.export.files.safetensors import write_safetensors
+from mmoe.export.files.scratch import remove_abandoned, scratch_folder
+from mmoe.export.files.writing import explained_write_errors, free_bytes
 from mmoe.export.progress import SILENT, Progress
-from mmoe.export.scratch import remove_abandoned, scratch_folder
-from mmoe.export.shards import SINGLE_FILE
 from mmoe.export.synthesize.growth import GrownModel, can_grow
 from mmoe.export.synthesize.random_model import RandomModel
 from mmoe.export.synthesize.sizes import read_size, with_layers
 from mmoe.export.synthesize.tokenizer import tokenizer_files
-from mmoe.export.synthesize.writer import write_safetensors
+from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
+from mmoe.models.architectures.registry import parse_config
 
 SYNTHETIC_KEY = "synthetic"
 _CARD = """---

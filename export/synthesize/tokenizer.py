@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.config import DecoderConfig
-from mmoe.export.errors import OptionError
-from mmoe.export.tokenizer import SETTINGS_FILE, TOKENIZER_FILE
+from mmoe.checkpoints.tokenizer import SETTINGS_FILE, TOKENIZER_FILE
+from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.runtime_bindings.python.errors import OptionError
 
 # In the order of the released vocabulary, from <|begin_of_text|> on.
 SPECIAL_TOKENS = (

@@ -4,15 +4,15 @@ import time
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.artifact_backend import backend_of
-from mmoe.export.errors import ArtifactError
+from mmoe.backends.errors import ArtifactError
+from mmoe.backends.program_file import ProgramFile
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.backend import backend_of
+from mmoe.export.artifact.verification.limits import Bound, check
+from mmoe.export.artifact.verification.report import StageResult
+from mmoe.export.files.records import Json, to_json
 from mmoe.export.progress import SILENT, Progress
-from mmoe.export.pte import ProgramFile
-from mmoe.export.records import Json, to_json
-from mmoe.export.verify.gates import Bound, check
 from mmoe.export.verify.metrics import LogitComparison
-from mmoe.export.verify.report import StageResult
 from mmoe.export.verify.stages import Logits, Stage, runtime_decode, runtime_prefill
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import same_experts

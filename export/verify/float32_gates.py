@@ -7,8 +7,8 @@ tokens are no evidence for or against a program, so these limits are for the oth
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.verify.gates import Bound, Gate, check
-from mmoe.export.verify.metrics import LogitMetrics
+from mmoe.export.artifact.verification.limits import Bound, Gate, check
+from mmoe.export.artifact.verification.measurements import LogitMetrics
 
 TIE_GAP = 1e-3
 """Router scores closer than this at the edge of the top k are a tie; float32 noise in a score is about 1e-6."""

@@ -5,22 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.backends.base import Backend, Programs
-from mmoe.export.artifact import Artifact
-from mmoe.export.artifact_backend import backend_of
-from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.errors import ArtifactError
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.post_training import packed_copy
-from mmoe.export.program import AllLogits
+from mmoe.backends.errors import ArtifactError
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.tracing import AllLogits
+from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.backend import backend_of
+from mmoe.export.artifact.verification.limits import Gate, Thresholds
+from mmoe.export.artifact.verification.measurements import RouterFlips
+from mmoe.export.artifact.verification.report import StageResult, VerificationReport
+from mmoe.export.artifact.versions import installed_versions
+from mmoe.export.convert.post_training import packed_copy
 from mmoe.export.progress import SILENT, Progress
-from mmoe.export.pte import ProgramFile
-from mmoe.export.quantization_config import POST_TRAINING_KEY
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
-from mmoe.export.verify.gates import Gate, Thresholds, evaluate
+from mmoe.export.verify.gates import evaluate
 from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
-from mmoe.export.verify.report import StageResult, VerificationReport
-from mmoe.export.verify.router_flips import RouterFlips
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
 from mmoe.export.verify.stages import (
     Logits,
@@ -33,7 +33,9 @@ from mmoe.export.verify.stages import (
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, windows_for
-from mmoe.export.versions import installed_versions
+from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 
 DEFAULT_MAX_TOKENS = 2048
 

@@ -4,58 +4,16 @@ All sums are in float64. N = tokens compared, V = vocab_size.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from mmoe.export.artifact.verification.measurements import LogitMetrics
 
 # Rows converted to float64 at a time: 16 x 128256 x 8 bytes = 16 MB for each intermediate.
 _BLOCK_ROWS = 16
 
 NO_TARGET = -1
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogitMetrics:
-    """Comparison of test logits with reference logits over N tokens.
-
-    Attributes:
-        tokens: N.
-        sqnr_db: ``10 log10(sum ref^2 / sum (ref - test)^2)`` over all N x V logits as they are; inf if equal.
-            Not mean-centred: it is the figure that others publish, and it is the stricter one about a shift.
-        sqnr_centred_db: the same after taking each token's mean over V off both: softmax ignores a shift, so
-            this one cannot be flattered by a large common offset.
-        cosine_mean: mean over tokens of the cosine between the two logit vectors.
-        cosine_p1: 1st percentile of the cosines (linear interpolation).
-        cosine_worst: the lowest cosine.
-        cosine_worst_token: index of the token that has it.
-        kl_mean: mean over tokens of KL(softmax ref || softmax test), in nats.
-        kl_p999: 99.9th percentile of the divergences.
-        kl_worst: the highest divergence.
-        top1_agreement: share of tokens with the same likeliest id (ties to the lower id).
-        perplexity_reference: ``exp`` of the mean negative log-likelihood of the targets; NaN without targets.
-        perplexity_test: the same for the test logits.
-        perplexity_ratio: test / reference.
-        max_abs_diff: largest ``|ref - test|``.
-        max_abs_diff_relative: that, over the range ``max ref - min ref``.
-    """
-
-    tokens: int
-    sqnr_db: float
-    sqnr_centred_db: float
-    cosine_mean: float
-    cosine_p1: float
-    cosine_worst: float
-    cosine_worst_token: int
-    kl_mean: float
-    kl_p999: float
-    kl_worst: float
-    top1_agreement: float
-    perplexity_reference: float
-    perplexity_test: float
-    perplexity_ratio: float
-    max_abs_diff: float
-    max_abs_diff_relative: float
 
 
 class LogitComparison:

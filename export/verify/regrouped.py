@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from mmoe.export.model import REFERENCE, ExpertTensors, Routing
-from mmoe.export.model.reference import RoutedExperts
+from mmoe.models.components import ExpertTensors, Routing
+from mmoe.models.reference import REFERENCE, RoutedExperts
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, dequantize, quantize
 
 # Candidate scales as fractions of the largest magnitude over 7; the best one by squared error is taken per group.

@@ -8,10 +8,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mmoe.export.artifact.verification.limits import Gate
+from mmoe.export.artifact.verification.measurements import LogitMetrics
+from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.verify.agreement import AgreementReport
-from mmoe.export.verify.gates import Gate
-from mmoe.export.verify.metrics import LogitMetrics
-from mmoe.export.verify.report import StageResult, VerificationReport
 
 _HEADING_WIDTH = 11
 # (heading, its figure, the gate that limits it)

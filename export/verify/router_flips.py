@@ -5,50 +5,11 @@ were nearly tied at the edge of the top k. T = tokens, k = experts per token.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-
-@dataclass(frozen=True, kw_only=True)
-class LayerFlips:
-    """Flips of one MoE layer.
-
-    Attributes:
-        layer: index of the decoder layer.
-        tokens: T.
-        flipped_tokens: tokens whose set of experts differs.
-        flipped_experts: experts of the reference that were not selected, over all tokens.
-        median_margin: median over all tokens of the reference margin, for comparison.
-        median_flip_margin: median over the flipped tokens; NaN without any.
-        max_flip_margin: the widest gap that was crossed; NaN without any.
-    """
-
-    layer: int
-    tokens: int
-    flipped_tokens: int
-    flipped_experts: int
-    median_margin: float
-    median_flip_margin: float
-    max_flip_margin: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouterFlips:
-    """Flips of all MoE layers.
-
-    Attributes:
-        layers: one entry per MoE layer.
-        decisions: token-layer pairs compared.
-        flipped_decisions: pairs whose set of experts differs.
-        flipped_share: flipped over all.
-    """
-
-    layers: tuple[LayerFlips, ...]
-    decisions: int
-    flipped_decisions: int
-    flipped_share: float
+from mmoe.export.artifact.verification.measurements import LayerFlips, RouterFlips
 
 
 def layer_flips(

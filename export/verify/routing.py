@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mmoe.export.model import Decoder, Routing
-from mmoe.export.model.decoder import DecoderLayer, MixtureOfExperts
-from mmoe.export.model.functional import route
-from mmoe.export.verify.router_flips import RouterFlips, layer_flips, router_flips
+from mmoe.export.artifact.verification.measurements import RouterFlips
+from mmoe.export.verify.router_flips import layer_flips, router_flips
+from mmoe.models.components import Routing
+from mmoe.models.decoder import Decoder, DecoderLayer, MixtureOfExperts
+from mmoe.models.functional import route
 
 
 class _Router(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from mmoe.export.errors import OptionError
+from mmoe.runtime_bindings.python.errors import OptionError
 
 
 @dataclass(frozen=True)

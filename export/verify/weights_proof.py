@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mmoe.backends.base import ExpertWeights
-from mmoe.export.checkpoint import Checkpoint
-from mmoe.export.verify.report import ExpertWeightsProof
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.export.artifact.verification.report import ExpertWeightsProof
 
 _TENSORS = ("gate_up_qweight", "gate_up_scale", "down_qweight", "down_scale")
 

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.errors import OptionError
-from mmoe.export.tokenizer import load_tokenizer
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.metrics import NO_TARGET
 from mmoe.export.verify.text import VerificationText
+from mmoe.runtime_bindings.python.errors import OptionError
 
 # Long enough that attention matters, short enough that logits of a 128256-row head (512 x 0.5 MB) fit in memory.
 MAX_WINDOW = 512

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
 ABI_VERSION = 1

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.errors import OptionError
+from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
 
 

@@ -6,7 +6,7 @@ import threading
 from enum import StrEnum
 from pathlib import Path
 
-from mmoe.export.errors import RuntimeFailure
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 
 _LIBRARY_NAME = "libmmoe_ops.so"
 _CORE_LIBRARY_NAME = "libmmoe.so"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mmoe.export.errors import RuntimeFailure
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.program import LanguageProgram, LoadedProgram, ProgramMetadata
 
 

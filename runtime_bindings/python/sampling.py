@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.export.errors import OptionError
 from mmoe.runtime_bindings.python.core import CoreSampler, sampling_struct
+from mmoe.runtime_bindings.python.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)

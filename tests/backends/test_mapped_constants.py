@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmoe.backends import mapped_constants
 from mmoe.backends.mapped_constants import CONSTANT_ALIGNMENT, MappedData, write_program
-from mmoe.export.spill import Spill
+from mmoe.export.convert.spill import Spill
 
 
 class Constants(nn.Module):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.llama_cpp.model import gguf_tensors, random_blocks
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.inventory import expected_tensors
+from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.export.synthesize.sizes import ModelSize, released_config
+from mmoe.models.architectures.registry import parse_config
 
 
 @pytest.mark.parametrize("size", ModelSize)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.generation import StopReason, generate
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from executorch.runtime import Runtime
 
-from mmoe.export.errors import RuntimeFailure
 from mmoe.runtime_bindings.python import library
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 
 # Every operator that a program can contain has a kernel, and every kernel can be exported.
 import_module("mmoe.backends.xnnpack.ops")  # registers the schemas

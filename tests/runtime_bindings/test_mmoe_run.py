@@ -10,7 +10,7 @@ from executorch.exir import to_edge
 from torch import Tensor, nn
 
 import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
-from mmoe.export.tokenizer import Message, load_tokenizer
+from mmoe.checkpoints.tokenizer import Message, load_tokenizer
 from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.runner import ModelRunner

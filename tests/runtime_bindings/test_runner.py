@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.library import LogLevel, set_log_level
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.fresh_process import logits_with_threads

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
 
 # Few distinct values, so that ties at the edges of top-k, min-p and top-p are common.

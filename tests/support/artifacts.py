@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.artifact_writer import ArtifactWriter
-from mmoe.export.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
+from mmoe.export.artifact.writer import ArtifactWriter
 from tests.support.checkpoints import checkpoint_config
 
 MODEL_BYTES = bytes(range(256)) * 40

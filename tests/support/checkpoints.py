@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from mmoe.export.architectures.mobilellm_pro import MobileLLMProConfig
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.config import DecoderConfig
-from mmoe.export.inventory import TensorSpec, expected_tensors
+from mmoe.checkpoints.inventory import TensorSpec, expected_tensors
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.mobilellm_pro import MobileLLMProConfig
+from mmoe.models.architectures.registry import parse_config
 from tests.support.tokenizers import BOS_ID, END_OF_TEXT_ID, EOT_ID, write_tokenizer
 
 QUANTIZATION: dict[str, object] = {

@@ -6,8 +6,8 @@ import json
 import struct
 from pathlib import Path
 
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.inventory import expected_tensors
+from mmoe.checkpoints.inventory import expected_tensors
+from mmoe.models.architectures.registry import parse_config
 from tests.support.checkpoints import checkpoint_config, write_config
 
 _COMMON: dict[str, object] = {

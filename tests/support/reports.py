@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from mmoe.export.verify.gates import Thresholds, evaluate
-from mmoe.export.verify.metrics import LogitMetrics, compare_logits
-from mmoe.export.verify.report import ExpertWeightsProof, StageResult, VerificationReport
-from mmoe.export.verify.router_flips import RouterFlips
+from mmoe.export.artifact.verification.limits import Thresholds
+from mmoe.export.artifact.verification.measurements import LogitMetrics, RouterFlips
+from mmoe.export.artifact.verification.report import ExpertWeightsProof, StageResult, VerificationReport
+from mmoe.export.verify.gates import evaluate
+from mmoe.export.verify.metrics import compare_logits
 
 EXACT = ExpertWeightsProof(tensors=8, bytes=4096, mismatches=())
 

@@ -11,7 +11,7 @@ import torch
 from executorch.exir import to_edge
 from torch import Tensor, nn
 
-from mmoe.export.bundled import bundled_checkpoint
+from mmoe.export.demo.bundled import bundled_checkpoint
 
 VOCAB_SIZE, HIDDEN_SIZE, MAX_CONTEXT_LEN, MAX_SEQ_LEN = 270, 8, 24, 5
 EOS_IDS = [3, 4]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from mmoe.export.checkpoint import Checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint
 from tests.support.float64_model import unpack
 
 # How the packed parts of a matrix are called, and the matrix itself.

@@ -11,9 +11,9 @@ from mmoe.backends.mlx.cost.roofline import Device
 from mmoe.backends.mlx.cost.rules import VIEWS, Cost, cost_of
 from mmoe.backends.mlx.payload import DelegateFile, Instruction, TensorSlot
 from mmoe.backends.mlx.replay.machine import Machine
-from mmoe.backends.mlx.replay.program import read_metadata
-from mmoe.export.errors import OptionError
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.mlx.replay.replayed import read_metadata
+from mmoe.backends.program_file import ProgramFile
+from mmoe.runtime_bindings.python.errors import OptionError
 
 
 @dataclass(frozen=True, kw_only=True)

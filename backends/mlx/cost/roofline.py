@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from mmoe.backends.mlx.cost.rules import Cost
-from mmoe.export.errors import OptionError
+from mmoe.runtime_bindings.python.errors import OptionError
 
 IPHONE_16_PRO_GB_PER_S = 60.0
 """A18 Pro: 64 bits of LPDDR5X at 7.5 GT/s; Apple tells of 17 % more than the A17 Pro, which has 51.2 GB/s."""

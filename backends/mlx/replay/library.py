@@ -4,7 +4,7 @@ import importlib
 from functools import cache
 from typing import Any
 
-from mmoe.export.errors import BackendError
+from mmoe.backends.errors import BackendError
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 from mmoe.backends.mlx.payload import DelegateFile, Instruction, TensorSlot, ValueSlot
 from mmoe.backends.mlx.replay.instructions import dtype_of, instruction_set
 from mmoe.backends.mlx.replay.library import mlx_core
-from mmoe.export.errors import RuntimeFailure
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 
 _BRANCH = "IfNode"
 _DTYPE_CODES = {"int32": 3, "int64": 4, "float16": 5, "float32": 6, "uint32": 28}

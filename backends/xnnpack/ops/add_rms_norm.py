@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.functional import rms_normalize
+from mmoe.models.functional import rms_normalize
 
 _ARGUMENTS = "Tensor residual, Tensor x, Tensor? y, Tensor weight, float eps"
 

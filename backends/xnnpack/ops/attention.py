@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.functional import attend_to_cache, rms_normalize, rotate_pairs, split_heads
+from mmoe.models.functional import attend_to_cache, rms_normalize, rotate_pairs, split_heads
 
 _ARGUMENTS = (
     "Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin, Tensor input_pos, "

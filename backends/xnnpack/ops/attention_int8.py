@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmoe.backends.xnnpack.ops.attention import WINDOW_ARGUMENTS, Window, check_context, prepare_heads
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.functional import split_heads, visible_keys
+from mmoe.models.functional import split_heads, visible_keys
 
 # Keys whose softmax is computed as a unit: its weights share a step.
 PARTITION = 256

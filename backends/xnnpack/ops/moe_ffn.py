@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.components import Routing
-from mmoe.export.model.functional import route
+from mmoe.models.components import Routing
+from mmoe.models.functional import route
 from mmoe.quant.expert_layout import ExpertPanels, unpack_panel_values
 
 _ARGUMENTS = (

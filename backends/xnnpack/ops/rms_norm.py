@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.export.model.functional import rms_normalize
+from mmoe.models.functional import rms_normalize
 
 
 def _twin(x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.backends.registry import BackendName
-from mmoe.export.artifact import Artifact
-from mmoe.export.convert import ConvertOptions, convert
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
 from tests.support.checkpoints import write_checkpoint
 
 CHUNK, CONTEXT = 8, 32
@@ -33,5 +32,5 @@ def coreml_artifact(coreml_checkpoint: Path, tmp_path_factory: pytest.TempPathFa
     return convert(
         coreml_checkpoint,
         tmp_path_factory.mktemp("coreml") / "artifact",
-        options=ConvertOptions(backend=BackendName.COREML, max_seq_len=CHUNK, max_context_len=CONTEXT),
+        options=ConvertOptions(backend="coreml", max_seq_len=CHUNK, max_context_len=CONTEXT),
     )

@@ -7,45 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.backends.coreml.backend import CoreMLBackend
 from mmoe.backends.coreml.payload import CoreMLModel
-from mmoe.backends.registry import Activations, BackendName, BackendOptions, KvCache, Linears, load_backend
-from mmoe.export.artifact import Artifact
-from mmoe.export.convert import ConvertOptions, convert
-from mmoe.export.errors import ArtifactError, BackendError, OptionError
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.errors import ArtifactError, BackendError
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.runtime_bindings.python.errors import OptionError
 from tests.support.checkpoints import dense_overrides, write_checkpoint
 
 
 def test_without_coremltools_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "coremltools", None)
     with pytest.raises(BackendError, match=r"needs coremltools.*pip install 'mmoe-export\[coreml\]'"):
-        load_backend(BackendName.COREML)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (BackendOptions(linears=Linears.MMOE), "linears chooses kernels of the xnnpack backend"),
-        (BackendOptions(kv_cache=KvCache.INT8), "Core ML keeps states in float16"),
-        (BackendOptions(activations=Activations.FLOAT32), "activations are float16 in the coreml backend"),
-    ],
-)
-def test_options_of_other_backends(options: BackendOptions, message: str) -> None:
-    with pytest.raises(OptionError, match=message):
-        CoreMLBackend(options)
+        load_backend("coreml")
 
 
 def test_sliding_windows_are_refused(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "dense", dense_overrides())
     with pytest.raises(OptionError, match="coreml backend has no sliding-window attention"):
-        convert(checkpoint, tmp_path / "out", options=ConvertOptions(backend=BackendName.COREML))
+        convert(checkpoint, tmp_path / "out", options=ConvertOptions(backend="coreml"))
     assert not (tmp_path / "out").exists()
 
 
 def test_running_is_refused(coreml_artifact: Artifact) -> None:
     with pytest.raises(BackendError, match="run on Apple devices only"):
-        CoreMLBackend().open_runner(coreml_artifact.model_path)
+        load_backend("coreml").open_runner(coreml_artifact.model_path)
 
 
 def test_a_damaged_model(coreml_artifact: Artifact, tmp_path: Path) -> None:

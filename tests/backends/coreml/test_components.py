@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.backends.coreml.components import COREML_COMPONENTS, unpack_bytes
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.backends.coreml.coreml_components import COREML_COMPONENTS, unpack_bytes
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 from mmoe.quant.int4 import dequantize
 from tests.backends.coreml.conftest import CONTEXT
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from mmoe.backends.coreml.payload import CoreMLModel
-from mmoe.backends.registry import BackendName, load_backend
-from mmoe.export.artifact import Artifact
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.inspect_artifact import describe_program
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.summary import describe_program
 from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import prove_expert_weights
@@ -116,7 +116,7 @@ def test_an_altered_expert_is_found(
     data[at] ^= 1
     altered = tmp_path / "model.pte"
     altered.write_bytes(data)
-    experts = load_backend(BackendName.COREML).read_experts(ProgramFile(altered))
+    experts = load_backend("coreml").read_experts(ProgramFile(altered))
     proof = prove_expert_weights(checkpoint, experts)
     assert proof is not None
     assert proof.mismatches == (f"model.layers.1.feed_forward.experts.{damage}",)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.backends.registry import Activations, BackendName
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.support.checkpoints import write_checkpoint
 
 
@@ -33,7 +32,7 @@ def mlx_artifact(mlx_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
         mlx_checkpoint,
         tmp_path_factory.mktemp("mlx") / "artifact",
         options=ConvertOptions(
-            backend=BackendName.MLX, activations=Activations.FLOAT32, max_seq_len=16, max_context_len=64
+            backend="mlx", max_seq_len=16, max_context_len=64, backend_options={"activations": "float32"}
         ),
     )
 
@@ -44,5 +43,5 @@ def mlx_demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return convert(
         bundled_checkpoint(),
         tmp_path_factory.mktemp("mlx") / "demo",
-        options=ConvertOptions(backend=BackendName.MLX, activations=Activations.FLOAT32),
+        options=ConvertOptions(backend="mlx", backend_options={"activations": "float32"}),
     )

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from mmoe.backends.mlx.backend import MlxBackend
+from mmoe.backends.errors import ArtifactError, BackendError
 from mmoe.backends.mlx.payload import DelegateFile
 from mmoe.backends.mlx.replay import library, machine
-from mmoe.backends.mlx.replay.program import ReplayedProgram
-from mmoe.backends.registry import Activations, BackendName, BackendOptions, Linears, load_backend
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.errors import ArtifactError, BackendError, OptionError, RuntimeFailure
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.mlx.replay.replayed import ReplayedProgram
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.verify.weights_proof import prove_expert_weights
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 
 
 def _copy(artifact: Artifact, target: Path) -> Path:
@@ -81,7 +81,7 @@ def test_an_altered_weight_is_found(mlx_demo_artifact: Artifact, tmp_path: Path)
     start = data.index(weights)
     path.write_bytes(data[:start] + bytes([data[start] ^ 1]) + data[start + 1 :])
     proof = prove_expert_weights(
-        open_checkpoint(bundled_checkpoint()), MlxBackend().read_experts(ProgramFile(path))
+        open_checkpoint(bundled_checkpoint()), load_backend("mlx").read_experts(ProgramFile(path))
     )
     assert proof.mismatches == ("model.layers.3.feed_forward.experts.down_qweight",)
 
@@ -89,11 +89,3 @@ def test_an_altered_weight_is_found(mlx_demo_artifact: Artifact, tmp_path: Path)
 def test_a_program_of_another_backend_is_refused(tiny_artifact: Artifact) -> None:
     with pytest.raises(ArtifactError, match="--backend mlx"):
         ReplayedProgram(tiny_artifact.model_path)
-
-
-def test_options_of_the_other_backend_are_refused() -> None:
-    for linears in Linears:
-        with pytest.raises(OptionError, match="linears"):
-            load_backend(BackendName.MLX, BackendOptions(linears=linears))
-    with pytest.raises(OptionError, match="activations"):
-        load_backend(BackendName.XNNPACK, BackendOptions(activations=Activations.FLOAT16))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mmoe.backends.errors import BackendError
 from mmoe.backends.mlx.bootstrap import cache_folder, generate
-from mmoe.export.errors import BackendError
 
 _PROGRAM = """
 import sys

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from mmoe.backends.errors import ArtifactError
 from mmoe.backends.mlx.cost.model import CallCost, CostModel
 from mmoe.backends.mlx.cost.roofline import Device
 from mmoe.backends.mlx.cost.rules import Cost
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.errors import ArtifactError, OptionError
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.runtime_bindings.python.errors import OptionError
 from tests.export.cli.conftest import Command, mmoe  # noqa: F401  # a fixture
 
 _DEVICE = Device(gb_per_s=60, tflops=2)

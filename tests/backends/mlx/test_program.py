@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from executorch.runtime import Runtime
 
-from mmoe.backends.mlx.backend import MlxBackend
 from mmoe.backends.mlx.payload import DelegateFile, TensorSlot
 from mmoe.backends.mlx.weights import from_words
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.inspect_artifact import describe_artifact
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.summary import describe_artifact
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.verify.weights_proof import prove_expert_weights
 
 
@@ -58,7 +58,7 @@ def test_the_program_is_hardly_larger_than_the_checkpoint(mlx_demo_artifact: Art
 
 
 def test_experts_are_the_checkpoints_bit_for_bit(mlx_demo_artifact: Artifact) -> None:
-    experts = MlxBackend().read_experts(ProgramFile(mlx_demo_artifact.model_path))
+    experts = load_backend("mlx").read_experts(ProgramFile(mlx_demo_artifact.model_path))
     proof = prove_expert_weights(open_checkpoint(bundled_checkpoint()), experts)
     assert proof.tensors == 20
     assert proof.mismatches == ()

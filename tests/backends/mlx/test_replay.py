@@ -7,18 +7,19 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from mmoe.backends.mlx.replay.program import ReplayedProgram
-from mmoe.backends.registry import Activations, BackendName, load_backend
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
-from mmoe.export.errors import RuntimeFailure
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.text_generation import TextGenerator
-from mmoe.export.tokenizer import load_tokenizer
+from mmoe.backends.mlx.replay.replayed import ReplayedProgram
+from mmoe.backends.registry import load_backend
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.export.generate.text_generation import TextGenerator
 from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.export.verify.text import bundled_text
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 _IDS = [
@@ -64,7 +65,7 @@ def reference(mlx_checkpoint: Path) -> npt.NDArray[np.float32]:
 
 
 def _runner(artifact: Artifact) -> ModelRunner:
-    return load_backend(BackendName.MLX).open_runner(artifact.model_path)
+    return load_backend("mlx").open_runner(artifact.model_path)
 
 
 class StockRunner:
@@ -145,7 +146,7 @@ def test_verification_of_real_text_in_float32(mlx_demo_artifact: Artifact) -> No
 
 def test_float16_activations_stay_close(tmp_path: Path) -> None:
     options = ConvertOptions(
-        backend=BackendName.MLX, activations=Activations.FLOAT16, max_seq_len=32, max_context_len=64
+        backend="mlx", max_seq_len=32, max_context_len=64, backend_options={"activations": "float16"}
     )
     artifact = convert(bundled_checkpoint(), tmp_path / "artifact", options=options)
     checkpoint = open_checkpoint(bundled_checkpoint())

@@ -10,10 +10,10 @@ import torch
 from executorch.extension.llm.runner import GenerationConfig, TextLLMRunner
 from executorch.runtime import Runtime
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.errors import RuntimeFailure
-from mmoe.export.tokenizer import ChatTokenizer, load_tokenizer
+from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.text import bundled_text
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path, load_operator_library
 from mmoe.runtime_bindings.python.runner import ModelRunner

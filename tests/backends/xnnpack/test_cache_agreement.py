@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from mmoe.backends.registry import KvCache
 from mmoe.backends.xnnpack.attention import attention_component
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.tokenizer import load_tokenizer
+from mmoe.backends.xnnpack.declaration import KvCache
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.verify.text import bundled_text
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 
 WINDOW, WINDOWS = 512, 3
 

@@ -1,7 +1,6 @@
 """Programs whose dense linears are `mmoe` kernels: against their eager twins, and what is in the file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,28 +8,20 @@ import torch
 from executorch.exir.schema import KernelTypes
 from torch import Tensor
 
-from mmoe.backends.registry import (
-    XNNPACK_KV_CACHE,
-    XNNPACK_LINEARS,
-    BackendName,
-    BackendOptions,
-    Linears,
-    load_backend,
-)
-from mmoe.export.artifact import Artifact
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
-from mmoe.export.errors import MmoeError
-from mmoe.export.model import build_decoder
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
+from mmoe.backends.xnnpack.declaration import KvCache, Linears, XnnpackOptions
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.verify.weights_proof import prove_expert_weights
+from mmoe.models.decoder import build_decoder
 from mmoe.quant.linear_layout import LinearPanels, unpack_linear_panels
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import write_checkpoint
 from tests.support.fresh_process import logits_with_threads
 
-OPTIONS = BackendOptions(linears=Linears.MMOE)
-BACKEND = load_backend(BackendName.XNNPACK, OPTIONS)
+BACKEND = load_backend("xnnpack", {"linears": "mmoe"})
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +34,7 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def artifact(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     target = tmp_path_factory.mktemp("panels") / "artifact"
-    return convert(checkpoint_folder, target, options=ConvertOptions(linears=Linears.MMOE))
+    return convert(checkpoint_folder, target, options=ConvertOptions(backend_options={"linears": "mmoe"}))
 
 
 def test_runtime_agrees_with_the_eager_twins(checkpoint_folder: Path, artifact: Artifact) -> None:
@@ -149,11 +140,8 @@ def test_every_dense_weight_and_scale_is_the_checkpoints(artifact: Artifact, che
 
 
 def test_the_choice_is_recorded_and_read_back(artifact: Artifact) -> None:
-    recorded = Artifact.open(artifact.folder).manifest.backend.options
-    read_back = BackendOptions.from_manifest(recorded, where="mmoe.json")
-    assert read_back == replace(OPTIONS, kv_cache=XNNPACK_KV_CACHE)
-    assert read_back.linears is XNNPACK_LINEARS
-    unnamed = BackendOptions.from_manifest({}, where="mmoe.json")
-    assert load_backend(BackendName.XNNPACK, unnamed).options == read_back
-    with pytest.raises(MmoeError, match="linears"):
-        BackendOptions.from_manifest({"linears": "abacus"}, where="mmoe.json")
+    recorded = Artifact.open(artifact.folder).manifest.backend
+    assert recorded.options == {"linears": "mmoe", "kv_cache": "int8"}
+    chosen = load_backend(recorded.name, recorded.options).options
+    assert chosen == XnnpackOptions(linears=Linears.MMOE, kv_cache=KvCache.INT8)
+    assert load_backend("xnnpack").options == chosen

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmoe.backends.registry import KvCache, Linears
+from mmoe.backends.errors import ArtifactError
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.registry import load_backend
 from mmoe.backends.xnnpack.attention import attention_component
-from mmoe.backends.xnnpack.backend import XnnpackBackend
-from mmoe.backends.xnnpack.components import XNNPACK_COMPONENTS, delegated_linear
-from mmoe.export.artifact import Artifact
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
-from mmoe.export.errors import ArtifactError
-from mmoe.export.model import build_decoder
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.xnnpack.declaration import KvCache
+from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS, delegated_linear
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.verify.weights_proof import prove_expert_weights
+from mmoe.models.decoder import build_decoder
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import write_checkpoint
 
@@ -49,7 +49,7 @@ BFLOAT16_SCALES = dataclasses.replace(
 )
 def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, kv_cache: KvCache) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", VARIATIONS[name] if name else {}, seed=7)
-    options = ConvertOptions(kv_cache=kv_cache, linears=Linears.XNNPACK)
+    options = ConvertOptions(backend_options={"kv_cache": kv_cache, "linears": "xnnpack"})
     artifact = convert(folder, tmp_path / "artifact", options=options)
     assert artifact.manifest.backend.options["kv_cache"] == kv_cache
     checkpoint = open_checkpoint(folder)
@@ -68,7 +68,7 @@ def test_runtime_agrees_with_the_eager_twins(tmp_path: Path, name: str | None, k
     assert decibels.median() > 28
     assert artifact.manifest.runtime.eos_ids == checkpoint.config.eos_token_ids
     assert prove_expert_weights(
-        checkpoint, XnnpackBackend().read_experts(ProgramFile(artifact.model_path))
+        checkpoint, load_backend("xnnpack").read_experts(ProgramFile(artifact.model_path))
     ).passed
 
 
@@ -123,7 +123,7 @@ def test_weights_proof_sees_a_single_flipped_bit(
     panel = program.constant(call.arguments[3])[5].numpy().tobytes()  # one expert's gate and up
     data[data.index(panel) + 17] ^= 0x10
     altered.write_bytes(data)
-    proof = prove_expert_weights(checkpoint, XnnpackBackend().read_experts(ProgramFile(altered)))
+    proof = prove_expert_weights(checkpoint, load_backend("xnnpack").read_experts(ProgramFile(altered)))
     assert proof.mismatches == ("model.layers.0.feed_forward.experts.gate_up_qweight",)
 
 

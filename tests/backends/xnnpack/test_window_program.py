@@ -7,13 +7,14 @@ import pytest
 import torch
 from executorch.exir import schema
 
-from mmoe.backends.registry import BackendName, KvCache, Linears
-from mmoe.export.artifact import Artifact
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.convert import ConvertOptions, convert
-from mmoe.export.errors import OptionError, RuntimeFailure
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.pte import ProgramFile
+from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.xnnpack.declaration import KvCache, Linears
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import dense_overrides, write_checkpoint
 
@@ -27,7 +28,9 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def converted(checkpoint: Path, target: Path, linears: Linears, kv_cache: KvCache) -> Artifact:
-    options = ConvertOptions(linears=linears, kv_cache=kv_cache, max_seq_len=CHUNK, max_context_len=CONTEXT)
+    options = ConvertOptions(
+        max_seq_len=CHUNK, max_context_len=CONTEXT, backend_options={"linears": linears, "kv_cache": kv_cache}
+    )
     return convert(checkpoint, target, options=options)
 
 
@@ -110,5 +113,5 @@ def test_going_back_is_right_as_far_as_the_ring_reaches_and_refused_beyond(runne
 
 def test_mlx_says_that_it_cannot(checkpoint_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="mlx backend has no sliding-window attention"):
-        convert(checkpoint_folder, tmp_path / "a", options=ConvertOptions(backend=BackendName.MLX))
+        convert(checkpoint_folder, tmp_path / "a", options=ConvertOptions(backend="mlx"))
     assert not (tmp_path / "a").exists()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.bench.arithmetic import prefill_multiply_adds
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import open_checkpoint
+from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.support.checkpoints import dense_overrides, write_checkpoint
 
 

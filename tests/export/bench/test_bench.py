@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.measure import bench
+from mmoe.export.bench.operator_report import OperatorClass
+from mmoe.export.bench.operator_times import profile
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
-from mmoe.export.bench.profile import profile
-from mmoe.export.bench.profile_report import OperatorClass
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
-from mmoe.export.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 
 OPTIONS = BenchOptions(prompt_lengths=(7, 40), depths=(5, 60), decode_tokens=3, rounds=2, threads=1)
 

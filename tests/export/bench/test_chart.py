@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mmoe.backends.errors import ArtifactError
 from mmoe.export.bench.chart import draw_chart
 from mmoe.export.bench.output import write_report
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
-from mmoe.export.errors import ArtifactError
 
 
 def report() -> BenchReport:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from executorch.exir import schema
 
+from mmoe.backends.program_file import KernelCall
 from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes
 from mmoe.export.bench import traffic
-from mmoe.export.pte import KernelCall
 
 
 def tensor(shape: tuple[int, ...], scalar_type: schema.ScalarType) -> schema.Tensor:

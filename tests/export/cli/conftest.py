@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.cli.main import main
 
 

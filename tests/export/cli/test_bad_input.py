@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmoe.export.architectures.registry import parse_config
+from mmoe.models.architectures.registry import parse_config
 from tests.export.cli.conftest import Command
 from tests.support.checkpoints import (
     QUANTIZATION,
@@ -174,7 +174,7 @@ def test_full_disk(
             file.write(bytes(1000))
 
     # Lowering takes seconds; what fails is the writing.
-    monkeypatch.setattr("mmoe.export.convert.build_program", write_much)
+    monkeypatch.setattr("mmoe.export.convert.convert.build_program", write_much)
     with _file_size_limit(50_000):
         run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
     assert run.code == 1

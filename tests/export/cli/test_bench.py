@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
 
 QUICK = ("--prompt-lengths", "8", "--depths", "4", "--decode-tokens", 2, "--rounds", 2, "--threads", 1)

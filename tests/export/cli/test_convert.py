@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export import memory
-from mmoe.export.artifact import Artifact
-from mmoe.export.checkpoint import open_checkpoint
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert import memory
 from tests.export.cli.conftest import Command
 from tests.support.unpacked import write_unpacked
 
@@ -69,7 +69,7 @@ def test_summary_for_people(
     tiny_artifact: Artifact,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mmoe.export.convert.convert", lambda *_, **__: tiny_artifact)
+    monkeypatch.setattr("mmoe.export.convert.convert.convert", lambda *_, **__: tiny_artifact)
     run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "artifact", "--quiet")
     assert run.code == 0
     assert run.out.startswith(f"Wrote {tiny_artifact.folder} in ")

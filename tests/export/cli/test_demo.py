@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.verify.report import VerificationReport
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.verification.report import VerificationReport
+from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.export.cli.conftest import Command
 from tests.support.reports import sample_report, sample_stage
 
@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, artifact_copy: Artifact) -> dict[str,
         report: VerificationReport = asked["report"]
         return report
 
-    monkeypatch.setattr("mmoe.export.convert.convert", convert)
+    monkeypatch.setattr("mmoe.export.convert.convert.convert", convert)
     monkeypatch.setattr("mmoe.export.verify.ladder.verify", verify)
     return asked
 

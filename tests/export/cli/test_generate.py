@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.tokenizer import Message, load_tokenizer
+from mmoe.checkpoints.tokenizer import Message, load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.export.cli.conftest import Command

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
 
 

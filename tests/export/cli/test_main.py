@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.cli.main import main
 from tests.export.cli.conftest import Command
 from tests.support.subprocesses import start_command
@@ -76,7 +76,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mmoe.export.inspect_artifact.describe_program", broken)
+    monkeypatch.setattr("mmoe.export.artifact.summary.describe_program", broken)
     with pytest.raises(ZeroDivisionError):
         main(["inspect", "model.pte"])
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
 
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from mmoe.export.cli import progress as progress_module
-from mmoe.export.cli.progress import LineProgress, LiveProgress
+from mmoe.export.cli.ui import progress as progress_module
+from mmoe.export.cli.ui.progress import LineProgress, LiveProgress
 
 
 def console(*, terminal: bool) -> Console:

@@ -9,7 +9,7 @@ import pytest
 _LOST = """
 import os, signal, sys
 from mmoe.export.cli import main as command
-from mmoe.export.cli.signals import StoppableProgress
+from mmoe.export.cli.ui.signals import StoppableProgress
 from mmoe.export.progress import SILENT
 
 class Dropped:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.verify.gates import Thresholds
-from mmoe.export.verify.report import ExpertWeightsProof, VerificationReport
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.verification.limits import Thresholds
+from mmoe.export.artifact.verification.report import ExpertWeightsProof, VerificationReport
 from tests.export.cli.conftest import Command
 from tests.support.reports import sample_report, sample_stage
 

@@ -5,16 +5,17 @@ import json
 import pytest
 import torch
 
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.synthesize.growth import can_grow
 from mmoe.export.synthesize.sizes import ModelSize, released_config, with_layers
 from mmoe.export.synthesize.synthesize import synthesize
-from mmoe.export.tokenizer import load_tokenizer
 from mmoe.export.verify.routing import recorded_routing
 from mmoe.export.verify.text import bundled_text
+from mmoe.models.architectures.registry import parse_config
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 from mmoe.quant.int4 import unpack_nibbles
 
 TOKENS = 256

@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.bundled import bundled_checkpoint
-from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.errors import CheckpointError, ConfigError, OptionError
-from mmoe.export.inventory import expected_tensors
-from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.inventory import expected_tensors
+from mmoe.checkpoints.tokenizer import Message, load_tokenizer
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.synthesize.sizes import ModelSize, read_size, released_config
 from mmoe.export.synthesize.synthesize import synthesize
-from mmoe.export.tokenizer import Message, load_tokenizer
 from mmoe.export.verify.routing import recorded_routing
 from mmoe.export.verify.text import bundled_text
+from mmoe.models.architectures.registry import parse_config
+from mmoe.models.decoder import build_decoder
+from mmoe.models.errors import ConfigError
+from mmoe.models.reference import REFERENCE
 from mmoe.quant.int4 import unpack_nibbles
+from mmoe.runtime_bindings.python.errors import OptionError
 from tests.support.checkpoints import checkpoint_config
 
 # Large enough for statistics and small enough for a test.
@@ -202,7 +205,7 @@ def test_read_size_takes_a_folder() -> None:
 
 
 def test_a_synthetic_checkpoint_converts(tmp_path: Path) -> None:
-    from mmoe.export.convert import convert
+    from mmoe.export.convert.convert import convert
 
     checkpoint = synthesize(write_config(tmp_path), tmp_path / "checkpoint", layers=1)
     artifact = convert(checkpoint.folder, tmp_path / "artifact")

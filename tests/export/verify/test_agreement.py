@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.convert import convert
-from mmoe.export.errors import ArtifactError
+from mmoe.backends.errors import ArtifactError
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.convert import convert
 from mmoe.export.verify import agreement
 from mmoe.export.verify.agreement import AgreementReport, compare_artifacts
 from mmoe.export.verify.stages import Logits, Stage

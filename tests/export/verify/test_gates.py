@@ -5,8 +5,9 @@ import math
 
 import pytest
 
-from mmoe.export.errors import OptionError
-from mmoe.export.verify.gates import Bound, Thresholds, check, evaluate
+from mmoe.export.artifact.verification.limits import Bound, Thresholds, check
+from mmoe.export.verify.gates import evaluate
+from mmoe.runtime_bindings.python.errors import OptionError
 from tests.support.reports import sample_metrics
 
 

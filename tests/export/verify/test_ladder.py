@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.errors import ArtifactError
-from mmoe.export.verify.gates import Thresholds
+from mmoe.backends.errors import ArtifactError
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.verification.limits import Thresholds
+from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.verify.ladder import VerifyOptions, verify
-from mmoe.export.verify.report import VerificationReport
 from mmoe.export.verify.text import VerificationText
 from tests.support.checkpoints import write_checkpoint
 

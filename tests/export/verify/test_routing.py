@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.model.components import Routing
-from mmoe.export.model.functional import route
+from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.verify.routing import recorded_routing
+from mmoe.models.components import Routing
+from mmoe.models.decoder import build_decoder
+from mmoe.models.functional import route
+from mmoe.models.reference import REFERENCE
 from tests.support.checkpoints import write_checkpoint
 
 

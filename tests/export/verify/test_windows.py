@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.errors import OptionError
 from mmoe.export.verify.metrics import NO_TARGET
 from mmoe.export.verify.windows import cut_windows
+from mmoe.runtime_bindings.python.errors import OptionError
 
 
 @settings(derandomize=True, deadline=None)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.export.artifact import Artifact
-from mmoe.export.chat_pieces import ChatPieces, find_chat_pieces
-from mmoe.export.chat_template import FAMILY_TEMPLATE, ChatTemplate, Message
-from mmoe.export.tokenizer import load_tokenizer
+from mmoe.checkpoints.chat_pieces import ChatPieces, find_chat_pieces
+from mmoe.checkpoints.chat_template import FAMILY_TEMPLATE, ChatTemplate, Message
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, Status
 
 CONTENT = st.text(st.sampled_from("ab cZ.1\n\r\t \u00a0\u2003\x1c'\u00e9\u4e2d\U0001f600"), max_size=12)

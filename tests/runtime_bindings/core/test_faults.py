@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, CoreSession, Status
 from tests.support.toy_program import replace_program, write_toy_artifact
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from mmoe.export.artifact import Artifact
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.text import bundled_text
 from mmoe.runtime_bindings.python.core import (
     CoreFailure,

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from tokenizers import Tokenizer
 
-from mmoe.export.architectures.registry import parse_config
-from mmoe.export.bundled import bundled_checkpoint
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.synthesize.sizes import read_size
 from mmoe.export.synthesize.tokenizer import tokenizer_files
+from mmoe.models.architectures.registry import parse_config
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
 
 # Strings for each tokenizer; 100,000 in all and a few more.

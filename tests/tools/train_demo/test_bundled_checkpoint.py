@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmoe.export.checkpoint import Checkpoint, open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
-from mmoe.export.tokenizer import load_tokenizer
+from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 
 _DEMO = Path(__file__).parents[3] / "export" / "demo"
 _ROWS = 4

@@ -6,8 +6,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from mmoe.export.checkpoint import open_checkpoint
-from mmoe.export.model import REFERENCE, build_decoder
+from mmoe.checkpoints.checkpoint import open_checkpoint
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
 from mmoe.quant.int4 import dequantize
 from tools.train_demo.model import TrainableDecoder
 from tools.train_demo.pack import packed_tensors, write_checkpoint

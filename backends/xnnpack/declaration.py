@@ -1,0 +1,58 @@
+"""The xnnpack backend and its options."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from mmoe.backends.declaration import Declaration
+
+
+class Linears(StrEnum):
+    """What multiplies by the dense int4 matrices."""
+
+    XNNPACK = "xnnpack"
+    MMOE = "mmoe"
+
+
+class KvCache(StrEnum):
+    """How keys and values are kept."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    def bytes_per_row(self, head_dim: int) -> int:
+        """Bytes of the key and the value of one token in one kv head; int8 rows have a float32 scale each."""
+        match self:
+            case KvCache.FLOAT32:
+                return 2 * 4 * head_dim
+            case KvCache.FLOAT16:
+                return 2 * 2 * head_dim
+            case KvCache.INT8:
+                return 2 * (head_dim + 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class XnnpackOptions:
+    """Choices within the xnnpack backend.
+
+    Attributes:
+        linears: The kernels of dense linears and the head; `mmoe` has exact scales and no copy of the weights at load.
+        kv_cache: What the KV cache holds.
+    """
+
+    linears: Annotated[
+        Linears,
+        "Kernels for dense linears: mmoe has exact scales and reads weights in place; xnnpack is the delegate's, for "
+        "devices on which bench shows it to be faster.",
+    ] = Linears.MMOE
+    kv_cache: Annotated[KvCache, "Dtype of the KV cache; int8 has a scale per token and head."] = KvCache.INT8
+
+
+BACKEND = Declaration(
+    name="xnnpack",
+    help="CPUs",
+    options=XnnpackOptions,
+    implementation="mmoe.backends.xnnpack.backend:XnnpackBackend",
+    runs_in_libmmoe=True,
+)

@@ -1,0 +1,136 @@
+"""The safetensors files of a checkpoint folder: found, validated, and opened without reading a tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
+from mmoe.checkpoints.inventory import TensorSpec
+
+SINGLE_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+
+
+class TensorFiles:
+    """Every tensor of the safetensors files in a folder, which are mapped and read only where touched."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the files and checks their headers and, if there is one, the index.
+
+        Raises:
+            CheckpointError: naming the file that is missing or damaged, or each tensor that the index and the
+                files disagree about.
+        """
+        index = _read_index(folder)
+        names = sorted(set(index.values())) if index is not None else [SINGLE_FILE]
+        self._files = {name: _open(folder / name) for name in names}
+        self._file_of: dict[str, str] = {}
+        problems = []
+        for file_name, file in self._files.items():
+            for tensor in file.keys():  # noqa: SIM118 (a safe_open file is not a mapping)
+                if tensor in self._file_of:
+                    problems.append(f"{tensor} is in both {self._file_of[tensor]} and {file_name}")
+                self._file_of[tensor] = file_name
+        if index is not None:
+            problems += _index_problems(index, self._file_of)
+        if problems:
+            raise CheckpointError(
+                f"{folder / INDEX_FILE} does not fit its shards:\n  " + "\n  ".join(problems)
+            )
+        self.specs: Mapping[str, TensorSpec] = {name: self._spec(name) for name in self._file_of}
+
+    @property
+    def num_files(self) -> int:
+        """How many files hold the tensors."""
+        return len(self._files)
+
+    def tensor(self, name: str) -> Tensor:
+        """A view of the mapped file.
+
+        Raises:
+            CheckpointError: when there is no tensor of that name.
+        """
+        if name not in self._file_of:
+            raise CheckpointError(f"the checkpoint has no tensor named {name}")
+        tensor: Tensor = self._files[self._file_of[name]].get_tensor(name)
+        return tensor
+
+    def _spec(self, name: str) -> TensorSpec:
+        header = self._files[self._file_of[name]].get_slice(name)
+        return TensorSpec(header.get_dtype(), tuple(header.get_shape()))
+
+
+def _read_index(folder: Path) -> dict[str, str] | None:
+    """File by tensor name from the index, or None for a single `model.safetensors`."""
+    index_path = folder / INDEX_FILE
+    has_single = (folder / SINGLE_FILE).exists()
+    if not index_path.exists():
+        if not has_single:
+            raise CheckpointError(_nothing_found(folder))
+        return None
+    try:
+        weight_map = json.loads(index_path.read_text(encoding="utf-8"))["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{index_path}: is not a safetensors index with a 'weight_map' ({error!r})"
+        ) from error
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
+    for tensor, name in weight_map.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise CheckpointError(
+                f"{index_path}: tensor {tensor} is said to be in {name!r}, which is not a file name"
+            )
+    if has_single and SINGLE_FILE not in weight_map.values():
+        raise CheckpointError(
+            f"{folder}: holds both {SINGLE_FILE} and {INDEX_FILE}, which does not name it; "
+            "remove the one that is stale"
+        )
+    missing = sorted({name for name in weight_map.values() if not (folder / name).exists()})
+    if missing:
+        raise CheckpointError(
+            f"{folder}: {', '.join(missing)} missing, though {INDEX_FILE} names it; "
+            "download the checkpoint again"
+        )
+    return weight_map
+
+
+def _nothing_found(folder: Path) -> str:
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
+    if pickles:
+        return (
+            f"{folder}: holds pickle files only ({', '.join(pickles)}), which can run code when loaded and "
+            f"are never opened here; use a checkpoint that has {SINGLE_FILE}"
+        )
+    others = [
+        path.name if path.exists() else f"{path.name} (a link to nowhere)"
+        for path in sorted(folder.glob("*.safetensors"))
+    ]
+    found = f"; it holds {', '.join(others)}" if others else ""
+    return f"{folder}: neither {SINGLE_FILE} nor {INDEX_FILE} is in this folder{found}"
+
+
+def _open(path: Path) -> safe_open:
+    refuse_pickle(path)
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(describe_damage(path, error)) from error
+
+
+def _index_problems(index: Mapping[str, str], file_of: Mapping[str, str]) -> list[str]:
+    problems = []
+    for tensor, name in index.items():
+        if tensor not in file_of:
+            problems.append(f"{tensor} is not in {name}, where the index says it is")
+        elif file_of[tensor] != name:
+            problems.append(f"{tensor} is in {file_of[tensor]}, the index says {name}")
+    return problems + [
+        f"{tensor} in {file_of[tensor]} is not in the index" for tensor in file_of if tensor not in index
+    ]

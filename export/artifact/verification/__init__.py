@@ -1,0 +1,1 @@
+"""What a verification found, as an artifact records it."""

@@ -1,0 +1,194 @@
+"""Writes an artifact all at once or not at all."""
+
+import glob
+import os
+import shutil
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from mmoe.backends.errors import ArtifactError
+from mmoe.export.artifact.artifact import CARD_FILE, REQUIRED_FILES, Artifact
+from mmoe.export.artifact.card import render_model_card
+from mmoe.export.artifact.manifest import MANIFEST_FILE, FileRecord, Manifest, ManifestContent
+from mmoe.export.files.scratch import remove_abandoned, scratch_folder
+from mmoe.export.files.writing import (
+    disk_full_error,
+    explained_write_errors,
+    free_bytes,
+    is_disk_full,
+    sha256_of,
+    sync,
+)
+
+_PARTIAL, _ASIDE = ".partial", ".old"
+
+
+class ArtifactWriter:
+    """Collects files in a hidden folder next to the target and renames it when it is whole.
+
+    Leaving the `with` block without `commit`, by whatever exception, leaves nothing behind and an existing
+    artifact untouched. A replaced artifact is renamed aside first, so for an instant there is none.
+    """
+
+    def __init__(self, target: str | Path, *, overwrite: bool = False) -> None:
+        """Checks the target, and removes what killed conversions to it left behind; nothing is written yet.
+
+        Args:
+            target: the artifact's folder; missing parents are created.
+            overwrite: replace an artifact, or an empty folder, that is there; anything else never is.
+
+        Raises:
+            ArtifactError: something is there that must not be replaced.
+        """
+        # Resolved, so that a symbolic link to an artifact stays a link when the artifact is replaced.
+        self._target = Path(target).resolve()
+        self._overwrite = overwrite
+        self._prefix = f".{self._target.name}."
+        self._remove_abandoned()
+        self._check_target()
+        self._scratch = ExitStack()
+        self._created_parents: list[Path] = []
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which the artifact's own will appear."""
+        return self._target.parent
+
+    def require_space(self, needed: int) -> None:
+        """Fails before any work if the disk cannot hold the artifact.
+
+        Args:
+            needed: bytes that will be written.
+
+        Raises:
+            ArtifactError: there is less room than that.
+        """
+        free = free_bytes(self._target.parent)
+        if needed > free:
+            raise ArtifactError(
+                f"{self._target}: needs {needed:,} bytes, but only {free:,} are free on this disk"
+            )
+
+    def __enter__(self) -> "ArtifactWriter":
+        try:
+            with explained_write_errors(self._target):
+                self._create_parents()
+                self._partial = self._scratch.enter_context(
+                    scratch_folder(self._target.parent, self._prefix, _PARTIAL)
+                )
+        except BaseException:
+            self._remove_parents()
+            raise
+        self._aside = self._partial.with_suffix(_ASIDE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        written = sum(path.stat().st_size for path in self._partial.glob("*"))
+        self._remove_leftovers()
+        # Whoever wrote into a file of `open` gets the plain OSError; no other call of a conversion fails so.
+        if error is not None and is_disk_full(error):
+            raise disk_full_error(self._target, written=written) from error
+
+    def open(self, name: str) -> BinaryIO:
+        """A new file of the artifact, open for writing.
+
+        Raises:
+            ArtifactError: it cannot be created.
+        """
+        if Path(name).name != name or name in (MANIFEST_FILE, CARD_FILE):
+            raise ValueError(f"{name!r} is not a name for a file of an artifact")
+        with explained_write_errors(self._target):
+            return (self._partial / name).open("xb")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Adds a file with the given bytes; errors as for `open`, and a full disk."""
+        with explained_write_errors(self._target), self.open(name) as file:
+            file.write(data)
+
+    def commit(self, content: ManifestContent) -> Artifact:
+        """Adds `mmoe.json` and the model card, then puts the folder in place.
+
+        Args:
+            content: what the manifest says besides the files.
+
+        Returns:
+            The finished artifact.
+
+        Raises:
+            ArtifactError: a required file was not written, the disk is full, or the target has changed.
+        """
+        missing = [name for name in REQUIRED_FILES if not (self._partial / name).is_file()]
+        if missing:
+            raise ArtifactError(f"{self._target}: the conversion wrote no {', '.join(missing)}")
+        with explained_write_errors(self._target):
+            files = {
+                path.name: FileRecord(bytes=path.stat().st_size, sha256=sha256_of(path))
+                for path in sorted(self._partial.iterdir())
+            }
+            known = {field.name: getattr(content, field.name) for field in fields(ManifestContent)}
+            manifest = Manifest(**known, files=files)
+            for name, text in (
+                (MANIFEST_FILE, manifest.to_json_text()),
+                (CARD_FILE, render_model_card(manifest)),
+            ):
+                (self._partial / name).write_text(text, encoding="utf-8")
+            for path in (*self._partial.iterdir(), self._partial):
+                sync(path)
+            self._check_target()
+            self._put_in_place()
+        return Artifact(self._target, manifest)
+
+    def _check_target(self) -> None:
+        target = self._target
+        if not target.exists():
+            return
+        if not self._overwrite:
+            raise ArtifactError(f"{target}: exists already; choose another folder or pass --overwrite")
+        replaceable = target.is_dir() and ((target / MANIFEST_FILE).is_file() or not any(target.iterdir()))
+        if not replaceable:
+            raise ArtifactError(f"{target}: exists and is not an artifact; it will not be overwritten")
+
+    def _create_parents(self) -> None:
+        missing = [folder for folder in self._target.parents if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            self._created_parents.append(folder)
+
+    def _put_in_place(self) -> None:
+        try:
+            if self._target.exists():
+                os.replace(self._target, self._aside)
+            os.replace(self._partial, self._target)
+        except BaseException:
+            if self._aside.exists() and not self._target.exists():
+                os.replace(self._aside, self._target)
+            raise
+        self._created_parents.clear()
+
+    def _remove_abandoned(self) -> None:
+        """Puts back an artifact that a run was killed while replacing, and removes what is of no use."""
+        remove_abandoned(self._target.parent, self._prefix, _PARTIAL)
+        for aside in self._target.parent.glob(f"{glob.escape(self._prefix)}*{_ASIDE}"):
+            if aside.with_suffix(_PARTIAL).exists():
+                continue  # its process lives, and is about to finish
+            if self._target.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                os.replace(aside, self._target)
+
+    def _remove_leftovers(self) -> None:
+        self._scratch.close()
+        if self._target.exists():
+            shutil.rmtree(self._aside, ignore_errors=True)
+        self._remove_parents()
+
+    def _remove_parents(self) -> None:
+        for folder in reversed(self._created_parents):
+            # Only if still empty: somebody else may have put something there.
+            if not any(folder.iterdir()):
+                folder.rmdir()

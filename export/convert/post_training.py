@@ -1,0 +1,161 @@
+"""A packed copy of a bfloat16 checkpoint: quantised tensor by tensor, then a checkpoint like any other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.inventory import Matrix, check_inventory, expected_tensors, matrices
+from mmoe.checkpoints.shards import INDEX_FILE, SINGLE_FILE, TensorFiles
+from mmoe.export.convert.quantize_option import Quantize
+from mmoe.export.files.safetensors import write_safetensors
+from mmoe.export.files.scratch import remove_abandoned, scratch_folder
+from mmoe.export.files.writing import explained_write_errors
+from mmoe.export.progress import SILENT, Progress
+from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
+from mmoe.models.architectures.registry import load_config
+from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.post_training import quantize_weights
+from mmoe.runtime_bindings.python.errors import OptionError
+
+# Weights quantised at a time.
+_CHUNK = 1 << 22
+_COPY = ".quantised-"
+_TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
+
+
+def check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
+    """Refuses to quantise what is quantised.
+
+    Raises:
+        OptionError: the checkpoint is packed, and quantisation was asked for.
+    """
+    if quantize is not None and checkpoint.config.quantization is not None:
+        raise OptionError(
+            f"{checkpoint.folder}: is packed already ({checkpoint.config.quantization.format}), and its integers are "
+            f"used as they are; leave --quantize {quantize} out"
+        )
+
+
+@contextmanager
+def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILENT) -> Iterator[Checkpoint]:
+    """A packed copy for the length of the block; a packed checkpoint is its own.
+
+    The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes.
+
+    Args:
+        checkpoint: An opened checkpoint.
+        near: The folder in which the copy's folder is made.
+        progress: Told of every tensor.
+    """
+    if checkpoint.config.quantization is not None:
+        yield checkpoint
+        return
+    with scratch_folder(near, _COPY) as folder:
+        yield quantize_checkpoint(checkpoint, folder, progress=progress)
+
+
+def remove_abandoned_copies(near: Path) -> None:
+    """Removes packed copies whose processes were killed."""
+    remove_abandoned(near, _COPY)
+
+
+def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:
+    """Quantises a bfloat16 checkpoint into a folder; one tensor of it is in memory at a time.
+
+    The same checkpoint gives the same bytes. `config.json` says under `quantization.post_training` how many groups of
+    32 there were, and how many of them were on an int4 grid that was recovered.
+
+    Args:
+        checkpoint: An opened, unpacked checkpoint.
+        folder: An empty folder.
+        progress: Told of every tensor.
+
+    Returns:
+        The packed checkpoint, with the source of the original.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+    progress.phase("Quantising to int4")
+    config = checkpoint.config.as_packed()
+    writer = _Writer(checkpoint, {matrix.qweight: matrix for matrix in matrices(config)})
+    with explained_write_errors(folder):
+        write_safetensors(
+            folder / SINGLE_FILE,
+            expected_tensors(config),
+            writer.chunks,
+            metadata={"format": "pt"},
+            progress=progress.step,
+        )
+        _write_texts(
+            checkpoint.folder, folder, config.PACKED.to_block() | {POST_TRAINING_KEY: writer.outcome()}
+        )
+    files = TensorFiles(folder)
+    check_inventory(config, files.specs, where=str(folder))
+    return replace(checkpoint, config=load_config(folder), folder=folder, files=files)
+
+
+@dataclass
+class _Writer:
+    """Turns the tensors of a checkpoint into those of its packed copy, in the copy's order."""
+
+    checkpoint: Checkpoint
+    matrices: dict[str, Matrix]
+    groups: int = 0
+    recovered: int = 0
+
+    def __post_init__(self) -> None:
+        self._scales: dict[str, list[bytes]] = {}
+
+    def outcome(self) -> dict[str, object]:
+        """For `config.json`."""
+        return {
+            "from": "bfloat16",
+            "scales": "least squared error",
+            "groups": self.groups,
+            "recovered_groups": self.recovered,
+        }
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of one tensor."""
+        if name in self.matrices:
+            yield from self._quantized(self.matrices[name])
+        elif name in self._scales:
+            yield from self._scales.pop(name)
+        else:
+            tensor = self.checkpoint.tensor(name)
+            yield _bytes(tensor.float() if name.endswith(".router.weight") else tensor)
+
+    def _quantized(self, matrix: Matrix) -> Iterator[bytes]:
+        """Yields the values, and keeps the scales, which follow them."""
+        rows = self.checkpoint.tensor(matrix.weight).flatten(0, -2)
+        scales = self._scales.setdefault(matrix.scale, [])
+        for part in rows.split(max(1, _CHUNK // rows.shape[1])):
+            quantized = quantize_weights(part)
+            self.groups += part.numel() // GROUP_SIZE
+            self.recovered += quantized.recovered
+            scales.append(_bytes(quantized.scale))
+            yield _bytes(quantized.qweight)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def _write_texts(source: Path, folder: Path, quantization: dict[str, object]) -> None:
+    for pattern in _TEXTS:
+        for path in source.glob(pattern):
+            if path.name not in (CONFIG_FILE, INDEX_FILE):
+                shutil.copyfile(path, folder / path.name)
+    config = json.loads((source / CONFIG_FILE).read_text(encoding="utf-8")) | {"quantization": quantization}
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,85 @@
+"""Writing files so that a full disk or an interruption leaves no half of one."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from mmoe.backends.errors import ArtifactError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes free for this user on the file system of `folder` or of its nearest existing parent."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Forces a file's data, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an exception says that there is no room: full disk, quota, or file-size limit."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def disk_full_error(folder: Path, *, written: int | None = None) -> ArtifactError:
+    """The one message about a full disk, with its figures."""
+    progress = "" if written is None else f" after {written:,} bytes"
+    return ArtifactError(
+        f"{folder}: the disk is full{progress}: {free_bytes(folder):,} bytes are free; "
+        "free some space or choose another folder"
+    )
+
+
+@contextmanager
+def explained_write_errors(folder: Path) -> Iterator[None]:
+    """Turns an OSError of a write under `folder` into one clear ArtifactError."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise disk_full_error(folder) from error
+        raise ArtifactError(f"{folder}: cannot be written: {error.strerror} ({error.filename})") from error
+
+
+def replace_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Rewrites files of a folder; all new texts are on the disk before the first old one is replaced.
+
+    Args:
+        folder: an existing folder.
+        texts: file name to new text.
+
+    Raises:
+        ArtifactError: a file cannot be written; all files are then as they were.
+    """
+    suffix = f".{uuid4().hex[:8]}.partial"
+    temporary = {name: folder / f".{name}{suffix}" for name in texts}
+    try:
+        with explained_write_errors(folder):
+            for name, path in temporary.items():
+                path.write_text(texts[name], encoding="utf-8")
+                sync(path)
+            for name, path in temporary.items():
+                os.replace(path, folder / name)
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)

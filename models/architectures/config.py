@@ -1,0 +1,163 @@
+"""What `config.json` says of any decoder that is supported; each architecture adds to it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+from mmoe.models.architectures.config_reader import ConfigReader
+from mmoe.models.architectures.description import ExpertBlock, LayerDescription
+from mmoe.models.architectures.quantization_config import QuantizationConfig
+from mmoe.models.architectures.rope_scaling import RopeScaling
+from mmoe.quant.int4 import GROUP_SIZE
+
+CONFIG_FILE = "config.json"
+
+COMMON_KEYS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "hidden_act",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "rope_theta",
+    "rope_scaling",
+    "no_rope_layers",
+    "layer_types",
+    "use_qk_norm",
+    "attention_bias",
+    "tie_word_embeddings",
+    "eos_token_id",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """A decoder of pre-norm layers with grouped-query attention and a tied embedding.
+
+    Fields are named as the keys of `config.json`. ``quantization`` is None for a checkpoint that is not packed.
+
+    Attributes:
+        ARCHITECTURE: What `architectures` in `config.json` says.
+        PACKED: The quantisation block of a packed checkpoint.
+        KEYS: Keys that must be there.
+    """
+
+    ARCHITECTURE: ClassVar[str]
+    PACKED: ClassVar[QuantizationConfig]
+    KEYS: ClassVar[tuple[str, ...]]
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    rms_norm_eps: float
+    rope_theta: float
+    rope_scaling: RopeScaling | None
+    no_rope_layers: tuple[int, ...]
+    use_qk_norm: bool
+    eos_token_ids: tuple[int, ...]
+    bos_token_id: int | None
+    quantization: QuantizationConfig | None
+
+    @abstractmethod
+    def layer(self, index: int) -> LayerDescription:
+        """The model description: of what layer ``index`` (from 0) consists."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, reader: ConfigReader) -> Self:
+        """Reads and validates a `config.json` of this architecture.
+
+        Raises:
+            ConfigError: on the first key that is missing, of the wrong kind, or unsupported.
+        """
+
+    def uses_rope(self, layer: int) -> bool:
+        """Whether layer ``layer`` rotates its queries and keys: a 1 in `no_rope_layers` says that it does."""
+        return self.no_rope_layers[layer] == 1
+
+    def uses_qk_norm(self, layer: int) -> bool:
+        """Whether layer ``layer`` normalises its queries and keys; layers without RoPE never do."""
+        return self.use_qk_norm and self.uses_rope(layer)
+
+    def as_packed(self) -> Self:
+        """The same model, packed."""
+        return replace(self, quantization=self.PACKED)
+
+    @property
+    def layers(self) -> tuple[LayerDescription, ...]:
+        """The descriptions of all layers."""
+        return tuple(map(self.layer, range(self.num_hidden_layers)))
+
+    @property
+    def expert_blocks(self) -> dict[int, ExpertBlock]:
+        """The layers that have routed experts, by index."""
+        blocks = {index: layer.feed_forward for index, layer in enumerate(self.layers)}
+        return {index: block for index, block in blocks.items() if isinstance(block, ExpertBlock)}
+
+    @property
+    def active_experts(self) -> Fraction:
+        """The share of the routed experts that one token meets."""
+        blocks = self.expert_blocks.values()
+        total = sum(block.num_experts for block in blocks)
+        return Fraction(sum(block.top_k for block in blocks), total) if total else Fraction(1)
+
+
+def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, Any]:
+    """Validates what all architectures share.
+
+    Returns:
+        The fields of `DecoderConfig` by name.
+
+    Raises:
+        ConfigError: on the first key that is of the wrong kind or unsupported.
+    """
+    reader.fixed("hidden_act", "silu")
+    reader.fixed("attention_bias", False)
+    reader.fixed("tie_word_embeddings", True)
+    layers = reader.integer("num_hidden_layers")
+    vocab_size = reader.integer("vocab_size")
+    heads = reader.integer("num_attention_heads")
+    kv_heads = reader.integer("num_key_value_heads")
+    head_dim = reader.integer("head_dim", multiple_of=2)
+    if heads % kv_heads:
+        reader.refuse("num_key_value_heads", f"a divisor of num_attention_heads = {heads}")
+    if (heads * head_dim) % GROUP_SIZE:
+        reader.refuse("head_dim", f"num_attention_heads * head_dim being a multiple of {GROUP_SIZE}")
+    quantization = None
+    if not reader.is_null("quantization"):
+        quantization = kind.PACKED.read(reader.child("quantization"))
+    elif not reader.is_null("quantization_config"):
+        reader.refuse("quantization_config", f"a block named 'quantization' that says {kind.PACKED.format}")
+    bos_token_id = None
+    if not reader.is_null("bos_token_id"):
+        bos_token_id = reader.integer("bos_token_id", minimum=0)
+        if bos_token_id >= vocab_size:
+            reader.refuse("bos_token_id", f"a token id below vocab_size = {vocab_size}")
+    scaled = not reader.is_null("rope_scaling")
+    return {
+        "vocab_size": vocab_size,
+        "hidden_size": reader.integer("hidden_size", multiple_of=GROUP_SIZE),
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": head_dim,
+        "max_position_embeddings": reader.integer("max_position_embeddings"),
+        "rms_norm_eps": reader.number("rms_norm_eps"),
+        "rope_theta": reader.number("rope_theta"),
+        "rope_scaling": RopeScaling.read(reader.child("rope_scaling")) if scaled else None,
+        "no_rope_layers": reader.integers("no_rope_layers", length=layers, allowed=(0, 1)),
+        "use_qk_norm": reader.boolean("use_qk_norm"),
+        "eos_token_ids": reader.token_ids("eos_token_id", vocab_size=vocab_size),
+        "bos_token_id": bos_token_id,
+        "quantization": quantization,
+    }

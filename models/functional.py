@@ -1,0 +1,118 @@
+"""The float32 formulas of the architecture, shared by the reference modules and by the operators' eager twins."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from mmoe.models.components import Routing
+
+
+def rms_normalize(x: Tensor, eps: float) -> Tensor:
+    """Divides ``[..., N]`` by ``sqrt(mean(x^2) + eps)`` over its last dimension (arXiv 1910.07467)."""
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps)
+
+
+def rotate_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns adjacent pairs of ``[..., T, D]`` by the angles of ``cos`` and ``sin``, each ``[T, D / 2]``."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+
+
+def split_heads(x: Tensor, head_dim: int) -> Tensor:
+    """``[1, T, heads * D]`` -> ``[1, heads, T, D]``."""
+    return x.view(*x.shape[:-1], -1, head_dim).transpose(1, 2)
+
+
+def attend_to_cache(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    key_cache: Tensor,
+    value_cache: Tensor,
+    start: int,
+    scale: float,
+    window: int | None = None,
+) -> Tensor:
+    """Appends keys and values to the cache and attends causally, grouping query heads by kv head.
+
+    Args:
+        query: float32 ``[1, num_heads, T, D]``.
+        key: float32 ``[1, num_kv_heads, T, D]``.
+        value: Like ``key``.
+        key_cache: Any float dtype, ``[1, num_kv_heads, C, D]``; rows ``start .. start + T - 1`` are written, modulo
+            C with a window.
+        value_cache: Like ``key_cache``.
+        start: Position of the first new token.
+        scale: Multiplies the dot products.
+        window: Keys that a token sees, its own included; None for all.
+
+    Returns:
+        float32 ``[1, T, num_heads * D]``.
+
+    Raises:
+        ValueError: The new tokens do not fit the cache.
+    """
+    visible, oldest = visible_keys(start, query.shape[2], rows=key_cache.shape[2], window=window)
+    end, rows = oldest + visible.shape[1], key_cache.shape[2]
+    for cache, new in ((key_cache, key), (value_cache, value)):
+        cache[:, :, torch.arange(start, end) % rows] = new.to(cache.dtype)
+    seen = torch.arange(oldest, end) % rows
+    keys, values = (cache[:, :, seen].to(query.dtype) for cache in (key_cache, value_cache))
+    mixed = scaled_dot_product_attention(query, keys, values, attn_mask=visible, scale=scale, enable_gqa=True)
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def visible_keys(start: int, tokens: int, *, rows: int, window: int | None) -> tuple[Tensor, int]:
+    """Which positions each new token sees, and the oldest position that any of them does.
+
+    Args:
+        start: Position of the first new token.
+        tokens: T.
+        rows: Of the cache.
+        window: Keys that a token sees, its own included; None for all.
+
+    Returns:
+        Bool ``[T, end - oldest]`` for positions ``oldest .. end - 1``, where ``end = start + T``; and ``oldest``.
+
+    Raises:
+        ValueError: The cache has too few rows for them.
+    """
+    end = start + tokens
+    oldest = 0 if window is None else max(0, start - window + 1)
+    if start < 0 or end - (oldest if window is not None else 0) > rows:
+        raise ValueError(f"positions {start}..{end - 1} do not fit a context of {rows} tokens")
+    keys, queries = torch.arange(oldest, end), torch.arange(start, end).unsqueeze(-1)
+    visible = keys <= queries
+    return (visible if window is None else visible & (keys > queries - window)), oldest
+
+
+def route(
+    x: Tensor, router_weight: Tensor, expert_bias: Tensor, routing: Routing
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Chooses the experts of each token by sigmoid scores.
+
+    The bias takes part in the selection only; ties go to the lower expert index.
+
+    Args:
+        x: float32 ``[T, H]``.
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]``.
+        routing: The rule.
+
+    Returns:
+        ``experts`` int64 ``[T, top_k]`` in descending order of biased score, ``weights`` float32 ``[T, top_k]``, and
+        ``margin`` float32 ``[T]``: the gap between the last selected and the first rejected score (infinite if none
+        is rejected).
+    """
+    scores = torch.sigmoid(x @ router_weight.T)
+    ranked = (scores + expert_bias).sort(dim=-1, descending=True, stable=True)
+    experts = ranked.indices[:, : routing.top_k]
+    weights = scores.gather(-1, experts)
+    if routing.norm_topk_prob:
+        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
+    if routing.top_k < scores.shape[-1]:
+        margin = ranked.values[:, routing.top_k - 1] - ranked.values[:, routing.top_k]
+    else:
+        margin = torch.full((x.shape[0],), torch.inf)
+    return experts, weights * routing.routed_scaling_factor, margin
