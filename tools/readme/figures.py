@@ -94,8 +94,8 @@ def table(rows: list[Figures]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {_ROWS[row.stage]} | {row.sqnr_db:.1f} dB | {row.cosine_mean:.5f} | {row.cosine_p1:.4f} | {row.kl_mean:.1e} "
-        f"| {row.top1_agreement:.2%} | {row.perplexity_change:+.3%} | {row.router_flips:.1%} |"
+        f"| {_ROWS[row.stage]} | {row.sqnr_db:.1f} dB | {row.cosine_mean:.5f} | {row.cosine_p1:.4f} "
+        f"| {row.kl_mean:.1e} | {row.top1_agreement:.2%} | {row.perplexity_change:+.3%} | {row.router_flips:.1%} |"
         for row in rows
     ]
     return "\n".join(lines)
