@@ -1,8 +1,8 @@
 #include <cstring>
 
-#include "error.h"
-#include "json.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "mapped_file.h"
-#include "planned_memory.h"
+#include "core/mapped_file.h"
+#include "core/planned_memory.h"
 
 namespace executorch::extension::module {
 class Module;

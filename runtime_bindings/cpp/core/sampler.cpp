@@ -1,13 +1,13 @@
-#include "sampler.h"
+#include "core/sampler.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "argmax.h"
-#include "error.h"
-#include "executorch_parallel.h"
+#include "core/argmax.h"
+#include "core/error.h"
+#include "ops/executorch_parallel.h"
 
 namespace mmoe {
 

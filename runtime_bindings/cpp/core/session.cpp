@@ -1,10 +1,10 @@
-#include "session.h"
+#include "core/session.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "error.h"
-#include "stopwatch.h"
+#include "core/error.h"
+#include "core/stopwatch.h"
 
 namespace mmoe {
 

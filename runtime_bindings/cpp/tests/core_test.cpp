@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace {
 

@@ -9,11 +9,11 @@
 #include <memory>
 #include <vector>
 
-#include "arena.h"
-#include "attention.h"
-#include "isa.h"
-#include "moe_ffn.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/arena.h"
+#include "kernels/attention/attention.h"
+#include "kernels/isa/isa.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 

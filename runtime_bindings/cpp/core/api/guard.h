@@ -11,11 +11,11 @@
 #include <new>
 #include <string>
 
-#include "error.h"
-#include "mmoe.h"
-#include "model.h"
-#include "registry.h"
-#include "session.h"
+#include "core/error.h"
+#include "core/mmoe.h"
+#include "core/model.h"
+#include "core/registry.h"
+#include "core/session.h"
 
 namespace mmoe {
 

@@ -1,4 +1,4 @@
-#include "tokenizer/merge_word.h"
+#include "core/tokenizer/merge_word.h"
 
 #include <queue>
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tokenizer/merge_table.h"
+#include "core/tokenizer/merge_table.h"
 
 namespace mmoe {
 

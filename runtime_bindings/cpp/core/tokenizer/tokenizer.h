@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tokenizer/added_tokens.h"
-#include "tokenizer/merge_table.h"
+#include "core/tokenizer/added_tokens.h"
+#include "core/tokenizer/merge_table.h"
 
 namespace mmoe {
 

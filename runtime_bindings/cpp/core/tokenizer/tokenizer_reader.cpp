@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "error.h"
-#include "json.h"
-#include "tokenizer/byte_alphabet.h"
-#include "tokenizer/pretokenize.h"
-#include "tokenizer/tokenizer.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/tokenizer/byte_alphabet.h"
+#include "core/tokenizer/pretokenize.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
 
