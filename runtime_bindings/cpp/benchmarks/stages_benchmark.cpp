@@ -1,6 +1,5 @@
 // Each stage of the routed experts and of the dense linears alone, on one thread, at the shapes of
-// MobileMoE-S, on data in the nearest caches: what the arithmetic of a stage costs when memory does not
-// matter.
+// MobileMoE-S, on data in the nearest caches: what the arithmetic of a stage costs when memory does not matter.
 
 #include <benchmark/benchmark.h>
 

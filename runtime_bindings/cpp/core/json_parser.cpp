@@ -8,8 +8,7 @@ namespace mmoe {
 
 namespace {
 
-// Deeper nesting is nothing that a manifest or a tokenizer has; the parser recurses, so it must end
-// somewhere.
+// Deeper nesting is nothing that a manifest or a tokenizer has; the parser recurses, so it must end somewhere.
 constexpr int kMaxDepth = 64;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }

@@ -10,8 +10,7 @@ namespace mmoe {
 
 namespace {
 
-// A step's text. It belongs to the calling thread, because another one may close the session while it is
-// read.
+// A step's text. It belongs to the calling thread, because another one may close the session while it is read.
 thread_local std::string readable;
 
 }  // namespace

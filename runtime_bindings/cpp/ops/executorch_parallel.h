@@ -4,8 +4,7 @@
 
 namespace mmoe {
 
-// ExecuTorch's one pool, shared with XNNPACK and the stock kernels; serial where the caller has switched it
-// off.
+// ExecuTorch's one pool, shared with XNNPACK and the stock kernels; serial where the caller has switched it off.
 Parallel ExecutorchParallel();
 
 }  // namespace mmoe

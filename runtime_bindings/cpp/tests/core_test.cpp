@@ -1,5 +1,4 @@
-// libmmoe under load, through its C ABI alone, for builds with sanitizers. MMOE_TEST_ARTIFACT names the
-// artifact.
+// libmmoe under load, through its C ABI alone, for builds with sanitizers. MMOE_TEST_ARTIFACT names the artifact.
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,5 @@
 // One number per kernel that every instruction set of every architecture must give: tests elsewhere compare
-// the sets of one machine, this one compares machines. A change of the arithmetic changes the constants, on
-// purpose.
+// the sets of one machine, this one compares machines. A change of the arithmetic changes the constants, on purpose.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,4 @@
-// Every instruction set's linear_dot and quantize_groups at every number of tokens of a tile, against
-// portable.
+// Every instruction set's linear_dot and quantize_groups at every number of tokens of a tile, against portable.
 
 #include "kernels/linear/linear_dot.h"
 

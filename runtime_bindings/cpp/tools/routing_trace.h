@@ -9,11 +9,9 @@
 
 namespace mmoe {
 
-// Writes which experts the tokens of this process are sent to into a file, as records of int32 in native byte
-// order:
+// Writes which experts the tokens of this process are sent to into a file, as records of int32 in native byte order:
 //   layer, tokens, top_k, experts[tokens][top_k]
-// Layers are the MoE layers, numbered in the order they first run. A call of many tokens makes several
-// records.
+// Layers are the MoE layers, numbered in the order they first run. A call of many tokens makes several records.
 class RoutingTrace {
  public:
   // Throws std::runtime_error if the file cannot be written.

@@ -23,8 +23,7 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
 
   // Appends the ids of `text`; bytes that are no UTF-8 count as U+FFFD. `add_bos` puts what the tokenizer's
-  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any
-  // other.
+  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any other.
   void Encode(std::string_view text, bool add_bos, bool parse_special, std::vector<int32_t>* ids) const;
 
   // The first added token (special or not) of text[from..).

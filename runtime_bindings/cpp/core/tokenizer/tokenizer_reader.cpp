@@ -169,8 +169,7 @@ class TokenizerReader {
     }
   }
 
-  // TemplateProcessing: special tokens around the one sequence. ByteLevel only moves offsets, which nobody
-  // asks for.
+  // TemplateProcessing: special tokens around the one sequence. ByteLevel only moves offsets, which nobody asks for.
   void ReadPostProcessor(const Json& processor) {
     for (const Json& step : Steps(processor, "processors")) {
       const std::string type = step.Get("type").String();

@@ -274,8 +274,7 @@ void AttendInt8(const AttendArgs& args) {
   // Three rows by four vectors of dimensions, twice, are 24 accumulators.
   for (row = 0; row + 3 <= args.rows; row += 3) AttendInt8Rows<3>(args, row);
   for (; row < args.rows; ++row) AttendInt8Rows<1>(args, row);
-  // A partition with few keys, as the last one of a head often is, leaves most of the next keys to be
-  // fetched.
+  // A partition with few keys, as the last one of a head often is, leaves most of the next keys to be fetched.
   const int64_t line = RoundUp16(args.head_dim) * 4, used = (MostValid(args, 0, args.rows) + 3) / 4 * line;
   for (int64_t byte = used; byte < kAttentionPartition / 4 * line; byte += 64) {
     FetchNext(args.next_keys, byte);

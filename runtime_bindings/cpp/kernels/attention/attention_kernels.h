@@ -64,8 +64,7 @@ struct MergeArgs {
 struct AttentionKernels {
   void (*prepare_head)(const HeadArgs& args);
   void (*to_float16)(const float* x, int64_t count, uint16_t* out);  // count is a multiple of 16
-  // One row of keys or values, zero from head_dim on, to int8 with one step; out has head_dim rounded up to
-  // 64 bytes.
+  // One row of keys or values, zero from head_dim on, to int8 with one step; out has head_dim rounded up to 64 bytes.
   void (*quantize_row)(const float* x, int64_t head_dim, int8_t* out, float* step);
   // A query of the same form to integers n in -8191..8191: high takes n / 128 rounded down, low takes n mod
   // 128, each with head_dim rounded up to 64 bytes, and sums the sum of either.

@@ -45,8 +45,7 @@ inline F32x16 Weigh(F32x16 scores, F32x16 maximum, int64_t count) {
   return KeepFirst(Exp2(Sub(counted, maximum)), count, 0.0f);
 }
 
-// A row's scores become 2^(score - maximum), zero for those before its window and up to the next multiple
-// of 16.
+// A row's scores become 2^(score - maximum), zero for those before its window and up to the next multiple of 16.
 inline void SoftmaxOfRow(const AttendArgs& args, int64_t row) {
   float* scores = args.scores + row * kAttentionPartition;
   const int64_t first = args.first[row], valid = args.valid[row];

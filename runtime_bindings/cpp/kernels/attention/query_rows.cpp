@@ -6,8 +6,7 @@
 namespace mmoe {
 namespace {
 
-// Rows per block: many enough to reuse what is read of the cache, few enough to stay in the second-level
-// cache.
+// Rows per block: many enough to reuse what is read of the cache, few enough to stay in the second-level cache.
 constexpr int64_t kTargetRows = 48;
 
 // log2(e): scores are exponents of two, which are cheaper to raise.

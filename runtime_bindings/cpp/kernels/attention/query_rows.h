@@ -8,8 +8,7 @@
 
 namespace mmoe {
 
-// Softmax of some query rows over part of the cache: sum of 2^(score - maximum), and that sum over the
-// values.
+// Softmax of some query rows over part of the cache: sum of 2^(score - maximum), and that sum over the values.
 struct SoftmaxState {
   float* maxima;   // [rows]
   float* totals;   // [rows], 0 for a row that has seen no key

@@ -12,8 +12,7 @@ constexpr const char* kIsaVariable = "MMOE_ISA";
 // The table called `name`; nullptr with *error set if it is unknown, not built, or not supported by this CPU.
 const KernelTable* FindKernels(const char* name, const char** error);
 
-// The table forced by MMOE_ISA, else the fastest one this CPU supports. The variable is read once per
-// process.
+// The table forced by MMOE_ISA, else the fastest one this CPU supports. The variable is read once per process.
 const KernelTable* SelectKernels(const char** error);
 
 // Every table of this build that this CPU can run, fastest first; the last one is portable.

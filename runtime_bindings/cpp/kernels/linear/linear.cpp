@@ -9,8 +9,7 @@ namespace {
 // Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
 constexpr int64_t kPrefetchBytes = 4096;
 
-// Panels of a task while one tile streams through the weights: long enough to stream, short enough to
-// balance.
+// Panels of a task while one tile streams through the weights: long enough to stream, short enough to balance.
 constexpr int64_t kStreamedPanels = 2;
 
 constexpr int64_t kMaxWidth = 1 << 20;

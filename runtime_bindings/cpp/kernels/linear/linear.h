@@ -20,8 +20,7 @@ struct LinearMatrix {
 // Most targets of one call.
 constexpr int64_t kMaxLinearTargets = 3;
 
-// Where the panels go: the first LinearPanels(outputs) of them to the first target, the next ones to the
-// next.
+// Where the panels go: the first LinearPanels(outputs) of them to the first target, the next ones to the next.
 struct LinearTarget {
   float* out;  // [tokens, outputs]
   int64_t outputs;
@@ -29,8 +28,7 @@ struct LinearTarget {
 
 constexpr int64_t LinearPanels(int64_t outputs) { return (outputs + kPanelOutputs - 1) / kPanelOutputs; }
 
-// Tokens whose quantised activations stay in the second-level cache while all panels pass; it bounds the
-// scratch.
+// Tokens whose quantised activations stay in the second-level cache while all panels pass; it bounds the scratch.
 constexpr int64_t kLinearChunkTokens = 512;
 
 // nullptr, or what is wrong with the sizes.

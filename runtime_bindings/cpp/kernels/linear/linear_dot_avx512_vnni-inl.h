@@ -1,6 +1,5 @@
 // Panel of a dense linear times a tile of tokens with vpdpbusd. A group's integer sums live in registers for
-// 8 lines of weights, then go through its scales into the float results, which stay in registers for the
-// whole panel.
+// 8 lines of weights, then go through its scales into the float results, which stay in registers for the whole panel.
 
 #include "kernels/linear/linear_dot.h"
 

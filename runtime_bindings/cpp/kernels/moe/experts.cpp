@@ -59,8 +59,7 @@ struct Projection {
   }
 };
 
-// What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first
-// tile.
+// What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
 QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p, const Tile& tile,
                               const ExpertScratch& scratch) {
   const int64_t inputs = projection.matrix.inputs;

@@ -9,8 +9,7 @@
 
 namespace mmoe {
 
-// The routed experts of one layer: router, top-k, dispatch, gate/up projection, SwiGLU, down projection,
-// combine.
+// The routed experts of one layer: router, top-k, dispatch, gate/up projection, SwiGLU, down projection, combine.
 struct MoeFfnShape {
   int64_t num_tokens;
   int64_t hidden_size;
@@ -26,8 +25,7 @@ struct RoutingObserver {
   void* context;
 };
 
-// H = hidden_size, E = num_experts, F = intermediate_size, T = num_tokens; scales are float16, all else as
-// typed.
+// H = hidden_size, E = num_experts, F = intermediate_size, T = num_tokens; scales are float16, all else as typed.
 struct MoeFfnArgs {
   MoeFfnShape shape;
   RouterOptions router;

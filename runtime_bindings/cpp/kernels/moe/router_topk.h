@@ -12,8 +12,7 @@ struct RouterOptions {
   float routed_scaling_factor;
 };
 
-// scores[t][e] = sigmoid(x[t] . weight[e]); x [tokens, hidden], weight [experts, hidden], scores [tokens,
-// experts].
+// scores[t][e] = sigmoid(x[t] . weight[e]); x [tokens, hidden], weight [experts, hidden], scores [tokens, experts].
 void RouterScores(const float* x, const float* weight, int64_t tokens, int64_t experts, int64_t hidden,
                   const KernelTable& kernels, const Parallel& parallel, float* scores);
 

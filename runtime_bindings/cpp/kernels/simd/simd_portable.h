@@ -223,8 +223,7 @@ inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
   for (int i = 0; i < 16; ++i) high.lane[i] = high.lane[i] * 128 + low.lane[i];
   return high;
 }
-// Rounds 64 values in -8192..16383 to the nearest even integer n and stores n / 128, rounded down, and n mod
-// 128.
+// Rounds 64 values in -8192..16383 to the nearest even integer n and stores n / 128, rounded down, and n mod 128.
 inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
   for (int i = 0; i < 64; ++i) {
     const int32_t rounded = BitsOf(values[i / 16].lane[i % 16] + 12582912.0f) - BitsOf(12582912.0f);
