@@ -132,10 +132,9 @@ class Model:
         Raises:
             CoreFailure: The artifact has no chat template, a role is unknown, or a text holds a NUL character.
         """
-        pairs = [_pair(message) for message in messages]
-        array = (MessageStruct * len(pairs))(*pairs)
+        array = (MessageStruct * len(messages))(*map(_structure, messages))
         ids: list[int] = filled(
-            lambda *into: call("chat", self._handle, array, len(pairs), *into), c_int32, 256
+            lambda *into: call("chat", self._handle, array, len(array), *into), c_int32, 256
         )
         return ids
 
@@ -162,9 +161,9 @@ class Model:
         return Session(self, sampling).generate(prompt, max_new_tokens=max_new_tokens)
 
 
-def _pair(message: Message | tuple[str, str] | Mapping[str, str]) -> tuple[bytes, bytes]:
+def _structure(message: Message | tuple[str, str] | Mapping[str, str]) -> MessageStruct:
     role, content = (message["role"], message["content"]) if isinstance(message, Mapping) else message
     # The interface's strings end at a NUL byte: what comes after it would be lost without a word.
     if "\0" in role or "\0" in content:
         raise CoreFailure(Status.INVALID_ARGUMENT, "a message holds a NUL character; remove it")
-    return utf8(role), utf8(content)
+    return MessageStruct(utf8(role), utf8(content))

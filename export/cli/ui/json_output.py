@@ -20,6 +20,11 @@ def begin(arguments: Sequence[str]) -> None:
     _Output.written = False
 
 
+def want() -> None:
+    """The verb's options ask for JSON."""
+    _Output.wanted = True
+
+
 def write_result(data: Mapping[str, object]) -> None:
     """Writes the result."""
     _Output.written = True

@@ -33,6 +33,8 @@ class Terminal:
         self.as_json = as_json
         self.verbose = verbose
         self._quiet = quiet
+        if as_json:
+            json_output.want()
         if verbose:
             show_known_messages()
 
