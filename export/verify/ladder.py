@@ -16,6 +16,7 @@ from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.convert.post_training import packed_copy
+from mmoe.export.demo.bundled import named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import evaluate
@@ -70,7 +71,7 @@ def verify(
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder or a hub id.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one.
         text: What to run.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.
@@ -84,7 +85,7 @@ def verify(
     """
     options = options or VerifyOptions()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(source, revision=revision, unpacked=quantized_here)
+    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"

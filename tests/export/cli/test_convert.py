@@ -7,6 +7,7 @@ import pytest
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.convert import memory
+from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.export.cli.conftest import Command
 from tests.support.unpacked import write_unpacked
 
@@ -36,6 +37,22 @@ def test_dry_run_as_json(
     assert plan["free_bytes"] > 0
     twice = mmoe("convert", tiny_checkpoint, "--linears", "xnnpack", "--dry-run", "--json").json["plan"]
     assert twice["artifact_bytes"] == sum(sizes.values()) + sizes["embedding"]
+
+
+def test_the_bundled_checkpoint_has_a_name(
+    mmoe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = mmoe("convert", "demo", "--dry-run", "--json")
+    assert run.code == 0, run.err
+    assert (
+        sum(run.json["plan"]["checkpoint_bytes"].values())
+        == open_checkpoint(bundled_checkpoint()).total_bytes
+    )
+    assert run.json["artifact"] == "demo-xnnpack"
+    assert run.err.startswith("demo is the bundled checkpoint; the folder of that name is ./demo\n")
+    assert mmoe("inspect", "demo", "--json").json["kind"] == "checkpoint"
 
 
 def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_artifact: Artifact) -> None:
