@@ -129,9 +129,16 @@ def test_dry_run_knows_what_a_delegate_holds(mmoe: Command, tiny_checkpoint: Pat
         assert plan["peak_memory_bytes"] == mapped["peak_memory_bytes"] + plan["artifact_bytes"]
 
 
-def test_what_cannot_run_here_is_not_suggested(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
+def test_what_cannot_run_here_is_not_suggested(
+    mmoe: Command,
+    tmp_path: Path,
+    tiny_checkpoint: Path,
+    tiny_artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     target = tmp_path / "artifact"
-    run = mmoe("convert", tiny_checkpoint, "--out", target, "--backend", "coreml", "--max-context-len", 32)
+    monkeypatch.setattr("mmoe.export.convert.convert.convert", lambda *_, **__: tiny_artifact)
+    run = mmoe("convert", tiny_checkpoint, "--out", target, "--backend", "coreml")
     assert run.code == 0
     assert run.err.endswith(f"Next:\n  mmoe-export verify {target} --checkpoint {tiny_checkpoint}\n"
                             f"  mmoe-export inspect {target}\n")  # fmt: skip

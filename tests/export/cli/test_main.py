@@ -86,6 +86,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
         main(["inspect", "model.pte"])
 
 
+@pytest.mark.slow
 def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Path) -> None:
     process = start_command("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact")
     assert process.stderr is not None
