@@ -1,16 +1,11 @@
 """Silences what the libraries underneath say about themselves; what a user did wrong arrives as an error instead.
 
-Each entry names one known message or one logger, so that news from these libraries still shows.
+Each entry names one known message, so that news from these libraries still shows; what they log when they are loaded
+is `mmoe.backends.load_messages`' to hide.
 """
 
-import logging
 import warnings
 
-# (logger, what it would say)
-_LOGGERS = (
-    "torchao",  # GPU extensions that a CPU build cannot load
-    "torch.utils._pytree",  # torchao registers an enum in a deprecated way
-)
 # (beginning of the message, as a regular expression; category)
 _WARNINGS = (
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),  # copying of exported programs
@@ -19,9 +14,7 @@ _WARNINGS = (
 
 
 def silence_libraries() -> None:
-    """Sets log levels and warning filters; to be called before torch is imported."""
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    """Sets warning filters; to be called before torch is imported."""
     for message, category in _WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=category)
 
