@@ -67,7 +67,7 @@ def verify(
     options: VerifyOptions | None = None,
     progress: Progress = SILENT,
 ) -> VerificationReport:
-    """Holds an artifact against eager float32 PyTorch on real text.
+    """Verifies an artifact against eager float32 PyTorch on real text.
 
     Args:
         artifact: What `convert` wrote.
@@ -133,12 +133,12 @@ class _Ladder:
 
     def program_stages(self) -> list[StageResult]:
         """The exported and the delegated program, run by PyTorch."""
-        flavour = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
+        variant = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
         # An exported program hides its modules, so the routers are watched in the decoder that it was traced from.
-        with recorded_routing(flavour) as routing:
-            self._logits("Watching the routers", whole_window(flavour.all_logits))
+        with recorded_routing(variant) as routing:
+            self._logits("Watching the routers", whole_window(variant.all_logits))
         self._progress.phase("Exporting the program")
-        programs = self._backend.export(AllLogits(flavour), max_seq_len=self._context)
+        programs = self._backend.export(AllLogits(variant), max_seq_len=self._context)
         stages = [self._compare("exported program", self._exported_stage(programs), routing)]
         if not self._backend.runs_here:
             return stages

@@ -211,8 +211,8 @@ def test_attention_refuses_what_does_not_fit(changes):
     [
         pytest.param({"key_cache": torch.zeros(1, 2, 10, 8, dtype=torch.int8)}, id="keys in plain rows"),
         pytest.param({"value_cache": torch.zeros(1, 2, 3, 8, 4, dtype=torch.int8)}, id="too narrow values"),
-        pytest.param({"key_steps": torch.zeros(1, 2, 17)}, id="more steps than rows"),
-        pytest.param({"value_steps": torch.zeros(1, 2, 10).half()}, id="float16 steps"),
+        pytest.param({"key_steps": torch.zeros(1, 2, 17)}, id="more scales than rows"),
+        pytest.param({"value_steps": torch.zeros(1, 2, 10).half()}, id="float16 scales"),
         pytest.param({"key": torch.zeros(1, 3, 17)}, id="keys of a broken head"),
     ],
 )
