@@ -54,7 +54,7 @@ def test_checkpoint(mmoe: Command, tiny_checkpoint: Path) -> None:
         ("absent.pte", None, "cannot read the program"),
         ("text.pte", b"not a program " * 20, "not an ExecuTorch 1.5 program"),
         ("notes.txt", b"notes", "is a file; give the checkpoint folder"),
-        ("absent", None, "is neither an existing folder nor a hub id"),
+        ("absent", None, "absent: no such folder"),
     ],
 )
 def test_what_cannot_be_inspected(
