@@ -97,6 +97,7 @@ def test_embedding_gives_the_kernels_bits_and_refuses_ids_outside_the_table():
     np.testing.assert_array_equal(run(ids)[0].numpy(), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -185,6 +186,7 @@ def test_attention_refuses_positions_outside_the_cache(cache_type):
     assert np.isfinite(run(torch.tensor([7])).numpy()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -206,6 +208,7 @@ def test_attention_refuses_what_does_not_fit(changes):
         run(arguments[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
