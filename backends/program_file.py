@@ -176,8 +176,7 @@ class ProgramFile:
     def named_data_bytes(self) -> dict[str, int]:
         """Sizes of all data that delegates stored by name; names may share their data."""
         return {
-            entry.key: self.program.segments[entry.segment_index].size
-            for entry in self.program.named_data
+            entry.key: self.program.segments[entry.segment_index].size for entry in self.program.named_data
         }
 
     def _segment(self, index: int) -> memoryview:
@@ -188,9 +187,7 @@ class ProgramFile:
     def metadata(self) -> dict[str, int | bool | list[int]]:
         """Returns what the constant methods return, by method name."""
         return {
-            plan.name: _constant_outputs(plan)
-            for plan in self.program.execution_plan
-            if not any(plan.chains)
+            plan.name: _constant_outputs(plan) for plan in self.program.execution_plan if not any(plan.chains)
         }
 
     def constant_bytes(self, value: schema.Value, *, beyond: set[int]) -> int:

@@ -339,9 +339,7 @@ def _read_instruction(table: Table) -> Instruction:
 
 def _read_delegate(table: Table) -> BackendDelegate:
     processed = _required(table.table(1))
-    return BackendDelegate(
-        table.string(0), DataLocation(processed.scalar(0, "b")), processed.scalar(1, "I")
-    )
+    return BackendDelegate(table.string(0), DataLocation(processed.scalar(0, "b")), processed.scalar(1, "I"))
 
 
 def _read_segment(table: Table) -> Segment:

@@ -17,6 +17,7 @@ from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes, format_seconds
 from mmoe.export.convert.quantize_option import Quantize
+from mmoe.export.demo.bundled import BUNDLED
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -28,6 +29,8 @@ EXAMPLES = """
 mmoe-export convert ./MobileMoE-S-QAT --out mobilemoe-s
 
 mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
+
+mmoe-export convert demo
 
 mmoe-export convert ./MobileMoE-S-QAT --linears xnnpack --out delegated
 
@@ -41,7 +44,10 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 
 @with_backend_options
 def convert(
-    source: Annotated[str, typer.Argument(help="A checkpoint folder, or an id on the Hugging Face hub.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A checkpoint folder, an id on the Hugging Face hub, or demo, the bundled one."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -112,8 +118,9 @@ def convert(
             {"artifact": str(artifact.folder), "seconds": round(seconds, 3), "manifest": manifest}
         )
         folder = shlex.quote(str(target))
-        from_folder = artifact.manifest.source.revision is None
-        checkpoint = f" --checkpoint {shlex.quote(source)}" if from_folder else ""
+        recorded = artifact.manifest.source
+        named = recorded.revision is not None or recorded.id == BUNDLED
+        checkpoint = "" if named else f" --checkpoint {shlex.quote(source)}"
         run = "generate" if declaration(backend).runs_in_libmmoe else "inspect"
         prompt = ' --prompt "Once upon a time"' if run == "generate" else ""
         terminal.say(

@@ -12,6 +12,7 @@ from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify_against import compare_with, require_agreement
+from mmoe.export.demo.bundled import BUNDLED
 from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def verify(
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="The checkpoint it was made from: a folder or a hub id.",
-            show_default="the hub id and commit in the manifest",
+            help="The checkpoint it was made from: a folder, a hub id, or demo, the bundled one.",
+            show_default="what the manifest names, unless that is a folder",
         ),
     ] = None,
     revision: Revision = None,
@@ -180,6 +181,8 @@ def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) 
     if checkpoint is not None:
         return checkpoint, revision
     recorded = artifact.manifest.source
+    if recorded.revision is None and recorded.id == BUNDLED:
+        return BUNDLED, revision
     if recorded.revision is None:
         raise OptionError(
             f"{artifact.folder}: was made from a local folder named {recorded.id}; say where it is with --checkpoint"

@@ -16,6 +16,7 @@ from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.convert.post_training import packed_copy
+from mmoe.export.demo.bundled import named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import evaluate
@@ -66,11 +67,11 @@ def verify(
     options: VerifyOptions | None = None,
     progress: Progress = SILENT,
 ) -> VerificationReport:
-    """Holds an artifact against eager float32 PyTorch on real text.
+    """Verifies an artifact against eager float32 PyTorch on real text.
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder or a hub id.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one.
         text: What to run.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.
@@ -84,7 +85,7 @@ def verify(
     """
     options = options or VerifyOptions()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(source, revision=revision, unpacked=quantized_here)
+    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
@@ -132,12 +133,12 @@ class _Ladder:
 
     def program_stages(self) -> list[StageResult]:
         """The exported and the delegated program, run by PyTorch."""
-        flavour = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
+        variant = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
         # An exported program hides its modules, so the routers are watched in the decoder that it was traced from.
-        with recorded_routing(flavour) as routing:
-            self._logits("Watching the routers", whole_window(flavour.all_logits))
+        with recorded_routing(variant) as routing:
+            self._logits("Watching the routers", whole_window(variant.all_logits))
         self._progress.phase("Exporting the program")
-        programs = self._backend.export(AllLogits(flavour), max_seq_len=self._context)
+        programs = self._backend.export(AllLogits(variant), max_seq_len=self._context)
         stages = [self._compare("exported program", self._exported_stage(programs), routing)]
         if not self._backend.runs_here:
             return stages

@@ -153,6 +153,19 @@ def test_a_hub_checkpoint_is_found_by_its_commit(
     assert ladder.revision == "0123abcd"
 
 
+def test_the_bundled_checkpoint_is_found_by_its_name(
+    mmoe: Command, artifact_copy: Artifact, text: Path, ladder: FakeLadder
+) -> None:
+    manifest = artifact_copy.folder / "mmoe.json"
+    data = json.loads(manifest.read_text())
+    data["source"] = {"id": "demo", "revision": None, "licence": None}
+    manifest.write_text(json.dumps(data))
+    run = mmoe("verify", artifact_copy.folder, "--text", text, "--no-record")
+    assert run.code == 0, run.err
+    assert "hub" not in run.err
+    assert ladder.asked[1] == "demo"
+
+
 def test_what_is_missing_is_said(
     mmoe: Command, artifact_copy: Artifact, tiny_checkpoint: Path, text: Path, tmp_path: Path
 ) -> None:
