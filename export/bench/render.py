@@ -12,7 +12,6 @@ from mmoe.export.bench.operator_report import OperatorTimes
 from mmoe.export.bench.report import BenchReport, ModelResult, Summary
 from mmoe.export.files.records import Json, to_json
 
-
 SCHEMA_VERSION = 1
 """Of the JSON."""
 
