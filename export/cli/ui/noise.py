@@ -1,11 +1,16 @@
 """Silences what the libraries underneath say about themselves; what a user did wrong arrives as an error instead.
 
-Each entry names one known message, so that news from these libraries still shows; what they log when they are loaded
-is `mmoe.backends.load_messages`' to hide.
+Each entry names one known message or one logger, so that news from these libraries still shows.
 """
 
+import logging
 import warnings
 
+# (logger, what it would say)
+_LOGGERS = (
+    "torchao",  # GPU extensions that a CPU build cannot load
+    "torch.utils._pytree",  # torchao registers an enum in a deprecated way
+)
 # (beginning of the message, as a regular expression; category)
 _WARNINGS = (
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning),  # copying of exported programs
@@ -14,7 +19,9 @@ _WARNINGS = (
 
 
 def silence_libraries() -> None:
-    """Sets warning filters; to be called before torch is imported."""
+    """Sets log levels and warning filters; to be called before torch is imported."""
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     for message, category in _WARNINGS:
         warnings.filterwarnings("ignore", message=message, category=category)
 

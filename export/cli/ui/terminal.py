@@ -1,4 +1,4 @@
-"""Where a verb writes: results on stdout, diagnostics on stderr."""
+"""Where a verb speaks: results on stdout, talk on stderr."""
 
 import json
 import os
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 
-from mmoe.backends.load_messages import show_load_messages
 from mmoe.export.cli.ui.noise import silence_libraries
 from mmoe.export.cli.ui.progress import LineProgress, LiveProgress
 from mmoe.export.cli.ui.signals import StoppableProgress
@@ -33,13 +32,11 @@ class Terminal:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
         self._out = Console(width=width, highlight=False)
         self._err = Console(stderr=True, highlight=False)
-        if verbose:
-            show_load_messages()
-        else:
+        if not verbose:
             silence_libraries()
 
     def say(self, text: str) -> None:
-        """Tells the user on stderr, unless told to be quiet."""
+        """Talks to the user on stderr, unless told to be quiet."""
         if not self._quiet:
             self._err.print(text, soft_wrap=True, markup=False)
 
