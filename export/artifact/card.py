@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
 from mmoe.export.artifact.manifest import Manifest
 
 _TEMPLATE = Path(__file__).parent / "model_card.md.jinja"
@@ -11,6 +9,8 @@ _TEMPLATE = Path(__file__).parent / "model_card.md.jinja"
 
 def render_model_card(manifest: Manifest) -> str:
     """The card's text, Markdown with the front matter of the Hugging Face hub."""
+    from jinja2 import Environment, StrictUndefined
+
     source = manifest.source
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(

@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from executorch.exir import schema
-
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import KernelCall, ProgramFile
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
 from mmoe.models.architectures.config import DecoderConfig
