@@ -55,4 +55,6 @@ BACKEND = Declaration(
     options=XnnpackOptions,
     implementation="mmoe.backends.xnnpack.backend:XnnpackBackend",
     runs_in_libmmoe=True,
+    in_apps="Apps open this folder with libmmoe, from C, Kotlin or Swift. The program also follows the contract of "
+    "ExecuTorch's own LLM runners, which need the library of `mmoe` operators loaded.",
 )
