@@ -67,7 +67,7 @@ def bench(
     ] = 1,
     operators: Annotated[
         bool,
-        typer.Option("--operators", help="Show too where the time goes, by class of operators (needs PyTorch)."),
+        typer.Option("--operators", help="Also show where the time goes, by class of operators (needs PyTorch)."),
     ] = False,
     output: Annotated[
         list[Path] | None,
