@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from mmoe.backends.registry import declaration
 from mmoe.export.artifact.manifest import Manifest
+from mmoe.export.artifact.verification.figures import FIGURES
+from mmoe.export.demo.bundled import BUNDLED
 
 _TEMPLATE = Path(__file__).parent / "model_card.md.jinja"
 
@@ -19,6 +22,15 @@ def render_model_card(manifest: Manifest) -> str:
         # Only a resolved commit tells that the source is a repository on the hub, not a folder.
         base_model=source.id if source.revision else None,
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
-        stop_ids=set(manifest.runtime.stop_ids) or "()",
+        backend=declaration(manifest.backend.name),
+        verify=_verify_command(manifest),
+        figures=FIGURES,
         report=manifest.verification,
     )
+
+
+def _verify_command(manifest: Manifest) -> str:
+    """The command that fills in the figures; a folder's place is not recorded, so it must be given."""
+    source = manifest.source
+    known = source.revision is not None or source.id == BUNDLED
+    return f"mmoe-export verify .{'' if known else ' --checkpoint FOLDER'}"

@@ -57,11 +57,11 @@ def convert(
     backend: Backend = DEFAULT_BACKEND,
     quantize: Annotated[
         Quantize | None,
-        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one needs nothing."),
+        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one is int4 already."),
     ] = None,
     revision: Revision = None,
     max_seq_len: Annotated[
-        int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
+        int | None, typer.Option(help="Most tokens of one prefill call.", show_default="512")
     ] = None,
     max_context_len: Annotated[
         int | None,
@@ -70,7 +70,7 @@ def convert(
     overwrite: Overwrite = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check the checkpoint and show sizes and memory; convert nothing."),
+        typer.Option("--dry-run", help="Check everything and show sizes and memory, but convert nothing."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,10 +81,10 @@ def convert(
 
     An artifact is a folder: the program, the tokenizer, a manifest and a model card.
 
-    The int4 values and scales of the checkpoint are carried over as they are. With --quantize, weights in bfloat16
-    that are on an int4 grid get that grid back, and all others the scales of least squared error.
+    The checkpoint's int4 values and scales are kept as they are. With --quantize, bfloat16 weights that are on an int4
+    grid get exactly that grid back; all others get the scales of least squared error.
 
-    The folder appears when it is complete, or not at all.
+    The folder is written completely or not at all.
     """
     chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -115,7 +115,11 @@ def convert(
         show_artifact(artifact, seconds=seconds, terminal=terminal)
         manifest = json.loads(artifact.manifest.to_json_text())
         terminal.result(
-            {"artifact": str(artifact.folder), "seconds": round(seconds, 3), "manifest": manifest}
+            {
+                "artifact": str(artifact.folder),
+                "seconds": round(seconds, 3),
+                "manifest": manifest,
+            }
         )
         folder = shlex.quote(str(target))
         recorded = artifact.manifest.source

@@ -23,6 +23,7 @@ from mmoe.export.verify.gates import evaluate
 from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
+from mmoe.export.verify.sampling_error import REFERENCE_TOKENS, margins
 from mmoe.export.verify.stages import (
     Logits,
     Stage,
@@ -38,7 +39,7 @@ from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 
-DEFAULT_MAX_TOKENS = 2048
+DEFAULT_MAX_TOKENS = REFERENCE_TOKENS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class VerifyOptions:
     """What to verify on, and how strictly.
 
     Attributes:
-        max_tokens: Tokens of text per stage.
+        max_tokens: Tokens of text per stage; with fewer than the default, gates allow for the error of sampling.
         thresholds: Limits of every gated stage.
         compare_regrouped: Whether to report, without a gate, what re-quantised experts would give.
         threads: Threads of the runtime; None for its default.
@@ -194,9 +195,10 @@ class _Ladder:
         logits = self._logits(f"Running: {name}", stage)
         for window, reference, test in zip(self._windows, self._reference, logits, strict=True):
             comparison.add(reference, test, window.targets)
-        metrics = comparison.result()
+        metrics, thresholds = comparison.result(), self._options.thresholds
+        allowed = margins(comparison.token_figures(), min_top1_agreement=thresholds.min_top1_agreement)
         flips: RouterFlips | None = self._routing.flips_of(routing) if routing is not None else None
-        gates = evaluate(metrics, self._options.thresholds) if gated else ()
+        gates = evaluate(metrics, thresholds, allowed) if gated else ()
         if gated and self._backend.computes_in_float32:
             gates += self._float32_gates(logits)
         return StageResult(

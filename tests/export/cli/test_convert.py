@@ -29,6 +29,7 @@ def test_dry_run_as_json(
     monkeypatch.chdir(tmp_path)
     plan = mmoe("convert", tiny_checkpoint, "--dry-run", "--json").json
     sizes = plan["plan"]["checkpoint_bytes"]
+    assert plan["schema_version"] == 1
     assert plan["artifact"] == "checkpoint-xnnpack"
     assert sum(sizes.values()) == open_checkpoint(tiny_checkpoint).total_bytes
     assert plan["plan"]["artifact_bytes"] == sum(sizes.values())
@@ -60,6 +61,7 @@ def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_arti
     run = mmoe("convert", tiny_checkpoint, "--out", target, "--json")
     assert run.code == 0
     artifact = Artifact.open(target, check_hashes=True)
+    assert run.json["schema_version"] == 1
     assert run.json["artifact"] == str(target)
     assert run.json["manifest"]["files"]["model.pte"]["bytes"] == artifact.model_path.stat().st_size
     # The same input gives the same program.
