@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FILE_IDENTIFIER = b"ET12"
-# The header of ExecuTorch's files with segments: identifier, magic, its length, bytes of the program, where the segments
-# begin, bytes of them.
+# The header of ExecuTorch's files with segments: identifier, magic, its length, bytes of the program, where the
+# segments begin, bytes of them.
 _HEADER = struct.Struct("<4x4s4sIQQQ")
 _HEADER_MAGIC = b"eh00"
 # numpy's names, and bytes of an item.
@@ -176,8 +176,7 @@ class ProgramFile:
     def named_data_bytes(self) -> dict[str, int]:
         """Sizes of all data that delegates stored by name; names may share their data."""
         return {
-            entry.key: self.program.segments[entry.segment_index].size
-            for entry in self.program.named_data
+            entry.key: self.program.segments[entry.segment_index].size for entry in self.program.named_data
         }
 
     def _segment(self, index: int) -> memoryview:
@@ -188,9 +187,7 @@ class ProgramFile:
     def metadata(self) -> dict[str, int | bool | list[int]]:
         """Returns what the constant methods return, by method name."""
         return {
-            plan.name: _constant_outputs(plan)
-            for plan in self.program.execution_plan
-            if not any(plan.chains)
+            plan.name: _constant_outputs(plan) for plan in self.program.execution_plan if not any(plan.chains)
         }
 
     def constant_bytes(self, value: schema.Value, *, beyond: set[int]) -> int:

@@ -1,6 +1,6 @@
-"""What a `.pte` says of its program, as ExecuTorch 1.5's `program.fbs` defines it, and reads fields by their numbers there.
+"""What a `.pte` says of its program, as ExecuTorch 1.5's `program.fbs` defines it; what nobody here asks for is left out.
 
-What nobody here asks for is left out.
+Fields are read by their numbers in that file.
 """
 
 from __future__ import annotations
@@ -339,9 +339,7 @@ def _read_instruction(table: Table) -> Instruction:
 
 def _read_delegate(table: Table) -> BackendDelegate:
     processed = _required(table.table(1))
-    return BackendDelegate(
-        table.string(0), DataLocation(processed.scalar(0, "b")), processed.scalar(1, "I")
-    )
+    return BackendDelegate(table.string(0), DataLocation(processed.scalar(0, "b")), processed.scalar(1, "I"))
 
 
 def _read_segment(table: Table) -> Segment:

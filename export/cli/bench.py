@@ -67,7 +67,9 @@ def bench(
     ] = 1,
     operators: Annotated[
         bool,
-        typer.Option("--operators", help="Show too where the time goes, by class of operators (needs PyTorch)."),
+        typer.Option(
+            "--operators", help="Show too where the time goes, by class of operators (needs PyTorch)."
+        ),
     ] = False,
     output: Annotated[
         list[Path] | None,
@@ -133,7 +135,11 @@ def bench(
 
 
 def _operator_times(
-    artifact: "Artifact", report: "BenchReport", options: "BenchOptions", terminal: Terminal, progress: Progress
+    artifact: "Artifact",
+    report: "BenchReport",
+    options: "BenchOptions",
+    terminal: Terminal,
+    progress: Progress,
 ) -> "list[OperatorTimes]":
     """Times of the operators in the trials of a report."""
     progress.phase("Loading PyTorch and ExecuTorch")

@@ -94,9 +94,7 @@ def generate(
 
     with load(artifact, threads=threads) as model:
         if prompt is not None:
-            stream = model.generate(
-                _prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens
-            )
+            stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)
         else:
             conversation = Chat(model, system=system, sampling=sampling)
             if chat is None:

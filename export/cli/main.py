@@ -107,4 +107,3 @@ def _run(arguments: Sequence[str] | None) -> int:
     except typer.Abort:
         return INTERRUPTED
     return code if isinstance(code, int) else 0
-

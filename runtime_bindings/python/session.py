@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mmoe.runtime_bindings.python.core import Handle, StatsStruct, StepStruct, call, id_array, initialised
 from mmoe.runtime_bindings.python.errors import OptionError
-from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.stream import Stream
@@ -16,6 +15,8 @@ from mmoe.runtime_bindings.python.stream import Stream
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from mmoe.runtime_bindings.python.model import Model
 
 _FINISH_REASONS = (None, FinishReason.STOP_TOKEN, FinishReason.CONTEXT_FULL)
 

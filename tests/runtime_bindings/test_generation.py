@@ -19,7 +19,9 @@ from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.token_loop import generated_ids
 
 PROMPT = "And the LORD spake unto Moses, saying,"
-DRAWN = mmoe.SamplingConfig(temperature=0.9, top_k=60, top_p=0.95, min_p=0.01, repetition_penalty=1.2, seed=11)
+DRAWN = mmoe.SamplingConfig(
+    temperature=0.9, top_k=60, top_p=0.95, min_p=0.01, repetition_penalty=1.2, seed=11
+)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +183,11 @@ def test_wrong_limits_and_ids_are_refused(model: mmoe.Model) -> None:
         model.generate(PROMPT, max_new_tokens=-1)
     with pytest.raises(OptionError, match="threads must be at least 1"):
         mmoe.Model(model.folder, threads=0)
-    for ids, message in (([], "the prompt is empty"), ([-1], "outside the vocabulary"), ([2**31], "outside int32")):
+    for ids, message in (
+        ([], "the prompt is empty"),
+        ([-1], "outside the vocabulary"),
+        ([2**31], "outside int32"),
+    ):
         with pytest.raises(CoreFailure, match=message) as refusal:
             list(model.generate(ids))
         assert refusal.value.status is Status.INVALID_ARGUMENT

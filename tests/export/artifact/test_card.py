@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mmoe.export.artifact.card import render_model_card
-from mmoe.export.artifact.manifest import FileRecord, Manifest
+from mmoe.export.artifact.manifest import BackendRecord, FileRecord, Manifest
 from mmoe.export.artifact.verification.report import ExpertWeightsProof
 from tests.support.artifacts import manifest_content
 from tests.support.reports import sample_report, sample_stage
@@ -22,10 +22,18 @@ def test_origin_size_and_usage():
         "| licence of the weights | other |",
         "| experts, active per token | 8, 2 |",
         "| embedding | 1,234,567 |",
-        "stop_ids={1, 2}",
+        'with mmoe.load(".") as model:',
         "Not verified yet",
     ):
         assert text in card
+
+
+def test_a_program_for_another_runtime_is_not_said_to_run_in_libmmoe():
+    card = render_model_card(replace(manifest(), backend=BackendRecord(name="mlx")))
+    assert "mmoe.load" not in card
+    assert "mmoe-export generate" not in card
+    assert "its `mlx` backend, on a device that has it" in card
+    assert "1, 2 are the tokens to stop on" in card
 
 
 def test_a_local_source_is_no_base_model():

@@ -186,7 +186,9 @@ def test_markdown() -> None:
 
 def test_a_busy_machine_is_called_out() -> None:
     text = render(made_up_report(), [], OutputFormat.MARKDOWN)
-    assert "**Busy machine:** other processes used 25% of the CPUs, and the load average was 0.5 before" in text
+    assert (
+        "**Busy machine:** other processes used 25% of the CPUs, and the load average was 0.5 before" in text
+    )
     report = made_up_report()
     quiet = [replace(model, others=Summary((0.02,))) for model in report.models]
     idle = replace(report, models=tuple(quiet))

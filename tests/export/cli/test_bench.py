@@ -31,11 +31,11 @@ def test_comparison_as_json_and_as_files(mmoe: Command, tiny_artifact: Artifact,
     assert run.err == ""
 
 
-def test_an_artifact_for_another_runtime_is_refused_at_once(
-    mmoe: Command, artifact_copy: Artifact
-) -> None:
+def test_an_artifact_for_another_runtime_is_refused_at_once(mmoe: Command, artifact_copy: Artifact) -> None:
     path = artifact_copy.folder / "mmoe.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"name": "xnnpack"', '"name": "mlx"'), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"name": "xnnpack"', '"name": "mlx"'), encoding="utf-8"
+    )
     for arguments in (("bench",), ("generate", "--prompt", "a"), ("profile",)):
         run = mmoe(arguments[0], artifact_copy.folder, *arguments[1:], "--quiet")
         assert run.code == 1

@@ -69,7 +69,11 @@ def test_prompt_from_stdin(mmoe: Command, tiny_artifact: Artifact, monkeypatch: 
 def test_bytes_that_are_no_utf8_are_read_as_mmoe_run_reads_them(tiny_artifact: Artifact) -> None:
     arguments = ("generate", tiny_artifact.folder, "--max-new-tokens", "1", "--json", "--quiet", "--prompt")
     found = []
-    for prompt, typed in ((b"a\xffb\xe6\x97", None), (b"-", b"a\xffb\xe6\x97"), ("a\ufffdb\ufffd".encode(), None)):
+    for prompt, typed in (
+        (b"a\xffb\xe6\x97", None),
+        (b"-", b"a\xffb\xe6\x97"),
+        ("a\ufffdb\ufffd".encode(), None),
+    ):
         process = start_command(*arguments, os.fsdecode(prompt), typed=typed)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
@@ -92,7 +96,17 @@ def test_failures_are_json_on_stdout_too(mmoe: Command, tiny_artifact: Artifact,
 
 
 def test_top_k_0_is_all(mmoe: Command, tiny_artifact: Artifact) -> None:
-    arguments = ("generate", tiny_artifact.folder, "--prompt", "the", "--temperature", 1, "--seed", 5, "--json")
+    arguments = (
+        "generate",
+        tiny_artifact.folder,
+        "--prompt",
+        "the",
+        "--temperature",
+        1,
+        "--seed",
+        5,
+        "--json",
+    )
     assert mmoe(*arguments, "--top-k", 0).json["ids"] == mmoe(*arguments).json["ids"]
 
 

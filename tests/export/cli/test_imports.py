@@ -64,10 +64,12 @@ REFERENCE = (
 )
 
 
-@pytest.mark.parametrize("order", [(GENERATE, REFERENCE), (REFERENCE, GENERATE)], ids=["libmmoe first", "last"])
+@pytest.mark.parametrize(
+    "order", [(GENERATE, REFERENCE), (REFERENCE, GENERATE)], ids=["libmmoe first", "last"]
+)
 def test_both_runtimes_live_in_one_process(order: tuple[str, str], tiny_artifact: Artifact) -> None:
     # An operator that is registered twice would abort the process.
-    code = "\n".join((f"folder = {str(tiny_artifact.folder)!r}", *order, "print(\"done\")"))
+    code = "\n".join((f"folder = {str(tiny_artifact.folder)!r}", *order, 'print("done")'))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["done"]), run.stderr
 

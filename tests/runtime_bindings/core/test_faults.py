@@ -167,7 +167,5 @@ def limit():
 
 @pytest.mark.parametrize("limit", [FEW_FILES, LITTLE_MEMORY], ids=["files", "address space"])
 def test_little_room_is_a_code(folder: Path, limit: str) -> None:
-    ended = run(
-        LITTLE_ROOM.replace("Model(folder).close()", limit + "\nModel(folder).close()"), folder
-    )
+    ended = run(LITTLE_ROOM.replace("Model(folder).close()", limit + "\nModel(folder).close()"), folder)
     assert (ended.returncode, ended.stdout) == (0, "OUT_OF_RESOURCES\n"), ended.stderr

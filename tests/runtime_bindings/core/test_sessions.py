@@ -37,9 +37,7 @@ def session(model: Model) -> Iterator[Session]:
 
 
 def sampled(seed: int) -> SamplingConfig:
-    return SamplingConfig(
-        temperature=0.9, top_k=50, top_p=0.9, min_p=0.01, repetition_penalty=1.1, seed=seed
-    )
+    return SamplingConfig(temperature=0.9, top_k=50, top_p=0.9, min_p=0.01, repetition_penalty=1.1, seed=seed)
 
 
 def tokens(session: Session, count: int) -> list[int]:
@@ -160,9 +158,7 @@ def test_cancel_ends_one_call_and_the_rest_can_be_run_later(model: Model, sessio
     np.testing.assert_array_equal(session.logits(), fresh.logits())
 
 
-def test_cancel_from_another_thread_ends_decode_within_a_token(
-    model: Model, session: Session
-) -> None:
+def test_cancel_from_another_thread_ends_decode_within_a_token(model: Model, session: Session) -> None:
     cancelled = threading.Event()
     calls_after = []
 
