@@ -99,7 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        code = get_command(build_app(arguments)).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        code = get_command(build_app(arguments)).main(
+            args=arguments, prog_name=PROGRAM, standalone_mode=False
+        )
     except UsageError as error:
         sys.stderr.write(explain_usage(error))
         json_output.write_failure(error.format_message())
