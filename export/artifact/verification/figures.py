@@ -1,10 +1,11 @@
 """The figures of a verification as people read them: one place for what they are called and how they are written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mmoe.export.artifact.verification.limits import Bound, Gate
 from mmoe.export.artifact.verification.measurements import LogitMetrics
+from mmoe.export.artifact.verification.report import StageResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +63,15 @@ FIGURES = (
     ),
 )
 """Every figure of a stage, in the order of its columns or rows."""
+
+
+def markdown_table(stages: Iterable[StageResult]) -> str:
+    """A Markdown table with a row for each stage, as the model card and README have it; no newline at its end."""
+    lines = [
+        "| stage | " + " | ".join(figure.title for figure in FIGURES) + " |",
+        "|---|" + "---:|" * len(FIGURES),
+    ]
+    for stage in stages:
+        figures = (figure.text(figure.value(stage.metrics)) for figure in FIGURES)
+        lines.append(f"| {stage.name} | " + " | ".join(figures) + " |")
+    return "\n".join(lines)
