@@ -162,7 +162,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """A benchmark of one artifact, or of two in turns.
+    """A benchmark of one artifact, or of two measured alternately.
 
     Attributes:
         machine: Where.

@@ -68,7 +68,7 @@ def bench(
     operators: Annotated[
         bool,
         typer.Option(
-            "--operators", help="Show too where the time goes, by class of operators (needs PyTorch)."
+            "--operators", help="Also show where the time goes, by class of operators (needs PyTorch)."
         ),
     ] = False,
     output: Annotated[

@@ -35,9 +35,9 @@ def demo(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Convert, verify and run a small checkpoint that is included.
+    """Convert, verify and run the small checkpoint that is included.
 
-    It is a MobileMoE trained on the King James Version.
+    It is a MobileMoE trained on the King James Version; other verbs know it by the name demo.
 
     Takes a few minutes on two cores and needs no network.
     """

@@ -24,7 +24,7 @@ mmoe-export generate mobilemoe-s   (a conversation, in a terminal)
 echo "Dear Sir," | mmoe-export generate mobilemoe-s --prompt - --json
 """
 
-_SAMPLING = "Choice of tokens"
+_SAMPLING = "Sampling"
 
 
 def generate(
@@ -38,28 +38,32 @@ def generate(
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=0, help="Tokens at most.")] = 256,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.", rich_help_panel=_SAMPLING)] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(min=0, help="Most tokens to generate.")] = 256,
+    temperature: Annotated[
+        float, typer.Option(help="Sampling temperature; 0 is greedy.", rich_help_panel=_SAMPLING)
+    ] = 0.0,
     top_p: Annotated[
         float,
-        typer.Option(help="Keep the likeliest tokens up to this probability.", rich_help_panel=_SAMPLING),
+        typer.Option(help="Keep the most probable tokens up to this sum.", rich_help_panel=_SAMPLING),
     ] = 1.0,
     top_k: Annotated[
         int | None,
         typer.Option(
-            help="Keep the k likeliest tokens; 0 keeps all.", show_default="all", rich_help_panel=_SAMPLING
+            help="Keep the k most probable tokens; 0 keeps all.",
+            show_default="all",
+            rich_help_panel=_SAMPLING,
         ),
     ] = None,
     min_p: Annotated[
         float,
         typer.Option(
-            help="Drop tokens less likely than this share of the likeliest one's probability.",
+            help="Drop tokens less probable than this share of the most probable one.",
             rich_help_panel=_SAMPLING,
         ),
     ] = 0.0,
     repetition_penalty: Annotated[
         float,
-        typer.Option(help="Above 1, tokens seen before are less likely.", rich_help_panel=_SAMPLING),
+        typer.Option(help="Above 1, tokens seen before become less probable.", rich_help_panel=_SAMPLING),
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_SAMPLING)] = 0,
     threads: Threads = None,

@@ -16,12 +16,14 @@ from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.convert.post_training import packed_copy
+from mmoe.export.demo.bundled import named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import evaluate
 from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
+from mmoe.export.verify.sampling_error import REFERENCE_TOKENS, margins
 from mmoe.export.verify.stages import (
     Logits,
     Stage,
@@ -37,7 +39,7 @@ from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 
-DEFAULT_MAX_TOKENS = 2048
+DEFAULT_MAX_TOKENS = REFERENCE_TOKENS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class VerifyOptions:
     """What to verify on, and how strictly.
 
     Attributes:
-        max_tokens: Tokens of text per stage.
+        max_tokens: Tokens of text per stage; with fewer than the default, gates allow for the error of sampling.
         thresholds: Limits of every gated stage.
         compare_regrouped: Whether to report, without a gate, what re-quantised experts would give.
         threads: Threads of the runtime; None for its default.
@@ -66,11 +68,11 @@ def verify(
     options: VerifyOptions | None = None,
     progress: Progress = SILENT,
 ) -> VerificationReport:
-    """Holds an artifact against eager float32 PyTorch on real text.
+    """Verifies an artifact against eager float32 PyTorch on real text.
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder or a hub id.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one.
         text: What to run.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.
@@ -84,7 +86,7 @@ def verify(
     """
     options = options or VerifyOptions()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(source, revision=revision, unpacked=quantized_here)
+    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
@@ -132,12 +134,12 @@ class _Ladder:
 
     def program_stages(self) -> list[StageResult]:
         """The exported and the delegated program, run by PyTorch."""
-        flavour = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
+        variant = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
         # An exported program hides its modules, so the routers are watched in the decoder that it was traced from.
-        with recorded_routing(flavour) as routing:
-            self._logits("Watching the routers", whole_window(flavour.all_logits))
+        with recorded_routing(variant) as routing:
+            self._logits("Watching the routers", whole_window(variant.all_logits))
         self._progress.phase("Exporting the program")
-        programs = self._backend.export(AllLogits(flavour), max_seq_len=self._context)
+        programs = self._backend.export(AllLogits(variant), max_seq_len=self._context)
         stages = [self._compare("exported program", self._exported_stage(programs), routing)]
         if not self._backend.runs_here:
             return stages
@@ -193,9 +195,10 @@ class _Ladder:
         logits = self._logits(f"Running: {name}", stage)
         for window, reference, test in zip(self._windows, self._reference, logits, strict=True):
             comparison.add(reference, test, window.targets)
-        metrics = comparison.result()
+        metrics, thresholds = comparison.result(), self._options.thresholds
+        allowed = margins(comparison.token_figures(), min_top1_agreement=thresholds.min_top1_agreement)
         flips: RouterFlips | None = self._routing.flips_of(routing) if routing is not None else None
-        gates = evaluate(metrics, self._options.thresholds) if gated else ()
+        gates = evaluate(metrics, thresholds, allowed) if gated else ()
         if gated and self._backend.computes_in_float32:
             gates += self._float32_gates(logits)
         return StageResult(

@@ -21,11 +21,11 @@ class SamplingConfig:
     """How to choose the next token. The default is greedy.
 
     Attributes:
-        temperature: divides the logits; 0 takes the likeliest token (ties to the lower id).
-        top_k: keeps the k likeliest tokens (ties to the lower id); None or 0 keeps all.
-        min_p: drops tokens less likely than this share of the likeliest one's probability, in [0, 1)
+        temperature: divides the logits; 0 takes the most probable token (ties to the lower id).
+        top_k: keeps the k most probable tokens (ties to the lower id); None or 0 keeps all.
+        min_p: drops tokens less probable than this share of the most probable one, in [0, 1)
             (Nguyen et al., arXiv 2407.01082).
-        top_p: keeps the fewest likeliest tokens whose probabilities reach this sum, in (0, 1]
+        top_p: keeps the fewest most probable tokens that reach this sum, in (0, 1]
             (Holtzman et al., arXiv 1904.09751).
         repetition_penalty: logits of tokens seen before are divided by it when positive and multiplied by it
             when negative (Keskar et al., arXiv 1909.05858); 1 changes nothing.

@@ -133,17 +133,18 @@ def test_a_program_refuses_rows_past_its_cache(mlx_artifact: Artifact) -> None:
 
 def test_verification_of_real_text_in_float32(mlx_demo_artifact: Artifact) -> None:
     report = verify(
-        mlx_demo_artifact, bundled_checkpoint(), bundled_text(), options=VerifyOptions(max_tokens=512)
+        mlx_demo_artifact, bundled_checkpoint(), bundled_text(), options=VerifyOptions(max_tokens=160)
     )
     assert report.passed
     assert report.expert_weights.mismatches == ()
     for stage in report.stages:
-        assert stage.metrics.tokens == 512
+        assert stage.metrics.tokens == 160
         assert stage.metrics.max_abs_diff_relative <= 1e-4
         assert stage.metrics.cosine_worst > 0.99999
         assert stage.metrics.top1_agreement == 1
 
 
+@pytest.mark.slow
 def test_float16_activations_stay_close(tmp_path: Path) -> None:
     options = ConvertOptions(
         backend="mlx", max_seq_len=32, max_context_len=64, backend_options={"activations": "float16"}

@@ -23,7 +23,10 @@ PROMPTS = ("In the beginning", "And the LORD spake unto Moses, saying,", "Blesse
 NEW_TOKENS = 24
 
 
-@pytest.fixture(scope="module", params=["demo_artifact", "demo_delegated_artifact"])
+@pytest.fixture(
+    scope="module",
+    params=["demo_artifact", pytest.param("demo_delegated_artifact", marks=pytest.mark.slow)],
+)
 def artifact(request: pytest.FixtureRequest) -> Artifact:
     """Converted with either kind of dense linears."""
     converted: Artifact = request.getfixturevalue(request.param)
