@@ -12,8 +12,7 @@ from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify_against import compare_with, require_agreement
-from mmoe.export.demo.bundled import BUNDLED
-from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
+from mmoe.runtime_bindings.python.errors import MmoeError
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -128,6 +127,7 @@ def verify(
         max_perplexity_change=max_perplexity_change,
     )
     from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.verify.source import source_of
     from mmoe.export.verify.text import bundled_text, read_text
     from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
@@ -142,9 +142,9 @@ def verify(
             _write_report(agreement.to_dict(), report_file)
         require_agreement(agreement)
         return
-    source, revision = _source(opened, checkpoint, revision)
+    source, revision = source_of(opened, checkpoint, revision)
     quantized_here = POST_TRAINING_KEY in opened.manifest.quantization
-    revision = fetch(source, revision, terminal, unpacked=quantized_here)
+    revision = fetch(str(source), revision, terminal, unpacked=quantized_here)
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export.verify import ladder
@@ -201,20 +201,6 @@ def _record(
     elif wanted is not False:
         artifact.record_verification(report)
         terminal.say(f"Recorded in {artifact.folder}")
-
-
-def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) -> tuple[str, str | None]:
-    """The checkpoint to compare with, and its revision."""
-    if checkpoint is not None:
-        return checkpoint, revision
-    recorded = artifact.manifest.source
-    if recorded.revision is None and recorded.id == BUNDLED:
-        return BUNDLED, revision
-    if recorded.revision is None:
-        raise OptionError(
-            f"{artifact.folder}: was made from a local folder named {recorded.id}; say where it is with --checkpoint"
-        )
-    return recorded.id, revision or recorded.revision
 
 
 def _write_report(report: "dict[str, JsonValue]", path: Path) -> None:

@@ -24,6 +24,7 @@ from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
 from mmoe.export.verify.sampling_error import REFERENCE_TOKENS, margins
+from mmoe.export.verify.source import source_of
 from mmoe.export.verify.stages import (
     Logits,
     Stage,
@@ -32,7 +33,7 @@ from mmoe.export.verify.stages import (
     runtime_prefill,
     whole_window,
 )
-from mmoe.export.verify.text import VerificationText
+from mmoe.export.verify.text import VerificationText, bundled_text
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, windows_for
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
@@ -61,8 +62,8 @@ class VerifyOptions:
 
 def verify(
     artifact: Artifact,
-    source: str | Path,
-    text: VerificationText,
+    source: str | Path | None = None,
+    text: VerificationText | None = None,
     *,
     revision: str | None = None,
     options: VerifyOptions | None = None,
@@ -72,8 +73,9 @@ def verify(
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one.
-        text: What to run.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one; None for the one that
+            the manifest names.
+        text: What to run; None for the bundled held-out text.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.
         progress: Told of every stage.
@@ -85,6 +87,8 @@ def verify(
         MmoeError: The artifact, the checkpoint, the text or the options are at fault.
     """
     options = options or VerifyOptions()
+    source, revision = source_of(artifact, source, revision)
+    text = text or bundled_text()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
     original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:

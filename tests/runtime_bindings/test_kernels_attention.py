@@ -20,7 +20,7 @@ from tests.support.native_kernels import (
 ISAS = available_isas()
 FASTEST = ISAS[-1]
 
-# Keys whose softmax is computed together (kernels/attention_kernels.h).
+# Keys whose softmax is computed together (kernels/attention/attention_kernels.h).
 PARTITION = 256
 
 

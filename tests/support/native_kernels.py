@@ -281,7 +281,7 @@ class CacheType(IntEnum):
 
 @dataclass(frozen=True)
 class KvCache:
-    """Keys and values of one layer, laid out as `runtime_bindings/cpp/kernels/kv_cache.h` says."""
+    """Keys and values of one layer, laid out as `runtime_bindings/cpp/kernels/attention/kv_cache.h` says."""
 
     type: CacheType
     shape: tuple[int, int, int]
