@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FILE_IDENTIFIER = b"ET12"
-# The header of ExecuTorch's files with segments: identifier, magic, its length, bytes of the program, where the segments
-# begin, bytes of them.
+# The header of ExecuTorch's files with segments: identifier, magic, its length, bytes of the program, where the
+# segments begin, bytes of them.
 _HEADER = struct.Struct("<4x4s4sIQQQ")
 _HEADER_MAGIC = b"eh00"
 # numpy's names, and bytes of an item.

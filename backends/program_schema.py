@@ -1,11 +1,11 @@
-"""What a `.pte` says of its program, as ExecuTorch 1.5's `program.fbs` defines it, and reads fields by their numbers there.
+"""What a `.pte` says of its program, as ExecuTorch 1.5's `program.fbs` has it; what nobody here asks for is left out.
 
-What nobody here asks for is left out.
+Fields are read by their numbers in that file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
@@ -274,14 +274,50 @@ def read_program(data: memoryview) -> Program:
     """
     root = Table.root(data)
     constants = _required(root.table(5))
-    return Program(
+    segments = root.tables(4, _read_segment)
+    program = Program(
         execution_plan=root.tables(1, _read_plan),
         backend_delegate_data=root.tables(3, lambda entry: entry.bytes(0)),
-        segments=root.tables(4, _read_segment),
-        constant_segment=constants.scalar(0, "I"),
+        segments=segments,
+        constant_segment=_index(constants.scalar(0, "I"), segments),
         constant_offsets=constants.scalars(1, "Q"),
-        named_data=root.tables(7, lambda entry: NamedData(entry.string(0), entry.scalar(1, "I"))),
+        named_data=root.tables(
+            7, lambda entry: NamedData(entry.string(0), _index(entry.scalar(1, "I"), segments))
+        ),
     )
+    for plan in program.execution_plan:
+        _check_indices(plan, program)
+    return program
+
+
+def _check_indices(plan: ExecutionPlan, program: Program) -> None:
+    for chain in plan.chains:
+        for call in chain:
+            if isinstance(call, KernelCall):
+                _index(call.op_index, plan.operators)
+            if isinstance(call, DelegateCall):
+                _index(call.delegate_index, plan.delegates)
+            if isinstance(call, KernelCall | DelegateCall):
+                _indices(call.args, plan.values)
+    _indices(plan.inputs, plan.values)
+    _indices(plan.outputs, plan.values)
+    for value in plan.values:
+        if isinstance(value, Tensor) and value.is_constant:
+            _index(value.data_buffer_idx, program.constant_offsets)
+    for delegate in plan.delegates:
+        inline = delegate.location is DataLocation.INLINE
+        _index(delegate.index, program.backend_delegate_data if inline else program.segments)
+
+
+def _indices(indices: Sequence[int], items: Sequence[object]) -> None:
+    for index in indices:
+        _index(index, items)
+
+
+def _index(index: int, items: Sequence[object]) -> int:
+    if not 0 <= index < len(items):
+        raise ValueError(f"index {index} of {len(items)} items")
+    return index
 
 
 def _read_plan(table: Table) -> ExecutionPlan:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmoe.backends.registry import declaration
 from mmoe.export.artifact.manifest import Manifest
-from mmoe.export.artifact.verification.figures import FIGURES
+from mmoe.export.artifact.verification.figures import markdown_table
 from mmoe.export.demo.bundled import BUNDLED
 
 _TEMPLATE = Path(__file__).parent / "model_card.md.jinja"
@@ -24,7 +24,7 @@ def render_model_card(manifest: Manifest) -> str:
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
         backend=declaration(manifest.backend.name),
         verify=_verify_command(manifest),
-        figures=FIGURES,
+        markdown_table=markdown_table,
         report=manifest.verification,
     )
 

@@ -37,6 +37,7 @@ def require_libmmoe(artifact: Artifact) -> None:
     if not backend.runs_in_libmmoe:
         able = ", ".join(name for name, each in declarations().items() if each.runs_in_libmmoe)
         raise RuntimeFailure(
-            f"{artifact.folder}: a program of the {backend.name} backend, which is for {backend.help}, does not run in "
-            f"libmmoe; `mmoe-export verify` replays it here, and `mmoe-export convert --backend {able}` makes one that runs"
+            f"{artifact.folder}: a program of the {backend.name} backend, which is for {backend.help}, does not run "
+            f"in libmmoe; check it with `mmoe-export verify`, or make one that runs with "
+            f"`mmoe-export convert --backend {able}`"
         )

@@ -82,10 +82,11 @@ def _markdown(report: BenchReport, operators: Sequence[OperatorTimes]) -> str:
 
 
 def _disturbance(report: BenchReport) -> str:
+    others, load = max(model.others.median for model in report.models), report.machine.load_average[0]
     return (
-        f"other processes used {max(model.others.median for model in report.models):.0%} of the CPUs, and the load average "
-        f"was {report.machine.load_average[0]:.1f} before. The figures are lower and vary more than on an idle machine; "
-        "compare only within one run (`--vs`), or let `--attempts` repeat disturbed samples."
+        f"other processes used {others:.0%} of the CPUs, and the load average was {load:.1f} before. The figures are "
+        "lower and vary more than on an idle machine; compare only within one run (`--vs`), or let `--attempts` "
+        "repeat disturbed samples."
     )
 
 

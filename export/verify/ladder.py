@@ -73,8 +73,8 @@ def verify(
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one; None for the one that
-            the manifest names.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one; None for the one
+            that the manifest names.
         text: What to run; None for the bundled held-out text.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.

@@ -63,8 +63,8 @@ class Chat:
     def send(self, text: str, *, max_new_tokens: int | None = None) -> Stream:
         """Says something and streams the answer; nothing runs until the first piece is asked for.
 
-        The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to its
-        end leaves the conversation as it was; so does one that is still unread when the next is sent.
+        The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to
+        its end leaves the conversation as it was; so does one that is still unread when the next is sent.
 
         Args:
             text: What the user says.
@@ -72,8 +72,8 @@ class Chat:
 
         Raises:
             OptionError: `max_new_tokens` is negative.
-            CoreFailure: The text cannot be part of a conversation; while iterating, if the conversation does not fit into
-                the context or the program fails.
+            CoreFailure: The text cannot be part of a conversation; while iterating, if the conversation does not fit
+                into the context or the program fails.
         """
         turns = [*self._history, Message("user", text)]
 

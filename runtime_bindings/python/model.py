@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_char, c_int32
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmoe.runtime_bindings.python.core import (
     CoreFailure,
@@ -23,10 +23,9 @@ from mmoe.runtime_bindings.python.core import (
 )
 from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.records import Message, ModelInfo, values_of
-
-if TYPE_CHECKING:
-    from mmoe.runtime_bindings.python.sampling import SamplingConfig
-    from mmoe.runtime_bindings.python.stream import Stream
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
+from mmoe.runtime_bindings.python.stream import Stream
 
 
 class Model:
@@ -156,8 +155,6 @@ class Model:
             OptionError: `max_new_tokens` is negative.
             CoreFailure: While iterating, if the prompt does not fit or the program fails.
         """
-        from mmoe.runtime_bindings.python.session import Session
-
         return Session(self, sampling).generate(prompt, max_new_tokens=max_new_tokens)
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -143,6 +144,17 @@ def test_the_text_of_a_seed_is_the_text_of_python(demo_artifact, flags, sampling
     done = run(demo_artifact.folder, "--chat" if chat else "--prompt", prompt, "--max-new-tokens", 40, *flags)
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected + "\n"
+
+
+def test_the_command_on_path_is_the_program(demo_artifact):
+    code = "from mmoe.runtime_bindings.python.programs import mmoe_run; mmoe_run()"
+    arguments = [str(demo_artifact.folder), "--prompt", b"a\xff b", "--max-new-tokens", "5"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    direct = subprocess.run(
+        [library_path().parents[1] / "bin" / "mmoe-run", *arguments], capture_output=True, check=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == direct.stdout
 
 
 @pytest.mark.parametrize(

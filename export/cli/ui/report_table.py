@@ -29,10 +29,10 @@ def _value_of_gate(gate: str, title: str, form: str, *, percent: bool = False) -
 
 # Gates that only programs in float32 have.
 _FLOAT32_FIGURES = (
-    _value_of_gate("untied_tokens", "tokens without ties", ".0f"),
-    _value_of_gate("untied_max_abs_diff_relative", "their difference", ".1e"),
-    _value_of_gate("untied_cosine_worst", "their cosine, worst", ".7f"),
-    _value_of_gate("untied_top1_agreement", "their top-1", ".2f", percent=True),
+    _value_of_gate("untied_tokens", "without ties", ".0f"),
+    _value_of_gate("untied_max_abs_diff_relative", "  difference", ".1e"),
+    _value_of_gate("untied_cosine_worst", "  cosine", ".7f"),
+    _value_of_gate("untied_top1_agreement", "  top-1", ".2f", percent=True),
 )
 
 
@@ -70,7 +70,7 @@ def _figures(stages: Sequence[StageResult], tokens: int) -> list[Fitting | Text]
 
 
 def _wide_table(stages: Sequence[StageResult]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 2), pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     for stage in stages:
         table.add_column("\n".join(wrap(stage.name, _HEADING_WIDTH)), justify="right", no_wrap=True)
@@ -78,7 +78,7 @@ def _wide_table(stages: Sequence[StageResult]) -> Table:
     gates = {gate.name: gate for stage in stages for gate in stage.gates}
     for figure in _shown(gates):
         limit = figure.limit(gates[figure.gate]) if figure.gate in gates else ""
-        table.add_row(figure.title, *(_cell(stage, figure) for stage in stages), limit)
+        table.add_row(figure.row or figure.title, *(_cell(stage, figure) for stage in stages), limit)
     if any(stage.router_flips is not None for stage in stages):
         table.add_row("router flips", *map(_router_flips, stages))
     table.add_row("", *map(_outcome, stages))
@@ -93,7 +93,7 @@ def _narrow_table(stage: StageResult) -> Table:
     gates = {gate.name: gate for gate in stage.gates}
     for figure in _shown(gates):
         limit = figure.limit(gates[figure.gate]) if figure.gate in gates else ""
-        table.add_row(figure.title, _cell(stage, figure), limit)
+        table.add_row(figure.row or figure.title, _cell(stage, figure), limit)
     if stage.router_flips is not None:
         table.add_row("router flips", _router_flips(stage))
     table.add_row("", _outcome(stage))

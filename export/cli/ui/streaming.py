@@ -44,7 +44,7 @@ def _statistics(stream: "Stream") -> str:
     stats = stream.stats
     reason = _REASONS[stream.finish_reason] if stream.finish_reason else "interrupted"
     return (
-        f"[prompt {stats.prefill_tokens} tokens at {stats.prefill_tokens_per_second:.1f} tokens/s, first token after "
-        f"{stats.ttft_seconds:.3f} s; generated {len(stream.ids)} tokens at {stats.decode_tokens_per_second:.1f} tokens/s; "
-        f"{reason}]"
+        f"[prompt {stats.prefill_tokens} tokens at {stats.prefill_tokens_per_second:.1f} tokens/s, first token "
+        f"after {stats.ttft_seconds:.3f} s; generated {len(stream.ids)} tokens at "
+        f"{stats.decode_tokens_per_second:.1f} tokens/s; {reason}]"
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from executorch.exir import schema
 
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.xnnpack.declaration import KvCache, Linears
 from mmoe.checkpoints.checkpoint import open_checkpoint

@@ -74,7 +74,7 @@ def test_the_table_tells_stages_and_outcome():
     assert "NOT proven: layers.0.experts.down" in rendered(sample_report(proof=BROKEN))
 
 
-@pytest.mark.parametrize("width", [200, 60, 40])
+@pytest.mark.parametrize("width", [200, 80, 60, 40])
 def test_no_width_loses_a_digit(width):
     report = sample_report(
         sample_stage("exported program"), sample_stage("delegated program", noise=0.5, flips=FLIPS),
@@ -87,6 +87,8 @@ def test_no_width_loses_a_digit(width):
             assert figure.text(figure.value(stage.metrics)) in text, (stage.name, figure.title)
     assert "100.00 %" in text
     assert max(map(len, text.splitlines())) <= width
+    # A column for each stage as long as they fit.
+    assert text.count("perplexity") == (1 if width >= 80 else 5)
 
 
 def test_limits_have_the_units_of_the_figures_and_a_miss_is_marked_without_colour():
@@ -96,7 +98,7 @@ def test_limits_have_the_units_of_the_figures_and_a_miss_is_marked_without_colou
     assert top1.split("100.00 %")[1].split() == [
         "!", f"{100 * second.metrics.top1_agreement:.2f}", "%", ">=", "98.00", "%",
     ]  # fmt: skip
-    change = next(line for line in text.splitlines() if line.startswith("change"))
+    change = next(line for line in text.splitlines() if line.startswith("  change"))
     assert change.endswith("± 0.300 %")
     assert "! missed its limit" in text
     assert "!" not in rendered(sample_report())

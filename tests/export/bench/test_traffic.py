@@ -3,25 +3,15 @@
 from pathlib import Path
 
 import pytest
-from executorch.exir import schema
 
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import KernelCall
 from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes
 from mmoe.export.bench import traffic
 
 
 def tensor(shape: tuple[int, ...], scalar_type: schema.ScalarType) -> schema.Tensor:
-    return schema.Tensor(
-        scalar_type=scalar_type,
-        storage_offset=0,
-        sizes=list(shape),
-        dim_order=list(range(len(shape))),
-        requires_grad=False,
-        layout=0,
-        data_buffer_idx=0,
-        allocation_info=None,
-        shape_dynamism=schema.TensorShapeDynamism.STATIC,
-    )
+    return schema.Tensor(scalar_type=scalar_type, sizes=shape)
 
 
 @pytest.mark.parametrize(

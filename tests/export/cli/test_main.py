@@ -62,7 +62,7 @@ def test_version(mmoe: Command) -> None:
 def test_wrong_usage(mmoe: Command, arguments: tuple[str, ...], message: str) -> None:
     run = mmoe(*arguments)
     assert run.code == 2
-    assert run.out == ""
+    assert run.out == "" or message in run.json["error"]
     assert message in run.err
     assert run.err.count("error:") == 1
 
@@ -75,6 +75,28 @@ def test_help_and_usage_errors_do_not_import_torch() -> None:
         "sys.exit(f'{codes} {heavy}' if codes != [0, 0, 2] or heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_a_shell_completes_verbs_and_options() -> None:
+    for words, expected in (("mmoe-export gen", "generate"), ("mmoe-export bench --oper", "--operators")):
+        process = start_command(
+            environment={
+                "_MMOE_EXPORT_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(len(words.split()) - 1),
+            }
+        )
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out.split(), err) == (0, [expected], "")
+
+
+def test_an_interruption_is_json_too(monkeypatch: pytest.MonkeyPatch, mmoe: Command) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmoe.export.artifact.summary.describe_program", interrupted)
+    run = mmoe("inspect", "model.pte", "--json")
+    assert (run.code, run.json["error"], run.err.strip()) == (130, "interrupted", "interrupted")
 
 
 def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
