@@ -26,6 +26,7 @@
 #include "int8_peak.h"
 #include "isa.h"
 #include "mapped_file.h"
+#include "mmoe.h"
 #include "program.h"
 #include "read_bandwidth.h"
 #include "routing_trace.h"
@@ -113,7 +114,7 @@ void Serve(const std::string& path, int threads) {
 
 int main(int argc, char** argv) {
   const int threads = argc == 3 ? std::atoi(argv[2]) : 0;
-  if (threads < 1) {
+  if (threads < 1 || threads > MMOE_MAX_THREADS) {
     std::fputs("usage: mmoe-bench MODEL.pte THREADS < commands\n", stderr);
     return 2;
   }
