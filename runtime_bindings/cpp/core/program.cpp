@@ -11,6 +11,7 @@
 #include "runtime_log.h"
 #include "validation/malformed.h"
 #include "validation/program_layout.h"
+#include "validation/program_validation.h"
 
 // Exported by the wheel without a header.
 extern "C" {
@@ -142,6 +143,7 @@ void Program::Load() {
     const ProgramLayout layout = ReadProgramLayout(file_.bytes());
     flatbuffer_ = std::make_unique<const AlignedCopy>(file_.bytes().substr(0, layout.flatbuffer_bytes));
     file_.Check();
+    ValidateProgram(file_.bytes(), flatbuffer_->bytes(), layout);
     module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes(), flatbuffer_->bytes()));
     const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
     if (error != Error::Ok) Fail(*this, written_by_, "cannot be loaded", error);

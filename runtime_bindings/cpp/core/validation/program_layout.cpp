@@ -33,14 +33,14 @@ ProgramLayout ReadProgramLayout(std::string_view file) {
   const bool has_size = length >= kHeaderEnd - kMagic;
   if (flatbuffer_bytes < kHeaderEnd || flatbuffer_bytes > file.size() ||
       layout.segments_begin > file.size()) {
-    throw Malformed("its header points behind the end of the file");
+    throw Malformed("it is cut: its header points behind the end of the file");
   }
   layout.flatbuffer_bytes = flatbuffer_bytes;
   if (layout.segments_begin == 0) return layout;
   const uint64_t rest = file.size() - layout.segments_begin;
   layout.segments_bytes = has_size ? Read<uint64_t>(file, kSegmentsBytes) : rest;
   if (layout.segments_begin < flatbuffer_bytes || layout.segments_bytes > rest) {
-    throw Malformed("its header gives segments outside the file");
+    throw Malformed("it is cut: its header gives segments outside the file");
   }
   return layout;
 }
