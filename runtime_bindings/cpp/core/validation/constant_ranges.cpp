@@ -62,6 +62,19 @@ void ConstantRanges::RequireInitialValue(uint64_t table, uint64_t index, uint64_
     throw Malformed("a first value is longer than its segment");
 }
 
+void ConstantRanges::RequireNamed(std::string_view key, uint64_t bytes) const {
+  const FlatVector named = program_.Tables(schema::program::kNamedData);
+  for (size_t index = 0; index < named.size(); ++index) {
+    const FlatTable entry = named.TableAt(index);
+    if (entry.String(schema::named_data::kKey) != key) continue;
+    if (bytes > SegmentAt(entry.Scalar<uint32_t>(schema::named_data::kSegment)).bytes) {
+      throw Malformed("named data is shorter than a delegate takes it for");
+    }
+    return;
+  }
+  throw Malformed("a delegate names data that is missing");
+}
+
 std::string_view ConstantRanges::DelegateData(const FlatTable& reference) const {
   using schema::DataLocation;
   const auto index = reference.Scalar<uint32_t>(schema::data_reference::kIndex);

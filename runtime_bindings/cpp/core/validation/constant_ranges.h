@@ -19,6 +19,7 @@ class ConstantRanges {
   // Each throws Malformed unless the data is there: `bytes` of it, aligned to elements of `element_bytes`.
   void RequireConstant(uint64_t index, uint64_t bytes, uint64_t element_bytes) const;
   void RequireInitialValue(uint64_t table, uint64_t index, uint64_t bytes) const;
+  void RequireNamed(std::string_view key, uint64_t bytes) const;
   std::string_view DelegateData(const FlatTable& reference) const;
 
  private:

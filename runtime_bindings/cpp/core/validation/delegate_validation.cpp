@@ -15,10 +15,13 @@ constexpr int8_t kFloat32 = 6;  // of ExecuTorch's dtypes
 // Of XNNPACK's payload: a header with the places of its two parts, and the fields that are read of the first,
 // the graph.
 namespace header {
-constexpr size_t kMagic = 4, kGraphBegin = 10, kGraphBytes = 14;
+constexpr size_t kMagic = 4, kGraphBegin = 10, kGraphBytes = 14, kConstants = 18;
 }
 namespace graph {
-constexpr int kValues = 2, kInputs = 4, kOutputs = 5;
+constexpr int kValues = 2, kInputs = 4, kOutputs = 5, kConstants = 8;
+}
+namespace graph_constant {
+constexpr int kOffset = 0, kSize = 1, kKey = 2;
 }
 namespace graph_value {
 constexpr int kType = 0, kValue = 1;
@@ -70,8 +73,29 @@ ExternalValue ReadExternal(const FlatTable& xnn, uint32_t id, bool output) {
   return external;
 }
 
-Delegate ReadXnnpack(std::string_view payload) {
+// Constants lie behind the graph, or in the program's named data; the first stands for none.
+void RequireConstants(const FlatTable& xnn, std::string_view payload, const ConstantRanges& constants) {
+  const FlatVector entries = xnn.Tables(graph::kConstants);
+  for (size_t index = 1; index < entries.size(); ++index) {
+    const FlatTable entry = entries.TableAt(index);
+    const std::string_view key = entry.String(graph_constant::kKey);
+    const auto offset = entry.Scalar<uint64_t>(graph_constant::kOffset);
+    const auto bytes = entry.Scalar<uint64_t>(graph_constant::kSize);
+    if (!key.empty()) {
+      constants.RequireNamed(key, bytes);
+      continue;
+    }
+    const std::string_view rest =
+        FlatBytes(payload).Rest(FlatBytes(payload).At<uint32_t>(header::kConstants));
+    if (offset > rest.size() || bytes > rest.size() - offset) {
+      throw Malformed("a constant of XNNPACK's is not in its data");
+    }
+  }
+}
+
+Delegate ReadXnnpack(std::string_view payload, const ConstantRanges& constants) {
   const FlatTable xnn = ReadGraph(payload);
+  RequireConstants(xnn, payload, constants);
   Delegate delegate;
   for (const bool output : {false, true}) {
     const FlatVector ids = xnn.Vector(output ? graph::kOutputs : graph::kInputs, sizeof(uint32_t));
@@ -113,7 +137,7 @@ std::vector<Delegate> ReadDelegates(const FlatTable& plan, const ConstantRanges&
       option.String(schema::compile_spec::kKey);
       option.Vector(schema::compile_spec::kValue, 1);
     }
-    delegates.push_back(backend == kXnnpack ? ReadXnnpack(payload) : Delegate{});
+    delegates.push_back(backend == kXnnpack ? ReadXnnpack(payload, constants) : Delegate{});
   }
   return delegates;
 }

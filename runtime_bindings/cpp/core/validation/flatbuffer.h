@@ -31,6 +31,11 @@ class FlatBytes {
     return position + offset;
   }
 
+  std::string_view Rest(size_t position) const {
+    Require(position, 0);
+    return bytes_.substr(position);
+  }
+
   std::string_view Part(size_t position, size_t size) const {
     Require(position, size);
     return bytes_.substr(position, size);

@@ -57,6 +57,9 @@ class Arguments {
                       std::to_string(indices_.size()));
     }
     for (size_t place = 0; place < schema.size(); ++place) RequireKind(place, schema[place]);
+    for (size_t place = 0; place < schema.size(); ++place) {
+      if (schema[place] == 'O') RequireApart(place, Index(place));
+    }
     if (results > 0) RequireResults(schema.size() - results, results);
   }
 
@@ -66,7 +69,10 @@ class Arguments {
     }
     if (indices_.empty()) return;
     const size_t last = indices_.size() - 1;
-    ForTensors(last, [&](size_t tensor) { RequireWritable(last, tensor); });
+    ForTensors(last, [&](size_t tensor) {
+      RequireWritable(last, tensor);
+      RequireApart(last, tensor);
+    });
   }
 
  private:
@@ -121,6 +127,21 @@ class Arguments {
 
   void RequireWritable(size_t place, size_t tensor) const {
     if (values_[tensor].storage == Storage::kConstant) Refuse(place, "a constant, which cannot be written");
+  }
+
+  // A result may be the very memory of an argument, but not a part of it: kernels copy forwards.
+  void RequireApart(size_t place, size_t result) const {
+    const PlanValue& to = values_[result];
+    for (size_t other = 0; other < indices_.size(); ++other) {
+      ForTensors(other, [&](size_t tensor) {
+        const PlanValue& from = values_[tensor];
+        const bool planned = to.storage == Storage::kPlanned && from.storage == Storage::kPlanned;
+        if (!planned || to.memory != from.memory || to.begin == from.begin) return;
+        if (to.begin < from.begin + from.bytes && from.begin < to.begin + to.bytes) {
+          Refuse(place, "a result in the memory of an argument");
+        }
+      });
+    }
   }
 
   // The result once more: the tensor itself, or a list of them in order.

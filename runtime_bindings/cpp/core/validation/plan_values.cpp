@@ -76,19 +76,21 @@ bool IsRowMajor(const FlatTable& tensor, size_t rank) {
   return row_major;
 }
 
-void RequirePlanned(const FlatTable& plan, const FlatTable& place, uint64_t bytes, uint64_t element_bytes) {
+void ReadPlace(const FlatTable& plan, const FlatTable& place, uint64_t element_bytes, PlanValue* value) {
   const FlatVector buffers = plan.Vector(schema::plan::kBufferSizes, sizeof(int64_t));
-  const auto memory = place.Scalar<uint32_t>(schema::allocation::kMemory);
-  if (memory == 0 || memory >= buffers.size())
+  value->storage = Storage::kPlanned;
+  value->memory = place.Scalar<uint32_t>(schema::allocation::kMemory);
+  value->begin = place.Scalar<uint32_t>(schema::allocation::kOffsetLow) |
+                 uint64_t{place.Scalar<uint32_t>(schema::allocation::kOffsetHigh)} << 32;
+  if (value->memory == 0 || value->memory >= buffers.size()) {
     throw Malformed("a tensor lies in a buffer that is not planned");
-  const uint64_t offset = place.Scalar<uint32_t>(schema::allocation::kOffsetLow) |
-                          uint64_t{place.Scalar<uint32_t>(schema::allocation::kOffsetHigh)} << 32;
-  const auto buffer = buffers.At<int64_t>(memory);
-  if (buffer < 0 || offset > static_cast<uint64_t>(buffer) ||
-      bytes > static_cast<uint64_t>(buffer) - offset) {
+  }
+  const auto buffer = buffers.At<int64_t>(value->memory);
+  if (buffer < 0 || value->begin > static_cast<uint64_t>(buffer) ||
+      value->bytes > static_cast<uint64_t>(buffer) - value->begin) {
     throw Malformed("a tensor reaches behind the end of its buffer");
   }
-  if (offset % element_bytes != 0) throw Malformed("a tensor is not aligned");
+  if (value->begin % element_bytes != 0) throw Malformed("a tensor is not aligned");
 }
 
 void RequireOnCpu(const std::optional<FlatTable>& extra) {
@@ -116,18 +118,17 @@ PlanValue ReadTensor(const FlatTable& plan, const FlatTable& tensor, const Const
   }
   value.sizes = ReadSizes(tensor);
   value.row_major = IsRowMajor(tensor, value.sizes.size());
-  const uint64_t bytes = TensorBytes(value.sizes, element_bytes);
+  value.bytes = TensorBytes(value.sizes, element_bytes);
   const std::optional<FlatTable> extra = tensor.Table(schema::tensor::kExtra);
   RequireOnCpu(extra);
   const auto index = tensor.Scalar<uint32_t>(schema::tensor::kDataIndex);
   if (const std::optional<FlatTable> place = tensor.Table(schema::tensor::kAllocation)) {
-    RequirePlanned(plan, *place, bytes, element_bytes);
+    ReadPlace(plan, *place, element_bytes, &value);
     const auto table = extra ? extra->Scalar<uint64_t>(schema::extra::kMutableSegment) : 0;
-    if (index > 0) constants.RequireInitialValue(table, index, bytes);
-    value.storage = Storage::kPlanned;
+    if (index > 0) constants.RequireInitialValue(table, index, value.bytes);
   } else if (index > 0) {
     if (dynamism != Dynamism::kStatic) throw Malformed("a constant has no fixed size");
-    constants.RequireConstant(index, bytes, element_bytes);
+    constants.RequireConstant(index, value.bytes, element_bytes);
     value.storage = Storage::kConstant;
   }
   return value;

@@ -38,7 +38,10 @@ struct PlanValue {
   int8_t dtype = 0;                     // of a tensor
   std::vector<int64_t> sizes;           // of a tensor: the largest that it may take
   bool row_major = true;                // of a tensor: its dimensions lie in memory in their order
-  std::vector<int64_t> items;           // of a list of values: their indices; -1 where a tensor is left out
+  uint32_t memory = 0;                  // of a planned tensor: the buffer, and where in it
+  uint64_t begin = 0;
+  uint64_t bytes = 0;
+  std::vector<int64_t> items;  // of a list of values: their indices; -1 where a tensor is left out
 };
 
 // The values of one method, each found sound by itself: dtypes, sizes, orders of dimensions, places in the
