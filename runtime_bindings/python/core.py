@@ -17,6 +17,7 @@ from mmoe.export.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
 ABI_VERSION = 1
+MAX_THREADS = 1024
 
 
 class Status(IntEnum):
@@ -222,15 +223,15 @@ class CoreModel:
 
         Args:
             folder: what `convert` wrote.
-            threads: of the pool that all models of the process share; None keeps it.
+            threads: of the pool that all models of the process share, at most `MAX_THREADS`; None keeps it.
             verify_checksums: whether to read every file and compare it with the manifest.
 
         Raises:
-            OptionError: threads is below 1.
+            OptionError: threads is outside 1..`MAX_THREADS`.
             CoreFailure: the artifact cannot be opened, or other models use a pool of another size.
         """
-        if threads is not None and threads < 1:
-            raise OptionError(f"threads must be at least 1, not {threads}")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise OptionError(f"threads must be from 1 to {MAX_THREADS}, not {threads}")
         options = _initialised(ModelOptions, threads=threads or 0, verify_checksums=verify_checksums)
         self.folder = folder
         self._handle = _handle()
