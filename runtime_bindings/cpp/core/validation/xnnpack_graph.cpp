@@ -43,12 +43,7 @@ class Graph {
     for (size_t index = inputs; index < delegate.externals.size(); ++index) {
       Operand(ids_by_argument_.at(delegate.externals[index].argument));
     }
-    for (const auto& [id, value] : values_) {
-      if (value.external != kNone &&
-          (ids_by_argument_.count(value.external) == 0 || ids_by_argument_.at(value.external) != id)) {
-        throw Malformed("a value of XNNPACK's is external, but neither input nor output");
-      }
-    }
+    RequireNoOtherExternals();
     return delegate;
   }
 
@@ -64,6 +59,17 @@ class Graph {
         throw Malformed("an external value of XNNPACK's is not a float32 argument of its own");
       }
       delegate->externals.push_back({value.external, value.sizes, flag == kExternalOutput});
+    }
+  }
+
+  // XNNPACK goes by the flags of the values, not by the lists.
+  void RequireNoOtherExternals() const {
+    for (const auto& [id, value] : values_) {
+      const auto listed = ids_by_argument_.find(value.external);
+      const bool is_listed = listed != ids_by_argument_.end() && listed->second == id;
+      if (!is_listed && (value.external != kNone || value.flags != 0)) {
+        throw Malformed("a value of XNNPACK's is external, but neither input nor output");
+      }
     }
   }
 
