@@ -1,8 +1,9 @@
 #pragma once
 
-// ThreadSanitizer sees the synchronisation of code that it instruments. The pool hands work to its threads and waits
-// for them inside ExecuTorch's library, which it does not: these two say what the pool guarantees, that all before a
-// release on a thread has happened before what follows an acquire of the same address on another.
+// ThreadSanitizer sees the synchronisation of code that it instruments. The pool hands work to its threads
+// and waits for them inside ExecuTorch's library, which it does not: these two say what the pool guarantees,
+// that all before a release on a thread has happened before what follows an acquire of the same address on
+// another.
 
 #if defined(__SANITIZE_THREAD__)
 #define MMOE_THREAD_SANITIZER 1

@@ -205,8 +205,15 @@ def test_the_writer_itself_is_no_fault(tiny_artifact: Artifact, tmp_path: Path) 
         (lambda plan: set_fields(argument(plan, "mmoe::moe_ffn", 7), int_val=-1), "top_k"),
         (lambda plan: set_fields(argument(plan, "mmoe::linear", 3), int_val=2**62), "at most 1048576"),
         (lambda plan: set_fields(argument(plan, "aten::select_copy", 1), int_val=77), "select_copy"),
+        (
+            lambda plan: set_fields(
+                argument(plan, "mmoe::embedding_panels", 4),
+                allocation_info=argument(plan, "mmoe::embedding_panels", 2).allocation_info,
+            ),
+            "two arguments share memory",
+        ),
     ],
-    ids=["dtype", "number of experts", "outputs that overflow", "dimension"],
+    ids=["dtype", "number of experts", "outputs that overflow", "dimension", "ids written over"],
 )
 def test_what_only_an_operator_can_tell_is_refused_when_it_runs(
     tiny_artifact: Artifact, tmp_path: Path, edit: Callable[[Plan], object], message: str
