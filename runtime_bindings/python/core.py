@@ -15,6 +15,7 @@ from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
 ABI_VERSION = 1
+MAX_THREADS = 1024
 
 # Lone surrogates that do not stand for a byte that could not be decoded.
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmoe.runtime_bindings.python.core import (
+    MAX_THREADS,
     CoreFailure,
     Handle,
     MessageStruct,
@@ -48,15 +49,15 @@ class Model:
 
         Args:
             folder: What `convert` wrote.
-            threads: Of the pool that all models of the process share; None keeps it.
+            threads: Of the pool that all models of the process share, at most `MAX_THREADS`; None keeps it.
             verify_checksums: Whether to read every file and compare it with the manifest.
 
         Raises:
-            OptionError: `threads` is below 1.
+            OptionError: `threads` is outside 1..`MAX_THREADS`.
             CoreFailure: The artifact cannot be opened, or other models use a pool of another size.
         """
-        if threads is not None and threads < 1:
-            raise OptionError(f"threads must be at least 1, not {threads}")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise OptionError(f"threads must be from 1 to {MAX_THREADS}, not {threads}")
         options = initialised(ModelOptionsStruct, threads=threads or 0, verify_checksums=verify_checksums)
         self.folder = Path(folder)
         self._handle = Handle()

@@ -59,7 +59,7 @@ class LoadedProgram:
             threads: size of the runtime's thread pool, which belongs to the whole process; None keeps it.
 
         Raises:
-            OptionError: threads is below 1.
+            OptionError: threads is outside 1..1024.
             RuntimeFailure: the folder is no artifact, or a file in it is absent, cut, of another version or not
                 a language model, or an operator or a backend that it needs is missing.
         """

@@ -181,7 +181,7 @@ def test_a_session_that_is_closed_ends_its_stream(model: mmoe.Model) -> None:
 def test_wrong_limits_and_ids_are_refused(model: mmoe.Model) -> None:
     with pytest.raises(OptionError, match="max_new_tokens must not be negative"):
         model.generate(PROMPT, max_new_tokens=-1)
-    with pytest.raises(OptionError, match="threads must be at least 1"):
+    with pytest.raises(OptionError, match="threads must be from 1"):
         mmoe.Model(model.folder, threads=0)
     for ids, message in (
         ([], "the prompt is empty"),

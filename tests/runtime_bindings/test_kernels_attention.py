@@ -330,6 +330,7 @@ def test_a_ring_that_is_too_small_is_refused_and_nothing_is_written():
         (256, 158, 200, "too few rows"),
         (300, 10, 0, "multiple of 256"),
         (256, -1, 0, "must not be negative"),
+        (256, 2**63 - 1, 200, r"window must be below 2\^31"),
     ):
         options = AttentionOptions(
             use_rope=False, use_qk_norm=False, qk_norm_eps=1e-5, scale=1.0, window=window

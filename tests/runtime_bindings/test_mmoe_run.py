@@ -211,3 +211,18 @@ def test_the_environment_forces_the_instruction_set(tmp_path, folder):
     unknown = run(*arguments, MMOE_ISA="mmx")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "unknown instruction set" in unknown.stderr
+
+
+def test_checksums_are_verified_on_request(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "artifact")
+    arguments = (copy, "--ids", "5,6", "--max-new-tokens", "1")
+    assert run(*arguments).returncode == 0
+    refused = run(*arguments, "--verify-checksums")  # the toy's manifest lists no tokenizer
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "lists no digest of tokenizer.json" in refused.stderr
+
+
+def test_threads_have_an_upper_bound(folder):
+    refused = run(folder, "--ids", "5", "--threads", "1025")
+    assert refused.returncode == 2
+    assert "is not an integer from 1 to 1024" in refused.stderr

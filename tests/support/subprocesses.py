@@ -1,4 +1,4 @@
-"""The command in a process of its own, for what only a real process shows: imports, signals, pipes."""
+"""The command, or a script, in a process of its own, for what only a real process shows: imports, signals, pipes."""
 
 import os
 import subprocess
@@ -35,4 +35,15 @@ def start_command(
         encoding="utf-8",
         cwd=cwd,
         env={**os.environ, **(environment or {})},
+    )
+
+
+def run_python(code: str, *arguments: object, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+    """Runs a script to its end; `arguments` are its ``sys.argv[1:]``."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )

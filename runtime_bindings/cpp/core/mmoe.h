@@ -18,6 +18,9 @@
  * same thread. No exception crosses this interface. On failure, outputs are left as they were unless their
  * own comment says otherwise.
  *
+ * What is open belongs to the process that opened it. A child that fork() makes has none of the library's
+ * threads: there every call is refused with MMOE_UNSUPPORTED, and closing does nothing.
+ *
  * Structs begin with their size, which the matching *_init function sets: a later version of the ABI may
  * append fields.
  */
@@ -83,10 +86,14 @@ MMOE_API mmoe_status mmoe_memory_get(mmoe_memory* memory);
 
 /* ---- A model: an artifact folder, mapped ---- */
 
+#define MMOE_MAX_THREADS 1024
+
 typedef struct mmoe_model_options {
   uint32_t struct_size;
-  uint32_t threads;          /* of the process's pool, shared by all models; 0: the runtime's choice */
-  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use */
+  uint32_t threads;          /* of the process's pool, shared by all models, at most MMOE_MAX_THREADS; 0: the
+                                runtime's choice */
+  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use; the
+                                manifest must then list model.pte and tokenizer.json */
 } mmoe_model_options;
 MMOE_API void mmoe_model_options_init(mmoe_model_options* options);
 

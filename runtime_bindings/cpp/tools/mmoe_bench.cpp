@@ -23,6 +23,7 @@
 
 #include "core/argmax.h"
 #include "core/mapped_file.h"
+#include "core/mmoe.h"
 #include "core/program.h"
 #include "core/runtime_log.h"
 #include "kernels/isa/isa.h"
@@ -113,7 +114,7 @@ void Serve(const std::string& path, int threads) {
 
 int main(int argc, char** argv) {
   const int threads = argc == 3 ? std::atoi(argv[2]) : 0;
-  if (threads < 1) {
+  if (threads < 1 || threads > MMOE_MAX_THREADS) {
     std::fputs("usage: mmoe-bench MODEL.pte THREADS < commands\n", stderr);
     return 2;
   }

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/mmoe.h"
 #include "core/model.h"
+#include "core/process.h"
 #include "core/registry.h"
 #include "core/session.h"
 
@@ -28,6 +29,12 @@ mmoe_status Failed(mmoe_status status, const char* message) noexcept;
 template <typename Work>
 mmoe_status Guard(Work work) noexcept {
   try {
+    if (IsForkedChild()) {
+      throw CoreError(
+          MMOE_UNSUPPORTED,
+          "this process was forked from one that had a model open, and has none of its threads; open "
+          "models after the fork, or start a new program");
+    }
     work();
     return MMOE_OK;
   } catch (const CoreError& error) {
@@ -73,6 +80,12 @@ void RequireStruct(const Struct* to, const char* what) {
     throw CoreError(MMOE_INVALID_ARGUMENT,
                     std::string(what) + " was not initialised: call its init function first");
   }
+}
+
+// Closes a handle. In a forked child there is nothing to close: what the handle names is the parent's.
+template <typename Work>
+mmoe_status GuardClose(Work work) noexcept {
+  return IsForkedChild() ? MMOE_OK : Guard(work);
 }
 
 // Results of a length that the caller could not know.

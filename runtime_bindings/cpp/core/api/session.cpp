@@ -46,7 +46,7 @@ mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling, m
 }
 
 mmoe_status mmoe_session_close(mmoe_session session) {
-  return mmoe::Guard([&] { mmoe::Sessions().Take(session)->Close(); });
+  return mmoe::GuardClose([&] { mmoe::Sessions().Take(session)->Close(); });
 }
 
 mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling) {

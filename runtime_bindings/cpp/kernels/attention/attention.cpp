@@ -20,6 +20,8 @@ constexpr int64_t kBlocksPerWorker = 4;
 // Partitions whose results wait for their merge at a time.
 constexpr int64_t kMaxPartitionsPerRound = 64;
 
+constexpr int64_t kMaxContextLen = INT32_MAX;
+
 // Sums of int8 times 14 bits fit 32 bits up to here.
 constexpr int64_t kMaxHeadDim = 2048;
 
@@ -209,6 +211,9 @@ const char* CheckAttention(const AttentionShape& shape, int64_t position) {
   }
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0) return "head_dim must be even and positive";
   if (shape.head_dim > kMaxHeadDim) return "head_dim must be at most 2048";
+  if (shape.max_context_len > kMaxContextLen || shape.window > kMaxContextLen) {
+    return "max_context_len and the window must be below 2^31";
+  }
   if (position < 0) return "input_pos must not be negative";
   if (position > shape.max_context_len || shape.num_tokens > shape.max_context_len - position) {
     return "input_pos + number of tokens exceeds max_context_len, the length of the cache";
