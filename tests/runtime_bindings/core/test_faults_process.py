@@ -149,7 +149,7 @@ def test_a_fault_in_a_mapping_of_others_is_passed_on(tiny_artifact: Artifact, tm
 
 @pytest.mark.parametrize("threads", [1025, 2**31, 2**32 - 1])
 def test_threads_have_an_upper_bound(tiny_artifact: Artifact, threads: int) -> None:
-    options = ModelOptionsStruct(struct_size=ctypes.sizeof(ModelOptions), threads=threads)
+    options = ModelOptionsStruct(struct_size=ctypes.sizeof(ModelOptionsStruct), threads=threads)
     folder, handle = str(tiny_artifact.folder).encode(), ctypes.c_uint64()
     with pytest.raises(CoreFailure, match="threads must be at most 1024") as refusal:
         call("model_open", folder, ctypes.byref(options), ctypes.byref(handle))
