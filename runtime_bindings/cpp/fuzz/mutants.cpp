@@ -81,8 +81,8 @@ std::vector<Part> PayloadParts(const std::string& program) {
 class Mutants {
  public:
   Mutants(const fs::path& artifact, bool payloads) : program_(ReadFile(artifact / "model.pte")) {
-    char name[] = "/tmp/mmoe-mutants-XXXXXX";
-    if (mkdtemp(name) == nullptr) throw std::runtime_error("there is no place for a temporary folder");
+    std::string name = fs::temp_directory_path() / "mmoe-mutants-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("there is no place for a temporary folder");
     folder_ = name;
     fs::copy(artifact, folder_);
     if (payloads) {
