@@ -8,7 +8,6 @@
 
 #include "error.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/utf8.h"
 
 namespace {
 
@@ -49,10 +48,10 @@ size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t c
 
 size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                              size_t capacity, size_t* ends) {
-  mmoe::Utf8Stream stream;
+  mmoe::DecodeStream stream = From(tokenizer).NewStream();
   std::string found;
   for (size_t index = 0; index < count; ++index) {
-    found += stream.Push(From(tokenizer).TokenBytes(ids[index]));
+    if (From(tokenizer).HasToken(ids[index])) found += stream.Push(From(tokenizer).TokenText(ids[index]));
     ends[index] = found.size();
   }
   found += stream.Flush();

@@ -185,14 +185,21 @@ def test_a_word_of_a_million_letters_takes_no_quadratic_time(pair: tuple[Tokeniz
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("normalizer",), {"type": "NFC"}, "normalizer"),
-        (("model", "type"), "WordPiece", "WordPiece"),
-        (("model", "byte_fallback"), True, "byte_fallback"),
-        (("pre_tokenizer", "pretokenizers", 0, "pattern", "Regex"), r"\w+", r"\w+"),
-        (("pre_tokenizer", "pretokenizers", 1, "use_regex"), True, "ByteLevel"),
-        (("added_tokens", 0, "lstrip"), True, "lstrip"),
-        (("decoder", "type"), "Metaspace", "Metaspace"),
+        (("normalizer",), {"type": "BertNormalizer"}, "a normalizer of type BertNormalizer"),
+        (("normalizer",), {"type": "Replace", "pattern": {"Regex": "(a)\\1"}, "content": ""}, "\\1"),
+        (("model", "type"), "WordPiece", "a model of type WordPiece"),
+        (("model", "end_of_word_suffix"), "</w>", "the option end_of_word_suffix"),
+        (("model", "dropout"), 0.1, "dropout"),
+        (("pre_tokenizer", "pretokenizers", 0, "type"), "BertPreTokenizer", "BertPreTokenizer"),
+        (("pre_tokenizer", "pretokenizers", 0, "pattern", "Regex"), r"(?<=a)b", "(?<="),
+        (
+            ("pre_tokenizer", "pretokenizers", 1),
+            {"type": "Metaspace", "replacement": "_"},
+            "without a ByteLevel",
+        ),
+        (("decoder", "type"), "WordPiece", "a decoder of type WordPiece"),
         (("post_processor", "type"), "BertProcessing", "BertProcessing"),
+        (("version",), "2.0", "the version 2.0"),
     ],
 )
 def test_what_it_does_not_implement_is_refused_by_name(

@@ -1,6 +1,7 @@
 #include "tokenizer/merge_word.h"
 
 #include <queue>
+#include <vector>
 
 namespace mmoe {
 
@@ -10,10 +11,8 @@ namespace {
 // so.
 constexpr size_t kShortWord = 24;
 
-void MergeShort(const MergeTable& merges, std::vector<int32_t>* word) {
+size_t MergeShort(const MergeTable& merges, int32_t* ids, size_t size) {
   MergeTable::Merge pairs[kShortWord];
-  size_t size = word->size();
-  int32_t* ids = word->data();
   for (size_t at = 0; at + 1 < size; ++at) pairs[at] = merges.Find(ids[at], ids[at + 1]);
   while (size > 1) {
     size_t best = size;
@@ -28,7 +27,7 @@ void MergeShort(const MergeTable& merges, std::vector<int32_t>* word) {
     if (best > 0) pairs[best - 1] = merges.Find(ids[best - 1], ids[best]);
     if (best + 1 < size) pairs[best] = merges.Find(ids[best], ids[best + 1]);
   }
-  word->resize(size);
+  return size;
 }
 
 struct Candidate {
@@ -43,10 +42,8 @@ struct Candidate {
   }
 };
 
-void MergeLong(const MergeTable& merges, std::vector<int32_t>* word) {
+size_t MergeLong(const MergeTable& merges, int32_t* ids, size_t size) {
   constexpr int32_t kGone = -1;
-  std::vector<int32_t>& ids = *word;
-  const size_t size = ids.size();
   std::vector<size_t> previous(size);
   std::vector<size_t> next(size);
   for (size_t at = 0; at < size; ++at) {
@@ -75,17 +72,13 @@ void MergeLong(const MergeTable& merges, std::vector<int32_t>* word) {
   }
   size_t kept = 0;
   for (size_t at = 0; at < size; at = next[at]) ids[kept++] = ids[at];
-  ids.resize(kept);
+  return kept;
 }
 
 }  // namespace
 
-void MergeWord(const MergeTable& merges, std::vector<int32_t>* word) {
-  if (word->size() <= kShortWord) {
-    MergeShort(merges, word);
-  } else {
-    MergeLong(merges, word);
-  }
+size_t MergeWord(const MergeTable& merges, int32_t* ids, size_t size) {
+  return size <= kShortWord ? MergeShort(merges, ids, size) : MergeLong(merges, ids, size);
 }
 
 }  // namespace mmoe
