@@ -63,22 +63,27 @@ class NativeTokenizer:
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> bytes:
         """Text of ids."""
-        text = np.empty(64 * len(ids) + 64, np.uint8)
         values = np.array(ids, np.int32)
-        count = _library().mmoe_tokenizer_decode(
-            self._handle, _pointer(values), _size(values), skip_special, _pointer(text), _size(text)
-        )
-        return text[:count].tobytes()
+        text = np.empty(64 * len(ids) + 64, np.uint8)
+        while True:
+            count = _library().mmoe_tokenizer_decode(
+                self._handle, _pointer(values), _size(values), skip_special, _pointer(text), _size(text)
+            )
+            if count <= len(text):
+                return text[:count].tobytes()
+            text = np.empty(count, np.uint8)
 
     def stream(self, ids: Sequence[int]) -> list[bytes]:
         """The pieces that come out as ids go in one by one, and what is left at the end."""
-        text = np.empty(64 * len(ids) + 64, np.uint8)
         values = np.array(ids, np.int32)
         ends = np.empty(len(ids) + 1, np.uint64)
-        count = _library().mmoe_tokenizer_stream(
-            self._handle, _pointer(values), _size(values), _pointer(text), _size(text), _pointer(ends)
-        )
-        assert count <= len(text)
+        text = np.empty(0, np.uint8)
+        count = 64 * len(ids) + 64
+        while count > len(text):
+            text = np.empty(count, np.uint8)
+            count = _library().mmoe_tokenizer_stream(
+                self._handle, _pointer(values), _size(values), _pointer(text), _size(text), _pointer(ends)
+            )
         starts = [0, *ends[:-1].tolist()]
         return [text[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
 

@@ -5,51 +5,15 @@ from tokenizers.pre_tokenizers import PreTokenizer, Punctuation, Split, Whitespa
 
 from tools.unicode_tables.characters import CHARACTERS, ranges
 
-_CATEGORIES = [
-    "Lu",
-    "Ll",
-    "Lt",
-    "Lm",
-    "Lo",
-    "Mn",
-    "Mc",
-    "Me",
-    "Nd",
-    "Nl",
-    "No",
-    "Pc",
-    "Pd",
-    "Ps",
-    "Pe",
-    "Pi",
-    "Pf",
-    "Po",
-    "Sm",
-    "Sc",
-    "Sk",
-    "So",
-    "Zs",
-    "Zl",
-    "Zp",
-    "Cc",
-    "Cf",
-    "Co",
-]  # Cn, Cs: the rest
-_SCRIPTS = [
-    "Arabic",
-    "Cyrillic",
-    "Devanagari",
-    "Greek",
-    "Han",
-    "Hangul",
-    "Hebrew",
-    "Hiragana",
-    "Katakana",
-    "Latin",
-    "Thai",
-]
-_WORD_CATEGORIES = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Pc"]
-_PUNCTUATION_CATEGORIES = ["Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"]
+# What is in none of them is unassigned (Cn) or a surrogate (Cs), which no text has.
+_KINDS = {"L": "ultmo", "M": "nce", "N": "dlo", "P": "cdseifo", "S": "mcko", "Z": "slp", "C": "cfo"}
+_CATEGORIES = [group + kind for group, kinds in _KINDS.items() for kind in kinds]
+_PUNCTUATION_CATEGORIES = [name for name in _CATEGORIES if name.startswith("P")]
+_WORD_CATEGORIES = [*(name for name in _CATEGORIES if name[0] in "LM"), "Nd", "Pc"]
+_SCRIPTS = (
+    *("Arabic", "Cyrillic", "Devanagari", "Greek", "Han", "Hangul", "Hebrew"),
+    *("Hiragana", "Katakana", "Latin", "Thai"),
+)
 _ALL = "".join(map(chr, CHARACTERS))
 
 

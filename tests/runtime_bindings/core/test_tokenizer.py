@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from collections.abc import Iterator
 
 import pytest
 from tokenizers import Tokenizer
@@ -14,64 +12,11 @@ from mmoe.export.architectures.registry import parse_config
 from mmoe.export.bundled import bundled_checkpoint
 from mmoe.export.synthesize.sizes import read_size
 from mmoe.export.synthesize.tokenizer import tokenizer_files
+from tests.support.generated_text import EMOJI, SPECIAL, broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
 
 # Strings for each tokenizer; 100,000 in all and a few more.
 COUNT = 52_000
-SPECIAL = ("<|begin_of_text|>", "<|eot|>", "<|header_start|>", "<|header_end|>", "<|eom|>")
-PLAIN_WORDS = (
-    "the",
-    " and",
-    "don't",
-    "I'LL",
-    "we'Ve",
-    "\u2019s",
-    "'\u017f",
-    " LORD",
-    "1234567",
-    "x=1;",
-    "http://a.b/c?d=e",
-)
-SPACES = (
-    " ",
-    "  ",
-    "\t",
-    "\n",
-    "\r\n",
-    "\n\n \n",
-    "\u00a0",
-    "\u2003",
-    "\u3000",
-    "\x0b\x0c",
-    "\x85",
-    "\u200b",
-    " \n ",
-)
-EMOJI = (
-    "\U0001f600",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
-    "\U0001f1e9\U0001f1ea",
-    "\u2764\ufe0f",
-    "\U0001f44d\U0001f3fd",
-)
-SCRIPT_STARTS = (
-    0x41,
-    0xC0,
-    0x370,
-    0x400,
-    0x5D0,
-    0x620,
-    0x904,
-    0xE01,
-    0x1100,
-    0x3041,
-    0x30A1,
-    0x4E00,
-    0xAC00,
-    0x10330,
-    0x1D400,
-    0x20000,
-)
 
 
 def bundled() -> str:
@@ -92,44 +37,9 @@ def pair(request: pytest.FixtureRequest) -> tuple[Tokenizer, NativeTokenizer]:
     return Tokenizer.from_str(text), NativeTokenizer(text.encode())
 
 
-def any_character(rng: random.Random) -> str:
-    while True:
-        code_point = rng.randrange(sys.maxunicode + 1)
-        if not 0xD800 <= code_point < 0xE000:
-            return chr(code_point)
-
-
-def fragment(rng: random.Random) -> str:
-    kind = rng.randrange(9)
-    if kind == 0:
-        return rng.choice(PLAIN_WORDS)
-    if kind == 1:
-        return rng.choice(SPACES) * rng.choice((1, 1, 1, 2, 5))
-    if kind == 2:
-        return rng.choice(EMOJI)
-    if kind == 3:
-        return rng.choice(SPECIAL)[: rng.choice((4, 99, 99))]
-    if kind == 4:
-        return "".join(any_character(rng) for _ in range(rng.randint(1, 4)))
-    if kind == 5:
-        start = rng.choice(SCRIPT_STARTS)
-        return "".join(chr(start + rng.randrange(24)) for _ in range(rng.randint(1, 8)))
-    if kind == 6:
-        return "".join(chr(rng.randrange(128)) for _ in range(rng.randint(1, 12)))
-    if kind == 7:
-        return rng.choice("aeh \n!1'") * rng.choice((2, 3, 30, 90))
-    return str(rng.randrange(10 ** rng.randint(1, 9)))
-
-
-def generated(seed: int) -> Iterator[str]:
-    rng = random.Random(seed)
-    for _ in range(COUNT):
-        yield "".join(fragment(rng) for _ in range(rng.randint(1, 6)))
-
-
 def test_ids_and_round_trip_are_those_of_the_library(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
-    for text in generated(seed=1):
+    for text in generated(COUNT, seed=1):
         encoding = expected.encode(text).ids
         ids = native.encode(text.encode(), add_bos=True)
         assert ids == encoding, repr(text)
@@ -154,9 +64,8 @@ def test_text_of_a_user_cannot_forge_special_tokens(pair: tuple[Tokenizer, Nativ
 def test_broken_utf8_counts_as_python_and_rust_replace_it(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     rng = random.Random(2)
-    leads = b"\xc0\xc1\xc2\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5\xff\x80\xbf\x9fa "
     for _ in range(5_000):
-        data = bytes(rng.choice((rng.randrange(256), rng.choice(leads))) for _ in range(rng.randint(1, 12)))
+        data = broken_utf8(rng)
         assert (
             native.encode(data)
             == expected.encode(data.decode(errors="replace"), add_special_tokens=False).ids
