@@ -39,7 +39,7 @@ class Effort {
   void Spend(size_t steps);
 
  private:
-  size_t left_ = 100'000'000;
+  size_t left_ = 20'000'000;
 };
 
 }  // namespace mmoe
