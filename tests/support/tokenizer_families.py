@@ -144,6 +144,17 @@ FAMILIES = {
         decode=(*PIECES, STRIP_ONE),
     ),
     "mistral": sentence_piece(cut=(metaspace("first", cuts=False),), decode=(*PIECES, STRIP_ONE)),
+    "metaspace-stripped": sentence_piece(
+        normalize=(
+            *({"type": "Strip", "strip_left": True, "strip_right": False}, {"type": "NFKC"}),
+            *(
+                replace(r"[xe]\s|a", "", kind="Regex"),
+                replace("3", "two "),
+                {"type": "Prepend", "prepend": "a"},
+            ),
+        ),
+        cut=(metaspace("first"),),
+    ),
     "gemma": sentence_piece(
         normalize=(replace(" ", "\u2581"),), cut=(split(" ", "MergedWithPrevious", kind="String"),)
     ),

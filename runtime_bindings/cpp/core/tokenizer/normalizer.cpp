@@ -1,5 +1,7 @@
 #include "tokenizer/normalizer.h"
 
+#include <utility>
+
 #include "tokenizer/unicode/lowercase.h"
 #include "tokenizer/unicode/properties.h"
 #include "tokenizer/utf8.h"
@@ -37,26 +39,39 @@ std::string_view StripSpace(const Normalizer::Strip& strip, std::string_view tex
   return begin < end ? text.substr(begin, end - begin) : std::string_view();
 }
 
-struct Apply {
-  std::string text;
+class Application {
+ public:
+  explicit Application(std::string_view text) : text_(text) {}
 
-  std::string operator()(NormalizationForm form) const { return Normalize(text, form); }
-  std::string operator()(const Normalizer::Prepend& prepend) const {
-    return text.empty() ? std::string() : prepend.text + text;
+  void operator()(NormalizationForm form) { text_ = Normalize(text_, form); }
+  void operator()(const Normalizer::Prepend& prepend) {
+    if (!text_.empty()) text_ = prepend.text + text_;
   }
-  std::string operator()(const Normalizer::Replace& replace) const { return ReplaceAll(replace, text); }
-  std::string operator()(const Normalizer::LowercaseAll&) const { return Lowercase(text); }
-  std::string operator()(const Normalizer::Strip& strip) const {
-    return std::string(StripSpace(strip, text));
+  void operator()(const Normalizer::Replace& replace) {
+    if (replace.by.empty() && RegexMatches(*replace.pattern, text_).Next().begin == 0) cut_ = true;
+    text_ = ReplaceAll(replace, text_);
   }
+  void operator()(const Normalizer::LowercaseAll&) { text_ = Lowercase(text_); }
+  void operator()(const Normalizer::Strip& strip) {
+    if (strip.left && !text_.empty() && IsWhiteSpace(ReadValidUtf8(text_, 0).value)) cut_ = true;
+    text_ = std::string(StripSpace(strip, text_));
+  }
+
+  std::string TakeText() { return std::move(text_); }
+  bool cut() const { return cut_; }
+
+ private:
+  std::string text_;
+  bool cut_ = false;
 };
 
 }  // namespace
 
-std::string Normalizer::Apply(std::string_view text) const {
-  std::string normalized(text);
-  for (const Step& step : steps_) normalized = std::visit(mmoe::Apply{std::move(normalized)}, step);
-  return normalized;
+std::string Normalizer::Apply(std::string_view text, bool* cut) const {
+  Application application(text);
+  for (const Step& step : steps_) std::visit(application, step);
+  *cut = application.cut();
+  return application.TakeText();
 }
 
 }  // namespace mmoe

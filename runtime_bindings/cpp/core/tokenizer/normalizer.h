@@ -29,8 +29,9 @@ class Normalizer {
 
   void Add(Step step) { steps_.push_back(std::move(step)); }
   bool empty() const { return steps_.empty(); }
-  // `text` is valid UTF-8, and so is what is returned.
-  std::string Apply(std::string_view text) const;
+  // `text` is valid UTF-8, and so is what is returned. Sets *cut if something at the beginning was taken away
+  // without a replacement.
+  std::string Apply(std::string_view text, bool* cut) const;
 
  private:
   std::vector<Step> steps_;

@@ -24,7 +24,10 @@ void Tokenizer::Encode(std::string_view text, bool add_bos, bool parse_special,
 void Tokenizer::EncodeRaw(std::string_view text, bool at_start, bool specials,
                           std::vector<int32_t>* ids) const {
   if (normalizer_.empty()) return EncodeNormalized(text, at_start, specials, ids);
-  EncodeNormalized(normalizer_.Apply(text), at_start, specials, ids);
+  bool cut = false;
+  const std::string normalized = normalizer_.Apply(text, &cut);
+  // To the library a text starts where the original does.
+  EncodeNormalized(normalized, at_start && !cut, specials, ids);
 }
 
 void Tokenizer::EncodeNormalized(std::string_view text, bool at_start, bool specials,

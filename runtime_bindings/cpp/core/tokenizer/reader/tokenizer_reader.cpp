@@ -76,7 +76,8 @@ class TokenizerReader {
     std::unordered_set<std::string> normalized;
     for (auto& [id, entry] : entries) {
       AddedToken& token = entry.token;
-      if (entry.normalized) token.content = tokenizer_.normalizer_.Apply(token.content);
+      bool cut = false;
+      if (entry.normalized) token.content = tokenizer_.normalizer_.Apply(token.content, &cut);
       if (token.content.empty() || !(entry.normalized ? normalized : raw).insert(token.content).second) {
         file_.Unsupported("has the added token " + std::to_string(id) +
                           ", of which the normalizer leaves \"" + token.content +
