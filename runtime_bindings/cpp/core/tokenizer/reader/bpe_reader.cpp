@@ -126,8 +126,14 @@ void BpeReader::ReadMerges(const Json& merges) {
     if (merge.type() == Json::Type::kString && merge.String().rfind("#version", 0) == 0) continue;
     const auto [left, right] = Pair(merge);
     if (left.empty() || right.empty()) file_.Corrupt("model.merges has an entry with an empty half");
-    model_.merges_.Insert(Known(left), Known(right), {rank++, Known(left + right)});
-    AddSeam(left, right);
+    const int32_t left_id = Known(left);
+    const int32_t right_id = Known(right);
+    model_.merges_.Insert(left_id, right_id, {rank++, Known(left + right)});
+    if (StandsForOther(left, left_id) || StandsForOther(right, right_id)) {
+      model_.seams_.set();  // every seam is possible
+    } else {
+      AddSeam(Find(LastCharacter(left)), Find(FirstCharacter(right)));
+    }
   }
 }
 
@@ -146,24 +152,16 @@ std::pair<std::string, std::string> BpeReader::Pair(const Json& merge) const {
   return {both.substr(0, space), both.substr(space + 1)};
 }
 
-// A token's text begins with that of its first symbol, unless it was made of symbols that stand for another
-// text.
-void BpeReader::AddSeam(const std::string& left, const std::string& right) {
-  const auto stands_for_other = [&](const std::string& half) {
-    const int32_t id = Find(half);
-    const auto& fallback = model_.fallback_ids_;
-    return id == model_.unknown_id_ ||
-           (half[0] == '<' && std::find(fallback.begin(), fallback.end(), id) != fallback.end());
-  };
-  if (stands_for_other(left) || stands_for_other(right)) {
-    model_.seams_.set();
-    return;
-  }
-  const int32_t before = Find(LastCharacter(left));
-  const int32_t behind = Find(FirstCharacter(right));
-  if (before != BpeModel::kNone && behind != BpeModel::kNone) {
-    model_.seams_[BpeModel::SeamHash(before, behind)] = true;
-  }
+// A token's text begins with that of its first symbol, unless it is one that stands for another text.
+bool BpeReader::StandsForOther(const std::string& token, int32_t id) const {
+  const auto& fallback = model_.fallback_ids_;
+  return id == model_.unknown_id_ ||
+         (token[0] == '<' && std::find(fallback.begin(), fallback.end(), id) != fallback.end());
+}
+
+void BpeReader::AddSeam(int32_t before, int32_t behind) {
+  if (before == BpeModel::kNone || behind == BpeModel::kNone) return;  // no text has these symbols
+  model_.seams_[BpeModel::SeamHash(before, behind)] = true;
 }
 
 void BpeReader::ReadWords() {

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -32,7 +31,8 @@ class BpeReader {
   void ReadUnknown(const Json& model);
   void ReadMerges(const Json& merges);
   std::pair<std::string, std::string> Pair(const Json& merge) const;
-  void AddSeam(const std::string& left, const std::string& right);
+  bool StandsForOther(const std::string& token, int32_t id) const;
+  void AddSeam(int32_t before, int32_t behind);
   void ReadWords();
   int32_t Known(const std::string& token) const;
   int32_t Find(const std::string& token) const;
