@@ -1,4 +1,5 @@
-// AArch64 NEON with the int8 matrix products of Armv8.6 (Cortex-A510 and A710, Neoverse V1, Apple M2 and later).
+// AArch64 NEON with the int8 matrix products of Armv8.6 (Cortex-A510 and A710, Neoverse V1, Apple M2 and
+// later).
 
 #include "kernels/simd/simd_neon.h"
 
