@@ -211,16 +211,12 @@ Value Positive(const Value& value) {
 }
 
 Value Concatenate(Runtime& runtime, const std::vector<Value>& parts) {
-  const bool markup = std::any_of(parts.begin(), parts.end(), [](const Value& part) {
-    return part.IsString() && part.text().markup();
-  });
   Text joined;
   for (const Value& part : parts) {
     const Text text = Str(runtime, part);
     runtime.budget().Bytes(text.size());
-    joined.Append(markup ? EscapeHtml(text) : text);
+    joined.Append(text);
   }
-  joined.set_markup(markup);
   return Value::String(std::move(joined));
 }
 

@@ -11,7 +11,7 @@ enum class Operator : uint8_t { kAdd, kSubtract, kMultiply, kDivide, kFloorDivid
 Value Calculate(Runtime& runtime, Operator operation, const Value& left, const Value& right);
 Value Negate(const Value& value);
 Value Positive(const Value& value);
-// Jinja's ~.
+// Jinja's ~: the texts of the parts, none of which is escaped.
 Value Concatenate(Runtime& runtime, const std::vector<Value>& parts);
 
 }  // namespace mmoe::jinja

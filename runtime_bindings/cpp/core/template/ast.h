@@ -121,14 +121,16 @@ struct CallOf : Expression {
 struct Filtered : Expression {
   Value Evaluate(Interpreter& interpreter) const override;
   ExpressionPtr input;
-  Filter filter;
+  std::string name;
+  Filter filter;  // nullptr for one that there is not, which must not be reached
   CallArguments arguments;
 };
 
 struct Tested : Expression {
   Value Evaluate(Interpreter& interpreter) const override;
   ExpressionPtr input;
-  Test test;
+  std::string name;
+  Test test;  // nullptr as above
   CallArguments arguments;
 };
 

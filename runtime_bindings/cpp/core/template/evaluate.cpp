@@ -140,6 +140,7 @@ Value CallOf::Evaluate(Interpreter& interpreter) const {
 }
 
 Value Filtered::Evaluate(Interpreter& interpreter) const {
+  if (filter == nullptr) RefuseUnsupported("there is no filter \"" + name + "\"");
   const Value value = interpreter.Evaluate(*input);
   const Arguments given = interpreter.Evaluate(arguments);
   interpreter.At(line);
@@ -147,6 +148,7 @@ Value Filtered::Evaluate(Interpreter& interpreter) const {
 }
 
 Value Tested::Evaluate(Interpreter& interpreter) const {
+  if (test == nullptr) RefuseUnsupported("there is no test \"" + name + "\"");
   const Value value = interpreter.Evaluate(*input);
   const Arguments given = interpreter.Evaluate(arguments);
   interpreter.At(line);

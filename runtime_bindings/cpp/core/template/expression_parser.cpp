@@ -28,6 +28,10 @@ ExpressionParser::Nested::Nested(ExpressionParser& parser) : parser_(parser) {
   ++parser_.depth_;
 }
 
+void ExpressionParser::RefuseUnknown(size_t count) const {
+  if (unknown_.size() > count) stream_.Unsupported(unknown_[count].line, unknown_[count].what);
+}
+
 void ExpressionParser::CheckHeight(int height) const {
   if (height >= kMaxHeight) {
     stream_.Unsupported(stream_.line(), "an expression has more than " + std::to_string(kMaxHeight) +
@@ -38,6 +42,7 @@ void ExpressionParser::CheckHeight(int height) const {
 ExpressionPtr ExpressionParser::ParseConditional() {
   const Nested nested(*this);
   int line = stream_.line();
+  const size_t unknown = unknown_.size();
   ExpressionPtr node = ParseOr();
   while (stream_.TakeName("if")) {
     auto conditional = std::make_unique<Conditional>();
@@ -46,6 +51,7 @@ ExpressionPtr ExpressionParser::ParseConditional() {
     if (stream_.TakeName("else")) conditional->otherwise = ParseConditional();
     const int below = HighestOf(conditional->then, conditional->test, conditional->otherwise);
     node = Finish(std::move(conditional), line, below);
+    ForgiveUnknown(unknown);
     line = stream_.line();
   }
   return node;
@@ -366,7 +372,8 @@ ExpressionPtr ExpressionParser::ParseFilter(ExpressionPtr input) {
   const std::string name = ParseDottedName();
   auto node = std::make_unique<Filtered>();
   node->filter = FindFilter(name);
-  if (node->filter == nullptr) stream_.Unsupported(line, "there is no filter \"" + name + "\"");
+  node->name = name;
+  if (node->filter == nullptr) unknown_.push_back({line, "there is no filter \"" + name + "\""});
   node->input = std::move(input);
   if (stream_.IsOperator("(")) node->arguments = ParseArguments();
   const int below = std::max(node->input->height, node->arguments.height);
@@ -380,7 +387,8 @@ ExpressionPtr ExpressionParser::ParseTest(ExpressionPtr input) {
   const std::string name = ParseDottedName();
   auto node = std::make_unique<Tested>();
   node->test = FindTest(name);
-  if (node->test == nullptr) stream_.Unsupported(line, "there is no test \"" + name + "\"");
+  node->name = name;
+  if (node->test == nullptr) unknown_.push_back({line, "there is no test \"" + name + "\""});
   node->input = std::move(input);
   const TokenType next = stream_.current().type;
   const bool opens = stream_.IsOperator("[") || stream_.IsOperator("{");

@@ -50,6 +50,12 @@ class ExpressionParser {
     ExpressionParser& parser_;
   };
 
+  // Filters and tests that there are not. As in Jinja they are a fault, unless the `if` around them can keep them from
+  // being reached: Forgive drops those found behind the first `count`, Refuse refuses the first of them.
+  size_t unknown_count() const { return unknown_.size(); }
+  void ForgiveUnknown(size_t count) { unknown_.resize(count); }
+  void RefuseUnknown(size_t count) const;
+
   // Where the names read are noted; null outside macros.
   MacroUses* uses = nullptr;
 
@@ -93,6 +99,12 @@ class ExpressionParser {
   TokenStream& stream_;
   NameTable& names_;
   int depth_ = 0;
+
+  struct Unknown {
+    int line = 0;
+    std::string what;
+  };
+  std::vector<Unknown> unknown_;
 };
 
 }  // namespace mmoe::jinja

@@ -34,9 +34,9 @@ Value MapAttribute(Runtime& runtime, const std::vector<Value>& items, const Argu
 
 // The elements that pass a test, or their attribute does; `keep` false: that fail it.
 Value Choose(Runtime& runtime, const Value& input, const Arguments& arguments, bool of_attribute, bool keep) {
+  if (!Truth(input)) return runtime.Iterator({});  // none, too
   const auto items = runtime.Iterate(input);
   const size_t off = of_attribute ? 1 : 0;
-  if (items->items.empty()) return runtime.Iterator({});
   if (arguments.positional.size() < off) Raise("select by attribute lacks the attribute");
   const bool with_test = arguments.positional.size() > off;
   Test test = nullptr;
@@ -58,8 +58,8 @@ Value Choose(Runtime& runtime, const Value& input, const Arguments& arguments, b
 }  // namespace
 
 Value Map(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  if (!Truth(input)) return runtime.Iterator({});  // none, too
   const auto items = runtime.Iterate(input);
-  if (items->items.empty()) return runtime.Iterator({});
   if (arguments.positional.empty()) return MapAttribute(runtime, items->items, arguments);
   const std::string name = NameOf(arguments.positional[0], "filter");
   const Filter filter = FindFilter(name);

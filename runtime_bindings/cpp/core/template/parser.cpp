@@ -16,6 +16,7 @@ class Parser {
   Program Run() {
     Program program;
     program.body = ParseBlock({});
+    expressions_.RefuseUnknown(0);
     program.loop = names_.Intern("loop");
     program.names = names_.Take();
     return program;
@@ -61,10 +62,17 @@ class Parser {
   }
 
   // The rest of an opening tag, the statements behind it, and the name that ends them.
-  Block ParseBody(Ends ends) {
+  Block ParseBranch(Ends ends) {
     stream_.TakeOperator(":");  // as Jinja lets one write
     stream_.ExpectType(TokenType::kBlockEnd, "the end of a block tag");
     return ParseBlock(ends);
+  }
+  // The same of a block with a scope of its own, in which an `if` further out forgives nothing.
+  Block ParseBody(Ends ends) {
+    const size_t unknown = expressions_.unknown_count();
+    Block body = ParseBranch(ends);
+    expressions_.RefuseUnknown(unknown);
+    return body;
   }
   Block ParseBody(std::string_view end) {
     Block body = ParseBody({end});
@@ -96,15 +104,17 @@ class Parser {
 
   StatementPtr ParseIf() {
     auto node = std::make_unique<If>();
+    const size_t unknown = expressions_.unknown_count();
     bool more = true;
     while (more) {
       ExpressionPtr test = expressions_.MaybeTuple(false);
-      Block body = ParseBody({"elif", "else", "endif"});
+      Block body = ParseBranch({"elif", "else", "endif"});
       node->branches.emplace_back(std::move(test), std::move(body));
       more = stream_.TakeName("elif");
     }
-    if (stream_.TakeName("else")) node->otherwise = ParseBody({"endif"});
+    if (stream_.TakeName("else")) node->otherwise = ParseBranch({"endif"});
     stream_.ExpectName("endif");
+    expressions_.ForgiveUnknown(unknown);
     return node;
   }
 
