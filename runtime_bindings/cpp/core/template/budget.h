@@ -8,8 +8,7 @@
 
 namespace mmoe::jinja {
 
-// What one rendering may use: a template is foreign code. The real templates of test data need under 60,000 steps
-// for their longest conversation; all of the steps take about a fifth of a second.
+// What one rendering may use: a template is foreign code.
 struct Limits {
   int64_t steps = 5'000'000;        // nodes evaluated, elements made, and one for every 16 bytes of text made
   size_t text_bytes = 64 << 20;     // of one text, the output included

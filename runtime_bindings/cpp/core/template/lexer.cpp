@@ -95,7 +95,8 @@ class Lexer {
 
   // Where the next tag begins, and which.
   size_t FindTag(size_t from, Tag* tag) const {
-    for (size_t at = text_.find('{', from); at + 1 < text_.size(); at = text_.find('{', at + 1)) {
+    for (size_t at = text_.find('{', from); at != std::string::npos && at + 1 < text_.size();
+         at = text_.find('{', at + 1)) {
       if (text_[at + 1] == '{') {
         *tag = Tag::kVariable;
         return at;
