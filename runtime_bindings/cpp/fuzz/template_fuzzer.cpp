@@ -1,5 +1,6 @@
 // A chat template from anywhere: refused with a CoreError, or rendered within its limits for any JSON.
-// The template and the variables are the two halves of the input, parted by its first byte 0xFF, which no UTF-8 has.
+// The template and the variables are the two halves of the input, parted by its first byte 0xFF, which no
+// UTF-8 has.
 
 #include <algorithm>
 #include <cstddef>

@@ -12,10 +12,12 @@ namespace mmoe::jinja {
 namespace {
 
 // Attributes of Python's types that no template needs, refused so that nobody is told that they do not exist.
-constexpr std::string_view kStringRest[] = {"casefold", "encode", "format_map", "isidentifier", "maketrans", "translate"};
+constexpr std::string_view kStringRest[] = {"casefold",     "encode",    "format_map",
+                                            "isidentifier", "maketrans", "translate"};
 constexpr std::string_view kNumberRest[] = {
-    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "fromhex",
-    "hex",              "imag",      "is_integer", "numerator", "real",        "to_bytes"};
+    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator",
+    "from_bytes",       "fromhex",   "hex",        "imag",      "is_integer",
+    "numerator",        "real",      "to_bytes"};
 
 bool IsUnimplemented(const Value& value, std::string_view name) {
   const auto among = [&](const auto& names) {
@@ -111,7 +113,8 @@ SliceBounds Bounds(const Value& start, const Value& stop, const Value& step, siz
   return {from, count, count == 1 ? 1 : by};
 }
 
-Value SliceText(Runtime& runtime, const Text& text, const Value& start, const Value& stop, const Value& step) {
+Value SliceText(Runtime& runtime, const Text& text, const Value& start, const Value& stop,
+                const Value& step) {
   runtime.budget().Bytes(text.size());
   const std::vector<size_t> offsets = CharacterOffsets(text.bytes());
   const SliceBounds bounds = Bounds(start, stop, step, offsets.size() - 1);

@@ -10,9 +10,9 @@ namespace mmoe::jinja {
 
 // What one rendering may use: a template is foreign code.
 struct Limits {
-  int64_t steps = 5'000'000;        // nodes evaluated, elements made, and one for every 16 bytes of text made
-  size_t text_bytes = 64 << 20;     // of one text, the output included
-  int depth = 400;                  // nested evaluations: expressions, blocks and macros inside each other
+  int64_t steps = 5'000'000;     // nodes evaluated, elements made, and one for every 16 bytes of text made
+  size_t text_bytes = 64 << 20;  // of one text, the output included
+  int depth = 400;               // nested evaluations: expressions, blocks and macros inside each other
 };
 
 // Containers inside containers; what is deeper could not be destroyed or printed without a deep stack.

@@ -19,8 +19,8 @@ struct CivilTime {
   static CivilTime Parse(std::string_view text);
 };
 
-// Python's strftime of a moment without a zone, in English whatever the locale is. Throws for a directive that it
-// does not have.
+// Python's strftime of a moment without a zone, in English whatever the locale is. Throws for a directive
+// that it does not have.
 std::string FormatTime(const CivilTime& time, std::string_view format);
 
 }  // namespace mmoe::jinja

@@ -94,7 +94,7 @@ Method FindMethod(const Value& value, std::string_view name) {
 
 bool IsDenied(Kind kind, std::string_view name) {
   static constexpr std::string_view kOfDicts[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  static constexpr std::string_view kOfLists[] = {"append", "clear",   "extend", "insert",
+  static constexpr std::string_view kOfLists[] = {"append", "clear",  "extend",  "insert",
                                                   "pop",    "remove", "reverse", "sort"};
   const auto among = [&](const auto& names) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);

@@ -95,9 +95,9 @@ Dict ReadVariables(Runtime& runtime, const Json& variables) {
   for (Json member = variables.First(); member.valid(); member = member.Next()) {
     const std::string name = member.Name();
     const bool data = name == "tools" || name == "documents";
-    read.Set(Value::String(Text(name)), name == "messages"
-                                            ? ReadMessages(runtime, member)
-                                            : FromJson(runtime, member, data ? Origin::kData : Origin::kTemplate));
+    read.Set(Value::String(Text(name)),
+             name == "messages" ? ReadMessages(runtime, member)
+                                : FromJson(runtime, member, data ? Origin::kData : Origin::kTemplate));
   }
   return read;
 }

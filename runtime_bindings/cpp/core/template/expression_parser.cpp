@@ -34,8 +34,8 @@ void ExpressionParser::RefuseUnknown(size_t count) const {
 
 void ExpressionParser::CheckHeight(int height) const {
   if (height >= kMaxHeight) {
-    stream_.Unsupported(stream_.line(), "an expression has more than " + std::to_string(kMaxHeight) +
-                                            " operations in a row");
+    stream_.Unsupported(stream_.line(),
+                        "an expression has more than " + std::to_string(kMaxHeight) + " operations in a row");
   }
 }
 
@@ -98,8 +98,8 @@ ExpressionPtr ExpressionParser::ParseNot() {
 
 bool ExpressionParser::TakeComparison(Comparison* comparison) {
   static constexpr std::pair<std::string_view, Comparison> kOperators[] = {
-      {"==", Comparison::kEqual},     {"!=", Comparison::kNotEqual},     {"<", Comparison::kLess},
-      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater},       {">=", Comparison::kGreaterEqual},
+      {"==", Comparison::kEqual},     {"!=", Comparison::kNotEqual}, {"<", Comparison::kLess},
+      {"<=", Comparison::kLessEqual}, {">", Comparison::kGreater},   {">=", Comparison::kGreaterEqual},
   };
   for (const auto& [symbol, meaning] : kOperators) {
     if (stream_.TakeOperator(symbol)) {
@@ -303,8 +303,7 @@ ExpressionPtr ExpressionParser::ParseDict() {
 ExpressionPtr ExpressionParser::ParseTuple(bool with_conditional, bool in_parentheses) {
   const int line = stream_.line();
   const auto ends = [&] {
-    return stream_.Is(TokenType::kVariableEnd) || stream_.Is(TokenType::kBlockEnd) ||
-           stream_.IsOperator(")");
+    return stream_.Is(TokenType::kVariableEnd) || stream_.Is(TokenType::kBlockEnd) || stream_.IsOperator(")");
   };
   auto tuple = std::make_unique<SequenceLiteral>();
   tuple->is_tuple = true;
@@ -431,7 +430,8 @@ ExpressionPtr ExpressionParser::ParseSubscript(ExpressionPtr object) {
   const auto bound = [&] { return at_end() || stream_.IsOperator(":") ? nullptr : Full(); };
   ExpressionPtr first = stream_.IsOperator(":") ? nullptr : Full();
   if (!stream_.IsOperator(":")) {
-    if (stream_.IsOperator(",")) stream_.Unsupported(line, "subscripts of several values are not implemented");
+    if (stream_.IsOperator(","))
+      stream_.Unsupported(line, "subscripts of several values are not implemented");
     stream_.ExpectOperator("]");
     auto item = std::make_unique<ItemOf>();
     item->object = std::move(object);
@@ -473,8 +473,7 @@ CallArguments ExpressionParser::ParseArguments() {
     if (needs_comma && stream_.IsOperator(")")) break;
     needs_comma = true;
     if (stream_.IsOperator("*") || stream_.IsOperator("**")) {
-      ExpressionPtr& more =
-          stream_.Next().text == "*" ? arguments.more_positional : arguments.more_named;
+      ExpressionPtr& more = stream_.Next().text == "*" ? arguments.more_positional : arguments.more_named;
       if (more || arguments.more_named) stream_.Fail("the arguments of a call are out of order");
       more = note(Full());
     } else if (stream_.Is(TokenType::kName) && stream_.ahead().Is(TokenType::kOperator, "=")) {

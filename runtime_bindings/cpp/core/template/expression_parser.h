@@ -50,8 +50,9 @@ class ExpressionParser {
     ExpressionParser& parser_;
   };
 
-  // Filters and tests that there are not. As in Jinja they are a fault, unless the `if` around them can keep them from
-  // being reached: Forgive drops those found behind the first `count`, Refuse refuses the first of them.
+  // Filters and tests that there are not. As in Jinja they are a fault, unless the `if` around them can keep
+  // them from being reached: Forgive drops those found behind the first `count`, Refuse refuses the first of
+  // them.
   size_t unknown_count() const { return unknown_.size(); }
   void ForgiveUnknown(size_t count) { unknown_.resize(count); }
   void RefuseUnknown(size_t count) const;

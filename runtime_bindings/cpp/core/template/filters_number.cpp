@@ -26,7 +26,8 @@ std::optional<std::string> Plain(const Text& text) {
       plain += stripped[at];
       continue;
     }
-    const bool between = at > 0 && at + 1 < stripped.size() && std::isalnum(static_cast<unsigned char>(stripped[at - 1])) &&
+    const bool between = at > 0 && at + 1 < stripped.size() &&
+                         std::isalnum(static_cast<unsigned char>(stripped[at - 1])) &&
                          std::isalnum(static_cast<unsigned char>(stripped[at + 1]));
     if (!between) return std::nullopt;
   }
@@ -72,7 +73,8 @@ std::optional<int64_t> ParseInteger(const Text& text, int64_t base) {
 std::optional<double> ParseFloat(const Text& text) {
   const std::optional<std::string> plain = Plain(text);
   if (!plain || plain->empty() || plain->find('\0') != std::string::npos) return std::nullopt;
-  if (plain->find_first_of("xXpP(") != std::string::npos) return std::nullopt;  // strtod takes more than Python
+  if (plain->find_first_of("xXpP(") != std::string::npos)
+    return std::nullopt;  // strtod takes more than Python
   char* end = nullptr;
   const double value = std::strtod(plain->c_str(), &end);
   return *end == '\0' ? std::optional<double>(value) : std::nullopt;
@@ -88,7 +90,8 @@ Value Truncated(double value) {
 double RoundToDigits(double value, int64_t precision) {
   if (!std::isfinite(value)) return value;
   if (precision >= 0) {
-    std::string text(static_cast<size_t>(std::snprintf(nullptr, 0, "%.*f", static_cast<int>(precision), value)), '\0');
+    std::string text(
+        static_cast<size_t>(std::snprintf(nullptr, 0, "%.*f", static_cast<int>(precision), value)), '\0');
     std::snprintf(text.data(), text.size() + 1, "%.*f", static_cast<int>(precision), value);
     return std::strtod(text.c_str(), nullptr);
   }

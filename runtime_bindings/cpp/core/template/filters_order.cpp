@@ -80,7 +80,8 @@ Value DictSort(Runtime& runtime, const Value& input, const Arguments& arguments)
   const Parameters given("dictsort", arguments, {"case_sensitive", "by", "reverse"});
   if (!input.Is(Kind::kDict)) Raise("dictsort takes a dict, not " + Describe(input));
   const Text* by = given.String(1);
-  if (by != nullptr && by->bytes() != "key" && by->bytes() != "value") Raise("dictsort sorts by key or value");
+  if (by != nullptr && by->bytes() != "key" && by->bytes() != "value")
+    Raise("dictsort sorts by key or value");
   const bool by_value = by != nullptr && by->bytes() == "value";
   std::vector<Keyed> items;
   for (const auto& [key, value] : input.dict().entries) {
@@ -103,7 +104,8 @@ Value Sort(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters given("sort", arguments, {"reverse", "case_sensitive", "attribute"});
   const Value* attribute = given.Has(2) && !given[2].IsNone() ? &given[2] : nullptr;
   std::vector<Keyed> items;
-  for (const Value& item : runtime.Iterate(input)->items) {
+  const auto elements = runtime.Iterate(input);
+  for (const Value& item : elements->items) {
     items.push_back({SortKey(runtime, item, attribute, given.Flag(1, false)), item});
   }
   SortByKey(runtime, &items, given.Flag(0, false));
@@ -115,7 +117,8 @@ Value Unique(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const bool case_sensitive = given.Flag(0, false);
   Dict seen;
   std::vector<Value> unique;
-  for (const Value& item : runtime.Iterate(input)->items) {
+  const auto elements = runtime.Iterate(input);
+  for (const Value& item : elements->items) {
     const Value part = given.Has(1) ? AtPath(runtime, item, given[1]) : item;
     const Value key = case_sensitive ? part : WithoutCase(runtime, part);
     runtime.ChargeKey(seen, key);

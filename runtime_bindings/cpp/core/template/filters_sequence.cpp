@@ -40,7 +40,8 @@ Value Batch(Runtime& runtime, const Value& input, const Arguments& arguments) {
   if (count < 1) Raise("batch: the size of a batch is not positive");
   std::vector<Value> batches;
   std::vector<Value> batch;
-  for (const Value& item : runtime.Iterate(input)->items) {
+  const auto elements = runtime.Iterate(input);
+  for (const Value& item : elements->items) {
     if (static_cast<int64_t>(batch.size()) == count) {
       batches.push_back(runtime.List(std::move(batch)));
       batch.clear();
@@ -78,7 +79,6 @@ Value First(Runtime& runtime, const Value& input, const Arguments& arguments) {
 Value Last(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters given("last", arguments, {});
   if (input.Is(Kind::kIterator)) Raise("an iterator has no last element; use list");
-  if (input.IsUndefined()) Raise(input.UndefinedName() + " is undefined");
   const auto items = runtime.Iterate(input);
   return items->items.empty() ? Value::Undefined("the last of no elements") : items->items.back();
 }
@@ -98,7 +98,8 @@ Value Join(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Text separator = given.Has(0) ? Str(runtime, given[0]) : Text();
   Text joined;
   bool first = true;
-  for (const Value& item : runtime.Iterate(input)->items) {
+  const auto elements = runtime.Iterate(input);
+  for (const Value& item : elements->items) {
     const Text text = Str(runtime, given.Has(1) && Truth(given[1]) ? AtPath(runtime, item, given[1]) : item);
     runtime.budget().Bytes(separator.size() + text.size());
     if (!first) joined.Append(separator);
@@ -149,7 +150,8 @@ Value Sum(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Parameters given("sum", arguments, {"attribute", "start"});
   Value sum = given.Has(1) ? given[1] : Value::Integer(0);
   if (sum.IsString()) Raise("sum does not add strings; use join");
-  for (const Value& item : runtime.Iterate(input)->items) {
+  const auto elements = runtime.Iterate(input);
+  for (const Value& item : elements->items) {
     sum = Calculate(runtime, Operator::kAdd, sum, given.Has(0) ? AtPath(runtime, item, given[0]) : item);
   }
   return sum;

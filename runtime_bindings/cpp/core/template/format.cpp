@@ -139,7 +139,8 @@ Text LayOutText(Runtime& runtime, const Text& text, const Layout& layout) {
   Text shown = text;
   if (layout.precision >= 0) {
     const std::vector<size_t> offsets = CharacterOffsets(text.bytes());
-    shown = text.Part(0, offsets[std::min<size_t>(static_cast<size_t>(layout.precision), offsets.size() - 1)]);
+    shown =
+        text.Part(0, offsets[std::min<size_t>(static_cast<size_t>(layout.precision), offsets.size() - 1)]);
   }
   Layout padded = layout;
   if (padded.align == '\0') padded.align = '<';
@@ -152,7 +153,8 @@ int64_t ReadNumber(const std::string& text, size_t* at, int64_t missing, int64_t
   while (*at < text.size() && text[*at] >= '0' && text[*at] <= '9') {
     value = std::max<int64_t>(value, 0) * 10 + (text[(*at)++] - '0');
     if (value > most) {
-      throw CoreError(MMOE_OUT_OF_RESOURCES, "a format asks for more than " + std::to_string(most) + " digits");
+      throw CoreError(MMOE_OUT_OF_RESOURCES,
+                      "a format asks for more than " + std::to_string(most) + " digits");
     }
   }
   return value;
@@ -215,9 +217,9 @@ class PercentValues {
     return *found;
   }
   void CheckAllUsed() const {
-    const bool all = values_.Is(Kind::kTuple) ? used_ == values_.sequence().items.size()
-                                              : used_ == 1 || by_name_ || values_.Is(Kind::kDict) ||
-                                                    values_.Is(Kind::kList);
+    const bool all = values_.Is(Kind::kTuple)
+                         ? used_ == values_.sequence().items.size()
+                         : used_ == 1 || by_name_ || values_.Is(Kind::kDict) || values_.Is(Kind::kList);
     if (!all) Raise("a format has fewer places than values");
   }
 
@@ -244,7 +246,8 @@ Layout ReadLayout(const std::string& text) {
     }
   }
   const auto take = [&](const char* any) {
-    return at < text.size() && std::string_view(any).find(text[at]) != std::string_view::npos ? text[at++] : '\0';
+    return at < text.size() && std::string_view(any).find(text[at]) != std::string_view::npos ? text[at++]
+                                                                                              : '\0';
   };
   if (const char sign = take("+- ")) layout.sign = sign;
   layout.alternate = take("#") != '\0';
@@ -263,7 +266,8 @@ Layout ReadLayout(const std::string& text) {
 Text FormatBySpecification(Runtime& runtime, const Value& value, const std::string& specification) {
   if (specification.empty()) return Str(runtime, value);
   const Layout layout = ReadLayout(specification);
-  const bool whole = layout.type == '\0' || std::string_view("bdoxX").find(layout.type) != std::string_view::npos;
+  const bool whole =
+      layout.type == '\0' || std::string_view("bdoxX").find(layout.type) != std::string_view::npos;
   if (value.IsString() && (layout.type == '\0' || layout.type == 's')) {
     if (layout.align == '=') Raise("a string cannot be padded behind a sign");
     return LayOutText(runtime, value.text(), layout);
@@ -350,7 +354,8 @@ class BracesFormatter {
       const size_t end = field.find(']', at);
       if (field[at] != '[' || end == std::string::npos) Raise("\"" + field + "\" is no place of a format");
       const std::string item = field.substr(at + 1, end - at - 1);
-      value = GetItem(runtime_, value, IsIndex(item) ? Value::Integer(std::stoi(item)) : Value::String(Text(item)));
+      value = GetItem(runtime_, value,
+                      IsIndex(item) ? Value::Integer(std::stoi(item)) : Value::String(Text(item)));
       at = end + 1;
     }
     return value;

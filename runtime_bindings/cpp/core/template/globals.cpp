@@ -51,7 +51,8 @@ Value MakeDict(Runtime& runtime, const Arguments& arguments) {
     if (given.Is(Kind::kDict)) {
       entries = given.dict().entries;
     } else {
-      for (const Value& pair : runtime.Iterate(given)->items) {
+      const auto elements = runtime.Iterate(given);
+      for (const Value& pair : elements->items) {
         const auto both = runtime.Iterate(pair);
         if (both->items.size() != 2) Raise("dict takes pairs of a key and a value");
         entries.emplace_back(both->items[0], both->items[1]);

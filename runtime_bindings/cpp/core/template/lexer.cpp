@@ -12,7 +12,8 @@ namespace {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 bool IsNamePart(char c) { return IsNameStart(c) || IsDigit(c); }
 bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -40,7 +41,8 @@ class Lexer {
   Lexer(std::string_view source, const std::string& where) : text_(NormalizeNewlines(source)), where_(where) {
     const size_t broken = FindInvalidUtf8(text_);
     if (broken == text_.size()) return;
-    line_ += static_cast<int>(std::count(text_.begin(), text_.begin() + static_cast<ptrdiff_t>(broken), '\n'));
+    line_ +=
+        static_cast<int>(std::count(text_.begin(), text_.begin() + static_cast<ptrdiff_t>(broken), '\n'));
     Fail("is not UTF-8");
   }
 
@@ -79,7 +81,8 @@ class Lexer {
     return end - from;
   }
 
-  // The end of "{% raw %}" (or, with `word` "endraw", of its end) at `from`; 0 when there is none. Sets the signs.
+  // The end of "{% raw %}" (or, with `word` "endraw", of its end) at `from`; 0 when there is none. Sets the
+  // signs.
   size_t RawTagEnd(size_t from, std::string_view word, bool* trims) const {
     size_t end = from + 2;
     if (end < text_.size() && (text_[end] == '-' || text_[end] == '+')) ++end;
@@ -383,7 +386,8 @@ class Lexer {
     if (letter == 'u') return CodeEscape(at + 1, 4, 16, IsHexDigit, plain);
     if (letter == 'U') return CodeEscape(at + 1, 8, 16, IsHexDigit, plain);
     if (letter == 'N') {
-      throw TemplateError(MMOE_UNSUPPORTED, where_, line_, "characters by name, \\N{...}, are not implemented");
+      throw TemplateError(MMOE_UNSUPPORTED, where_, line_,
+                          "characters by name, \\N{...}, are not implemented");
     }
     *plain += '\\';
     *plain += letter;

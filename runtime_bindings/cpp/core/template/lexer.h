@@ -29,8 +29,9 @@ struct Token {
   bool Is(TokenType wanted, std::string_view what) const { return type == wanted && text == what; }
 };
 
-// The tokens of a template as Jinja cuts it with trim_blocks and lstrip_blocks: the newline behind a block tag and
-// the white space before one that begins its line are dropped. Throws TemplateError; `where` names the template.
+// The tokens of a template as Jinja cuts it with trim_blocks and lstrip_blocks: the newline behind a block
+// tag and the white space before one that begins its line are dropped. Throws TemplateError; `where` names
+// the template.
 std::vector<Token> Tokenize(std::string_view source, const std::string& where);
 
 }  // namespace mmoe::jinja

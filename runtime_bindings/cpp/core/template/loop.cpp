@@ -108,15 +108,16 @@ Text Loop::Show(Runtime&) {
 Flow RunLoop(const For& statement, Interpreter& interpreter, const Value& iterable, int64_t depth) {
   Runtime& runtime = interpreter.runtime();
   const std::shared_ptr<Scope> around = interpreter.scope();
-  const auto loop =
-      std::make_shared<Loop>(statement, interpreter, runtime.Iterate(iterable), around, depth);
-  bool any = false;
+  const auto loop = std::make_shared<Loop>(statement, interpreter, runtime.Iterate(iterable), around, depth);
+  bool any = false;  // item whose body was left at its end: Jinja takes the else branch after a break or
+                     // continue alone
   while (loop->Next()) {
-    any = true;
     const Interpreter::Scoped scoped(interpreter, around);
     interpreter.scope()->Set(interpreter.program().loop, Value::Of(loop));
     interpreter.Assign(statement.target, loop->item());
-    if (interpreter.Execute(statement.body) == Flow::kBreak) break;
+    const Flow flow = interpreter.Execute(statement.body);
+    if (flow == Flow::kBreak) break;
+    any |= flow == Flow::kNext;
   }
   loop->Finish();
   return any ? Flow::kNext : interpreter.Execute(statement.otherwise);

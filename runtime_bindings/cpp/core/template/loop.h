@@ -9,8 +9,8 @@
 
 namespace mmoe::jinja {
 
-// `loop` inside a for statement. Its items pass the statement's filter only as they are needed, so that what the body
-// does to a namespace is seen by the filter.
+// `loop` inside a for statement. Its items pass the statement's filter only as they are needed, so that what
+// the body does to a namespace is seen by the filter.
 class Loop : public Object {
  public:
   // `around`: the scope in which the statement stands. `depth`: of a recursive loop, from 0.
@@ -44,9 +44,9 @@ class Loop : public Object {
   std::shared_ptr<const Sequence> source_;
   std::shared_ptr<Scope> around_;
   int64_t depth_;
-  size_t seen_ = 0;  // of the source
+  size_t seen_ = 0;            // of the source
   std::vector<Value> passed_;  // the statement's filter, if it has one
-  size_t index_ = SIZE_MAX;  // of the current item
+  size_t index_ = SIZE_MAX;    // of the current item
   std::optional<std::vector<Value>> last_changed_;
 };
 

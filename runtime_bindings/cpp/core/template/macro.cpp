@@ -71,9 +71,8 @@ void MacroObject::Bind(Runtime& runtime, const Arguments& arguments) {
   const size_t without_default = count - definition_.defaults.size();
   for (const size_t at : missing) {
     const auto& [id, name] = definition_.parameters[at];
-    scope.Set(id, at < without_default
-                      ? Value::Undefined("the parameter '" + name + "'")
-                      : interpreter_.Evaluate(*definition_.defaults[at - without_default]));
+    scope.Set(id, at < without_default ? Value::Undefined("the parameter '" + name + "'")
+                                       : interpreter_.Evaluate(*definition_.defaults[at - without_default]));
   }
 }
 

@@ -25,8 +25,8 @@ class Parser {
  private:
   using Ends = std::initializer_list<std::string_view>;
 
-  // Statements up to a tag that begins with one of `ends`, whose name is then the current token; without `ends`, up to
-  // the end of the template.
+  // Statements up to a tag that begins with one of `ends`, whose name is then the current token; without
+  // `ends`, up to the end of the template.
   Block ParseBlock(Ends ends) {
     const ExpressionParser::Nested nested(expressions_);
     Block block;
@@ -52,7 +52,8 @@ class Parser {
         }
         default:
           stream_.ExpectType(TokenType::kBlockBegin, "a tag");
-          if (std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return stream_.IsName(end); })) {
+          if (std::any_of(ends.begin(), ends.end(),
+                          [&](std::string_view end) { return stream_.IsName(end); })) {
             return block;
           }
           block.push_back(ParseStatement());
@@ -97,7 +98,6 @@ class Parser {
     if (name == "filter") return ParseFilterBlock();
     if (name == "generation") return ParseGeneration();
     if (name == "with") return ParseWith();
-    if (name == "print") return ParsePrint();
     if (name == "break" || name == "continue") return ParseLoopControl(name);
     stream_.Unsupported(line, "there is no statement \"" + name + "\"");
   }
@@ -194,12 +194,6 @@ class Parser {
       node->values.emplace_back(std::move(target), expressions_.Full());
     }
     node->body = ParseBody("endwith");
-    return node;
-  }
-
-  StatementPtr ParsePrint() {
-    auto node = std::make_unique<Output>();
-    node->expression = expressions_.MaybeTuple();
     return node;
   }
 

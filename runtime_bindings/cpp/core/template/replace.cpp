@@ -24,7 +24,8 @@ Text Interleave(Runtime& runtime, const Text& text, const Text& replacement, int
   return replaced;
 }
 
-Text ReplaceFound(Runtime& runtime, const Text& text, const Text& old, const Text& replacement, int64_t most) {
+Text ReplaceFound(Runtime& runtime, const Text& text, const Text& old, const Text& replacement,
+                  int64_t most) {
   Text replaced;
   size_t at = 0;
   for (int64_t count = 0; most < 0 || count < most; ++count) {

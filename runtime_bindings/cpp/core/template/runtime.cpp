@@ -40,7 +40,9 @@ std::shared_ptr<const Sequence> Runtime::Iterate(const Value& value) {
     case Kind::kString: {
       const std::vector<size_t> offsets = CharacterOffsets(value.text().bytes());
       for (size_t at = 0; at + 1 < offsets.size(); ++at) {
-        items.push_back(String(value.text().Part(offsets[at], offsets[at + 1])));
+        Text character = value.text().Part(offsets[at], offsets[at + 1]);
+        character.set_markup(false);
+        items.push_back(String(std::move(character)));
       }
       break;
     }
@@ -76,7 +78,8 @@ void Runtime::ChargeComparison(const Value& left, const Value& right) {
 }
 
 void Runtime::ChargeKey(const jinja::Dict& dict, const Value& key) {
-  if (key.Is(Kind::kList) || key.Is(Kind::kDict) || key.Is(Kind::kTuple)) {
+  if (key.Is(Kind::kTuple)) RefuseUnsupported("a tuple as the key of a dict is not implemented");
+  if (key.Is(Kind::kList) || key.Is(Kind::kDict)) {
     Raise(Describe(key) + " cannot be the key of a dict");
   }
   if (!key.IsString()) budget_.Step(static_cast<int64_t>(dict.entries.size() / 8));

@@ -154,8 +154,7 @@ Text Repr(Runtime& runtime, const Value& value) {
     case Kind::kList:
       return ShowItems(runtime, value.sequence().items, "[", "]");
     case Kind::kTuple:
-      return ShowItems(runtime, value.sequence().items, "(",
-                       value.sequence().items.size() == 1 ? ",)" : ")");
+      return ShowItems(runtime, value.sequence().items, "(", value.sequence().items.size() == 1 ? ",)" : ")");
     case Kind::kView:
       return ShowItems(runtime, value.sequence().items,
                        (std::string(value.sequence().view_name) + "([").c_str(), "])");

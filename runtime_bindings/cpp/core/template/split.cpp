@@ -44,7 +44,7 @@ std::vector<Part> WordsForward(const std::string& bytes, int64_t most) {
   std::vector<Part> parts;
   for (size_t at = SkipForward(bytes, 0, true); at < bytes.size(); at = SkipForward(bytes, at, true)) {
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back({at, SkipBackward(bytes, bytes.size(), true)});
+      parts.push_back({at, bytes.size()});
       break;
     }
     const size_t end = SkipForward(bytes, at, false);
@@ -58,7 +58,7 @@ std::vector<Part> WordsBackward(const std::string& bytes, int64_t most) {
   std::vector<Part> parts;
   for (size_t at = SkipBackward(bytes, bytes.size(), true); at > 0; at = SkipBackward(bytes, at, true)) {
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back({SkipForward(bytes, 0, true), at});
+      parts.push_back({0, at});
       break;
     }
     const size_t begin = SkipBackward(bytes, at, false);

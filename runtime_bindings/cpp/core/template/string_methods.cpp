@@ -131,8 +131,7 @@ int64_t FindIn(const Value& self, const Arguments& arguments, bool from_end) {
   const Text& wanted = RequireString(given, 0, "find");
   const Window window = WindowOf(self.text(), given, 1);
   if (!window.valid) return -1;
-  const std::string_view part =
-      std::string_view(self.text().bytes()).substr(0, window.end_byte());
+  const std::string_view part = std::string_view(self.text().bytes()).substr(0, window.end_byte());
   size_t found = std::string::npos;
   if (from_end) {
     found = FindBytesFromEnd(part, wanted.bytes(), std::string::npos);
@@ -182,7 +181,8 @@ Value Join(Runtime& runtime, const Value& self, const Arguments& arguments) {
   if (given[0].IsUndefined()) Raise(given[0].UndefinedName() + " is undefined");
   Text joined;
   bool first = true;
-  for (const Value& item : runtime.Iterate(given[0])->items) {
+  const auto elements = runtime.Iterate(given[0]);
+  for (const Value& item : elements->items) {
     if (!item.IsString()) Raise("join takes strings, not " + Describe(item));
     runtime.budget().Bytes(self.text().size() + item.text().size());
     if (!first) joined.Append(self.text());
@@ -199,7 +199,8 @@ Value RemoveAffix(Runtime& runtime, const Value& self, const Arguments& argument
   const std::string& affix = RequireString(given, 0, "removeprefix").bytes();
   const Text& text = self.text();
   const size_t rest = text.size() - std::min(affix.size(), text.size());
-  if (affix.size() > text.size() || text.bytes().compare(kEnd ? rest : 0, affix.size(), affix) != 0) return self;
+  if (affix.size() > text.size() || text.bytes().compare(kEnd ? rest : 0, affix.size(), affix) != 0)
+    return self;
   return runtime.String(kEnd ? text.Part(0, rest) : text.Part(affix.size(), text.size()));
 }
 
@@ -298,7 +299,8 @@ bool IsLetterOrDigit(uint32_t character) { return IsLetter(character) || IsDigit
 Value IsAscii(Runtime&, const Value& self, const Arguments& arguments) {
   RefuseArguments(arguments, "isascii");
   const std::string& bytes = self.text().bytes();
-  return Value::Bool(std::all_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+  return Value::Bool(
+      std::all_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
 }
 
 template <bool (*kIs)(const Text&)>
@@ -379,8 +381,9 @@ constexpr NamedMethod kMethods[] = {
 }  // namespace
 
 Method FindStringMethod(std::string_view name) {
-  const auto* found = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
-                                       [](const NamedMethod& known, std::string_view wanted) { return known.name < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                       [](const NamedMethod& known, std::string_view wanted) { return known.name < wanted; });
   return found != std::end(kMethods) && found->name == name ? found->method : nullptr;
 }
 

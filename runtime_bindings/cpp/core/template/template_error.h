@@ -6,9 +6,9 @@
 
 namespace mmoe::jinja {
 
-// A template that cannot be read, refuses what it is given, or asks for more than it may: MMOE_CORRUPT for text
-// that is no template, MMOE_INVALID_ARGUMENT for what raise_exception or Python would raise, MMOE_UNSUPPORTED for
-// what this interpreter does not have, MMOE_OUT_OF_RESOURCES for a limit.
+// A template that cannot be read, refuses what it is given, or asks for more than it may: MMOE_CORRUPT for
+// text that is no template, MMOE_INVALID_ARGUMENT for what raise_exception or Python would raise,
+// MMOE_UNSUPPORTED for what this interpreter does not have, MMOE_OUT_OF_RESOURCES for a limit.
 class TemplateError : public CoreError {
  public:
   TemplateError(mmoe_status status, const std::string& where, int line, const std::string& message)

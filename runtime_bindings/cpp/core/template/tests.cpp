@@ -156,8 +156,9 @@ constexpr NamedTest kTests[] = {
 }  // namespace
 
 Test FindTest(std::string_view name) {
-  const auto* found = std::lower_bound(std::begin(kTests), std::end(kTests), name,
-                                       [](const NamedTest& known, std::string_view wanted) { return known.name < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kTests), std::end(kTests), name,
+                       [](const NamedTest& known, std::string_view wanted) { return known.name < wanted; });
   return found != std::end(kTests) && found->name == name ? found->test : nullptr;
 }
 

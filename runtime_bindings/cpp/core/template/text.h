@@ -8,7 +8,8 @@
 
 namespace mmoe::jinja {
 
-// Where a byte of a text came from: the template and the names that belong to it, or what users and tools wrote.
+// Where a byte of a text came from: the template and the names that belong to it, or what users and tools
+// wrote.
 enum class Origin : char { kTemplate, kData };
 
 struct Span {
@@ -17,8 +18,8 @@ struct Span {
   Origin origin;
 };
 
-// UTF-8 of which every byte knows its origin, through concatenation, slices, replacements and filters: special
-// tokens are looked for in what the template wrote, never in what it was given.
+// UTF-8 of which every byte knows its origin, through concatenation, slices, replacements and filters:
+// special tokens are looked for in what the template wrote, never in what it was given.
 class Text {
  public:
   Text() = default;
@@ -54,8 +55,8 @@ size_t CountCharacters(std::string_view text);
 // Where each character begins, and the end.
 std::vector<size_t> CharacterOffsets(std::string_view text);
 
-// As std::string::find and rfind, but in linear time whatever is looked for. From the end, `wanted` may have no more
-// than 64 bytes.
+// As std::string::find and rfind, but in linear time whatever is looked for. From the end, `wanted` may have
+// no more than 64 bytes.
 size_t FindBytes(std::string_view text, std::string_view wanted, size_t from);
 size_t FindBytesFromEnd(std::string_view text, std::string_view wanted, size_t last_begin);
 

@@ -58,8 +58,7 @@ const char* SpecialOf(const Special (&specials)[kRows], uint32_t character) {
 template <size_t kRows>
 std::string Moved(const Steps (&steps)[kRows], uint32_t character) {
   const Steps* row = RowOf(steps, character);
-  const bool moves =
-      row != nullptr && character <= row->last && (character - row->first) % row->step == 0;
+  const bool moves = row != nullptr && character <= row->last && (character - row->first) % row->step == 0;
   std::string text;
   AppendUtf8(moves ? character + static_cast<uint32_t>(row->delta) : character, &text);
   return text;

@@ -31,22 +31,22 @@ enum class Kind : uint8_t {
   kString,
   kList,
   kTuple,
-  kView,      // what dict.keys(), values() and items() give
+  kView,  // what dict.keys(), values() and items() give
   kDict,
   kIterator,  // what map, select and the like give: it can be gone through once
   kRange,
-  kObject,    // everything else: macros, functions, namespaces, loops
+  kObject,  // everything else: macros, functions, namespaces, loops
 };
 
-// How far a value reaches: containers inside each other, and values in all of them. A container that is used twice
-// counts twice, so that going through a value takes no longer than its `count` says.
+// How far a value reaches: containers inside each other, and values in all of them. A container that is used
+// twice counts twice, so that going through a value takes no longer than its `count` says.
 struct Extent {
   int depth = 0;
   int64_t count = 1;
 };
 
-// A value of a template, with Python's meaning. Containers are shared and never change, as in the sandbox that
-// chat templates are written for.
+// A value of a template, with Python's meaning. Containers are shared and never change, as in the sandbox
+// that chat templates are written for.
 class Value {
  public:
   Value() = default;  // undefined
@@ -67,9 +67,7 @@ class Value {
   bool IsUndefined() const { return kind_ == Kind::kUndefined; }
   bool IsNone() const { return kind_ == Kind::kNone; }
   bool IsString() const { return kind_ == Kind::kString; }
-  bool IsSequence() const {
-    return kind_ == Kind::kList || kind_ == Kind::kTuple || kind_ == Kind::kView;
-  }
+  bool IsSequence() const { return kind_ == Kind::kList || kind_ == Kind::kTuple || kind_ == Kind::kView; }
   // Numbers, of which true and false are two.
   bool IsInteger() const { return kind_ == Kind::kInteger || kind_ == Kind::kBool; }
   bool IsNumber() const { return IsInteger() || kind_ == Kind::kFloat; }
