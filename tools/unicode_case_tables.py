@@ -1,6 +1,6 @@
-"""Writes the tables of runtime_bindings/cpp/core/template/unicode.cpp: `python -m tools.unicode_case_tables > unicode_tables.inc`.
+"""Prints `runtime_bindings/cpp/core/template/unicode_tables.inc`: `python -m tools.unicode_case_tables > FILE`.
 
-They hold what this Python's `str` knows of characters: which are printable, upper, lower or title case, and what case
+The tables hold what this Python's `str` knows of characters: which are printable, upper, lower or title case, and what case
 changes make of them. Run it with Python 3.11, whose Unicode version the comment at the top of the tables names.
 """
 

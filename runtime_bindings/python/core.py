@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64
 from enum import IntEnum
 from functools import cache
@@ -141,6 +142,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "tokenize": [_handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
     "detokenize": [_handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
     "chat": [_handle, POINTER(Message), c_size_t, _ids, c_size_t, _size],
+    "chat_json": [_handle, c_char_p, c_size_t, c_char_p, _ids, c_size_t, _size],
+    "chat_text": [_handle, c_char_p, c_size_t, c_char_p, c_char_p, c_size_t, _size],
     "session_open": [_handle, POINTER(Sampling), POINTER(_handle)],
     "session_close": [_handle],
     "session_set_sampling": [_handle, POINTER(Sampling)],
@@ -205,6 +208,10 @@ def _id_array(ids: Sequence[int]) -> npt.NDArray[np.int32]:
 
 def _pointer(array: npt.NDArray[np.int32]) -> Any:
     return array.ctypes.data_as(_ids)
+
+
+def _conversation(conversation: Mapping[str, object], now: str | None) -> tuple[bytes, bytes | None]:
+    return json.dumps(dict(conversation)).encode(), None if now is None else now.encode()
 
 
 def memory() -> Memory:
@@ -288,6 +295,47 @@ class CoreModel:
                     raise
                 ids = np.empty(count.value, np.int32)
         return [int(token) for token in ids]
+
+    def chat_json(self, conversation: Mapping[str, object], *, now: str | None = None) -> list[int]:
+        """Ids of a conversation by the artifact's own template.
+
+        Args:
+            conversation: what Hugging Face's `apply_chat_template` takes: ``messages``, ``tools``,
+                ``add_generation_prompt`` and so on.
+            now: what the template takes for the local time, ``2026-07-04T12:30:00``; None: the clock's.
+
+        Raises:
+            CoreFailure: the artifact has no template, or it refuses the conversation.
+        """
+        data, moment = _conversation(conversation, now)
+        count = c_size_t()
+        ids = np.empty(0, np.int32)
+        for _ in range(2):
+            try:
+                call(
+                    "chat_json", self._handle, data, len(data), moment, _pointer(ids), len(ids), byref(count)
+                )
+                break
+            except CoreFailure as failure:
+                if failure.status != Status.BUFFER_TOO_SMALL:
+                    raise
+                ids = np.empty(count.value, np.int32)
+        return [int(token) for token in ids]
+
+    def chat_text(self, conversation: Mapping[str, object], *, now: str | None = None) -> str:
+        """The text that the ids of `chat_json` stand for."""
+        data, moment = _conversation(conversation, now)
+        count = c_size_t()
+        text = ctypes.create_string_buffer(0)
+        for _ in range(2):
+            try:
+                call("chat_text", self._handle, data, len(data), moment, text, len(text), byref(count))
+                break
+            except CoreFailure as failure:
+                if failure.status != Status.BUFFER_TOO_SMALL:
+                    raise
+                text = ctypes.create_string_buffer(count.value)
+        return text.raw[: count.value].decode()
 
 
 class CoreSession:

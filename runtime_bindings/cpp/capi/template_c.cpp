@@ -36,7 +36,7 @@ int32_t mmoe_template_render(void* chat_template, const char* variables, size_t 
   try {
     const mmoe::JsonDocument document(std::string_view(variables, variables_bytes), "variables");
     const mmoe::jinja::Text rendered =
-        self->chat_template.Render(document.root(), mmoe::jinja::CivilTime::Parse(now));
+        self->chat_template.Render(document.root(), {}, mmoe::jinja::CivilTime::Parse(now));
     self->text = rendered.bytes();
     for (size_t at = 0; at < rendered.size(); ++at) {
       self->origins += static_cast<char>(rendered.OriginAt(at));

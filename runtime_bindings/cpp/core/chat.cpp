@@ -90,4 +90,17 @@ void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe
   writer.Flush();
 }
 
+void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids) {
+  Writer writer(tokenizer, ids);
+  for (const jinja::Span& span : text.Spans()) {
+    const std::string_view part = std::string_view(text.bytes()).substr(span.begin, span.end - span.begin);
+    if (span.origin == jinja::Origin::kTemplate) {
+      writer.Template(part);
+    } else {
+      writer.Message(part);
+    }
+  }
+  writer.Flush();
+}
+
 }  // namespace mmoe

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/template/text.h"
 #include "manifest.h"
 #include "mmoe.h"
 #include "tokenizer/tokenizer.h"
@@ -15,5 +16,8 @@ namespace mmoe {
 // the template lacks.
 void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
                 size_t count, std::vector<int32_t>* ids);
+
+// The same for the text of a chat template: special tokens are those that the template wrote.
+void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids);
 
 }  // namespace mmoe

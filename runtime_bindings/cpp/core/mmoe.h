@@ -138,6 +138,20 @@ typedef struct mmoe_message {
 MMOE_API mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count,
                                int32_t* ids, size_t capacity, size_t* count);
 
+/* The same for all that the artifact's chat_template.jinja reads. `conversation` is a JSON object (UTF-8) of
+ * what Hugging Face's apply_chat_template takes: "messages", whose members are the template's business (role,
+ * content as text or as parts, tool_calls, ...), "tools", "documents", "add_generation_prompt" (false unless
+ * it is there) and the template's own switches. Special tokens come from the template alone: their text in
+ * messages, tools and documents is plain text. `now`: what the template takes for the local time,
+ * "2026-07-04T12:30:00"; NULL: the clock's. MMOE_UNSUPPORTED if the artifact has no such template, or one
+ * that this library does not implement; MMOE_INVALID_ARGUMENT if it refuses the conversation;
+ * MMOE_OUT_OF_RESOURCES if it never ends. The sentence names the line. */
+MMOE_API mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                    const char* now, int32_t* ids, size_t capacity, size_t* count);
+/* The text that these ids stand for, not terminated. */
+MMOE_API mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                    const char* now, char* text, size_t capacity, size_t* text_bytes);
+
 /* ---- A session: a context of one conversation ---- */
 
 typedef struct mmoe_sampling {

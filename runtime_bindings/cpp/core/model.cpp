@@ -44,6 +44,7 @@ Model::Model(const std::string& folder, bool verify_checksums) {
   manifest_ = ReadManifest(folder);
   CheckFiles(manifest_, folder, verify_checksums);
   tokenizer_ = ReadTokenizer(folder);
+  chat_template_ = std::make_unique<const ArtifactTemplate>(folder, manifest_);
   program_ = std::make_shared<const Program>(folder + "/model.pte", manifest_.executorch_version);
   const int64_t vocab_size = program_->info().vocab_size;
   if (vocab_size != manifest_.vocab_size || tokenizer_->vocab_size() > vocab_size) {

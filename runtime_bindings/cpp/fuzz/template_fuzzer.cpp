@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const mmoe::JsonDocument variables(end < size ? input.substr(end + 1) : kVariables, "variables");
     const mmoe::ChatTemplate chat_template(input.substr(0, end), "template");
-    chat_template.Render(variables.root(), kNow, kLimits).Spans();
+    chat_template.Render(variables.root(), {}, kNow, kLimits).Spans();
   } catch (const mmoe::CoreError&) {
   }
   return 0;

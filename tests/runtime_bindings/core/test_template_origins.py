@@ -54,7 +54,7 @@ def test_all_that_a_message_holds_is_data_but_its_role() -> None:
         "name": "n",
     }
     template = NativeTemplate(
-        "{{ messages[0].role }}{{ messages[0].content[0].text }}{{ messages[0].name }}{{ messages[0].tool_calls | tojson }}"
+        "{% set m = messages[0] %}{{ m.role }}{{ m.content[0].text }}{{ m.name }}{{ m.tool_calls | tojson }}"
     )
     data = "".join(text for text, is_data in template.spans({"messages": [message]}) if is_data)
     assert data == "tna<v"

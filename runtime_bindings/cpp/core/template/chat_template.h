@@ -8,6 +8,7 @@
 #include "core/template/ast.h"
 #include "core/template/budget.h"
 #include "core/template/civil_time.h"
+#include "core/template/conversation.h"
 #include "core/template/text.h"
 
 namespace mmoe {
@@ -28,7 +29,8 @@ class ChatTemplate {
   // `now`: what strftime_now shows; the local time unless it is given. Throws jinja::TemplateError with the
   // line where the template failed: MMOE_INVALID_ARGUMENT when it refuses the messages, MMOE_OUT_OF_RESOURCES
   // beyond `limits`.
-  jinja::Text Render(const Json& variables, const std::optional<jinja::CivilTime>& now = std::nullopt,
+  jinja::Text Render(const Json& variables, const jinja::SpecialTokens& special_tokens = {},
+                     const std::optional<jinja::CivilTime>& now = std::nullopt,
                      const jinja::Limits& limits = {}) const;
 
  private:

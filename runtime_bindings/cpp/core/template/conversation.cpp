@@ -85,13 +85,14 @@ Value ReadMessages(Runtime& runtime, const Json& json) {
 
 }  // namespace
 
-Dict ReadVariables(Runtime& runtime, const Json& variables) {
+Dict ReadVariables(Runtime& runtime, const Json& variables, const SpecialTokens& special_tokens) {
   if (variables.type() != Json::Type::kObject) Raise("the variables of a chat template are not an object");
   Dict read;
   read.Set(Key("messages"), Value::Of(Kind::kList, std::make_shared<Sequence>(std::vector<Value>())));
   read.Set(Key("tools"), Value::None());
   read.Set(Key("documents"), Value::None());
   read.Set(Key("add_generation_prompt"), Value::Bool(false));
+  for (const auto& [name, token] : special_tokens) read.Set(Key(name.c_str()), Value::String(Text(token)));
   for (Json member = variables.First(); member.valid(); member = member.Next()) {
     const std::string name = member.Name();
     const bool data = name == "tools" || name == "documents";
