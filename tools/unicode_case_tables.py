@@ -1,7 +1,7 @@
 """Prints `runtime_bindings/cpp/core/template/unicode_tables.inc`: `python -m tools.unicode_case_tables > FILE`.
 
-The tables hold what this Python's `str` knows of characters: which are printable, upper, lower or title case, and what case
-changes make of them. Run it with Python 3.11, whose Unicode version the comment at the top of the tables names.
+The tables hold what this Python's `str` knows of characters: which are printable, upper, lower or title case, and what
+case changes make of them. Run it with Python 3.11; the comment at the top of the tables names its Unicode version.
 """
 
 from __future__ import annotations

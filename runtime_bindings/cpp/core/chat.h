@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/template/text.h"
@@ -16,6 +17,10 @@ namespace mmoe {
 // the template lacks.
 void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
                 size_t count, std::vector<int32_t>* ids);
+
+// The messages as a JSON object for the artifact's own template, which begins the assistant's turn behind
+// them.
+std::string ConversationOf(const mmoe_message* messages, size_t count);
 
 // The same for the text of a chat template: special tokens are those that the template wrote.
 void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids);

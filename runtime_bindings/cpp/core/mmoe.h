@@ -129,12 +129,13 @@ MMOE_API mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_
                                      char* text, size_t capacity, size_t* text_bytes);
 
 typedef struct mmoe_message {
-  const char* role;    /* "system", "user" or "assistant" */
+  const char* role;    /* "system", "user", "assistant" or what else the template knows */
   const char* content; /* UTF-8; special tokens in it are plain text */
 } mmoe_message;
 /* The ids of a conversation by the artifact's chat template, ready for prefill; they begin with BOS if the
- * template says so and end with the header of the assistant's turn. MMOE_UNSUPPORTED if the artifact has no
- * template of the family. */
+ * template says so and end with the header of the assistant's turn. An artifact without a template that this
+ * library implements is served by the pieces of text in its manifest. MMOE_UNSUPPORTED if it has neither;
+ * MMOE_INVALID_ARGUMENT if the template refuses the conversation. */
 MMOE_API mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count,
                                int32_t* ids, size_t capacity, size_t* count);
 

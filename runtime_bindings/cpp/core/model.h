@@ -19,7 +19,9 @@ class Model {
 
   const Manifest& manifest() const { return manifest_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  // Throws when there is none that this library can read.
   const ModelTemplate& chat_template() const { return chat_template_->Get(); }
+  bool has_chat_template() const { return chat_template_->readable(); }
   const std::shared_ptr<const Program>& program() const { return program_; }
   double load_seconds() const { return load_seconds_; }
   bool IsStop(int32_t id) const;

@@ -37,6 +37,7 @@ class ArtifactTemplate {
 
   // Throws CoreError: why the template cannot be read, or MMOE_UNSUPPORTED when there is none.
   const ModelTemplate& Get() const;
+  bool readable() const { return template_ != nullptr; }
 
  private:
   std::unique_ptr<const ModelTemplate> template_;
