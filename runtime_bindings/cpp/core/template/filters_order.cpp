@@ -20,13 +20,12 @@ struct Keyed {
   Value item;
 };
 
-// Merge sort of its own, because a comparison may throw and cost steps.
 void SortByKey(Runtime& runtime, std::vector<Keyed>* items, bool reverse) {
   const auto comes_first = [&](const Keyed& left, const Keyed& right) {
     runtime.ChargeComparison(left.key, right.key);
     return Compare(left.key, right.key) == Order::kLess;
   };
-  // Equal elements keep their order, in reverse, too.
+  // Equal elements keep their order, when it is reversed, too.
   if (reverse) std::reverse(items->begin(), items->end());
   std::stable_sort(items->begin(), items->end(), comes_first);
   if (reverse) std::reverse(items->begin(), items->end());
