@@ -93,7 +93,7 @@ def convert(
     started = time.perf_counter()
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.convert.convert import convert as library
+        from mmoe.export.convert import convert as library
 
         options = library.ConvertOptions(
             backend=backend,

@@ -6,7 +6,7 @@ import pytest
 
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.convert.convert import memory
+from mmoe.export.convert import memory
 from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.export.cli.conftest import Command
 from tests.support.unpacked import write_unpacked
