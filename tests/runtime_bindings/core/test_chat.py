@@ -62,7 +62,7 @@ def test_an_artifact_without_a_template_says_so(demo_artifact: Artifact, tmp_pat
 
 def pieces(source: str) -> ChatPieces | None:
     template = ChatTemplate(source, special_tokens={"bos_token": "<s>", "eot": "</t>"}, where="test")
-    return find_chat_pieces(template.render, bos_token="<s>")
+    return find_chat_pieces(template, bos_token="<s>")
 
 
 def test_the_family_template_falls_into_pieces() -> None:
