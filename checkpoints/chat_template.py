@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,13 +12,16 @@ from jinja2 import nodes
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.template_environment import template_environment
 
-# The template of the released checkpoints, for a folder that carries their tokenizer and no template.
-FAMILY_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{{ '<|header_start|>' + message.role + '<|header_end|>\\n\\n' + message.content + '<|eot|>' }}"
-    "{% endfor %}{{ '<|header_start|>assistant<|header_end|>\\n\\n' }}"
-)
 FAMILY_SPECIALS = ("<|header_start|>", "<|header_end|>", "<|eot|>")
+
+
+def family_template(bos_token: str) -> str:
+    """The template of the released checkpoints, for a folder that carries their tokenizer and no template."""
+    return (
+        f"{{{{ {json.dumps(bos_token, ensure_ascii=False)} }}}}{{% for message in messages %}}"
+        "{{ '<|header_start|>' + message.role + '<|header_end|>\\n\\n' + message.content + '<|eot|>' }}"
+        "{% endfor %}{{ '<|header_start|>assistant<|header_end|>\\n\\n' }}"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from mmoe.checkpoints.chat_pieces import ChatPieces, find_chat_pieces
-from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, FAMILY_TEMPLATE, ChatTemplate, Message
+from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, ChatTemplate, Message, family_template
 from mmoe.checkpoints.chat_template_files import choose_template, find_templates
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.generation_settings import read_generation_settings
@@ -35,6 +35,7 @@ class ChatTokenizer:
         bos_id: Id that begins a text, or None for a tokenizer without one. Whether it begins a conversation is the
             template's business.
         stop_ids: Ids that end generation: those that any of the checkpoint's files names as the end, and `<|eot|>`.
+        special_tokens: Texts by the names that a template may use, such as ``bos_token``.
         sampling: How the checkpoint's author chooses tokens.
     """
 
@@ -46,6 +47,7 @@ class ChatTokenizer:
         template_is_built_in: bool,
         bos_id: int | None,
         stop_ids: frozenset[int],
+        special_tokens: Mapping[str, str],
         sampling: SamplingConfig,
         where: str,
     ) -> None:
@@ -56,12 +58,19 @@ class ChatTokenizer:
         self.template_is_built_in = template_is_built_in
         self.bos_id = bos_id
         self.stop_ids = stop_ids
+        self.special_tokens = special_tokens
         self.sampling = sampling
 
     @property
     def has_chat_template(self) -> bool:
         """Whether `render_chat` and `encode_chat` work."""
         return self.template is not None
+
+    @property
+    def added_tokens(self) -> list[str]:
+        """The texts that are tokens wherever they stand, such as `<|eot|>`, by id."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return [token.content for _, token in sorted(added.items())]
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other."""
@@ -151,13 +160,14 @@ def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None 
     if own is not None:
         chat = ChatTemplate(own.source, special_tokens=special_tokens, where=own.origin)
     else:
-        chat = _built_in_template(tokenizer, special_tokens | {"bos_token": bos_token or ""}, folder)
+        chat = _built_in_template(tokenizer, bos_token or "", folder)
     return ChatTokenizer(
         tokenizer,
         template=chat,
         template_is_built_in=chat is not None and own is None,
         bos_id=bos_id,
         stop_ids=stop_ids,
+        special_tokens=special_tokens,
         sampling=generation.sampling,
         where=str(folder),
     )
@@ -169,13 +179,11 @@ def _known_ids(tokenizer: Tokenizer, tokens: Sequence[str | None]) -> frozenset[
     return frozenset(token_id for token_id in ids if token_id is not None)
 
 
-def _built_in_template(
-    tokenizer: Tokenizer, special_tokens: dict[str, str], folder: Path
-) -> ChatTemplate | None:
+def _built_in_template(tokenizer: Tokenizer, bos_token: str, folder: Path) -> ChatTemplate | None:
     """The family's template for a folder without one; None for the tokenizer of another family or of a base model."""
     if any(tokenizer.token_to_id(token) is None for token in FAMILY_SPECIALS):
         return None
-    return ChatTemplate(FAMILY_TEMPLATE, special_tokens=special_tokens, where=str(folder))
+    return ChatTemplate(family_template(bos_token), special_tokens={}, where=str(folder))
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:

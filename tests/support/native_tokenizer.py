@@ -1,91 +1,36 @@
-"""The core's tokenizer from Python, without a model."""
+"""The core's tokenizer from Python, with the stream that a session makes of its tokens."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from mmoe.runtime_bindings.python.library import library_path
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer, array, tokenizer_library
 
 
 class NativeTokenizerError(Exception):
     """The core refused a tokenizer.json; the text is "status N: why"."""
 
 
-@cache
-def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_tokenizer_c.so")))
-    library.mmoe_tokenizer_new.restype = ctypes.c_void_p
-    for name in ("encode", "decode", "stream"):
-        getattr(library, f"mmoe_tokenizer_{name}").restype = ctypes.c_size_t
-    return library
-
-
-class NativeTokenizer:
+class NativeTokenizer(CoreTokenizer):
     """A tokenizer.json read by the core."""
 
     def __init__(self, json: bytes) -> None:
-        message = ctypes.create_string_buffer(1000)
-        handle = _library().mmoe_tokenizer_new(
-            json, ctypes.c_size_t(len(json)), message, ctypes.c_size_t(len(message))
-        )
-        if handle is None:
-            raise NativeTokenizerError(message.value.decode())
-        self._handle = ctypes.c_void_p(handle)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_handle"):
-            _library().mmoe_tokenizer_delete(self._handle)
-
-    def encode(self, text: bytes, *, add_bos: bool = False, parse_special: bool = True) -> list[int]:
-        """Ids of UTF-8 text."""
-        ids = np.empty(len(text) + 8, np.int32)  # no id stands for less than a byte
-        count = _library().mmoe_tokenizer_encode(
-            self._handle, text, ctypes.c_size_t(len(text)), add_bos, parse_special, _pointer(ids), _size(ids)
-        )
-        if count > len(ids):
-            # U+FFFD takes three bytes for one that is broken.
-            ids = np.empty(count, np.int32)
-            _library().mmoe_tokenizer_encode(
-                self._handle,
-                text,
-                ctypes.c_size_t(len(text)),
-                add_bos,
-                parse_special,
-                _pointer(ids),
-                _size(ids),
-            )
-        return ids[:count].tolist()
-
-    def decode(self, ids: Sequence[int], *, skip_special: bool) -> bytes:
-        """Text of ids."""
-        text = np.empty(64 * len(ids) + 64, np.uint8)
-        values = np.array(ids, np.int32)
-        count = _library().mmoe_tokenizer_decode(
-            self._handle, _pointer(values), _size(values), skip_special, _pointer(text), _size(text)
-        )
-        return text[:count].tobytes()
+        try:
+            super().__init__(json)
+        except CoreFailure as failure:
+            raise NativeTokenizerError(f"status {int(failure.status)}: {failure}") from failure
 
     def stream(self, ids: Sequence[int]) -> list[bytes]:
         """The pieces that come out as ids go in one by one, and what is left at the end."""
         text = np.empty(64 * len(ids) + 64, np.uint8)
         values = np.array(ids, np.int32)
         ends = np.empty(len(ids) + 1, np.uint64)
-        count = _library().mmoe_tokenizer_stream(
-            self._handle, _pointer(values), _size(values), _pointer(text), _size(text), _pointer(ends)
+        count = tokenizer_library().mmoe_tokenizer_stream(
+            self._handle, *array(values), *array(text), array(ends)[0]
         )
         assert count <= len(text)
         starts = [0, *ends[:-1].tolist()]
         return [text[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
-
-
-def _pointer(array: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-def _size(array: np.ndarray) -> ctypes.c_size_t:
-    return ctypes.c_size_t(len(array))
