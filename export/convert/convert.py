@@ -22,8 +22,8 @@ from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, Runtim
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.convert.carried import carried_files, licence
-from mmoe.export.convert.chat_notes import chat_notes
 from mmoe.export.convert.memory import require_memory
+from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
 from mmoe.export.convert.post_training import check_request, packed_copy, remove_abandoned_copies
 from mmoe.export.convert.quantize_option import Quantize
@@ -150,9 +150,11 @@ def build_program(
         file: Where the program is written.
         progress: Told of every phase.
     """
+    own_eos = checkpoint.config.eos_token_ids
     metadata = runner_metadata(
         checkpoint.config,
         bos_id=tokenizer.bos_id,
+        eos_ids=[*own_eos, *sorted(tokenizer.stop_ids.difference(own_eos))],
         max_seq_len=plan.max_seq_len,
         max_context_len=plan.max_context_len,
     )
@@ -226,7 +228,7 @@ def _prepare(
     files = carried_files(checkpoint.folder, tokenizer)
     checkpoint.check_values(progress.step)
     if tell is not None:
-        for note in chat_notes(tokenizer, pieces, runs_in_libmmoe=runs_in_libmmoe):
+        for note in notes(backend, tokenizer, pieces, runs_in_libmmoe=runs_in_libmmoe):
             tell(note)
     return _Job(
         writer=writer,
