@@ -81,9 +81,17 @@ def profile(
             f"{artifact.folder}: has no operator mmoe::moe_ffn, so there is no routing to profile; take a "
             "Mixture-of-Experts model converted for the xnnpack backend"
         )
-    encode = load_tokenizer(artifact.folder, config).encode
-    real = real_prompts(options.prompts, encode, tokens=options.tokens or context, context=context)
-    templated = templated_prompts(options.templated, encode, lengths=[len(prompt) for prompt in real.prompts])
+    tokenizer = load_tokenizer(artifact.folder, config)
+    real = real_prompts(
+        options.prompts,
+        tokenizer.encode,
+        tokenizer.encode_chat,
+        tokens=options.tokens or context,
+        context=context,
+    )
+    templated = templated_prompts(
+        options.templated, tokenizer.encode, lengths=[len(prompt) for prompt in real.prompts]
+    )
     progress.phase("Reading the program into the page cache")
     fill_with_single_pages(artifact.model_path)
     progress.phase("Running a short text")
