@@ -35,6 +35,8 @@ _SHAPES = (
     ("system", "user", "assistant", "user", "assistant", "user", "assistant", "user"),
     ("user", "assistant"),
 )
+# Fewer, since a template may have hundreds of them.
+_SHAPES_FOR_LITERALS = (_SHAPES[3], _SHAPES[5])
 _CONTENTS = (
     "Why?",
     " two\n\nlines \n",
@@ -62,8 +64,8 @@ def trial_conversations(literals: Collection[str] = ()) -> Iterator[tuple[Messag
         for literal in sorted(literals)
         for text in (literal, f"a{literal}b", f"{literal}\nb", f"a\n{literal}")
     ]
-    for contents in (_CONTENTS, wrapped):
-        for shape in _SHAPES:
+    for shapes, contents in ((_SHAPES, _CONTENTS), (_SHAPES_FOR_LITERALS, wrapped)):
+        for shape in shapes:
             for shift in range(len(contents)):
                 yield tuple(
                     Message(role, contents[(index + shift) % len(contents)])
