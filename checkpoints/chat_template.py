@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,8 @@ from jinja2 import nodes
 
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.template_environment import template_environment
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 FAMILY_SPECIALS = ("<|header_start|>", "<|header_end|>", "<|eot|>")
 
@@ -38,7 +41,7 @@ class ChatTemplate:
     tokenizer has, ``raise_exception`` and ``strftime_now``.
 
     Attributes:
-        source: Its text.
+        source: Its text, with newlines for line ends of other kinds.
     """
 
     def __init__(self, source: str, *, special_tokens: Mapping[str, str], where: str) -> None:
@@ -52,13 +55,14 @@ class ChatTemplate:
         Raises:
             TokenizerError: when the text is not a valid template.
         """
-        self.source = source
+        # As Jinja's lexer does, so that whoever else reads the text reads the same.
+        self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)
         self._where = where
         environment = template_environment()
         try:
-            self._template = environment.from_string(source)
-            self._tree = environment.parse(source)
+            self._template = environment.from_string(self.source)
+            self._tree = environment.parse(self.source)
         except Exception as error:  # a template is foreign text, on which the compiler may fail in any way
             raise TokenizerError(f"{where}: is not a valid chat template ({error})") from error
 

@@ -59,6 +59,9 @@ TEMPLATES = {
     "refusal": each(
         "{%- if loop.index0 % 2 and m['role'] == 'user' %}{{ raise_exception('order') }}{%- endif %}{{- m['content'] }}"
     ),
+    "line ends of all kinds": each(
+        "{{ 'a\r\nb\rc' }}\r\n \r{% if true %}\r\n{{ m['content'] }}\r\n{% endif %}\r\n"
+    ),
     "time": each("{{ strftime_now('%Y') }}{{ m['content'] }}"),
 }
 
@@ -109,7 +112,7 @@ def assert_same_chats(folder: Path, **options: str) -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 def test_templates_render_the_same(folder: Path, template: str) -> None:
-    (folder / "chat_template.jinja").write_text(template)
+    (folder / "chat_template.jinja").write_bytes(template.encode())
     assert_same_chats(folder)
 
 

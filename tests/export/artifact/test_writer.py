@@ -99,10 +99,14 @@ def test_a_failed_check_leaves_nothing_behind(target):
         assert not target.exists()
         raise ArtifactError("does not run")
 
-    with pytest.raises(ArtifactError, match="does not run"), ArtifactWriter(target) as writer:
-        writer.write("model.pte", NEW)
-        writer.write("tokenizer.json", b"{}")
-        writer.commit(manifest_content(), check=check)
+    def write():
+        with ArtifactWriter(target) as writer:
+            writer.write("model.pte", NEW)
+            writer.write("tokenizer.json", b"{}")
+            writer.commit(manifest_content(), check=check)
+
+    with pytest.raises(ArtifactError, match="does not run"):
+        write()
     assert seen == [{"model.pte", "tokenizer.json", "mmoe.json", "README.md"}]
     assert list(target.parent.iterdir()) == []
 
