@@ -12,7 +12,7 @@ from typing import TypeAlias
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.description import GatedBlock
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 Entry: TypeAlias = "Matrix | tuple[str, TensorSpec]"
 

@@ -15,7 +15,7 @@ from mmoe.models.tensor_source import TensorSource
 
 
 class Weights:
-    """Hands the packed tensors below one name prefix to the constructors of a flavour."""
+    """Hands the packed tensors below one name prefix to the constructors of a variant."""
 
     def __init__(self, checkpoint: TensorSource, components: Components, prefix: str) -> None:
         self._checkpoint = checkpoint
@@ -75,7 +75,7 @@ class Projections(nn.Module):
 
 
 def projections(weights: Weights) -> nn.Module:
-    """The projections before attention: the flavour's own, or three linears."""
+    """The projections before attention: the variant's own, or three linears."""
     if weights.components.projections is None:
         return Projections(weights)
     return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))
@@ -135,7 +135,7 @@ class SwiGLU(nn.Module):
 
 
 def gated_feed_forward(weights: Weights) -> nn.Module:
-    """A dense gated block: the flavour's own, or one of three linears."""
+    """A dense gated block: the variant's own, or one of three linears."""
     if weights.components.gated is None:
         return SwiGLU(weights)
     return weights.components.gated(*map(weights.packed, ("gate_proj", "up_proj", "down_proj")))
@@ -255,7 +255,7 @@ def build_decoder(
     max_seq_len: int | None = None,
     on_layer: Callable[[nn.Module], None] = lambda _: None,
 ) -> Decoder:
-    """Assembles the decoder of a checkpoint from one flavour's components.
+    """Assembles the decoder of a checkpoint from one variant's components.
 
     Args:
         checkpoint: An opened, validated checkpoint; one in bfloat16 is for `REFERENCE` alone.

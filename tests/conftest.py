@@ -1,4 +1,4 @@
-"""Artifacts that tests share: converting takes long enough that each is made once in a session."""
+"""Artifacts that tests share, as converting takes long enough that each is made once in a session; and the tiers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,27 @@ if TYPE_CHECKING:
 
 # As the command line does, and likewise before torch is imported, which is why the fixtures import late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Making these takes ten seconds and more, so that every test that needs one is slow.
+_SLOW_FIXTURES = {
+    "coreml_artifact",
+    "demo_delegated_artifact",
+    "mlx_demo_artifact",
+    "tiny_delegated_artifact",
+}
+
+
+def pytest_report_header() -> str:
+    """The tiers and how long they take, measured on two idle cores."""
+    return "tiers: all tests take @@ALL, -m 'not slow' @@QUICK, on two idle cores"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what needs a slow fixture, before `-m` is heeded."""
+    for item in items:
+        if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.cli import bench, convert, cost, demo, generate, inspect, profile, synthesize, verify
+from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import stop_code, stop_on_signals
 from mmoe.export.cli.ui.usage import UsageError, explain_usage
 from mmoe.runtime_bindings.python.errors import MmoeError
@@ -23,7 +23,6 @@ PROGRAM = "mmoe-export"
 INTERRUPTED = 130
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,6 +41,8 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from mmoe.export.artifact.versions import installed_versions
+
         own, *others = (f"{name} {version}" for name, version in installed_versions().items())
         typer.echo(f"{own} ({', '.join(others)})")
         raise typer.Exit
@@ -72,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character is no reason to stop.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        # What is no UTF-8 keeps its bytes, as arguments of the process do; the tokenizer reads them as U+FFFD.
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    json_output.begin(sys.argv[1:] if arguments is None else arguments)
     stop_on_signals()
     try:
         code = _run(arguments)
@@ -82,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = asked
     if code == INTERRUPTED:
         print("interrupted", file=sys.stderr)
+        json_output.write_failure("interrupted")
     return code
 
 
@@ -90,11 +96,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except UsageError as error:
         sys.stderr.write(explain_usage(error))
+        json_output.write_failure(error.format_message())
         return error.exit_code
     except MmoeError as error:
         if stop_code() is not None:
             raise
         print(f"error: {error}", file=sys.stderr)
+        json_output.write_failure(str(error))
         return 1
     except typer.Abort:
         return INTERRUPTED

@@ -29,6 +29,7 @@ from mmoe.export.convert.post_training import check_request, packed_copy, remove
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
+from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.registry import flat_config
@@ -72,7 +73,7 @@ def convert(
     At its end, what libmmoe is to run is run in it: one token, before the folder has its name.
 
     Args:
-        source: A checkpoint folder or a hub id.
+        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -116,7 +117,7 @@ def dry_run(
     """Checks all that `convert` checks before its long work, and stops there; nothing is written.
 
     Args:
-        source: A checkpoint folder or a hub id.
+        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -210,7 +211,9 @@ def _prepare(
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(source, revision=revision, unpacked=options.quantize is not None)
+    checkpoint = open_checkpoint(
+        named_source(source), revision=revision, unpacked=options.quantize is not None
+    )
     check_request(checkpoint, options.quantize)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
@@ -250,7 +253,7 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
     sampling = tokenizer.sampling
     return ManifestContent(
         source=SourceRecord(
-            id=checkpoint.source.id,
+            id=BUNDLED if is_bundled(job.checkpoint.folder) else checkpoint.source.id,
             revision=checkpoint.source.revision,
             licence=licence(job.checkpoint.folder),
         ),

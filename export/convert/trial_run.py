@@ -9,7 +9,9 @@ from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.tokenizer import ChatTokenizer, Message
 from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
 from mmoe.export.artifact.manifest import RuntimeRecord
-from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, CoreSession
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
 
 
 def require_running(folder: Path, tokenizer: ChatTokenizer, runtime: RuntimeRecord) -> None:
@@ -24,7 +26,7 @@ def require_running(folder: Path, tokenizer: ChatTokenizer, runtime: RuntimeReco
         ArtifactError: libmmoe cannot open or run the artifact, or gives other ids than Hugging Face's tokenizer.
     """
     try:
-        with CoreModel(folder) as model:
+        with Model(folder) as model:
             _decode_one(model, runtime)
             differing = [
                 *_differing_texts(model, tokenizer),
@@ -41,22 +43,19 @@ def require_running(folder: Path, tokenizer: ChatTokenizer, runtime: RuntimeReco
         )
 
 
-def _decode_one(model: CoreModel, runtime: RuntimeRecord) -> None:
-    session = CoreSession(model)
-    try:
+def _decode_one(model: Model, runtime: RuntimeRecord) -> None:
+    with Session(model) as session:
         session.prefill([runtime.bos_id or 0])
         session.next()
-    finally:
-        session.close()
 
 
-def _differing_texts(model: CoreModel, tokenizer: ChatTokenizer) -> list[str]:
+def _differing_texts(model: Model, tokenizer: ChatTokenizer) -> list[str]:
     plain = [text for text in TRIAL_TEXTS if not _names_a_token(text, tokenizer)]
     return [text for text in plain if model.tokenize(text) != tokenizer.encode(text)]
 
 
 def _differing_chats(
-    model: CoreModel, tokenizer: ChatTokenizer, pieces: ChatPieces | None
+    model: Model, tokenizer: ChatTokenizer, pieces: ChatPieces | None
 ) -> list[tuple[Message, ...]]:
     if pieces is None:
         return []

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoe.checkpoints.tokenizer import Message
 from mmoe.export.verify.text import bundled_text, read_text
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import Message
 
 Encode = Callable[[str], list[int]]
 EncodeChat = Callable[[Sequence[Message]], list[int]]
@@ -57,7 +57,7 @@ def real_prompts(
 
     Raises:
         OptionError: The file cannot be read, holds no prompt, or a line is not what it must be.
-        TokenizerError: There is no chat template, or it refuses a conversation.
+        RuntimeFailure: There is no chat template, or it refuses a conversation.
     """
     text = bundled_text() if path is None else read_text(path)
     lines = path is not None and path.suffix == ".jsonl"

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
 from mmoe.checkpoints.tokenizer import Message, load_tokenizer
-from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.runtime_bindings.test_operators import embedding_table
+from tests.support.token_loop import generated_ids
 from tests.support.toy_program import (
     EOS_IDS,
     MAX_CONTEXT_LEN,
@@ -135,14 +135,10 @@ def test_the_text_of_a_seed_is_the_text_of_python(demo_artifact, flags, sampling
     prompt = "Who made the heaven and the earth?"
     tokenizer = load_tokenizer(demo_artifact.folder, demo_artifact.config)
     ids = tokenizer.encode_chat([Message("user", prompt)]) if chat else tokenizer.encode(prompt)
-    generation = generate(
-        ModelRunner(demo_artifact.model_path),
-        ids,
-        sampling=SamplingConfig(**sampling),
-        max_new_tokens=40,
-        stop_ids=tokenizer.stop_ids,
+    runner = ModelRunner(demo_artifact.model_path)
+    expected = tokenizer.decode(
+        generated_ids(runner, ids, 40, sampling=SamplingConfig(**sampling), stop_ids=tokenizer.stop_ids)
     )
-    expected = tokenizer.decode(list(generation))
     assert expected
     done = run(demo_artifact.folder, "--chat" if chat else "--prompt", prompt, "--max-new-tokens", 40, *flags)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-#include "tokenizer_c.h"
+#include "capi/tokenizer_c.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
-#include "tokenizer/tokenizer.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace {
 

@@ -22,8 +22,7 @@ MMOE_API size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, s
 MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count,
                                       int32_t skip_special, char* text, size_t capacity);
 
-// The same through Utf8Stream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that of
-// the flush.
+// The same through Utf8Stream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that of the flush.
 MMOE_API size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                                       size_t capacity, size_t* ends);
 }

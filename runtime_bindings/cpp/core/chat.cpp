@@ -1,12 +1,12 @@
-#include "chat.h"
+#include "core/chat.h"
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
-#include "error.h"
-#include "tokenizer/unicode_classes.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/unicode_classes.h"
 
 namespace mmoe {
 

@@ -1,11 +1,11 @@
-#include "manifest.h"
+#include "core/manifest.h"
 
 #include <sys/stat.h>
 
-#include "error.h"
-#include "json.h"
-#include "mapped_file.h"
-#include "sha256.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/mapped_file.h"
+#include "core/sha256.h"
 
 namespace mmoe {
 

@@ -9,8 +9,7 @@
 
 namespace mmoe {
 
-// The text around a message's content, by role, as the converter derived it from the artifact's chat
-// template.
+// The text around a message's content, by role, as the converter derived it from the artifact's chat template.
 struct ChatPieces {
   struct Turn {
     std::string before;

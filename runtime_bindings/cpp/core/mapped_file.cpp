@@ -1,4 +1,4 @@
-#include "mapped_file.h"
+#include "core/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "error.h"
-#include "page_guard.h"
+#include "core/error.h"
+#include "core/page_guard.h"
 
 namespace mmoe {
 

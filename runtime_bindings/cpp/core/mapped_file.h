@@ -19,8 +19,7 @@ class MappedFile {
   const std::string& path() const { return path_; }
   std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
 
-  // Throws CoreError(MMOE_IO) if the file has become shorter since it was mapped; what was computed meanwhile
-  // is void.
+  // Throws CoreError(MMOE_IO) if the file has become shorter since it was mapped; what was computed meanwhile is void.
   void Check() const;
 
  private:

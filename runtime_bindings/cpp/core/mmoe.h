@@ -42,15 +42,14 @@ extern "C" {
 typedef int32_t mmoe_status;
 enum {
   MMOE_OK = 0,
-  MMOE_INVALID_ARGUMENT =
-      1,                 /* a value outside its range: an id outside the vocabulary, an empty prompt, ... */
-  MMOE_NOT_FOUND = 2,    /* a file or folder does not exist */
-  MMOE_CORRUPT = 3,      /* a file is cut, altered or not what its name says */
-  MMOE_VERSION = 4,      /* made for another version; the message names both */
-  MMOE_CONTEXT_FULL = 5, /* the tokens do not fit behind the position; nothing was run */
-  MMOE_BUSY = 6,         /* another thread is inside this session */
-  MMOE_CANCELLED = 7,    /* mmoe_session_cancel or mmoe_session_close ended the call */
-  MMOE_CLOSED = 8,       /* the handle is not (or no longer) open */
+  MMOE_INVALID_ARGUMENT = 1,  /* outside its range: an id outside the vocabulary, an empty prompt, ... */
+  MMOE_NOT_FOUND = 2,         /* a file or folder does not exist */
+  MMOE_CORRUPT = 3,           /* a file is cut, altered or not what its name says */
+  MMOE_VERSION = 4,           /* made for another version; the message names both */
+  MMOE_CONTEXT_FULL = 5,      /* the tokens do not fit behind the position; nothing was run */
+  MMOE_BUSY = 6,              /* another thread is inside this session */
+  MMOE_CANCELLED = 7,         /* mmoe_session_cancel or mmoe_session_close ended the call */
+  MMOE_CLOSED = 8,            /* the handle is not (or no longer) open */
   MMOE_BUFFER_TOO_SMALL = 9,  /* the size that is needed was written */
   MMOE_OUT_OF_RESOURCES = 10, /* memory, address space or file descriptors */
   MMOE_UNSUPPORTED = 11,      /* e.g. a tokenizer or a chat template that this library does not implement */
@@ -67,8 +66,7 @@ typedef uint64_t mmoe_sampler;
 MMOE_API uint32_t mmoe_abi_version(void);                  /* of the library; compare with MMOE_ABI_VERSION */
 MMOE_API const char* mmoe_version(void);                   /* "0.1.0" */
 MMOE_API const char* mmoe_status_name(mmoe_status status); /* "context_full"; never NULL */
-/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call.
- */
+/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call. */
 MMOE_API const char* mmoe_last_error(void);
 
 /* Memory of the process, bytes. Where the system does not tell kinds apart, all of it counts as anonymous. */
@@ -173,8 +171,7 @@ MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* id
 
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
-  MMOE_FINISH_STOP_TOKEN =
-      1, /* the model ended its text; step.id is that token, its text is not in step.text */
+  MMOE_FINISH_STOP_TOKEN = 1,  /* the model ended its text; step.id is that token, whose text is left out */
   MMOE_FINISH_CONTEXT_FULL = 2 /* no room for another token */
 } mmoe_finish;
 typedef struct mmoe_step {

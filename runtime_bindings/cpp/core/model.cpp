@@ -1,12 +1,12 @@
-#include "model.h"
+#include "core/model.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 
-#include "error.h"
-#include "mapped_file.h"
-#include "stopwatch.h"
+#include "core/error.h"
+#include "core/mapped_file.h"
+#include "core/stopwatch.h"
 
 namespace mmoe {
 

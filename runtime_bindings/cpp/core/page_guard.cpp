@@ -1,4 +1,4 @@
-#include "page_guard.h"
+#include "core/page_guard.h"
 
 #include <signal.h>
 #include <sys/mman.h>

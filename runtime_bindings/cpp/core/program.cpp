@@ -1,14 +1,14 @@
-#include "program.h"
+#include "core/program.h"
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor_ptr_maker.h>
 
 #include <utility>
 
-#include "error.h"
-#include "mapped_loader.h"
-#include "runtime_abort.h"
-#include "runtime_log.h"
+#include "core/error.h"
+#include "core/mapped_loader.h"
+#include "core/runtime_abort.h"
+#include "core/runtime_log.h"
 
 // Exported by the wheel without a header.
 extern "C" {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "mapped_file.h"
-#include "planned_memory.h"
+#include "core/mapped_file.h"
+#include "core/planned_memory.h"
 
 namespace executorch::extension::module {
 class Module;
@@ -24,8 +24,7 @@ struct ProgramInfo {
   int64_t window_rows = 0;     // rows of the ring that they keep
 };
 
-// A .pte, mapped: its constants are read where they lie. Immutable once loaded; contexts on different threads
-// share it.
+// A .pte, mapped: its constants are read where they lie. Immutable once loaded; contexts on different threads share it.
 class Program {
  public:
   // `written_by`: the version of ExecuTorch that wrote the file, for messages. Throws CoreError.

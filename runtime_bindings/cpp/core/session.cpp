@@ -1,17 +1,16 @@
-#include "session.h"
+#include "core/session.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "error.h"
-#include "stopwatch.h"
+#include "core/error.h"
+#include "core/stopwatch.h"
 
 namespace mmoe {
 
 namespace {
 
-// A step's text. It belongs to the calling thread, because another one may close the session while it is
-// read.
+// A step's text. It belongs to the calling thread, because another one may close the session while it is read.
 thread_local std::string readable;
 
 }  // namespace

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
-#include "model.h"
-#include "program.h"
-#include "sampler.h"
-#include "tokenizer/utf8.h"
+#include "core/mmoe.h"
+#include "core/model.h"
+#include "core/program.h"
+#include "core/sampler.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 

@@ -10,14 +10,14 @@
 // int max_context_len: a token sees the last `window` keys, and the caches are rings of as many rows as
 // CheckCacheRows asks for.
 
-#include "attention.h"
+#include "kernels/attention/attention.h"
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
 #include <cinttypes>
 
-#include "executorch_parallel.h"
-#include "op_support.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "embedding.h"
-#include "executorch_parallel.h"
-#include "op_support.h"
+#include "kernels/linear/embedding.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "embedding.h"
-#include "executorch_parallel.h"
-#include "linear_check.h"
-#include "op_support.h"
+#include "kernels/linear/embedding.h"
+#include "ops/executorch_parallel.h"
+#include "ops/linear_check.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -1,4 +1,4 @@
-#include "executorch_parallel.h"
+#include "ops/executorch_parallel.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,12 +1,12 @@
 // mmoe::linear(Tensor x, Tensor weight, Tensor scale, int out_features) -> Tensor
 
-#include "linear.h"
+#include "kernels/linear/linear.h"
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "executorch_parallel.h"
-#include "linear_check.h"
-#include "op_support.h"
+#include "ops/executorch_parallel.h"
+#include "ops/linear_check.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

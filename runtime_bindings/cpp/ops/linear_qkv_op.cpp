@@ -3,10 +3,10 @@
 
 #include <executorch/runtime/kernel/operator_registry.h>
 
-#include "executorch_parallel.h"
-#include "linear.h"
-#include "linear_check.h"
-#include "op_support.h"
+#include "kernels/linear/linear.h"
+#include "ops/executorch_parallel.h"
+#include "ops/linear_check.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -3,14 +3,14 @@
 //               Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob,
 //               float routed_scaling_factor) -> Tensor
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "executorch_parallel.h"
-#include "op_support.h"
-#include "panel.h"
-#include "routing_observer.h"
+#include "kernels/panel.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
+#include "ops/routing_observer.h"
 
 namespace mmoe {
 namespace {

@@ -1,4 +1,4 @@
-#include "op_support.h"
+#include "ops/op_support.h"
 
 #include <cinttypes>
 

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "arena.h"
-#include "isa.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
 
 namespace mmoe {
 

@@ -2,9 +2,9 @@
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "executorch_parallel.h"
-#include "op_support.h"
-#include "rms_norm.h"
+#include "kernels/norm/rms_norm.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -2,13 +2,13 @@
 // down_scale)
 //   -> Tensor
 
-#include "swiglu_ffn.h"
+#include "kernels/linear/swiglu_ffn.h"
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 
-#include "executorch_parallel.h"
-#include "linear_check.h"
-#include "op_support.h"
+#include "ops/executorch_parallel.h"
+#include "ops/linear_check.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {

@@ -21,15 +21,15 @@
 #include <string>
 #include <vector>
 
-#include "argmax.h"
-#include "executorch_parallel.h"
-#include "int8_peak.h"
-#include "isa.h"
-#include "mapped_file.h"
-#include "program.h"
-#include "read_bandwidth.h"
-#include "routing_trace.h"
-#include "runtime_log.h"
+#include "core/argmax.h"
+#include "core/mapped_file.h"
+#include "core/program.h"
+#include "core/runtime_log.h"
+#include "kernels/isa/isa.h"
+#include "ops/executorch_parallel.h"
+#include "tools/int8_peak.h"
+#include "tools/read_bandwidth.h"
+#include "tools/routing_trace.h"
 
 namespace mmoe {
 namespace {

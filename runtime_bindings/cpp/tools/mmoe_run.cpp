@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
-#include "options.h"
+#include "core/mmoe.h"
+#include "tools/options.h"
 
 namespace mmoe {
 namespace {

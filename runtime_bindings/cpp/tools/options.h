@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
 

@@ -129,6 +129,7 @@ def test_the_command_compares_two_lowerings(
     sizes = ("--prompt-tokens", 8, "--depth", 32, "--tflops", 2)
     run = mmoe("cost", mlx_demo_artifact.folder, "--vs", mlx_artifact.folder, *sizes, "--json")
     assert run.code == 0, run.err
+    assert run.json["schema_version"] == 1
     assert run.json["device"] == {"gb_per_s": 60.0, "tflops": 2.0}
     for calls in run.json["artifacts"].values():
         for call in calls.values():

@@ -43,6 +43,7 @@ BFLOAT16_SCALES = dataclasses.replace(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kv_cache"),
     [*zip(VARIATIONS, (KvCache.FLOAT32, KvCache.INT8), strict=True), (None, KvCache.FLOAT16)],

@@ -46,7 +46,12 @@ def test_version(mmoe: Command) -> None:
         (("verify", "x", "--max-token", "5"), "No such option: --max-token. Did you mean --max-tokens?"),
         (("generate", "x", "--temprature", "1"), "Did you mean --temperature?"),
         (("inspect",), "Missing argument"),
-        (("convert", "x", "--backend", "metal"), "'metal' is not one of 'xnnpack'"),
+        (("convert", "x", "--backend", "metal"), "'metal' is not one of xnnpack, coreml, mlx"),
+        (("convert", "x", "--backend", "xnpack"), "did you mean xnnpack?"),
+        (
+            ("convert", "x", "--quantize", "int4-g23"),
+            "'int4-g23' is not one of 'int4-g32'; did you mean int4-g32?",
+        ),
         (("convert", "x", "--max-seq-len", "many"), "'--max-seq-len'"),
         (("generate", "x", "--threads", "0"), "'--threads'"),
         (("generate", "x", "--prompt", "a", "--chat", "b"), "give --prompt or --chat, not both"),
@@ -81,6 +86,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
         main(["inspect", "model.pte"])
 
 
+@pytest.mark.slow
 def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Path) -> None:
     process = start_command("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact")
     assert process.stderr is not None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.checkpoints.tokenizer import Message
 from mmoe.export.expert_usage.prompts import real_prompts, templated_prompts
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import Message
 
 
 def encode(text: str) -> list[int]:

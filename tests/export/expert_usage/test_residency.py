@@ -33,7 +33,9 @@ def _bytes(ranges: np.ndarray) -> set[int]:
     return {byte for begin, end in ranges.tolist() for byte in range(begin, end)}
 
 
-@pytest.mark.parametrize("fixture", ["tiny_artifact", "tiny_delegated_artifact"])
+@pytest.mark.parametrize(
+    "fixture", ["tiny_artifact", pytest.param("tiny_delegated_artifact", marks=pytest.mark.slow)]
+)
 def test_an_expert_touches_its_own_bytes(fixture: str, request: pytest.FixtureRequest) -> None:
     artifact: Artifact = request.getfixturevalue(fixture)
     file = ProgramFile(artifact.model_path)

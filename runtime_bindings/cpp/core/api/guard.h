@@ -11,11 +11,11 @@
 #include <new>
 #include <string>
 
-#include "error.h"
-#include "mmoe.h"
-#include "model.h"
-#include "registry.h"
-#include "session.h"
+#include "core/error.h"
+#include "core/mmoe.h"
+#include "core/model.h"
+#include "core/registry.h"
+#include "core/session.h"
 
 namespace mmoe {
 
@@ -45,8 +45,7 @@ inline void RequireArgument(bool holds, const char* what) {
   if (!holds) throw CoreError(MMOE_INVALID_ARGUMENT, what);
 }
 
-// A caller's struct, which may be of an older or a newer ABI: what both know is taken, the rest keeps its
-// default.
+// A caller's struct, which may be of an older or a newer ABI: what both know is taken, the rest keeps its default.
 template <typename Struct>
 Struct Received(const Struct* from, void (*init)(Struct*), const char* what) {
   Struct value;

@@ -1,11 +1,11 @@
-#include "model.h"
+#include "core/model.h"
 
 #include <atomic>
 #include <mutex>
 
-#include "api/guard.h"
-#include "memory.h"
-#include "program.h"
+#include "core/api/guard.h"
+#include "core/memory.h"
+#include "core/program.h"
 
 namespace mmoe {
 

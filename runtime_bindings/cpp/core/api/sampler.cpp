@@ -1,9 +1,9 @@
-#include "sampler.h"
+#include "core/sampler.h"
 
 #include <mutex>
 #include <vector>
 
-#include "api/guard.h"
+#include "core/api/guard.h"
 
 namespace mmoe {
 

@@ -1,7 +1,7 @@
-#include "session.h"
+#include "core/session.h"
 
-#include "api/guard.h"
-#include "memory.h"
+#include "core/api/guard.h"
+#include "core/memory.h"
 
 namespace {
 

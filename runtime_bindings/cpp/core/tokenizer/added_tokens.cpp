@@ -1,4 +1,4 @@
-#include "tokenizer/added_tokens.h"
+#include "core/tokenizer/added_tokens.h"
 
 #include <algorithm>
 #include <functional>

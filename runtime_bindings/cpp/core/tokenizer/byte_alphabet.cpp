@@ -1,9 +1,9 @@
-#include "tokenizer/byte_alphabet.h"
+#include "core/tokenizer/byte_alphabet.h"
 
 #include <array>
 #include <cstdint>
 
-#include "tokenizer/utf8.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 

@@ -1,4 +1,4 @@
-#include "tokenizer/merge_word.h"
+#include "core/tokenizer/merge_word.h"
 
 #include <queue>
 
@@ -6,8 +6,7 @@ namespace mmoe {
 
 namespace {
 
-// Up to here looking at every pair after every merge is faster than a queue: words of text have 5 bytes or
-// so.
+// Up to here looking at every pair after every merge is faster than a queue: words of text have 5 bytes or so.
 constexpr size_t kShortWord = 24;
 
 void MergeShort(const MergeTable& merges, std::vector<int32_t>* word) {

@@ -1,7 +1,7 @@
-#include "tokenizer/pretokenize.h"
+#include "core/tokenizer/pretokenize.h"
 
-#include "tokenizer/unicode_classes.h"
-#include "tokenizer/utf8.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/unicode_classes.h"
 
 namespace mmoe {
 

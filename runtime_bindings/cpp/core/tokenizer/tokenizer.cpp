@@ -1,8 +1,8 @@
-#include "tokenizer/tokenizer.h"
+#include "core/tokenizer/tokenizer.h"
 
-#include "tokenizer/merge_word.h"
-#include "tokenizer/pretokenize.h"
-#include "tokenizer/utf8.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/merge_word.h"
+#include "core/tokenizer/pretokenize.h"
 
 namespace mmoe {
 

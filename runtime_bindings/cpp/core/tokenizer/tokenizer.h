@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tokenizer/added_tokens.h"
-#include "tokenizer/merge_table.h"
+#include "core/tokenizer/added_tokens.h"
+#include "core/tokenizer/merge_table.h"
 
 namespace mmoe {
 
@@ -23,8 +23,7 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
 
   // Appends the ids of `text`; bytes that are no UTF-8 count as U+FFFD. `add_bos` puts what the tokenizer's
-  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any
-  // other.
+  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any other.
   void Encode(std::string_view text, bool add_bos, bool parse_special, std::vector<int32_t>* ids) const;
 
   // The first added token (special or not) of text[from..).

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "error.h"
-#include "json.h"
-#include "tokenizer/byte_alphabet.h"
-#include "tokenizer/pretokenize.h"
-#include "tokenizer/tokenizer.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/tokenizer/byte_alphabet.h"
+#include "core/tokenizer/pretokenize.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
 
@@ -169,8 +169,7 @@ class TokenizerReader {
     }
   }
 
-  // TemplateProcessing: special tokens around the one sequence. ByteLevel only moves offsets, which nobody
-  // asks for.
+  // TemplateProcessing: special tokens around the one sequence. ByteLevel only moves offsets, which nobody asks for.
   void ReadPostProcessor(const Json& processor) {
     for (const Json& step : Steps(processor, "processors")) {
       const std::string type = step.Get("type").String();

@@ -1,4 +1,4 @@
-#include "tokenizer/unicode_classes.h"
+#include "core/tokenizer/unicode_classes.h"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@ constexpr CharClass kLetter = CharClass::kLetter;
 constexpr CharClass kNumber = CharClass::kNumber;
 constexpr CharClass kSpace = CharClass::kSpace;
 constexpr Range kRanges[] = {
-#include "tokenizer/unicode_ranges.inc"
+#include "core/tokenizer/unicode_ranges.inc"
 };
 
 CharClass Search(uint32_t code_point) {
