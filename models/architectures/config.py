@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Self
 from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import ExpertBlock, LayerDescription
 from mmoe.models.architectures.quantization_config import QuantizationConfig
-from mmoe.models.architectures.rope_scaling import RopeScaling
+from mmoe.models.architectures.rope_scaling import RopeScaling, rope_block
 from mmoe.quant.int4_format import GROUP_SIZE
 
 CONFIG_FILE = "config.json"
 
-COMMON_KEYS = (
+COMMON_KEYS: tuple[str | tuple[str, ...], ...] = (
     "vocab_size",
     "hidden_size",
     "num_hidden_layers",
@@ -26,7 +26,7 @@ COMMON_KEYS = (
     "max_position_embeddings",
     "rms_norm_eps",
     "rope_theta",
-    "rope_scaling",
+    ("rope_scaling", "rope_parameters"),
     "no_rope_layers",
     "layer_types",
     "use_qk_norm",
@@ -45,12 +45,12 @@ class DecoderConfig:
     Attributes:
         ARCHITECTURE: What `architectures` in `config.json` says.
         PACKED: The quantisation block of a packed checkpoint.
-        KEYS: Keys that must be there.
+        KEYS: Keys that must be there; of a tuple, one.
     """
 
     ARCHITECTURE: ClassVar[str]
     PACKED: ClassVar[QuantizationConfig]
-    KEYS: ClassVar[tuple[str, ...]]
+    KEYS: ClassVar[tuple[str | tuple[str, ...], ...]]
 
     vocab_size: int
     hidden_size: int
@@ -126,9 +126,13 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
     reader.fixed("tie_word_embeddings", True)
     layers = reader.integer("num_hidden_layers")
     vocab_size = reader.integer("vocab_size")
+    hidden_size = reader.integer("hidden_size", multiple_of=GROUP_SIZE)
     heads = reader.integer("num_attention_heads")
-    kv_heads = reader.integer("num_key_value_heads")
-    head_dim = reader.integer("head_dim", multiple_of=2)
+    # `null` is how transformers writes "as many as there are query heads" and "what is left for each head".
+    kv_heads = heads if reader.is_null("num_key_value_heads") else reader.integer("num_key_value_heads")
+    head_dim = hidden_size // heads if reader.is_null("head_dim") else reader.integer("head_dim")
+    if head_dim % 2:
+        reader.refuse("head_dim", "a multiple of 2, because RoPE rotates pairs")
     if heads % kv_heads:
         reader.refuse("num_key_value_heads", f"a divisor of num_attention_heads = {heads}")
     if (heads * head_dim) % GROUP_SIZE:
@@ -138,15 +142,18 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
         quantization = kind.PACKED.read(reader.child("quantization"))
     elif not reader.is_null("quantization_config"):
         reader.refuse("quantization_config", f"a block named 'quantization' that says {kind.PACKED.format}")
+    eos_token_ids = tuple[int, ...]()
+    if not reader.is_null("eos_token_id"):
+        eos_token_ids = reader.token_ids("eos_token_id", vocab_size=vocab_size)
     bos_token_id = None
     if not reader.is_null("bos_token_id"):
         bos_token_id = reader.integer("bos_token_id", minimum=0)
         if bos_token_id >= vocab_size:
             reader.refuse("bos_token_id", f"a token id below vocab_size = {vocab_size}")
-    scaled = not reader.is_null("rope_scaling")
+    _check_dtype(reader)
     return {
         "vocab_size": vocab_size,
-        "hidden_size": reader.integer("hidden_size", multiple_of=GROUP_SIZE),
+        "hidden_size": hidden_size,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
@@ -154,10 +161,21 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
         "max_position_embeddings": reader.integer("max_position_embeddings"),
         "rms_norm_eps": reader.number("rms_norm_eps"),
         "rope_theta": reader.number("rope_theta"),
-        "rope_scaling": RopeScaling.read(reader.child("rope_scaling")) if scaled else None,
+        "rope_scaling": RopeScaling.read(rope_block(reader)),
         "no_rope_layers": reader.integers("no_rope_layers", length=layers, allowed=(0, 1)),
         "use_qk_norm": reader.boolean("use_qk_norm"),
-        "eos_token_ids": reader.token_ids("eos_token_id", vocab_size=vocab_size),
+        "eos_token_ids": eos_token_ids,
         "bos_token_id": bos_token_id,
         "quantization": quantization,
     }
+
+
+def _check_dtype(reader: ConfigReader) -> None:
+    """The tensors say what they are, so the dtype is not used; but a config that contradicts itself is two configs."""
+    if reader.is_null("dtype") or reader.is_null("torch_dtype"):
+        return
+    names = [reader.text(key).removeprefix("torch.") for key in ("dtype", "torch_dtype")]
+    if names[0] != names[1]:
+        reader.refuse(
+            "dtype", f"what its older spelling 'torch_dtype' says, {names[1]!r}; remove one of the two"
+        )

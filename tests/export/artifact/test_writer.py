@@ -91,6 +91,26 @@ def test_an_exception_leaves_nothing_behind(target, error):
     assert os.listdir(target.parent) == []
 
 
+def test_a_failed_check_leaves_nothing_behind(target):
+    seen = []
+
+    def check(folder):
+        seen.append({path.name for path in folder.iterdir()})
+        assert not target.exists()
+        raise ArtifactError("does not run")
+
+    def write():
+        with ArtifactWriter(target) as writer:
+            writer.write("model.pte", NEW)
+            writer.write("tokenizer.json", b"{}")
+            writer.commit(manifest_content(), check=check)
+
+    with pytest.raises(ArtifactError, match="does not run"):
+        write()
+    assert seen == [{"model.pte", "tokenizer.json", "mmoe.json", "README.md"}]
+    assert list(target.parent.iterdir()) == []
+
+
 def test_missing_parents_are_made(target):
     assert write_artifact(target / "a" / "b").model_path.is_file()
 

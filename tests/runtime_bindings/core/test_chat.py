@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmoe.checkpoints.chat_pieces import ChatPieces, find_chat_pieces
-from mmoe.checkpoints.chat_template import FAMILY_TEMPLATE, ChatTemplate, Message
+from mmoe.checkpoints.chat_template import ChatTemplate, Message, family_template
 from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
@@ -82,11 +82,11 @@ def test_an_artifact_without_a_template_says_so(demo_artifact: Artifact, tmp_pat
 
 def pieces(source: str) -> ChatPieces | None:
     template = ChatTemplate(source, special_tokens={"bos_token": "<s>", "eot": "</t>"}, where="test")
-    return find_chat_pieces(template.render, bos_token="<s>")
+    return find_chat_pieces(template, bos_token="<s>")
 
 
 def test_the_family_template_falls_into_pieces() -> None:
-    found = pieces(FAMILY_TEMPLATE)
+    found = pieces(family_template("<s>"))
     assert found is not None
     assert found.begin == "<s>"
     assert found.end == "<|header_start|>assistant<|header_end|>\n\n"
