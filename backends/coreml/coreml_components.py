@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 from torchao.quantization.quant_primitives import dequantize_affine
 
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import AttentionShape, Components, ExpertTensors
 from mmoe.models.functional import rms_normalize, rotate_pairs, split_heads
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN, unpack_nibbles
 from mmoe.runtime_bindings.python.errors import OptionError

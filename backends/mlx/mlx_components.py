@@ -8,7 +8,8 @@ from torch.nn.functional import rms_norm
 
 from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.weights import to_words
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Routing
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import AttentionShape, Components, ExpertTensors
 from mmoe.models.functional import split_heads
 from mmoe.runtime_bindings.python.errors import OptionError
 

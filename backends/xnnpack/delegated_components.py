@@ -6,7 +6,8 @@ from torchao.quantization import IntxUnpackedToInt8Tensor
 
 from mmoe.backends.xnnpack import ops
 from mmoe.backends.xnnpack.attention import FloatCacheAttention
-from mmoe.models.components import Components, ExpertTensors, Routing
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import Components, ExpertTensors
 from mmoe.quant.expert_layout import ExpertPanels, pack_expert_panels
 from mmoe.quant.int4 import GROUP_SIZE, unpack_nibbles
 

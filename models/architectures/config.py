@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.models.architectures.description import ExpertBlock, LayerDescription
+from mmoe.models.architectures.description import ExpertBlock, LayerDescription, Multipliers
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.models.architectures.rope_scaling import RopeScaling
+from mmoe.models.architectures.tensor_names import TensorNames
 from mmoe.quant.int4 import GROUP_SIZE
 
 CONFIG_FILE = "config.json"
@@ -21,24 +22,15 @@ COMMON_KEYS = (
     "num_hidden_layers",
     "num_attention_heads",
     "num_key_value_heads",
-    "head_dim",
     "hidden_act",
     "max_position_embeddings",
-    "rms_norm_eps",
-    "rope_theta",
-    "rope_scaling",
-    "no_rope_layers",
-    "layer_types",
-    "use_qk_norm",
-    "attention_bias",
-    "tie_word_embeddings",
     "eos_token_id",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
-    """A decoder of pre-norm layers with grouped-query attention and a tied embedding.
+    """A decoder of pre-norm layers with grouped-query attention.
 
     Fields are named as the keys of `config.json`. ``quantization`` is None for a checkpoint that is not packed.
 
@@ -46,11 +38,13 @@ class DecoderConfig:
         ARCHITECTURE: What `architectures` in `config.json` says.
         PACKED: The quantisation block of a packed checkpoint.
         KEYS: Keys that must be there.
+        TENSOR_NAMES: How the family's files hold what is called or shaped otherwise here.
     """
 
     ARCHITECTURE: ClassVar[str]
     PACKED: ClassVar[QuantizationConfig]
     KEYS: ClassVar[tuple[str, ...]]
+    TENSOR_NAMES: ClassVar[TensorNames]
 
     vocab_size: int
     hidden_size: int
@@ -62,8 +56,7 @@ class DecoderConfig:
     rms_norm_eps: float
     rope_theta: float
     rope_scaling: RopeScaling | None
-    no_rope_layers: tuple[int, ...]
-    use_qk_norm: bool
+    tie_word_embeddings: bool
     eos_token_ids: tuple[int, ...]
     bos_token_id: int | None
     quantization: QuantizationConfig | None
@@ -81,13 +74,10 @@ class DecoderConfig:
             ConfigError: on the first key that is missing, of the wrong kind, or unsupported.
         """
 
-    def uses_rope(self, layer: int) -> bool:
-        """Whether layer ``layer`` rotates its queries and keys: a 1 in `no_rope_layers` says that it does."""
-        return self.no_rope_layers[layer] == 1
-
-    def uses_qk_norm(self, layer: int) -> bool:
-        """Whether layer ``layer`` normalises its queries and keys; layers without RoPE never do."""
-        return self.use_qk_norm and self.uses_rope(layer)
+    @property
+    def multipliers(self) -> Multipliers:
+        """What scales the embedding, the residual stream and the logits."""
+        return Multipliers()
 
     def as_packed(self) -> Self:
         """The same model, packed."""
@@ -122,8 +112,6 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
         ConfigError: on the first key that is of the wrong kind or unsupported.
     """
     reader.fixed("hidden_act", "silu")
-    reader.fixed("attention_bias", False)
-    reader.fixed("tie_word_embeddings", True)
     layers = reader.integer("num_hidden_layers")
     vocab_size = reader.integer("vocab_size")
     heads = reader.integer("num_attention_heads")
@@ -155,8 +143,7 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
         "rms_norm_eps": reader.number("rms_norm_eps"),
         "rope_theta": reader.number("rope_theta"),
         "rope_scaling": RopeScaling.read(reader.child("rope_scaling")) if scaled else None,
-        "no_rope_layers": reader.integers("no_rope_layers", length=layers, allowed=(0, 1)),
-        "use_qk_norm": reader.boolean("use_qk_norm"),
+        "tie_word_embeddings": reader.boolean("tie_word_embeddings"),
         "eos_token_ids": reader.token_ids("eos_token_id", vocab_size=vocab_size),
         "bos_token_id": bos_token_id,
         "quantization": quantization,
