@@ -109,7 +109,7 @@ def route(
     ranked = (scores + expert_bias).sort(dim=-1, descending=True, stable=True)
     experts = ranked.indices[:, : routing.top_k]
     weights = scores.gather(-1, experts)
-    if routing.norm_topk_prob:
+    if routing.divides_by_sum:
         weights = weights / (weights.sum(dim=-1, keepdim=True) + routing.sum_eps)
     if routing.top_k < scores.shape[-1]:
         margin = ranked.values[:, routing.top_k - 1] - ranked.values[:, routing.top_k]

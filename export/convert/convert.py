@@ -27,6 +27,7 @@ from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.registry import flat_config
 from mmoe.models.decoder import build_decoder
 
 # Files of a checkpoint that an artifact carries on as they are.
@@ -215,7 +216,7 @@ def _manifest(
     plan: ConversionPlan,
     sizes: dict[str, int],
 ) -> ManifestContent:
-    architecture = json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    architecture = flat_config(json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8")))
     quantization = architecture.pop("quantization")
     config = checkpoint.config
     return ManifestContent(

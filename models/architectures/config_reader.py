@@ -12,16 +12,37 @@ from mmoe.models.errors import ConfigError
 
 
 class ConfigReader:
-    """Reads values of one JSON object by key; ``where`` and ``prefix`` are what messages call it."""
+    """Reads values of a JSON object by key; ``where`` and ``prefix`` are what messages call it.
 
-    def __init__(self, data: Mapping[str, object], *, where: str, prefix: str = "") -> None:
-        self._data = data
+    A value may stand in more than one place, because `config.json` has changed its spelling over the years: `also`
+    are further objects in which a key may be found. `null` is the same as absent, and two places that both have a
+    value must agree.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, object],
+        *,
+        where: str,
+        prefix: str = "",
+        also: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        """Wraps an object.
+
+        Args:
+            data: The object.
+            where: What messages call the file.
+            prefix: What stands before its keys in messages.
+            also: Further objects that may have the same keys, by their prefix.
+        """
         self._where = where
+        self._places = {prefix: data, **(also or {})}
         self._prefix = prefix
 
-    def require_keys(self, keys: Iterable[str]) -> None:
-        """Raises: ConfigError: naming every one of ``keys`` that is missing."""
-        missing = [f"'{self._prefix}{key}'" for key in keys if key not in self._data]
+    def require_keys(self, keys: Iterable[str | tuple[str, ...]]) -> None:
+        """Raises: ConfigError: naming every one of ``keys`` that is missing; of a tuple, one spelling must be there."""
+        spellings = [(key,) if isinstance(key, str) else key for key in keys]
+        missing = [f"'{self._prefix}{names[0]}'" for names in spellings if not any(map(self._found, names))]
         if missing:
             noun = "key" if len(missing) == 1 else "keys"
             raise ConfigError(
@@ -31,7 +52,7 @@ class ConfigReader:
 
     def integer(self, key: str, *, minimum: int = 1, multiple_of: int = 1) -> int:
         """An integer of at least ``minimum`` that ``multiple_of`` divides."""
-        value = self._data.get(key)
+        value = self._value(key)
         if not _is_integer(value) or value < minimum:
             self.refuse(key, f"an integer of at least {minimum}")
         if value % multiple_of:
@@ -40,21 +61,21 @@ class ConfigReader:
 
     def number(self, key: str) -> float:
         """A finite number above zero."""
-        value = self._data.get(key)
+        value = self._value(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             self.refuse(key, "a number above zero")
         return float(value)
 
     def boolean(self, key: str) -> bool:
         """`true` or `false`."""
-        value = self._data.get(key)
+        value = self._value(key)
         if not isinstance(value, bool):
             self.refuse(key, "true or false")
         return value
 
     def integers(self, key: str, *, length: int, allowed: tuple[int, ...]) -> tuple[int, ...]:
         """A list of ``length`` integers, each one of ``allowed``."""
-        value = self._data.get(key)
+        value = self._value(key)
         expected = f"a list of {length} integers, each one of {', '.join(map(str, allowed))}"
         if not isinstance(value, list) or len(value) != length:
             self.refuse(key, expected)
@@ -62,16 +83,23 @@ class ConfigReader:
             self.refuse(key, expected)
         return tuple(value)
 
+    def layer_indices(self, key: str, *, layers: int) -> tuple[int, ...]:
+        """A list of integers, each below ``layers``."""
+        value = self._value(key)
+        if not isinstance(value, list) or not all(_is_integer(item) and 0 <= item < layers for item in value):
+            self.refuse(key, f"a list of layers, each below num_hidden_layers = {layers}")
+        return tuple(value)
+
     def strings(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
-        value = self._data.get(key)
+        value = self._value(key)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.refuse(key, "a list of strings")
         return tuple(value)
 
     def token_ids(self, key: str, *, vocab_size: int) -> tuple[int, ...]:
         """One token id or a non-empty list of them, each below ``vocab_size``."""
-        value = self._data.get(key)
+        value = self._value(key)
         ids = value if isinstance(value, list) else [value]
         if not ids or not all(_is_integer(item) and 0 <= item < vocab_size for item in ids):
             self.refuse(key, f"one token id or a list of them, each below vocab_size = {vocab_size}")
@@ -79,32 +107,68 @@ class ConfigReader:
 
     def fixed(self, key: str, supported: object) -> None:
         """Refuses every value but ``supported``; `true` is not 1 here."""
-        value = self._data.get(key)
+        value = self._value(key)
         if type(value) is not type(supported) or value != supported:
             self.refuse(key, json.dumps(supported))
 
-    def child(self, key: str) -> ConfigReader:
-        """The JSON object under ``key``."""
-        value = self._data.get(key)
-        if not isinstance(value, dict):
-            self.refuse(key, "a JSON object")
-        return ConfigReader(value, where=self._where, prefix=f"{self._prefix}{key}.")
+    def child(self, *keys: str) -> ConfigReader:
+        """The JSON object under the first of ``keys``, and those under the others beside it; absent ones are empty."""
+        found: dict[str, Mapping[str, object]] = {}
+        for key in keys:
+            value = self._value(key)
+            if value is None and len(keys) > 1:
+                continue
+            if not isinstance(value, dict):
+                self.refuse(key, "a JSON object")
+            found[f"{self._name(key)}."] = value
+        prefix, data = next(iter(found.items()), (f"{self._prefix}{keys[0]}.", {}))
+        return ConfigReader(data, where=self._where, prefix=prefix, also=found)
+
+    def beside(self, other: ConfigReader, keys: Iterable[str] | None = None) -> ConfigReader:
+        """This object, whose keys (None for all of them) may stand in ``other`` as well."""
+        wanted = None if keys is None else frozenset(keys)
+        also = {
+            prefix: {key: value for key, value in data.items() if wanted is None or key in wanted}
+            for prefix, data in other._places.items()
+        }
+        own = self._places[self._prefix]
+        return ConfigReader(own, where=self._where, prefix=self._prefix, also={**also, **self._places})
 
     def text(self, key: str) -> str:
         """A string."""
-        value = self._data.get(key)
+        value = self._value(key)
         if not isinstance(value, str):
             self.refuse(key, "a string")
         return value
 
     def is_null(self, key: str) -> bool:
         """Whether the key is absent or `null`."""
-        return self._data.get(key) is None
+        return self._value(key) is None
 
     def refuse(self, key: str, supported: str) -> NoReturn:
         """Raises: ConfigError: naming the key, what was found and what is supported."""
-        found = _shorten(json.dumps(self._data[key])) if key in self._data else "missing"
-        raise ConfigError(f"{self._where}: key '{self._prefix}{key}' is {found}; supported: {supported}")
+        found = _shorten(json.dumps(self._value(key))) if self._found(key) else "missing"
+        raise ConfigError(f"{self._where}: key '{self._name(key)}' is {found}; supported: {supported}")
+
+    def _found(self, key: str) -> list[str]:
+        """The prefixes of the places that have the key, those with a value first."""
+        prefixes = [prefix for prefix, data in self._places.items() if key in data]
+        return sorted(prefixes, key=lambda prefix: self._places[prefix][key] is None)
+
+    def _name(self, key: str) -> str:
+        """The key, with the prefix of the place where its value is."""
+        return f"{next(iter(self._found(key)), self._prefix)}{key}"
+
+    def _value(self, key: str) -> object:
+        told = {f"{prefix}{key}": self._places[prefix][key] for prefix in self._found(key)}
+        told = {name: value for name, value in told.items() if value is not None}
+        first = next(iter(told.values()), None)
+        if not all(_same(value, first) for value in told.values()):
+            found = ", ".join(f"'{name}' is {_shorten(json.dumps(value))}" for name, value in told.items())
+            raise ConfigError(
+                f"{self._where}: places of one setting disagree: {found}; remove the one that is wrong"
+            )
+        return first
 
 
 def read_json_object(path: Path) -> dict[str, object]:
@@ -117,11 +181,16 @@ def read_json_object(path: Path) -> dict[str, object]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: file missing; a checkpoint folder needs {path.name}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: is not a JSON object at its top level")
     return data
+
+
+def _same(first: object, second: object) -> bool:
+    """Equality of JSON values, for which `true` is not 1; NaN, which Python's parser takes, is itself."""
+    return first is second or (first == second and isinstance(first, bool) == isinstance(second, bool))
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

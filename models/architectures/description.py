@@ -111,6 +111,11 @@ class Routing:
     selection_bias: bool = True
     sum_eps: float = 1e-20
 
+    @property
+    def divides_by_sum(self) -> bool:
+        """Whether the selected scores are divided by their sum, which also makes a softmax over them of one over all."""
+        return self.norm_topk_prob or self.score is Score.SOFTMAX_OF_SELECTED
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatedBlock:

@@ -10,12 +10,13 @@ from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import Attention, QkNorm, Rope
 from mmoe.models.architectures.tensor_names import EXPERTS_BY_NAME, TensorNames
 
-MOBILE_KEYS = (
+MOBILE_KEYS: tuple[str | tuple[str, ...], ...] = (
     *COMMON_KEYS,
     "head_dim",
+    "hidden_act",
     "rms_norm_eps",
     "rope_theta",
-    "rope_scaling",
+    ("rope_scaling", "rope_parameters"),
     "no_rope_layers",
     "layer_types",
     "use_qk_norm",

@@ -18,7 +18,11 @@ class MobileLLMProConfig(MobileConfig):
 
     ARCHITECTURE: ClassVar[str] = "MobileLLMP1ForCausalLM"
     PACKED: ClassVar[QuantizationConfig] = QuantizationConfig(format="mobilellm-int4-g32")
-    KEYS: ClassVar[tuple[str, ...]] = (*MOBILE_KEYS, "intermediate_size_mlp", "sliding_window")
+    KEYS: ClassVar[tuple[str | tuple[str, ...], ...]] = (
+        *MOBILE_KEYS,
+        "intermediate_size_mlp",
+        "sliding_window",
+    )
 
     intermediate_size_mlp: int
     sliding_window: int

@@ -24,7 +24,7 @@ class MobileMoEConfig(MobileConfig):
     PACKED: ClassVar[QuantizationConfig] = QuantizationConfig(
         format="mobilemoe-int4-g32", expert_group_axis="out (last dim of [E, in, out])"
     )
-    KEYS: ClassVar[tuple[str, ...]] = (
+    KEYS: ClassVar[tuple[str | tuple[str, ...], ...]] = (
         *MOBILE_KEYS,
         "model_type",
         "intermediate_size",
@@ -80,7 +80,10 @@ class MobileMoEConfig(MobileConfig):
         if top_k > experts:
             reader.refuse("num_experts_per_tok", f"at most num_local_experts = {experts}")
         layers = common["num_hidden_layers"]
-        if reader.strings("layer_types") != ("full_attention",) * layers:
+        if (
+            not reader.is_null("layer_types")
+            and reader.strings("layer_types") != ("full_attention",) * layers
+        ):
             reader.refuse("layer_types", f'a list of {layers} times "full_attention"')
         return cls(
             **common,

@@ -7,12 +7,29 @@ from pathlib import Path
 
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.config_reader import ConfigReader, read_json_object
+from mmoe.models.architectures.granite_moe import GraniteMoEConfig, GraniteMoESharedConfig
+from mmoe.models.architectures.lfm2_moe import LFM2MoEConfig
 from mmoe.models.architectures.mobilellm_pro import MobileLLMProConfig
 from mmoe.models.architectures.mobilemoe import MobileMoEConfig
+from mmoe.models.architectures.olmoe import OlmoeConfig
+from mmoe.models.architectures.qwen3_moe import Qwen3MoEConfig
+from mmoe.models.architectures.rope_scaling import ROPE_KEYS, rope_block
 
 ARCHITECTURES: Mapping[str, type[DecoderConfig]] = {
-    kind.ARCHITECTURE: kind for kind in (MobileMoEConfig, MobileLLMProConfig)
+    kind.ARCHITECTURE: kind
+    for kind in (
+        MobileMoEConfig,
+        MobileLLMProConfig,
+        OlmoeConfig,
+        Qwen3MoEConfig,
+        GraniteMoEConfig,
+        GraniteMoESharedConfig,
+        LFM2MoEConfig,
+    )
 }
+
+
+_NESTED = "text_config"
 
 
 def load_config(folder: Path) -> DecoderConfig:
@@ -25,6 +42,15 @@ def load_config(folder: Path) -> DecoderConfig:
     return parse_config(read_json_object(path), where=str(path))
 
 
+def flat_config(data: Mapping[str, object]) -> dict[str, object]:
+    """A parsed `config.json` without the nesting of models that are the text part of another."""
+    nested = data.get(_NESTED)
+    if not isinstance(nested, dict):
+        return dict(data)
+    outer = {key: value for key, value in data.items() if key != _NESTED}
+    return outer | {key: value for key, value in nested.items() if value is not None or key not in outer}
+
+
 def parse_config(data: Mapping[str, object], *, where: str) -> DecoderConfig:
     """Validates the parsed `config.json`; keys that are not known are tolerated.
 
@@ -35,7 +61,12 @@ def parse_config(data: Mapping[str, object], *, where: str) -> DecoderConfig:
     Raises:
         ConfigError: on the first key that is missing, of the wrong kind, or unsupported.
     """
-    reader = ConfigReader(data, where=where)
+    top = ConfigReader(data, where=where)
+    if not top.is_null(_NESTED):
+        # The outer model_type names the model that the text model is a part of.
+        outer = {key: value for key, value in data.items() if key != "model_type"}
+        top = ConfigReader(outer, where=where).beside(top.child(_NESTED))
+    reader = top.beside(rope_block(top), ROPE_KEYS)
     reader.require_keys(("architectures",))
     names = reader.strings("architectures")
     if len(names) != 1 or names[0] not in ARCHITECTURES:

@@ -163,7 +163,6 @@ def test_other_quantization_is_refused(key: str, value: object) -> None:
         ("norm_topk_prob", 1, "true or false"),
         ("eos_token_id", [], "below vocab_size = 320"),
         ("eos_token_id", [320], "below vocab_size = 320"),
-        ("eos_token_id", None, "below vocab_size = 320"),
         ("bos_token_id", "<s>", "integer"),
         ("bos_token_id", 320, "below vocab_size = 320"),
         ("rope_scaling", "llama3", "JSON object"),
