@@ -113,7 +113,7 @@ class Routing:
 
     @property
     def divides_by_sum(self) -> bool:
-        """Whether the selected scores are divided by their sum, which also makes a softmax over them of one over all."""
+        """Whether the selected scores are divided by their sum, which makes a softmax over them of one over all."""
         return self.norm_topk_prob or self.score is Score.SOFTMAX_OF_SELECTED
 
 

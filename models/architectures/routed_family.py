@@ -1,4 +1,4 @@
-"""What the routed families of `transformers` share: pairs of RoPE as halves, gated experts, and keys that are refused."""
+"""What the routed families of `transformers` share: RoPE of halves, gated experts, and keys that are refused."""
 
 from __future__ import annotations
 
