@@ -96,7 +96,7 @@ class Components:
     Attributes:
         embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
         linear: ``(qweight uint8 [out, in/2], scale float16 [out, in/32])`` -> module, ``[..., in]`` to ``[..., out]``.
-        norm: ``(weight float32 [N], eps)`` -> module, ``[..., N]`` to the same.
+        norm: ``(weight float32 [N], eps)`` -> module, ``[1, T, N]`` to the same.
         attention: ``(shape)`` -> module with a KV cache of its own,
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
         experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,

@@ -63,7 +63,8 @@ class NormalizedProjections(nn.Module):
     def _normalise(self, norm: nn.Module, x: Tensor) -> Tensor:
         if self.head_dim is None:
             return cast(Tensor, norm(x))
-        return cast(Tensor, norm(x.unflatten(-1, (-1, self.head_dim)))).flatten(-2)
+        heads = cast(Tensor, norm(x.reshape(1, -1, self.head_dim)))
+        return heads.reshape(x.shape)
 
 
 def last_token(x: Tensor) -> Tensor:

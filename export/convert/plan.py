@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mmoe.backends.base import Backend
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
+from mmoe.models.architectures.description import Attention
 from mmoe.models.cache_rows import Lengths
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -70,9 +71,11 @@ def plan_conversion(
     table = sum(
         spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
     )
-    artifact_bytes = sum(spec.num_bytes for spec in packed.values()) + (backend.table_copies - 1) * table
+    copies = backend.table_copies if config.tie_word_embeddings else 1
+    artifact_bytes = sum(spec.num_bytes for spec in packed.values()) + (copies - 1) * table
     lengths = Lengths(max_context_len=context, max_seq_len=sequence)
-    rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in config.layers)
+    attending = [layer for layer in config.layers if isinstance(layer.mixer, Attention)]
+    rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in attending)
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,

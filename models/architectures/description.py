@@ -164,8 +164,8 @@ class LayerDescription:
 
     @property
     def window(self) -> int | None:
-        """Keys that a token sees; None for all before it, or for a mixer without a KV cache."""
-        return self.mixer.window if isinstance(self.mixer, Attention) else None
+        """Tokens that the mixer lets a token see, its own included; None for all before it."""
+        return self.mixer.window if isinstance(self.mixer, Attention) else self.mixer.taps
 
 
 @dataclass(frozen=True, kw_only=True)

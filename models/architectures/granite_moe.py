@@ -91,7 +91,10 @@ class GraniteMoEConfig(RoutedConfig):
         """See `DecoderConfig.read`."""
         return cls(
             **read_routed(cls, reader, experts="num_local_experts"),
-            **{key: reader.number(key) for key in _MULTIPLIERS},
+            embedding_multiplier=reader.number("embedding_multiplier"),
+            residual_multiplier=reader.number("residual_multiplier"),
+            attention_multiplier=reader.number("attention_multiplier"),
+            logits_scaling=reader.number("logits_scaling"),
             intermediate_size=expert_width(reader, "intermediate_size"),
             shared_intermediate_size=cls._shared_width(reader),
         )
