@@ -108,14 +108,19 @@ def route(
     scores = router_scores(x @ router_weight.T, routing.score)
     ranked = (scores + expert_bias).sort(dim=-1, descending=True, stable=True)
     experts = ranked.indices[:, : routing.top_k]
-    weights = scores.gather(-1, experts)
-    if routing.divides_by_sum:
-        weights = weights / (weights.sum(dim=-1, keepdim=True) + routing.sum_eps)
+    weights = expert_weights(scores.gather(-1, experts), routing)
     if routing.top_k < scores.shape[-1]:
         margin = ranked.values[:, routing.top_k - 1] - ranked.values[:, routing.top_k]
     else:
         margin = torch.full((x.shape[0],), torch.inf)
-    return experts, weights * routing.routed_scaling_factor, margin
+    return experts, weights, margin
+
+
+def expert_weights(scores: Tensor, routing: Routing) -> Tensor:
+    """Weights of the selected experts' scores, both ``[T, top_k]``."""
+    if routing.divides_by_sum:
+        scores = scores / (scores.sum(dim=-1, keepdim=True) + routing.sum_eps)
+    return scores * routing.routed_scaling_factor
 
 
 def router_scores(logits: Tensor, score: Score) -> Tensor:

@@ -71,4 +71,4 @@ class Bias(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[1, T, N]`` -> the same."""
-        return x + self.bias
+        return x + self.bias.to(x.dtype)

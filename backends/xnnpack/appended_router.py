@@ -1,7 +1,7 @@
 """Routers that `mmoe::moe_ffn` does not compute, handed to it as inputs.
 
-The operator scores by a sigmoid of ``x @ router_weight.T``. A softmax is computed before it, by stock operators, and each
-token gets the logit ``log(p / (1 - p))`` of every expert's probability appended to its activations; the operator's
+The operator scores by a sigmoid of ``x @ router_weight.T``. A softmax is computed before it, by stock operators, and
+each token gets the logit ``log(p / (1 - p))`` of every expert's probability appended to its activations; the operator's
 router only copies these, so that its sigmoid gives p again. They are made so small (2^-40) that they weigh nothing in
 the quantisation of the activations, and the experts meet them with scales of zero.
 """

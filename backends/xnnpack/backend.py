@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import export_program
+from mmoe.backends.words import narrow_head_norms
 from mmoe.backends.xnnpack.appended_router import width_without_room
 from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.declaration import Linears, XnnpackOptions
@@ -21,6 +22,7 @@ from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.runtime_bindings.python.runner import ModelRunner
@@ -63,6 +65,10 @@ class XnnpackBackend:
     def cache_row_bytes(self, head_dim: int) -> int:
         """By the dtype of the cache."""
         return self.options.kv_cache.bytes_per_row(head_dim)
+
+    def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
+        """See `Backend.unsupported`; what the operators lack, a program is composed of."""
+        return narrow_head_norms(config)
 
     @property
     def _delegates(self) -> bool:

@@ -110,6 +110,8 @@ class RoutedExperts(nn.Module):
 class SmoothedExperts(nn.Module):
     """Routed experts whose weights' sum has a number added that is not the operator's."""
 
+    router_columns: Tensor
+
     def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
         super().__init__()
         self.routing = routing

@@ -9,11 +9,12 @@ from mmoe.models.components import ConvShape
 class RingConvolution(nn.Module):
     """Causal convolution of each channel; see `mmoe.models.functional.convolve_causally`.
 
-    The ring is addressed by position, as a windowed KV cache is, so that going back in the context and starting anew need
-    nothing more than another position.
+    The ring is addressed by position, as a windowed KV cache is, so that going back in the context and starting anew
+    need nothing more than another position.
     """
 
     weight: Tensor
+    bias: Tensor | None
     cache: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor | None, shape: ConvShape) -> None:

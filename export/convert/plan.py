@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from mmoe.backends.base import Backend
+from mmoe.backends.registry import DEFAULT_BACKEND
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.description import Attention
 from mmoe.models.cache_rows import Lengths
 from mmoe.runtime_bindings.python.errors import OptionError
@@ -55,9 +57,10 @@ def plan_conversion(
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
 
     Raises:
-        OptionError: A length is out of range.
+        OptionError: The backend lacks what the model needs, or a length is out of range.
     """
     config = checkpoint.config
+    _require_words(backend, config)
     longest = config.max_position_embeddings
     context = longest if max_context_len is None else max_context_len
     if not 1 <= context <= longest:
@@ -84,3 +87,12 @@ def plan_conversion(
         kv_cache_bytes=rows * backend.cache_row_bytes(config.head_dim),
         peak_memory_bytes=(_BASE_MEMORY + _TABLES * table + backend.weight_copies_in_memory * artifact_bytes),
     )
+
+
+def _require_words(backend: Backend, config: DecoderConfig) -> None:
+    missing = backend.unsupported(config)
+    if missing:
+        cure = "" if backend.name == DEFAULT_BACKEND else f"; use {DEFAULT_BACKEND}"
+        raise OptionError(
+            f"the {backend.name} backend has no {' and no '.join(missing)}, which this model's layers need{cure}"
+        )
