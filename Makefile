@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev native native-test sanitize core-sanitize fuzz kernel-bench arm test lint format demo ci
+.PHONY: dev native native-test sanitize core-sanitize core-thread-sanitize fuzz mutants kernel-bench arm test lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -43,8 +43,19 @@ core-sanitize:  ## sessions of ARTIFACT on many threads, 1,000 of them, under th
 	cmake --build $(BUILD)-sanitize --target mmoe_core_tests
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) $(BUILD)-sanitize/tests/mmoe_core_tests --gtest_brief=1
 
+core-thread-sanitize:  ## the same sessions of ARTIFACT under the thread sanitizer
+	cmake -S runtime_bindings/cpp -B $(BUILD)-thread-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
+	  -DMMOE_SANITIZE=thread -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)-thread-sanitize --target mmoe_core_tests
+	MMOE_TEST_ARTIFACT=$(ARTIFACT) \
+	  TSAN_OPTIONS=halt_on_error=1 \
+	  $(BUILD)-thread-sanitize/tests/mmoe_core_tests --gtest_brief=1
+
 fuzz:  ## what opening ARTIFACT reads, damaged in every way that libFuzzer thinks of
 	PYTHON=$(PYTHON) runtime_bindings/cpp/fuzz/run $(ARTIFACT)
+
+mutants:  ## programs of ARTIFACT with fields of their flatbuffer changed, opened and run under the same sanitizers
+	PYTHON=$(PYTHON) runtime_bindings/cpp/fuzz/run_mutants $(ARTIFACT)
 
 arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)

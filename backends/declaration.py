@@ -64,6 +64,7 @@ class Declaration:
         options: A frozen dataclass whose fields are enums with a sentence of help: ``Annotated[Dtype, "Help."]``.
         implementation: ``module:class`` of its `mmoe.backends.base.Backend`, which takes such options.
         runs_in_libmmoe: Whether the runtime for apps runs its programs on any machine.
+        in_apps: How an app runs its programs: sentences of Markdown for the model card.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Declaration:
     options: type
     implementation: str
     runs_in_libmmoe: bool
+    in_apps: str = ""
 
     def list_options(self) -> Iterator[Option]:
         """Its options in the order of their declaration."""

@@ -1,26 +1,34 @@
 """Reads a written `.pte` without running it: operators, delegates, constants, metadata and where the bytes went."""
 
+from __future__ import annotations
+
+import math
 import mmap
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from executorch.exir import schema
-from executorch.exir._serialize._flatbuffer_program import _flatbuffer_to_program
-from executorch.exir._serialize._program import _ExtendedHeader, _get_extended_header
-from torch import Tensor
-
+from mmoe.backends import program_schema as schema
 from mmoe.backends.errors import ArtifactError
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 _FILE_IDENTIFIER = b"ET12"
+# The header of ExecuTorch's files with segments: identifier, magic, its length, bytes of the program, where the
+# segments begin, bytes of them.
+_HEADER = struct.Struct("<4x4s4sIQQQ")
+_HEADER_MAGIC = b"eh00"
+# numpy's names, and bytes of an item.
 _DTYPES = {
-    schema.ScalarType.BYTE: torch.uint8,
-    schema.ScalarType.CHAR: torch.int8,
-    schema.ScalarType.HALF: torch.float16,
-    schema.ScalarType.FLOAT: torch.float32,
-    schema.ScalarType.LONG: torch.int64,
+    schema.ScalarType.BYTE: ("uint8", 1),
+    schema.ScalarType.CHAR: ("int8", 1),
+    schema.ScalarType.HALF: ("float16", 2),
+    schema.ScalarType.FLOAT: ("float32", 4),
+    schema.ScalarType.LONG: ("int64", 8),
 }
 
 
@@ -34,7 +42,7 @@ class KernelCall:
     """
 
     operator: str
-    arguments: tuple[schema.KernelTypes, ...]
+    arguments: tuple[schema.Value, ...]
 
 
 class ProgramFile:
@@ -42,7 +50,7 @@ class ProgramFile:
 
     Attributes:
         path: The file.
-        program: ExecuTorch's own description of it, as defined in its `schema.py`.
+        program: What it says of itself.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,27 +65,28 @@ class ProgramFile:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path}: cannot read the program: {error}") from error
-        header = self._header()
-        self._segments_at = header.segment_base_offset
+        program_bytes, self._segments_at = self._read_header()
         try:
-            self.program = _flatbuffer_to_program(self._data[: header.program_size])
-        except Exception as error:
+            self.program = schema.read_program(memoryview(self._data)[:program_bytes])
+        except (ValueError, KeyError, struct.error) as error:
             raise ArtifactError(
                 f"{path}: the program description is damaged; convert the checkpoint again"
             ) from error
 
-    def _header(self) -> _ExtendedHeader:
-        header = _get_extended_header(self._data[: 8 + _ExtendedHeader.NUM_HEAD_BYTES])
-        if self._data[4:8] != _FILE_IDENTIFIER or header is None:
+    def _read_header(self) -> tuple[int, int]:
+        """Bytes of the program's description, and where the segments begin."""
+        data = self._data
+        if len(data) < _HEADER.size or data[4:12] != _FILE_IDENTIFIER + _HEADER_MAGIC:
             raise ArtifactError(
                 f"{self.path}: not an ExecuTorch 1.5 program (no {_FILE_IDENTIFIER.decode()} header)"
             )
-        whole = max(header.program_size, header.segment_base_offset + header.segment_data_size)
-        if len(self._data) < whole:
+        _, _, _, program_bytes, segments_at, segment_bytes = _HEADER.unpack_from(data)
+        whole = max(program_bytes, segments_at + segment_bytes)
+        if len(data) < whole:
             raise ArtifactError(
-                f"{self.path}: cut short: {len(self._data)} bytes of {whole}; convert or copy it again"
+                f"{self.path}: cut short: {len(data)} bytes of {whole}; convert or copy it again"
             )
-        return header
+        return program_bytes, segments_at
 
     def plan(self, method: str) -> schema.ExecutionPlan:
         """Returns the execution plan of a method.
@@ -94,12 +103,11 @@ class ProgramFile:
         """Yields the operator calls of a method in program order, delegate calls left out."""
         plan = self.plan(method)
         for chain in plan.chains:
-            for instruction in chain.instructions:
-                call = instruction.instr_args
+            for call in chain:
                 if isinstance(call, schema.KernelCall):
                     operator = plan.operators[call.op_index]
                     name = f"{operator.name}.{operator.overload}" if operator.overload else operator.name
-                    yield KernelCall(name, tuple(plan.values[index].val for index in call.args))
+                    yield KernelCall(name, tuple(plan.values[index] for index in call.args))
 
     def operator_counts(self, method: str) -> Counter[str]:
         """Counts the operator calls of a method by qualified name."""
@@ -109,7 +117,7 @@ class ProgramFile:
         """Counts the delegated subgraphs of a method by backend id."""
         return Counter(delegate.id for delegate in self.plan(method).delegates)
 
-    def constant(self, value: schema.KernelTypes) -> Tensor:
+    def constant(self, value: schema.Value) -> npt.NDArray[Any]:
         """Views a constant tensor of the program in the mapped file.
 
         Args:
@@ -118,31 +126,41 @@ class ProgramFile:
         Raises:
             ArtifactError: The value is not a constant tensor of a known dtype.
         """
+        import numpy as np
+
+        tensor = self._constant(value)
+        dtype, _ = _DTYPES[tensor.scalar_type]
+        start, count = self.constant_offset(tensor), math.prod(tensor.sizes)
+        return np.frombuffer(self._data, dtype=dtype, count=count, offset=start).reshape(tensor.sizes)
+
+    def constant_size(self, value: schema.Value) -> int:
+        """Bytes of a constant tensor.
+
+        Raises:
+            ArtifactError: As `constant` does.
+        """
+        tensor = self._constant(value)
+        return math.prod(tensor.sizes) * _DTYPES[tensor.scalar_type][1]
+
+    def _constant(self, value: schema.Value) -> schema.Tensor:
         if (
             not isinstance(value, schema.Tensor)
             or value.data_buffer_idx == 0
             or value.scalar_type not in _DTYPES
         ):
             raise ArtifactError(f"{self.path}: expected a constant tensor, found {type(value).__name__}")
-        dtype = _DTYPES[value.scalar_type]
-        count = 1
-        for size in value.sizes:
-            count *= size
-        start = self.constant_offset(value)
-        return torch.frombuffer(self._data, dtype=dtype, count=count, offset=start).view(*value.sizes)
+        return value
 
     def constant_offset(self, value: schema.Tensor) -> int:
         """Where in the file the data of a constant tensor begins."""
-        segment = self.program.segments[self.program.constant_segment.segment_index]
-        offset = self.program.constant_segment.offsets[value.data_buffer_idx]
-        return int(self._segments_at + segment.offset + offset)
+        segment = self.program.segments[self.program.constant_segment]
+        return self._segments_at + segment.offset + self.program.constant_offsets[value.data_buffer_idx]
 
     def delegate_payload(self, delegate: schema.BackendDelegate) -> bytes:
         """Copies what a delegate's backend serialised, without its named data."""
-        reference = delegate.processed
-        if reference.location is schema.DataLocation.INLINE:
-            return bytes(self.program.backend_delegate_data[reference.index].data)
-        return bytes(self._segment(reference.index))
+        if delegate.location is schema.DataLocation.INLINE:
+            return bytes(self.program.backend_delegate_data[delegate.index])
+        return bytes(self._segment(delegate.index))
 
     def named_data(self, key: str) -> memoryview:
         """Views data that a delegate stored by name.
@@ -150,7 +168,7 @@ class ProgramFile:
         Raises:
             ArtifactError: There is no such data.
         """
-        for entry in self.program.named_data or ():
+        for entry in self.program.named_data:
             if entry.key == key:
                 return self._segment(entry.segment_index)
         raise ArtifactError(f"{self.path}: the program lacks the data `{key}`; convert the checkpoint again")
@@ -158,8 +176,7 @@ class ProgramFile:
     def named_data_bytes(self) -> dict[str, int]:
         """Sizes of all data that delegates stored by name; names may share their data."""
         return {
-            entry.key: int(self.program.segments[entry.segment_index].size)
-            for entry in self.program.named_data or ()
+            entry.key: self.program.segments[entry.segment_index].size for entry in self.program.named_data
         }
 
     def _segment(self, index: int) -> memoryview:
@@ -170,30 +187,25 @@ class ProgramFile:
     def metadata(self) -> dict[str, int | bool | list[int]]:
         """Returns what the constant methods return, by method name."""
         return {
-            plan.name: _constant_outputs(plan)
-            for plan in self.program.execution_plan
-            if not any(chain.instructions for chain in plan.chains)
+            plan.name: _constant_outputs(plan) for plan in self.program.execution_plan if not any(plan.chains)
         }
 
-    def constant_bytes(self, value: schema.KernelTypes, *, beyond: set[int]) -> int:
+    def constant_bytes(self, value: schema.Value, *, beyond: set[int]) -> int:
         """Size of a constant tensor in the file; 0 for any other value.
 
         Args:
             value: An argument of an operator.
             beyond: Buffers that count as 0, since they are counted already; the tensor's own is added.
         """
-        is_constant = (
-            isinstance(value, schema.Tensor) and value.data_buffer_idx > 0 and value.allocation_info is None
-        )
-        if not is_constant or value.data_buffer_idx in beyond:
+        if not isinstance(value, schema.Tensor) or not value.is_constant or value.data_buffer_idx in beyond:
             return 0
         beyond.add(value.data_buffer_idx)
-        return self.constant(value).nbytes
+        return self.constant_size(value)
 
     @property
     def header_bytes(self) -> int:
         """Size of the program itself, which comes before all constants and payloads."""
-        return int(self._segments_at)
+        return self._segments_at
 
     @property
     def file_bytes(self) -> int:
@@ -203,23 +215,23 @@ class ProgramFile:
     @property
     def segment_bytes(self) -> int:
         """Size of all segments: constants and delegate payloads."""
-        return sum(int(segment.size) for segment in self.program.segments)
+        return sum(segment.size for segment in self.program.segments)
 
     @property
     def constant_segment_bytes(self) -> int:
         """Size of the constants of operators, alignment included."""
-        return int(self.program.segments[self.program.constant_segment.segment_index].size)
+        return self.program.segments[self.program.constant_segment].size
 
 
 def _constant_outputs(plan: schema.ExecutionPlan) -> int | bool | list[int]:
     values: list[int | bool] = []
     for index in plan.outputs:
-        value = plan.values[index].val
+        value = plan.values[index]
         if isinstance(value, schema.Bool):
             values.append(value.bool_val)
         elif isinstance(value, schema.Int):
             values.append(value.int_val)
     # A list of one element and a plain value look alike but for the description of the container.
-    if len(values) == 1 and "builtins.list" not in plan.container_meta_type.encoded_out_str:
+    if len(values) == 1 and "builtins.list" not in plan.encoded_out_str:
         return values[0]
     return list(values)

@@ -14,7 +14,7 @@ def export_program(decoder: nn.Module, *, max_seq_len: int) -> ExportedProgram:
     """Traces ``forward(tokens, input_pos)`` for every number of new tokens in 1..max_seq_len.
 
     Args:
-        decoder: A `Decoder` of a backend's flavour, or `AllLogits` around one.
+        decoder: A `Decoder` of a backend's variant, or `AllLogits` around one.
         max_seq_len: Most tokens of one call, at least 2; longer prompts are fed in chunks.
 
     Returns:

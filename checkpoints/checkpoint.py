@@ -116,7 +116,7 @@ class Checkpoint:
                 progress(done, len(names))
         if problems:
             raise CheckpointError(
-                f"{self.folder}: values that no sound checkpoint holds; download it again:\n  "
+                f"{self.folder}: values that no valid checkpoint has; download it again:\n  "
                 + "\n  ".join(problems)
             )
 

@@ -14,7 +14,7 @@ from mmoe.checkpoints.stored import Origin, locate
 from mmoe.checkpoints.tensor_spec import FLOAT_TYPES, TensorSpec
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.description import Attention, GatedBlock, QkNorm, ShortConv
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 Entry: TypeAlias = "Matrix | tuple[str, TensorSpec]"
 

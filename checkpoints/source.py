@@ -70,9 +70,14 @@ def locate_checkpoint(
         )
     similar = _similar_folder(path)
     hint = f"; did you mean {similar}?" if similar is not None else ""
-    if isinstance(source, Path) or not _HUB_ID.fullmatch(source):
-        if hint:
+    if isinstance(source, Path) or not is_hub_id(source):
+        if hint or isinstance(source, Path):
             raise CheckpointError(f"{source}: no such folder{hint}")
+        if _is_spelt_as_path(source):
+            raise CheckpointError(
+                f"{source}: no such folder; a source that begins with ./, ../, / or ~ or ends with / "
+                "is a path, never a hub id"
+            )
         raise CheckpointError(
             f"{source}: is neither an existing folder nor a hub id of the form owner/name, "
             "such as facebook/MobileMoE-S-QAT"
@@ -81,6 +86,11 @@ def locate_checkpoint(
         return _download_checkpoint(source, revision, unpacked)
     except HubError as error:
         raise HubError(f"{error} (there is no folder {source} here either{hint})") from error
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether a source can be an id on the hub; what is spelt as a path, such as ``./owner/name``, cannot."""
+    return _HUB_ID.fullmatch(source) is not None
 
 
 def not_packed(where: str) -> str:
@@ -100,6 +110,10 @@ def _download_checkpoint(repo_id: str, revision: str | None, unpacked: bool) -> 
     # By commit, so that a push between the two downloads cannot mix two versions.
     snapshot = download(repo_id, revision=config_only.commit, patterns=patterns)
     return LocatedCheckpoint(snapshot.folder, CheckpointSource(id=repo_id, revision=snapshot.commit))
+
+
+def _is_spelt_as_path(source: str) -> bool:
+    return source.startswith(("./", "../", "/", "~")) or source.endswith("/")
 
 
 def _similar_folder(path: Path) -> Path | None:

@@ -17,7 +17,6 @@ from mmoe.checkpoints.chat_template import (
     find_template,
 )
 from mmoe.checkpoints.errors import TokenizerError
-from mmoe.checkpoints.stream_decoder import StreamDecoder
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.config_reader import read_json_object
 from mmoe.models.errors import ConfigError
@@ -69,10 +68,6 @@ class ChatTokenizer:
         """Text of ``ids``, its spaces untouched; an id without a token gives nothing, broken UTF-8 U+FFFD."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
-
-    def stream_decoder(self) -> StreamDecoder:
-        """A decoder for ids that come one by one."""
-        return StreamDecoder(self.decode)
 
     def render_chat(self, messages: Sequence[Message]) -> str:
         """Prompt text of a conversation, ready for the assistant's turn.

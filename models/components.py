@@ -1,4 +1,4 @@
-"""What a flavour of the decoder is made of.
+"""What a variant of the decoder is made of.
 
 The decoder's structure is written once (`decoder.py`). Where its weights meet activations it asks a `Components` for a
 module: the reference computes in float32 from the packed weights, a backend returns modules built from operators that
@@ -91,7 +91,7 @@ Packed = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Constructors of the modules that a flavour of the decoder is assembled from.
+    """Constructors of the modules that a variant of the decoder is assembled from.
 
     Attributes:
         embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
@@ -105,7 +105,7 @@ class Components:
         projections: ``(query, key, value)``, three `Packed` -> module, ``[1, T, H]`` to the three products; None for
             three linears.
         short_conv: ``(taps' weights float32 [H, taps], bias float32 [H] or None, shape)`` -> module with a cache of
-            its own, ``(x [1, T, H], input_pos [1])`` to ``[1, T, H]``; None for a flavour that has none.
+            its own, ``(x [1, T, H], input_pos [1])`` to ``[1, T, H]``; None for a variant that has none.
         gated: ``(gate, up, down)``, three `Packed` -> module, ``[1, T, H]`` to the same: ``down(silu(gate) * up)``;
             None for three linears.
     """

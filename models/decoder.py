@@ -116,7 +116,7 @@ def build_decoder(
     max_seq_len: int | None = None,
     on_layer: Callable[[nn.Module], None] = lambda _: None,
 ) -> Decoder:
-    """Assembles the decoder of a checkpoint from one flavour's components.
+    """Assembles the decoder of a checkpoint from one variant's components.
 
     Args:
         checkpoint: An opened, validated checkpoint; one that is not packed is for `REFERENCE` alone.

@@ -27,7 +27,7 @@ class SwiGLU(nn.Module):
 
 
 def gated_feed_forward(weights: Weights) -> nn.Module:
-    """A dense gated block: the flavour's own, or one of three linears."""
+    """A dense gated block: the variant's own, or one of three linears."""
     if weights.components.gated is None:
         return SwiGLU(weights)
     return weights.components.gated(*map(weights.packed, ("gate_proj", "up_proj", "down_proj")))

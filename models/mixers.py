@@ -27,7 +27,7 @@ class Projections(nn.Module):
 
 
 def projections(weights: Weights) -> nn.Module:
-    """The projections before attention: the flavour's own, or three linears."""
+    """The projections before attention: the variant's own, or three linears."""
     if weights.components.projections is None:
         return Projections(weights)
     return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))

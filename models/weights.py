@@ -1,4 +1,4 @@
-"""Hands the tensors below one name prefix to the constructors of a flavour."""
+"""Hands the tensors below one name prefix to the constructors of a variant."""
 
 import torch
 from torch import Tensor, nn

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-GROUP_SIZE = 32
-QMIN = -8
-QMAX = 7
+from mmoe.quant.int4_format import GROUP_SIZE as GROUP_SIZE
+from mmoe.quant.int4_format import QMAX as QMAX
+from mmoe.quant.int4_format import QMIN as QMIN
 
 
 def pack_nibbles(values: Tensor) -> Tensor:

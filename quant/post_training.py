@@ -16,9 +16,9 @@ from torch import Tensor
 
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN, pack_nibbles
 
-# Scales to try beside the one of the largest magnitude, 7 steps: 8 where that value is negative, more than 8 clip it
+# Scales to try, as what divides the largest magnitude, beside 7: 8 where that value is negative, more than 8 clip it
 # for the sake of the others. On Gaussian weights 21 candidates instead of 14 gain 0.03 dB.
-_STEPS = tuple(7.0 + 0.5 * step for step in range(1, 15))
+_DIVISORS = tuple(7.0 + 0.5 * index for index in range(1, 15))
 
 # Values of a group that are looked at first.
 _PROBE = 6
@@ -100,9 +100,10 @@ def recover_grid(
     largest = groups.abs().amax(dim=-1)
     integers, scales = torch.zeros_like(groups), torch.zeros(len(groups), dtype=torch.float16)
     found = largest == 0
-    for steps in range(1, -QMIN + 1):
-        # If the largest value is `steps` steps, every quotient is an integer but for two roundings to bfloat16.
-        factors = (steps / largest).unsqueeze(-1)
+    for multiple in range(1, -QMIN + 1):
+        # If the largest value is that multiple of the scale, all quotients are integers but for two roundings to
+        # bfloat16.
+        factors = (multiple / largest).unsqueeze(-1)
         # A few values rule almost every group out that is on no grid.
         likely = _are_near_integers(groups[:, :_PROBE] * factors) & ~found
         rows = likely.nonzero().squeeze(-1)
@@ -134,8 +135,8 @@ def least_squares_grid(groups: Tensor) -> tuple[Tensor, Tensor]:
     largest = groups.abs().amax(dim=-1)
     best = (largest / QMAX).half()  # what the largest magnitude alone would choose
     least = _squared_error(groups, best, _rounded(groups, best))
-    for steps in _STEPS:
-        scale = (largest / steps).half()
+    for divisor in _DIVISORS:
+        scale = (largest / divisor).half()
         error = _squared_error(groups, scale, _rounded(groups, scale))
         best, least = torch.where(error < least, scale, best), torch.minimum(error, least)
     q = _rounded(groups, best)
@@ -149,8 +150,8 @@ def least_squares_grid(groups: Tensor) -> tuple[Tensor, Tensor]:
 
 def _rounded(groups: Tensor, scale: Tensor) -> Tensor:
     """The integers on a scale."""
-    steps = scale.float()
-    return (groups * torch.where(steps > 0, 1 / steps, 0.0).unsqueeze(-1)).round_().clamp_(QMIN, QMAX)
+    divisor = scale.float()
+    return (groups * torch.where(divisor > 0, 1 / divisor, 0.0).unsqueeze(-1)).round_().clamp_(QMIN, QMAX)
 
 
 def _squared_error(groups: Tensor, scale: Tensor, q: Tensor) -> Tensor:

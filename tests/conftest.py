@@ -1,4 +1,4 @@
-"""Artifacts that tests share: converting takes long enough that each is made once in a session."""
+"""Artifacts that tests share, as converting takes long enough that each is made once in a session; and the tiers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,34 @@ if TYPE_CHECKING:
 
 # As the command line does, and likewise before torch is imported, which is why the fixtures import late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Making these takes ten seconds and more, so that every test that needs one is slow.
+_SLOW_FIXTURES = {
+    "coreml_artifact",
+    "demo_delegated_artifact",
+    "mlx_demo_artifact",
+    "tiny_delegated_artifact",
+}
+
+
+# On two idle cores; to be measured again when tests are added.
+_MINUTES_OF_ALL, _MINUTES_OF_QUICK = 6, 2
+
+
+def pytest_report_header() -> str:
+    """The tiers and how long they take."""
+    return (
+        f"tiers: everything takes about {_MINUTES_OF_ALL} minutes on two idle cores, "
+        f"-m 'not slow' about {_MINUTES_OF_QUICK}"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what needs a slow fixture, before `-m` is heeded."""
+    for item in items:
+        if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

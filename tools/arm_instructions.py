@@ -1,6 +1,6 @@
 """Instructions per 1,000 multiply-adds of the Arm kernels, counted by qemu: `python -m tools.arm_instructions BUILD`.
 
-BUILD is the folder of a cross-build (`make arm` leaves it in build/arm/native). Prints the table of docs/kernels.md.
+BUILD is the folder of a cross-build (`make arm` leaves it in build/arm/native). Prints a table of docs/log/kernels.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Small files for the fuzzers to begin with: `python -m tools.fuzz_seeds ARTIFACT CORPUS`.
 
-Writes CORPUS/{manifest,tokenizer,program}/seed from an artifact's manifest, a cut-down version of its tokenizer, and a
-program of a few kilobytes with the constant methods of a language model.
+Writes CORPUS/{manifest,tokenizer,program}/ from an artifact's manifest, a cut-down version of its tokenizer and of one
+with every other part, and a program of a few kilobytes with the constant methods of a language model.
 """
 
 from __future__ import annotations
@@ -39,6 +39,57 @@ def small_tokenizer(text: str) -> str:
     return json.dumps(document | {"model": model | {"vocab": vocab, "merges": merges}, "added_tokens": added})
 
 
+def every_part(text: str) -> str:
+    """A SentencePiece-like tokenizer.json with the parts that a byte-level one has not."""
+    document = json.loads(text)
+    model = document["model"]
+    vocab = {"<unk>": 0, **{f"<0x{byte:02X}>": byte + 1 for byte in range(256)}}
+    for character in "\u2581abcdeht ":
+        vocab.setdefault(character, len(vocab))
+    vocab |= {"th": len(vocab), "the": len(vocab) + 1}
+    for index, token in enumerate(document["added_tokens"]):
+        token |= {"id": len(vocab) + index, "lstrip": index % 2 == 0, "rstrip": index % 3 == 0}
+        token |= {"single_word": index == 4, "normalized": index > 4}
+    patterns = ({"Regex": r"(?i:'s)|\p{L}++|[^\s&&\S]|\d{1,3}(?=(?:\d{3})*$)"}, {"String": "ab"})
+    behaviors = ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
+    cuts = [
+        {"type": "Split", "pattern": patterns[index % 2], "behavior": behavior, "invert": index > 2}
+        for index, behavior in enumerate(behaviors)
+    ]
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True}
+    digits = {"type": "Digits", "individual_digits": True}
+    words = [{"type": name} for name in ("Punctuation", "Whitespace", "WhitespaceSplit")]
+    replace = {"type": "Replace", "pattern": {"Regex": r"\s+$|e"}, "content": "\u00e9"}
+    strip = {"type": "Strip", "strip_left": True, "strip_right": False}
+    forms = [{"type": name} for name in ("NFC", "NFKC", "NFD", "NFKD", "Lowercase")]
+    normalizers = [*forms, replace, strip, {"type": "Prepend", "prepend": " "}]
+    decoders = [
+        {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+        *(
+            {"type": "ByteFallback"},
+            {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+        ),
+    ]
+    model |= {
+        "vocab": vocab,
+        "merges": ["t h", "th e"],
+        "unk_token": "<unk>",
+        "fuse_unk": True,
+        "byte_fallback": True,
+    }
+    return json.dumps(
+        document
+        | {
+            "model": model,
+            "normalizer": {"type": "Sequence", "normalizers": normalizers},
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*cuts, digits, *words, metaspace]},
+            "decoder": {"type": "Sequence", "decoders": decoders},
+            "post_processor": None,
+        }
+    )
+
+
 def small_program() -> bytes:
     """A `.pte` whose header, flatbuffer and constant methods are those of a language model."""
     example = (torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
@@ -48,16 +99,18 @@ def small_program() -> bytes:
 
 
 def main(artifact: Path, corpus: Path) -> None:
-    """Writes the three seeds."""
+    """Writes the seeds."""
+    tokenizer = (artifact / "tokenizer.json").read_text(encoding="utf-8")
     seeds = {
-        "manifest": (artifact / "mmoe.json").read_bytes(),
-        "tokenizer": small_tokenizer((artifact / "tokenizer.json").read_text(encoding="utf-8")).encode(),
-        "program": small_program(),
+        "manifest/seed": (artifact / "mmoe.json").read_bytes(),
+        "tokenizer/seed": small_tokenizer(tokenizer).encode(),
+        "tokenizer/every_part": every_part(tokenizer).encode(),
+        "program/seed": small_program(),
     }
     for name, content in seeds.items():
-        folder = corpus / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "seed").write_bytes(content)
+        path = corpus / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -16,4 +16,6 @@ BACKEND = Declaration(
     options=CoreMLOptions,
     implementation="mmoe.backends.coreml.backend:CoreMLBackend",
     runs_in_libmmoe=False,
+    in_apps="Apps run `model.pte` with ExecuTorch's Core ML backend; nothing of this project is needed. "
+    "ExecuTorch's own runners call its method `forward`, token by token; `prefill` takes a whole chunk.",
 )

@@ -31,4 +31,6 @@ BACKEND = Declaration(
     options=MlxOptions,
     implementation="mmoe.backends.mlx.backend:MlxBackend",
     runs_in_libmmoe=False,
+    in_apps="Apps run `model.pte` with ExecuTorch's `TextRunner` and its MLX backend (product `backend_mlx`); nothing "
+    "of this project is needed. `verify` replays the program on any machine.",
 )

@@ -149,7 +149,7 @@ def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple
 
 
 def mlx_components(dtype: torch.dtype) -> Components:
-    """The flavour for one dtype of activations (and of the KV cache and the logits), float16 or float32."""
+    """The variant for one dtype of activations (and of the KV cache and the logits), float16 or float32."""
     return Components(
         embedding=lambda qweight, scale: Embedding(PackedMatrix(to_words(qweight), scale), dtype),
         linear=lambda qweight, scale: Linear(PackedMatrix(to_words(qweight), scale)),

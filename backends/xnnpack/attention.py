@@ -47,7 +47,7 @@ class FloatCacheAttention(nn.Module):
 
 
 class Int8CacheAttention(nn.Module):
-    """Attention with an int8 cache and a float32 step per row."""
+    """Attention with an int8 cache and a float32 scale per row."""
 
     key_cache: Tensor
     value_cache: Tensor
@@ -57,13 +57,13 @@ class Int8CacheAttention(nn.Module):
     def __init__(self, shape: AttentionShape) -> None:
         super().__init__()
         self.shape = shape
-        keys, values, steps = ops.int8_cache_shapes(
+        keys, values, scales = ops.int8_cache_shapes(
             num_kv_heads=shape.num_kv_heads, max_context_len=shape.cache_rows, head_dim=shape.head_dim
         )
         self.register_buffer("key_cache", torch.empty(keys, dtype=torch.int8))
         self.register_buffer("value_cache", torch.empty(values, dtype=torch.int8))
-        self.register_buffer("key_steps", torch.empty(steps))
-        self.register_buffer("value_steps", torch.empty(steps))
+        self.register_buffer("key_steps", torch.empty(scales))
+        self.register_buffer("value_steps", torch.empty(scales))
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
 from torch import Tensor, nn
 
@@ -99,8 +100,8 @@ class XnnpackBackend:
         for call in program.kernel_calls("forward"):
             if call.operator != "mmoe::moe_ffn.out":
                 continue
-            router, _, gate_up_weight, gate_up_scale, down_weight, down_scale = map(
-                program.constant, call.arguments[1:7]
+            router, _, gate_up_weight, gate_up_scale, down_weight, down_scale = (
+                torch.from_numpy(program.constant(value)) for value in call.arguments[1:7]
             )
             gate_up = unpack_expert_panels(ExpertPanels(gate_up_weight, gate_up_scale))
             down = unpack_expert_panels(ExpertPanels(down_weight, down_scale))

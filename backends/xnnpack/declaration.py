@@ -43,10 +43,10 @@ class XnnpackOptions:
 
     linears: Annotated[
         Linears,
-        "Kernels for dense linears: mmoe has exact scales and reads weights in place; xnnpack is the delegate's, for "
-        "devices on which bench shows it to be faster.",
+        "Kernels for dense linears: mmoe keeps the scales exact and reads weights in place; xnnpack is the delegate, "
+        "for devices on which bench shows it to be faster.",
     ] = Linears.MMOE
-    kv_cache: Annotated[KvCache, "Dtype of the KV cache; int8 has a scale per token and head."] = KvCache.INT8
+    kv_cache: Annotated[KvCache, "KV cache dtype; int8 rows have a scale per token and head."] = KvCache.INT8
 
 
 BACKEND = Declaration(
@@ -55,4 +55,6 @@ BACKEND = Declaration(
     options=XnnpackOptions,
     implementation="mmoe.backends.xnnpack.backend:XnnpackBackend",
     runs_in_libmmoe=True,
+    in_apps="Apps open this folder with libmmoe, from C, Kotlin or Swift. The program also follows the contract of "
+    "ExecuTorch's own LLM runners, which need the library of `mmoe` operators loaded.",
 )

@@ -17,7 +17,7 @@ class SourceRecord:
     """The checkpoint an artifact was made from.
 
     Attributes:
-        id: hub id, or the name of a local folder.
+        id: hub id, the name of a local folder, or "demo" for the bundled checkpoint.
         revision: the resolved commit; None for a local folder.
         licence: the checkpoint's licence as it names it; None if unknown.
     """

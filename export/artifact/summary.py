@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from executorch.exir import schema
-
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import ProgramFile
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.manifest import Manifest
@@ -115,14 +114,14 @@ def describe_program(path: str | Path) -> ProgramSummary:
 def _describe_method(program: ProgramFile, plan: schema.ExecutionPlan) -> MethodSummary:
     return MethodSummary(
         name=plan.name,
-        inputs=tuple(_describe_value(plan.values[index].val) for index in plan.inputs),
-        outputs=tuple(_describe_value(plan.values[index].val) for index in plan.outputs),
+        inputs=tuple(_describe_value(plan.values[index]) for index in plan.inputs),
+        outputs=tuple(_describe_value(plan.values[index]) for index in plan.outputs),
         delegates=dict(program.delegate_counts(plan.name)),
         operators=dict(program.operator_counts(plan.name).most_common()),
     )
 
 
-def _describe_value(value: schema.KernelTypes) -> str:
+def _describe_value(value: schema.Value) -> str:
     if not isinstance(value, schema.Tensor):
         return type(value).__name__
     bound = "" if value.shape_dynamism is schema.TensorShapeDynamism.STATIC else "up to "

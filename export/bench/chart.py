@@ -12,7 +12,6 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from mmoe.export.bench.report import BenchReport, ModelResult, Phase
 
-CHART_FORMATS = ("png", "svg")
 _COLOURS = ("#3454d1", "#d1603d")
 _INK, _SOFT, _RULE = "#1c1e26", "#666b7a", "#e3e5ec"
 _DPI = 160
@@ -41,7 +40,7 @@ def draw_chart(report: BenchReport) -> Figure:
 
 
 def chart_bytes(report: BenchReport, kind: str) -> bytes:
-    """The chart as a file of one of `CHART_FORMATS`; the same report gives the same bytes."""
+    """The chart as a file of "png" or "svg"; the same report gives the same bytes."""
     buffer = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {}
     draw_chart(report).savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)

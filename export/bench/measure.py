@@ -1,4 +1,4 @@
-"""Benchmarks one artifact, or two in turns, so that whatever else the machine does falls on both."""
+"""Benchmarks one artifact, or two alternately, so that whatever else the machine does falls on both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bench(
     options: BenchOptions | None = None,
     progress: Progress = SILENT,
 ) -> BenchReport:
-    """Measures an artifact, in turns with another one if there is one: A B, B A, A B, ...
+    """Measures an artifact, alternately with another one if there is one: A B, B A, A B, ...
 
     Args:
         artifact: What to measure.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from executorch.exir import schema
-
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import ProgramFile
 from mmoe.checkpoints.inventory import TensorClass
 from mmoe.export.bench.operator_report import OperatorClass
@@ -64,7 +63,7 @@ class InstructionClasses:
 
     def of_call(self, chain: int, instruction: int) -> OperatorClass:
         """Class of an operator call, or what the delegate of a delegate call is mainly there for."""
-        call = self._plan.chains[chain].instructions[instruction].instr_args
+        call = self._plan.chains[chain][instruction]
         if isinstance(call, schema.DelegateCall):
             return OperatorClass.HEAD if self._gives_logits(call.args) else OperatorClass.LINEARS
         if not isinstance(call, schema.KernelCall):
@@ -82,7 +81,7 @@ class InstructionClasses:
         )
 
     def _gives_logits(self, arguments: Sequence[int]) -> bool:
-        values = (self._plan.values[index].val for index in arguments)
+        values = (self._plan.values[index] for index in arguments)
         return any(
             isinstance(value, schema.Tensor) and value.sizes and value.sizes[-1] == self._vocab_size
             for value in values

@@ -21,7 +21,7 @@ class OperatorClass(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProfileRow:
+class OperatorRow:
     """One class of operators.
 
     Attributes:
@@ -45,7 +45,7 @@ class ProfileRow:
 
 
 @dataclass(frozen=True)
-class Profile:
+class OperatorTimes:
     """One kind of call, such as decoding at depth 1024.
 
     Attributes:
@@ -54,4 +54,4 @@ class Profile:
     """
 
     title: str
-    rows: tuple[ProfileRow, ...]
+    rows: tuple[OperatorRow, ...]

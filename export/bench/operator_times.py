@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import tempfile
 from collections import Counter
@@ -16,14 +15,13 @@ from executorch.devtools.etdump.serialize import deserialize_from_etdump_flatcc
 from executorch.extension.pybindings import portable_lib
 
 from mmoe.backends.program_file import ProgramFile
-from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.operator_classes import InstructionClasses, bytes_by_operator
-from mmoe.export.bench.operator_report import OperatorClass, Profile, ProfileRow
+from mmoe.export.bench.operator_report import OperatorClass, OperatorRow, OperatorTimes
 from mmoe.export.bench.report import Phase
+from mmoe.export.bench.text_ids import text_ids
 from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.progress import SILENT, Progress
-from mmoe.export.verify.text import bundled_text
 from mmoe.runtime_bindings.python.library import load_operator_library
 
 _PREFILL_CALLS = 3
@@ -45,20 +43,20 @@ class _CallTimes:
         self.calls[kind] += calls
 
 
-def profile(
+def time_operators(
     artifact: Artifact,
     *,
     prompt_lengths: Sequence[int],
     depths: Sequence[int],
     threads: int,
     progress: Progress = SILENT,
-) -> list[Profile]:
+) -> list[OperatorTimes]:
     """Times the operators of prefill calls and of decode steps, by class; the tracer costs about 1 us per event.
 
     Args:
         artifact: What to run; its operators run in this process.
-        prompt_lengths: Prompts to profile, of which the first call's tokens (max_seq_len at most) are timed.
-        depths: Tokens in the cache before the profiled decode steps.
+        prompt_lengths: Prompts to time, of which the first call's tokens (max_seq_len at most) are timed.
+        depths: Tokens in the cache before the timed decode steps.
         threads: Of the runtime.
         progress: Told of every phase.
 
@@ -66,19 +64,17 @@ def profile(
         MmoeError: The artifact cannot be run.
     """
     limit = artifact.manifest.runtime.max_seq_len
-    text = load_tokenizer(artifact.folder, artifact.config).encode(bundled_text().content)
-    longest = max((*prompt_lengths, *depths)) + _DECODE_CALLS
-    ids = list(itertools.islice(itertools.cycle(text), longest))
+    ids = text_ids(artifact.folder, max((*prompt_lengths, *depths)) + _DECODE_CALLS)
     classes = InstructionClasses(ProgramFile(artifact.model_path))
     cache = cache_traffic(artifact.model_path)
-    profiles = []
+    found = []
     for count in sorted({min(length, limit) for length in prompt_lengths}):
-        progress.phase(f"Profiling prefill of {count}")
+        progress.phase(f"Timing the operators of prefill {count}")
         calls = [(0, ids[:count])] * (1 + _PREFILL_CALLS)
         runs = _traced(artifact.model_path, calls, threads)[-_PREFILL_CALLS:]
-        profiles.append(Profile(f"{Phase.PREFILL} {count}", _rows([_times(run, classes) for run in runs])))
+        found.append(OperatorTimes(f"{Phase.PREFILL} {count}", _rows([_times(run, classes) for run in runs])))
     for depth in depths:
-        progress.phase(f"Profiling decode at {depth}")
+        progress.phase(f"Timing the operators of decode at {depth}")
         calls = [(start, ids[start : min(start + limit, depth)]) for start in range(0, depth, limit)]
         calls += [(depth + step, [ids[depth + step]]) for step in range(_DECODE_CALLS)]
         runs = _traced(artifact.model_path, calls, threads)[-_DECODE_CALLS:]
@@ -89,8 +85,8 @@ def profile(
             present=[row.kind for row in rows],
         )
         rows = tuple(replace(row, bytes=touched.get(row.kind)) for row in rows)
-        profiles.append(Profile(f"{Phase.DECODE} at {depth}", rows))
-    return profiles
+        found.append(OperatorTimes(f"{Phase.DECODE} at {depth}", rows))
+    return found
 
 
 def _traced(model_path: Path, calls: Sequence[tuple[int, list[int]]], threads: int) -> list[RunData]:
@@ -129,11 +125,11 @@ def _seconds(event: ProfileEvent) -> float:
     return float(event.end_time - event.start_time) * _NANOSECOND
 
 
-def _rows(calls: Sequence[_CallTimes]) -> tuple[ProfileRow, ...]:
+def _rows(calls: Sequence[_CallTimes]) -> tuple[OperatorRow, ...]:
     kinds = {kind for call in calls for kind in call.seconds}
     medians = {kind: statistics.median(call.seconds.get(kind, 0.0) for call in calls) for kind in kinds}
     total = sum(medians.values())
     return tuple(
-        ProfileRow(kind=kind, seconds=seconds, share=seconds / total, calls=calls[0].calls[kind])
+        OperatorRow(kind=kind, seconds=seconds, share=seconds / total, calls=calls[0].calls[kind])
         for kind, seconds in sorted(medians.items(), key=lambda item: item[1], reverse=True)
     )

@@ -1,4 +1,4 @@
-"""Writes a benchmark as a folder: Markdown, CSV, JSON and a chart."""
+"""Writes a benchmark into files: Markdown, CSV, JSON and charts."""
 
 from __future__ import annotations
 
@@ -7,36 +7,60 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from mmoe.export.bench.chart import CHART_FORMATS, chart_bytes
-from mmoe.export.bench.operator_report import Profile
+from mmoe.export.bench.operator_report import OperatorTimes
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport
 from mmoe.export.files.writing import explained_write_errors
+from mmoe.runtime_bindings.python.errors import OptionError
 
-_NAME = "bench"
+CHART_FORMATS = ("png", "svg")
+_FORMATS = (*(kind.value for kind in OutputFormat), *CHART_FORMATS)
 
 
-def write_report(report: BenchReport, profiles: Sequence[Profile], folder: Path) -> list[Path]:
-    """Writes `bench.md`, `.csv`, `.json`, `.png` and `.svg`; files of these names are replaced.
+def format_of(path: Path, default: OutputFormat | None = None) -> str:
+    """The format that a file's suffix names.
 
-    Returns:
-        What was written.
+    Args:
+        path: The file.
+        default: What a file without a known suffix is; None if it must have one.
 
     Raises:
-        ArtifactError: The folder cannot be written.
+        OptionError: It has no known suffix.
     """
-    contents = {kind.value: render(report, profiles, kind).encode() for kind in OutputFormat}
-    contents |= {kind: chart_bytes(report, kind) for kind in CHART_FORMATS}
-    written = []
-    with explained_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for suffix, content in contents.items():
-            path = folder / f"{_NAME}.{suffix}"
-            temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
-            try:
-                temporary.write_bytes(content)
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            written.append(path)
-    return written
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix in _FORMATS:
+        return suffix
+    if default is not None:
+        return default.value
+    raise OptionError(f"{path}: its suffix is none of {', '.join(_FORMATS)}; choose one, or give --format")
+
+
+def write_report(report: BenchReport, operators: Sequence[OperatorTimes], path: Path, kind: str) -> None:
+    """Writes one file, which is replaced if it is there.
+
+    Args:
+        report: The benchmark.
+        operators: Times of operators, if they were measured.
+        path: The file; its folder is made.
+        kind: Its format, as `format_of` returns it.
+
+    Raises:
+        ArtifactError: The file cannot be written.
+    """
+    content = _content(report, operators, kind)
+    with explained_write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _content(report: BenchReport, operators: Sequence[OperatorTimes], kind: str) -> bytes:
+    if kind in CHART_FORMATS:
+        from mmoe.export.bench.chart import chart_bytes
+
+        return chart_bytes(report, kind)
+    return render(report, operators, OutputFormat(kind)).encode()

@@ -8,9 +8,12 @@ import json
 from collections.abc import Sequence
 from enum import StrEnum
 
-from mmoe.export.bench.operator_report import Profile
+from mmoe.export.bench.operator_report import OperatorTimes
 from mmoe.export.bench.report import BenchReport, ModelResult, Summary
 from mmoe.export.files.records import Json, to_json
+
+SCHEMA_VERSION = 1
+"""Of the JSON."""
 
 
 class OutputFormat(StrEnum):
@@ -21,15 +24,15 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-def render(report: BenchReport, profiles: Sequence[Profile], output: OutputFormat) -> str:
+def render(report: BenchReport, operators: Sequence[OperatorTimes], output: OutputFormat) -> str:
     """The whole report, ending with a newline."""
     match output:
         case OutputFormat.MARKDOWN:
-            return _markdown(report, profiles)
+            return _markdown(report, operators)
         case OutputFormat.CSV:
             return _csv(report)
         case OutputFormat.JSON:
-            return _json(report, profiles)
+            return json.dumps(bench_record(report, operators), indent=2, allow_nan=False) + "\n"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -38,7 +41,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
+def _markdown(report: BenchReport, operators: Sequence[OperatorTimes]) -> str:
     machine, models = report.machine, report.models
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     first, last = machine.load_average
@@ -46,6 +49,8 @@ def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
         f"{machine.cpu}, {machine.cpus} CPUs, {report.threads} threads, {' and '.join(model.isa for model in models)}; "
         f"load average {first:.1f} before, {last:.1f} after; {versions}\n\n"
     )
+    if report.is_disturbed:
+        text += f"**Busy machine:** {_disturbance(report)}\n\n"
     if len(models) == 1:
         header = ["test", "tokens/s, median", "mean ± deviation", "seconds", "of the roofline"]
         rows = [_single_row(models[0], index) for index in range(len(models[0].tests))]
@@ -59,8 +64,8 @@ def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
     text += markdown_table(
         ["model", *("AB" if len(models) > 1 else [models[0].name])], _resource_rows(models)
     )
-    for profile in profiles:
-        text += f"\n{profile.title}\n\n" + markdown_table(
+    for times in operators:
+        text += f"\n{times.title}\n\n" + markdown_table(
             ["class", "ms", "share", "calls", "GB/s"],
             [
                 [
@@ -70,10 +75,19 @@ def _markdown(report: BenchReport, profiles: Sequence[Profile]) -> str:
                     str(row.calls),
                     _billions(row.bandwidth),
                 ]
-                for row in profile.rows
+                for row in times.rows
             ],
         )
     return text
+
+
+def _disturbance(report: BenchReport) -> str:
+    others, load = max(model.others.median for model in report.models), report.machine.load_average[0]
+    return (
+        f"other processes used {others:.0%} of the CPUs, and the load average was {load:.1f} before. The figures are "
+        "lower and vary more than on an idle machine; compare only within one run (`--vs`), or let `--attempts` "
+        "repeat disturbed samples."
+    )
 
 
 def _single_row(model: ModelResult, index: int) -> list[str]:
@@ -149,17 +163,19 @@ def _csv(report: BenchReport) -> str:
     return text.getvalue()
 
 
-def _json(report: BenchReport, profiles: Sequence[Profile]) -> str:
+def bench_record(report: BenchReport, operators: Sequence[OperatorTimes]) -> dict[str, Json]:
+    """The whole report as JSON."""
     ratios = [report.ratio(index) for index in range(len(report.models[0].tests))]
-    data = {
+    return {
+        "schema_version": SCHEMA_VERSION,
         "machine": to_json(report.machine),
         "threads": report.threads,
         "decode_tokens": report.decode_tokens,
         "models": [_model_record(model) for model in report.models],
         "ratios": [None if ratio is None else _summary_record(ratio) for ratio in ratios],
-        "profiles": [to_json(profile) for profile in profiles],
+        "disturbed": report.is_disturbed,
+        "operators": [to_json(times) for times in operators],
     }
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 def _model_record(model: ModelResult) -> dict[str, Json]:

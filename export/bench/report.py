@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mmoe.export.bench.neighbours import DISTURBED
+
 
 class Phase(StrEnum):
     """What a test times."""
@@ -160,7 +162,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """A benchmark of one artifact, or of two in turns.
+    """A benchmark of one artifact, or of two measured alternately.
 
     Attributes:
         machine: Where.
@@ -173,6 +175,12 @@ class BenchReport:
     threads: int
     decode_tokens: int
     models: tuple[ModelResult, ...]
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether others had a noticeable part of the machine, so that the figures are not those of an idle one."""
+        busy_before = self.machine.load_average[0] >= self.machine.cpus / 2
+        return busy_before or any(model.others.median > DISTURBED for model in self.models)
 
     def ratio(self, index: int) -> Summary | None:
         """Speed of the first model over the second's in test ``index``, round by round; None for one model."""

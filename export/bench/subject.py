@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.load import require_libmmoe
 from mmoe.export.bench.arithmetic import prefill_multiply_adds
 from mmoe.export.bench.neighbours import undisturbed
 from mmoe.export.bench.plan import BenchOptions, Trial
 from mmoe.export.bench.report import ModelResult, Phase, Summary, TrialResult
+from mmoe.export.bench.text_ids import text_ids
 from mmoe.export.bench.traffic import CacheTraffic, active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
-from mmoe.export.verify.text import bundled_text
 
 
 @dataclass
@@ -114,15 +113,13 @@ def load_subject(
     Raises:
         MmoeError: It cannot be run.
     """
+    require_libmmoe(artifact)
+    ids = text_ids(artifact.folder, max(trial.tokens for trial in trials) + options.decode_tokens)
     _drop_from_page_cache(artifact.model_path)
     with Worker(artifact.model_path, threads=options.threads) as cold:
         cold_load_seconds = cold.load_seconds
     worker = stack.enter_context(Worker(artifact.model_path, threads=options.threads))
-    longest = max(trial.tokens for trial in trials) + options.decode_tokens
-    # Text, never one repeated id: that would send every token to the same experts.
-    ids = load_tokenizer(artifact.folder, artifact.config).encode(bundled_text().content)
-    text = list(itertools.islice(itertools.cycle(ids), longest))
-    return Subject(artifact, worker, cold_load_seconds, text, cache_traffic(artifact.model_path))
+    return Subject(artifact, worker, cold_load_seconds, ids, cache_traffic(artifact.model_path))
 
 
 def _drop_from_page_cache(path: Path) -> None:

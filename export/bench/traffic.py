@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from executorch.exir import schema
-
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import KernelCall, ProgramFile
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
 from mmoe.models.architectures.config import DecoderConfig
@@ -61,7 +60,7 @@ def cache_traffic(model_path: Path) -> CacheTraffic:
     for call in program.kernel_calls("forward"):
         if call.operator.startswith("mmoe::attention"):
             caches = [value for value in call.arguments[_CACHES] if isinstance(value, schema.Tensor)]
-            held = caches[-1].sizes[2]  # steps and float rows alike: [1, heads, positions, ..]
+            held = caches[-1].sizes[2]  # scales and float rows alike: [1, heads, positions, ..]
             total = sum(math.prod(cache.sizes) * _ITEM_BYTES[cache.scalar_type] for cache in caches)
             rows.append(total // held)
             windows.append(_window(call))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
-from mmoe.runtime_bindings.python.library import library_path
+from mmoe.runtime_bindings.python.library import program_path
 
 _PROGRAM = "mmoe-bench"
 _STOP_SECONDS = 10
@@ -51,11 +51,7 @@ class Worker:
         Raises:
             RuntimeFailure: the program is missing, or it could not load the model.
         """
-        program = library_path().parents[1] / "bin" / _PROGRAM
-        if not program.is_file():
-            raise RuntimeFailure(
-                f"{program} does not exist: install the package, or `make native` in its source tree"
-            )
+        program = program_path(_PROGRAM)
         self._path = model_path
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed with the worker)
         self._process = subprocess.Popen(

@@ -1,16 +1,22 @@
 """`mmoe-export bench`: speed and memory of an artifact, alone or against another one."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmoe.export.cli.ui.noise import silence_runtime
-from mmoe.export.cli.ui.options import Quiet, Verbose
+from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
+from mmoe.export.progress import Progress
+
+if TYPE_CHECKING:
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.bench.operator_report import OperatorTimes
+    from mmoe.export.bench.plan import BenchOptions
+    from mmoe.export.bench.report import BenchReport
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -19,14 +25,14 @@ mmoe-export bench mobilemoe-s
 
 mmoe-export bench mobilemoe-s --vs other --prompt-lengths 128,512,2048 --depths 128,4096 --rounds 9
 
-mmoe-export bench mobilemoe-s --vs other --out report
+mmoe-export bench mobilemoe-s --vs other -o bench.md -o bench.json -o bench.svg
 
-mmoe-export bench mobilemoe-s --profile -o json > bench.json
+mmoe-export bench mobilemoe-s --operators --json > bench.json
 """
 
 
-class Output(StrEnum):
-    """Formats of the result."""
+class Format(StrEnum):
+    """How a report is written."""
 
     MD = "md"
     CSV = "csv"
@@ -37,7 +43,7 @@ def bench(
     artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
     vs: Annotated[
         Path | None,
-        typer.Option("--vs", metavar="ARTIFACT", help="Measure another one in turns, and compare."),
+        typer.Option("--vs", metavar="ARTIFACT", help="Second artifact, measured alternately."),
     ] = None,
     prompt_lengths: Annotated[
         str | None,
@@ -59,16 +65,28 @@ def bench(
     attempts: Annotated[
         int, typer.Option(min=1, help="Times to repeat a sample while others use more than 10 % of the CPUs.")
     ] = 1,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Show too where the time goes, by class of operators.")
-    ] = False,
-    output: Annotated[Output, typer.Option("--output", "-o", help="Format of the result.")] = Output.MD,
-    out: Annotated[
-        Path | None,
+    operators: Annotated[
+        bool,
         typer.Option(
-            "--out", metavar="FOLDER", help="Write bench.md, .csv, .json and a chart (.png, .svg) too."
+            "--operators", help="Also show where the time goes, by class of operators (needs PyTorch)."
+        ),
+    ] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report into this file, too: .md, .csv, .json, or a chart, .png or .svg. May be repeated.",
         ),
     ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            help="Format on stdout, and of files without one of these suffixes.", show_default=Format.MD.value
+        ),
+    ] = None,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -81,48 +99,65 @@ def bench(
 
     Decoding samples are single tokens in a row; compare medians, and two artifacts only within one run (--vs).
     """
-    terminal = Terminal(as_json=output is Output.JSON, quiet=quiet, verbose=verbose)
-    prompts, cached = _lengths("--prompt-lengths", prompt_lengths), _lengths("--depths", depths)
-    with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.artifact.artifact import Artifact
-        from mmoe.export.bench.measure import bench as measure
-        from mmoe.export.bench.operator_times import profile as profile_operators
-        from mmoe.export.bench.output import write_report
-        from mmoe.export.bench.plan import BenchOptions
-        from mmoe.export.bench.render import OutputFormat, render
-        from mmoe.export.bench.report import Phase
+    if as_json and format not in (None, Format.JSON):
+        raise UsageError("give --json or --format, not both")
+    chosen = Format.JSON if as_json else format or Format.MD
+    terminal = Terminal(as_json=chosen is Format.JSON, quiet=quiet, verbose=verbose)
+    from mmoe.export.bench.plan import BenchOptions
 
-        options = BenchOptions(
-            prompt_lengths=prompts,
-            depths=cached,
-            decode_tokens=decode_tokens,
-            rounds=rounds,
-            threads=threads,
-            attempts=attempts,
-        )
-        opened = Artifact.open(artifact)
-        other = None if vs is None else Artifact.open(vs)
+    options = BenchOptions(
+        prompt_lengths=_lengths("--prompt-lengths", prompt_lengths),
+        depths=_lengths("--depths", depths),
+        decode_tokens=decode_tokens,
+        rounds=rounds,
+        threads=threads,
+        attempts=attempts,
+    )
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.bench.measure import bench as measure
+    from mmoe.export.bench.output import format_of, write_report
+    from mmoe.export.bench.render import OutputFormat, bench_record, render
+
+    default = None if format is None else OutputFormat(format.value)
+    targets = [(path, format_of(path, default)) for path in output or ()]
+    opened = Artifact.open(artifact)
+    other = None if vs is None else Artifact.open(vs)
+    with terminal.progress() as progress:
         report = measure(opened, versus=other, options=options, progress=progress)
-        profiles = []
-        if profile:
-            if not verbose:
-                silence_runtime()
-            measured = {
-                phase: [test.tokens for test in report.models[0].tests if test.phase is phase]
-                for phase in Phase
-            }
-            profiles = profile_operators(
-                opened,
-                prompt_lengths=measured[Phase.PREFILL],
-                depths=measured[Phase.DECODE],
-                threads=threads,
-                progress=progress,
-            )
-    if out is not None:
-        for path in write_report(report, profiles, out):
-            terminal.say(f"Wrote {path}")
-    sys.stdout.write(render(report, profiles, OutputFormat(output.value)))
+        times = _operator_times(opened, report, options, terminal, progress) if operators else []
+    for path, kind in targets:
+        write_report(report, times, path, kind)
+        terminal.say(f"Wrote {path}")
+    if chosen is Format.JSON:
+        terminal.result(bench_record(report, times))
+    else:
+        terminal.write(render(report, times, OutputFormat(chosen.value)))
+
+
+def _operator_times(
+    artifact: "Artifact",
+    report: "BenchReport",
+    options: "BenchOptions",
+    terminal: Terminal,
+    progress: Progress,
+) -> "list[OperatorTimes]":
+    """Times of the operators in the trials of a report."""
+    progress.phase("Loading PyTorch and ExecuTorch")
+    from mmoe.export.bench.operator_times import time_operators
+    from mmoe.export.bench.report import Phase
+
+    if not terminal.verbose:
+        silence_runtime()
+    lengths = {
+        phase: [test.tokens for test in report.models[0].tests if test.phase is phase] for phase in Phase
+    }
+    return time_operators(
+        artifact,
+        prompt_lengths=lengths[Phase.PREFILL],
+        depths=lengths[Phase.DECODE],
+        threads=options.threads,
+        progress=progress,
+    )
 
 
 def _lengths(option: str, text: str | None) -> tuple[int, ...] | None:

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.demo.bundled import BUNDLED
 
 
 def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bool = False) -> str | None:
-    """Makes sure that a hub repository is in the local cache; a folder is left alone.
+    """Makes sure that a hub repository is in the local cache; a folder and the bundled checkpoint are left alone.
 
     Args:
-        source: A checkpoint folder or a hub id.
+        source: A checkpoint folder, a hub id, or `BUNDLED`.
         revision: Branch, tag or commit of a hub id.
         terminal: Told what happens.
         unpacked: Whether weights in bfloat16 will do.
@@ -20,9 +21,15 @@ def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bo
     Raises:
         MmoeError: The checkpoint cannot be had.
     """
-    if Path(source).expanduser().is_dir():
+    folder = Path(source).expanduser()
+    if source == BUNDLED:
+        if folder.is_dir():
+            terminal.say(f"{BUNDLED} is the bundled checkpoint; the folder of that name is ./{BUNDLED}")
         return revision
-    from mmoe.checkpoints.source import locate_checkpoint
+    if folder.is_dir():
+        return revision
+    from mmoe.checkpoints.source import is_hub_id, locate_checkpoint
 
-    terminal.say(f"Looking for {source} on the hub and in its local cache")
+    if is_hub_id(source):
+        terminal.say(f"Looking for {source} on the hub and in its local cache")
     return locate_checkpoint(source, revision=revision, unpacked=unpacked).source.revision

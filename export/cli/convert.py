@@ -17,6 +17,7 @@ from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes, format_seconds
 from mmoe.export.convert.quantize_option import Quantize
+from mmoe.export.demo.bundled import BUNDLED
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -28,6 +29,8 @@ EXAMPLES = """
 mmoe-export convert ./MobileMoE-S-QAT --out mobilemoe-s
 
 mmoe-export convert facebook/MobileMoE-S-QAT --max-context-len 4096
+
+mmoe-export convert demo
 
 mmoe-export convert ./MobileMoE-S-QAT --linears xnnpack --out delegated
 
@@ -41,7 +44,10 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 
 @with_backend_options
 def convert(
-    source: Annotated[str, typer.Argument(help="A checkpoint folder, or an id on the Hugging Face hub.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A checkpoint folder, an id on the Hugging Face hub, or demo, the bundled one."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -51,11 +57,11 @@ def convert(
     backend: Backend = DEFAULT_BACKEND,
     quantize: Annotated[
         Quantize | None,
-        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one needs nothing."),
+        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one is int4 already."),
     ] = None,
     revision: Revision = None,
     max_seq_len: Annotated[
-        int | None, typer.Option(help="Tokens of one prefill call at most.", show_default="512")
+        int | None, typer.Option(help="Most tokens of one prefill call.", show_default="512")
     ] = None,
     max_context_len: Annotated[
         int | None,
@@ -64,7 +70,7 @@ def convert(
     overwrite: Overwrite = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check the checkpoint and show sizes and memory; convert nothing."),
+        typer.Option("--dry-run", help="Check everything and show sizes and memory, but convert nothing."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -75,10 +81,10 @@ def convert(
 
     An artifact is a folder: the program, the tokenizer, a manifest and a model card.
 
-    The int4 values and scales of the checkpoint are carried over as they are. With --quantize, weights in bfloat16
-    that are on an int4 grid get that grid back, and all others the scales of least squared error.
+    The checkpoint's int4 values and scales are kept as they are. With --quantize, bfloat16 weights that are on an int4
+    grid get exactly that grid back; all others get the scales of least squared error.
 
-    The folder appears when it is complete, or not at all.
+    The folder is written completely or not at all.
     """
     chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
@@ -87,7 +93,7 @@ def convert(
     started = time.perf_counter()
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.convert import convert as library
+        from mmoe.export.convert.convert import convert as library
 
         options = library.ConvertOptions(
             backend=backend,
@@ -109,11 +115,16 @@ def convert(
         show_artifact(artifact, seconds=seconds, terminal=terminal)
         manifest = json.loads(artifact.manifest.to_json_text())
         terminal.result(
-            {"artifact": str(artifact.folder), "seconds": round(seconds, 3), "manifest": manifest}
+            {
+                "artifact": str(artifact.folder),
+                "seconds": round(seconds, 3),
+                "manifest": manifest,
+            }
         )
         folder = shlex.quote(str(target))
-        from_folder = artifact.manifest.source.revision is None
-        checkpoint = f" --checkpoint {shlex.quote(source)}" if from_folder else ""
+        recorded = artifact.manifest.source
+        named = recorded.revision is not None or recorded.id == BUNDLED
+        checkpoint = "" if named else f" --checkpoint {shlex.quote(source)}"
         run = "generate" if declaration(backend).runs_in_libmmoe else "inspect"
         prompt = ' --prompt "Once upon a time"' if run == "generate" else ""
         terminal.say(

@@ -1,4 +1,4 @@
-"""`mmoe-export cost`: what the instructions of an MLX artifact move and multiply, and how long that takes at least."""
+"""`mmoe-export cost`: bytes and arithmetic of an MLX artifact's instructions, and the least time they take."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.tables import Fitting
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
 
@@ -27,12 +28,13 @@ mmoe-export cost mobilemoe-s-gpu --vs mobilemoe-s-gpu-float32 --json
 _PROMPT_TOKENS, _DEPTH = 512, 1024
 # Instructions that take less than this share of a call are summed up.
 _SMALL = 0.005
+_HEADINGS = ("count", "weights", "other bytes", "M mult.-adds", "ms")
 
 
 def cost(
     artifact: Annotated[Path, typer.Argument(help="The folder that convert --backend mlx wrote.")],
     vs: Annotated[
-        Path | None, typer.Option(metavar="ARTIFACT", help="Another lowering to compare with.")
+        Path | None, typer.Option(metavar="ARTIFACT", help="Second artifact to compare with.")
     ] = None,
     prompt_tokens: Annotated[
         int | None,
@@ -44,18 +46,18 @@ def cost(
         int | None,
         typer.Option(
             min=0,
-            help="Tokens in the cache before the decode call.",
+            help="Tokens in the KV cache before the decode call.",
             show_default="1024, or a full context but one",
         ),
     ] = None,
     gb_per_s: Annotated[
         float | None,
-        typer.Option(help="Memory bandwidth of the device.", show_default="60, an iPhone 16 Pro's"),
+        typer.Option(help="Memory bandwidth of the device, GB/s.", show_default="60, an iPhone 16 Pro's"),
     ] = None,
     tflops: Annotated[
         float | None,
         typer.Option(
-            help="Arithmetic rate of the device, 1e12 operations a second.",
+            help="Arithmetic rate of the device, TFLOP/s.",
             show_default="2.3, an iPhone 16 Pro's",
         ),
     ] = None,
@@ -63,11 +65,11 @@ def cost(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Count what an MLX program moves and multiplies, instruction by instruction.
+    """Count the bytes and the arithmetic of an MLX program, instruction by instruction.
 
     Nothing is run: the figures come from the delegate's instruction list.
 
-    The times are a roofline, which no program is faster than; they are no measurement.
+    The times are a roofline, a lower bound, not a measurement.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     from mmoe.export.artifact.artifact import Artifact
@@ -97,34 +99,59 @@ def cost(
                 "decode": model.call(tokens=1, position=position, device=device),
             }
     for kind in ("prefill", "decode"):
-        terminal.show(_table(kind, {folder: calls[kind] for folder, calls in costs.items()}))
+        terminal.show(cost_table(kind, {folder: calls[kind] for folder, calls in costs.items()}))
     terminal.show(f"Roofline of {device.gb_per_s:g} GB/s and {device.tflops:g} TFLOP/s; not measured.")
     terminal.result({"device": to_json(device), "artifacts": to_json(costs)})
 
 
-def _table(kind: str, calls: "dict[str, CallCost]") -> Table:
+def cost_table(kind: str, calls: "dict[str, CallCost]") -> Fitting:
+    """The instructions of one kind of call, for each artifact; those of little cost are summed up.
+
+    Args:
+        kind: ``prefill`` or ``decode``.
+        calls: Costs by the artifact's folder.
+    """
     first = next(iter(calls.values()))
     what = f"{first.tokens} tokens" if kind == "prefill" else f"a token after {first.position}"
-    table = Table(
-        title=f"{kind}: {what}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    table.add_column("instruction", no_wrap=True)
-    for folder in calls:
-        table.add_column(f"{Path(folder).name}\ncount", justify="right")
-        for heading in ("\nweights", "\nother bytes", "\nM mult.-adds", "\nms"):
-            table.add_column(heading, justify="right")
     shown = [one.name for one in first.instructions if one.seconds >= _SMALL * first.seconds]
-    for name in shown:
-        table.add_row(name, *(cell for call in calls.values() for cell in _cells(call, {name})))
-    table.add_row(
-        "all others", *(cell for call in calls.values() for cell in _cells(call, _others(call, shown)))
-    )
-    table.add_section()
-    table.add_row("sum", *(cell for call in calls.values() for cell in _cells(call, _others(call, []))))
-    table.add_row(
-        "tokens/s at most",
-        *(cell for call in calls.values() for cell in ("", "", "", "", f"{call.tokens_per_second:.0f}")),
-    )
+    rows = {name: [_cells(call, {name}) for call in calls.values()] for name in shown}
+    rows["all others"] = [_cells(call, _others(call, shown)) for call in calls.values()]
+    rows["sum"] = [_cells(call, _others(call, [])) for call in calls.values()]
+    rates = [f"{call.tokens_per_second:.0f}" for call in calls.values()]
+    names, title = [Path(folder).name for folder in calls], f"{kind}: {what}"
+    return Fitting(_wide_table(title, names, rows, rates), [_narrow_table(title, names, rows, rates)])
+
+
+def _wide_table(
+    title: str, names: list[str], rows: dict[str, list[tuple[str, ...]]], rates: list[str]
+) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("instruction", no_wrap=True)
+    for name in names:
+        for index, heading in enumerate(_HEADINGS):
+            table.add_column(f"{'' if index else name}\n{heading}", justify="right", no_wrap=True)
+    for row, calls in rows.items():
+        if row == "sum":
+            table.add_section()
+        table.add_row(row, *(cell for cells in calls for cell in cells))
+    empty = [""] * (len(_HEADINGS) - 1)
+    table.add_row("tokens/s at most", *(cell for rate in rates for cell in (*empty, rate)))
+    return table
+
+
+def _narrow_table(
+    title: str, names: list[str], rows: dict[str, list[tuple[str, ...]]], rates: list[str]
+) -> Table:
+    """Every figure in a line of its own, a column for each artifact."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("instruction", overflow="fold")
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    for row, calls in rows.items():
+        table.add_row(row, style="bold")
+        for heading, *cells in zip(_HEADINGS, *calls, strict=True):
+            table.add_row(f"  {heading}", *cells)
+    table.add_row("tokens/s at most", *rates, style="bold")
     return table
 
 

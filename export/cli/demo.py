@@ -35,9 +35,9 @@ def demo(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Convert, verify and run a small checkpoint that is included.
+    """Convert, verify and run the small checkpoint that is included.
 
-    It is a MobileMoE trained on the King James Version.
+    It is a MobileMoE trained on the King James Version; other verbs know it by the name demo.
 
     Takes a few minutes on two cores and needs no network.
     """
@@ -46,9 +46,9 @@ def demo(
     terminal.say("Step 1 of 3: convert")
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
+        from mmoe.export.artifact.load import load
         from mmoe.export.convert.convert import ConvertOptions, convert
         from mmoe.export.demo.bundled import bundled_checkpoint
-        from mmoe.export.generate.text_generation import TextGenerator
         from mmoe.export.verify.ladder import VerifyOptions, verify
         from mmoe.export.verify.text import bundled_text
         from mmoe.runtime_bindings.python.sampling import SamplingConfig
@@ -68,14 +68,14 @@ def demo(
     require_passed(report)
 
     terminal.say("\nStep 3 of 3: generate")
-    generator = TextGenerator(artifact)
     sampling = SamplingConfig(temperature=_TEMPERATURE)
     generations = []
-    for prompt in _PROMPTS:
-        prompt_ids = generator.tokenizer.encode(prompt)
-        terminal.write(f"\n{prompt}")
-        stream = generator.stream(prompt_ids, sampling=sampling, max_new_tokens=_NEW_TOKENS)
-        generations.append(generation_record(stream, prompt_ids, tell(stream, terminal)))
+    with load(artifact.folder) as model:
+        for prompt in _PROMPTS:
+            terminal.write(f"\n{prompt}")
+            stream = model.generate(prompt, sampling=sampling, max_new_tokens=_NEW_TOKENS)
+            tell(stream, terminal)
+            generations.append(generation_record(stream))
     seconds = time.perf_counter() - started
     folder = shlex.quote(str(out))
     terminal.result(

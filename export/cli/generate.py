@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from mmoe.export.cli.chat import converse
-from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
@@ -25,7 +24,7 @@ mmoe-export generate mobilemoe-s   (a conversation, in a terminal)
 echo "Dear Sir," | mmoe-export generate mobilemoe-s --prompt - --json
 """
 
-_SAMPLING = "Choice of tokens"
+_SAMPLING = "Sampling"
 
 
 def generate(
@@ -39,21 +38,34 @@ def generate(
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=0, help="Tokens at most.")] = 256,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.", rich_help_panel=_SAMPLING)] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(min=0, help="Most tokens to generate.")] = 256,
+    temperature: Annotated[
+        float, typer.Option(help="Sampling temperature; 0 is greedy.", rich_help_panel=_SAMPLING)
+    ] = 0.0,
     top_p: Annotated[
         float,
-        typer.Option(help="Keep the likeliest tokens up to this probability.", rich_help_panel=_SAMPLING),
+        typer.Option(help="Keep the most probable tokens up to this sum.", rich_help_panel=_SAMPLING),
     ] = 1.0,
     top_k: Annotated[
         int | None,
-        typer.Option(help="Keep the k likeliest tokens.", show_default="all", rich_help_panel=_SAMPLING),
+        typer.Option(
+            help="Keep the k most probable tokens; 0 keeps all.",
+            show_default="all",
+            rich_help_panel=_SAMPLING,
+        ),
     ] = None,
+    min_p: Annotated[
+        float,
+        typer.Option(
+            help="Drop tokens less probable than this share of the most probable one.",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = 0.0,
     repetition_penalty: Annotated[
         float,
-        typer.Option(help="Above 1, tokens seen before are less likely.", rich_help_panel=_SAMPLING),
+        typer.Option(help="Above 1, tokens seen before become less probable.", rich_help_panel=_SAMPLING),
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.", rich_help_panel=_SAMPLING)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_SAMPLING)] = 0,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -71,30 +83,30 @@ def generate(
         raise UsageError("--system goes with --chat or a conversation, not with --prompt")
     if interactive and (as_json or not sys.stdin.isatty()):
         raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
-    from mmoe.export.artifact.artifact import Artifact
-
-    opened = Artifact.open(artifact)
-    from mmoe.checkpoints.tokenizer import Message
-    from mmoe.export.generate.text_generation import TextGenerator
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
     sampling = SamplingConfig(
-        temperature=temperature, top_p=top_p, top_k=top_k, repetition_penalty=repetition_penalty, seed=seed
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        seed=seed,
     )
-    if not verbose:
-        silence_runtime()
-    generator = TextGenerator(opened, threads=threads)
-    opening = [] if system is None else [Message("system", system)]
-    if interactive:
-        converse(generator, opening, sampling=sampling, max_new_tokens=max_new_tokens, terminal=terminal)
-        return
-    if prompt is not None:
-        prompt_ids = generator.tokenizer.encode(_prompt_text(prompt))
-    else:
-        prompt_ids = generator.tokenizer.encode_chat([*opening, Message("user", chat or "")])
-    stream = generator.stream(prompt_ids, sampling=sampling, max_new_tokens=max_new_tokens)
-    text = tell(stream, terminal)
-    terminal.result(generation_record(stream, prompt_ids, text))
+    from mmoe.export.artifact.load import load
+    from mmoe.runtime_bindings.python.chat import Chat
+
+    with load(artifact, threads=threads) as model:
+        if prompt is not None:
+            stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)
+        else:
+            conversation = Chat(model, system=system, sampling=sampling)
+            if chat is None:
+                converse(conversation, max_new_tokens=max_new_tokens, terminal=terminal)
+                return
+            stream = conversation.send(chat, max_new_tokens=max_new_tokens)
+        tell(stream, terminal)
+        terminal.result(generation_record(stream))
 
 
 def _prompt_text(prompt: str) -> str:

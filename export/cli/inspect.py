@@ -30,7 +30,7 @@ mmoe-export inspect facebook/MobileMoE-S-QAT
 
 def inspect(
     path: Annotated[
-        str, typer.Argument(help="An artifact, a .pte file, a checkpoint folder, or a checkpoint's hub id.")
+        str, typer.Argument(help="An artifact, a .pte file, a checkpoint folder, a hub id, or demo.")
     ],
     revision: Revision = None,
     as_json: Json = False,
@@ -64,10 +64,11 @@ def inspect(
         revision = fetch(path, revision, terminal, unpacked=True)
         from mmoe.checkpoints.checkpoint import open_checkpoint
         from mmoe.checkpoints.summary import describe_checkpoint
+        from mmoe.export.demo.bundled import named_source
 
         kind, summary = (
             "checkpoint",
-            describe_checkpoint(open_checkpoint(path, revision=revision, unpacked=True)),
+            describe_checkpoint(open_checkpoint(named_source(path), revision=revision, unpacked=True)),
         )
         terminal.show(*_checkpoint_tables(summary))
     data = to_json(summary)

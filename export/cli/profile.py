@@ -56,20 +56,23 @@ def profile(
     Writes one HTML file; with --json, figures on stdout too.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.artifact.artifact import Artifact
-        from mmoe.export.expert_usage.html import render_html
-        from mmoe.export.expert_usage.measure import ProfileOptions
-        from mmoe.export.expert_usage.measure import profile as measure
-        from mmoe.export.files.records import to_json
-        from mmoe.export.files.writing import replace_texts
+    from mmoe.export.expert_usage.measure import ProfileOptions
+    from mmoe.export.expert_usage.measure import profile as measure
 
-        options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
-        report = measure(Artifact.open(artifact), options=options, progress=progress)
+    options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.expert_usage.html import render_html
+    from mmoe.export.files.records import to_json
+    from mmoe.export.files.writing import replace_texts
+
+    opened = Artifact.open(artifact)
+    with terminal.progress() as progress:
+        report = measure(opened, options=options, progress=progress)
     replace_texts(out.parent, {out.name: render_html(report)})
     terminal.show(*_lines(report))
-    terminal.result(to_json(report))
+    data = to_json(report)
+    assert isinstance(data, dict)
+    terminal.result(data)
     terminal.say(f"Wrote {out}")
 
 

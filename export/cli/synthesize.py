@@ -1,4 +1,4 @@
-"""`mmoe-export synthesize`: a made-up checkpoint of a released size."""
+"""`mmoe-export synthesize`: a synthetic checkpoint of a released size."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,9 +31,9 @@ def synthesize(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     layers: Annotated[
-        int | None, typer.Option(min=1, help="Write only so many layers.", show_default="all")
+        int | None, typer.Option(min=1, help="Number of layers to write.", show_default="all")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the synthetic checkpoint that is there.")
@@ -42,7 +42,7 @@ def synthesize(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a made-up checkpoint in the released format: full size, made-up weights.
+    """Write a synthetic checkpoint in the released format, of full size.
 
     It stands in for gated weights in tests and benchmarks.
 
@@ -61,7 +61,7 @@ def synthesize(
             {
                 "checkpoint": str(checkpoint.folder),
                 "size": f"{format_bytes(checkpoint.total_bytes)} in {len(checkpoint.specs)} tensors",
-                "weights": f"made up, seed {seed}",
+                "weights": f"synthetic, random seed {seed}",
             }
         ),
         size_table(sizes, title="bytes"),

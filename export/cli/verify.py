@@ -1,4 +1,4 @@
-"""`mmoe-export verify`: holds an artifact against eager float32, stage by stage."""
+"""`mmoe-export verify`: compares an artifact with eager float32, stage by stage."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify_against import compare_with, require_agreement
-from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
+from mmoe.runtime_bindings.python.errors import MmoeError
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -44,8 +44,8 @@ def verify(
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="The checkpoint it was made from: a folder or a hub id.",
-            show_default="the hub id and commit in the manifest",
+            help="The checkpoint it was made from: a folder, a hub id, or demo, the bundled one.",
+            show_default="what the manifest names, unless that is a folder",
         ),
     ] = None,
     revision: Revision = None,
@@ -53,52 +53,69 @@ def verify(
         Path | None, typer.Option(help="UTF-8 text to run.", show_default="the bundled held-out text")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=2, help="Tokens of text per stage.", show_default="2048")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Tokens of text per stage; with fewer than 2048 the limits allow for the error of sampling.",
+            show_default="2048",
+        ),
     ] = None,
     threads: Threads = None,
     compare_regrouped: Annotated[
         bool,
         typer.Option(
             "--compare-regrouped",
-            help="Show too what experts re-quantised along the input axis would give; no gate.",
+            help="Also show what experts re-quantised along the input axis would give; not judged.",
         ),
     ] = False,
     against: Annotated[
         Path | None,
         typer.Option(
             metavar="ARTIFACT",
-            help="Compare with this artifact of the same checkpoint instead: both are run, top-1 is the limit.",
+            help="Compare with this artifact of the same checkpoint instead; top-1 agreement is the only limit.",
         ),
     ] = None,
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the report as JSON.")
     ] = None,
-    no_record: Annotated[
-        bool, typer.Option("--no-record", help="Leave the artifact's manifest and model card as they are.")
-    ] = False,
-    min_sqnr_db: Annotated[float, _limit("Logit SQNR, dB.")] = _DEFAULTS.min_sqnr_db,
-    min_cosine_mean: Annotated[float, _limit("Mean cosine.")] = _DEFAULTS.min_cosine_mean,
-    min_cosine_p1: Annotated[float, _limit("Cosine at the worst 1 % of tokens.")] = _DEFAULTS.min_cosine_p1,
+    record: Annotated[
+        bool | None,
+        typer.Option(
+            "--record/--no-record",
+            help="Write the result into the artifact's manifest and model card.",
+            show_default="unless a longer run is recorded there",
+        ),
+    ] = None,
+    min_sqnr_db: Annotated[
+        float, _limit("SQNR (signal to quantisation noise) of the logits, dB.")
+    ] = _DEFAULTS.min_sqnr_db,
+    min_cosine_mean: Annotated[
+        float, _limit("Cosine of the logits, mean over tokens.")
+    ] = _DEFAULTS.min_cosine_mean,
+    min_cosine_p1: Annotated[
+        float, _limit("Cosine of the logits, 1st percentile over tokens.")
+    ] = _DEFAULTS.min_cosine_p1,
     min_top1_agreement: Annotated[
-        float, _limit("Share of tokens with the same likeliest id.")
+        float, _limit("Top-1 agreement: share of tokens whose most probable next token is the same.")
     ] = _DEFAULTS.min_top1_agreement,
-    max_kl_mean: Annotated[float, _limit("Mean KL divergence, nats.")] = _DEFAULTS.max_kl_mean,
+    max_kl_mean: Annotated[float, _limit("KL divergence, mean over tokens, nats.")] = _DEFAULTS.max_kl_mean,
     max_perplexity_change: Annotated[
-        float, _limit("Relative change of the perplexity.")
+        float, _limit("Relative change of perplexity, up or down.")
     ] = _DEFAULTS.max_perplexity_change,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Hold an artifact against eager float32 PyTorch on real text.
+    """Verify an artifact against eager float32 PyTorch on real text.
 
     Stages: exported program, delegated program, the .pte in prefill and token by token.
 
     The expert weights read back from the .pte must be the checkpoint's, bit for bit.
 
-    If a limit is missed, the exit code is 1 and the first failing stage is named.
+    If a limit is missed, the exit code is 1 and the first failing stage is named. Limits are for 2048 tokens; a run of
+    fewer fails only what chance does not explain.
 
-    The result is recorded in the artifact, except that of --against.
+    The result is recorded in the artifact, unless a longer run is recorded there, and except that of --against.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     thresholds = Thresholds(
@@ -110,6 +127,7 @@ def verify(
         max_perplexity_change=max_perplexity_change,
     )
     from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.verify.source import source_of
     from mmoe.export.verify.text import bundled_text, read_text
     from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
@@ -124,9 +142,9 @@ def verify(
             _write_report(agreement.to_dict(), report_file)
         require_agreement(agreement)
         return
-    source, revision = _source(opened, checkpoint, revision)
+    source, revision = source_of(opened, checkpoint, revision)
     quantized_here = POST_TRAINING_KEY in opened.manifest.quantization
-    revision = fetch(source, revision, terminal, unpacked=quantized_here)
+    revision = fetch(str(source), revision, terminal, unpacked=quantized_here)
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
         from mmoe.export.verify import ladder
@@ -146,15 +164,13 @@ def verify(
         _write_report(report.to_dict(), report_file)
     show_report(report, terminal)
     terminal.result(report.to_dict())
-    if not no_record:
-        opened.record_verification(report)
-        terminal.say(f"Recorded in {opened.folder}")
+    _record(opened, report, record, terminal)
     require_passed(report)
 
 
 def show_report(report: "VerificationReport", terminal: Terminal) -> None:
     """Shows the table of a verification."""
-    from mmoe.export.verify.report_table import format_table
+    from mmoe.export.cli.ui.report_table import format_table
 
     terminal.show(format_table(report))
 
@@ -168,23 +184,23 @@ def require_passed(report: "VerificationReport") -> None:
     if report.passed:
         return
     failing = next((stage for stage in report.stages if not stage.passed), None)
-    misses = ", ".join(
-        f"{gate.name} is {gate.value:.6g}, not {gate.bound} {gate.limit:g}"
-        for gate in (failing.failures if failing else ())
-    )
+    misses = ", ".join(gate.describe() for gate in (failing.failures if failing else ()))
     raise MmoeError(f"verification failed at: {report.first_failing_stage}{': ' if misses else ''}{misses}")
 
 
-def _source(artifact: "Artifact", checkpoint: str | None, revision: str | None) -> tuple[str, str | None]:
-    """The checkpoint to compare with, and its revision."""
-    if checkpoint is not None:
-        return checkpoint, revision
-    recorded = artifact.manifest.source
-    if recorded.revision is None:
-        raise OptionError(
-            f"{artifact.folder}: was made from a local folder named {recorded.id}; say where it is with --checkpoint"
+def _record(
+    artifact: "Artifact", report: "VerificationReport", wanted: bool | None, terminal: Terminal
+) -> None:
+    """Records a report as `--record` and `--no-record` say; without them, unless a longer one is there."""
+    earlier = artifact.manifest.verification
+    if wanted is None and earlier is not None and earlier.tokens > report.tokens:
+        terminal.say(
+            f"Not recorded: {artifact.folder} has the record of a longer run, {earlier.tokens} tokens instead of "
+            f"{report.tokens}; --record replaces it"
         )
-    return recorded.id, revision or recorded.revision
+    elif wanted is not False:
+        artifact.record_verification(report)
+        terminal.say(f"Recorded in {artifact.folder}")
 
 
 def _write_report(report: "dict[str, JsonValue]", path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`mmoe-export verify --against`: two artifacts of one checkpoint, held against each other."""
+"""`mmoe-export verify --against`: two artifacts of one checkpoint, compared with each other."""
 
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def compare_with(
             threads=threads,
             progress=progress,
         )
-    from mmoe.export.verify.report_table import format_agreement
+    from mmoe.export.cli.ui.report_table import format_agreement
 
     terminal.show(format_agreement(report))
     terminal.result(report.to_dict())
@@ -57,6 +57,5 @@ def require_agreement(report: "AgreementReport") -> None:
     for stage in report.stages:
         for gate in stage.failures:
             raise MmoeError(
-                f"{report.artifact} and {report.against} disagree in {stage.name}: "
-                f"{gate.name} is {gate.value:.6g}, not {gate.bound} {gate.limit:g}"
+                f"{report.artifact} and {report.against} disagree in {stage.name}: {gate.describe()}"
             )

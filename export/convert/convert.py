@@ -25,6 +25,7 @@ from mmoe.export.convert.plan import ConversionPlan, plan_conversion
 from mmoe.export.convert.post_training import check_request, packed_copy, remove_abandoned_copies
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
+from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.registry import flat_config
@@ -73,7 +74,7 @@ def convert(
     """Converts a checkpoint into an artifact folder, completely or not at all.
 
     Args:
-        source: A checkpoint folder or a hub id.
+        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -112,7 +113,7 @@ def dry_run(
     """Checks all that `convert` checks before its long work, and stops there; nothing is written.
 
     Args:
-        source: A checkpoint folder or a hub id.
+        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -183,7 +184,9 @@ def _prepare(
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(source, revision=revision, unpacked=options.quantize is not None)
+    checkpoint = open_checkpoint(
+        named_source(source), revision=revision, unpacked=options.quantize is not None
+    )
     check_request(checkpoint, options.quantize)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
     plan = plan_conversion(
@@ -221,7 +224,9 @@ def _manifest(
     config = checkpoint.config
     return ManifestContent(
         source=SourceRecord(
-            id=checkpoint.source.id, revision=checkpoint.source.revision, licence=_licence(checkpoint.folder)
+            id=BUNDLED if is_bundled(checkpoint.folder) else checkpoint.source.id,
+            revision=checkpoint.source.revision,
+            licence=_licence(checkpoint.folder),
         ),
         versions=installed_versions(),
         architecture=architecture,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from mmoe.backends.program_file import ProgramFile
-from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.load import require_libmmoe
 from mmoe.export.bench.worker import Memory, Worker
 from mmoe.export.expert_usage.expert_cache import cache_curve, reuse_distances
 from mmoe.export.expert_usage.page_cache import fill_with_single_pages
@@ -23,6 +23,7 @@ from mmoe.export.expert_usage.usage import layer_usage, steps_seen
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.description import ExpertBlock
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.model import Model
 
 # What the process that shows how much code is resident runs: a chunk and a decode step.
 _SHORT_TOKENS = 32
@@ -75,15 +76,18 @@ def profile(
         for index in range(config.num_hidden_layers)
         if isinstance(block := config.layer(index).feed_forward, ExpertBlock)
     }
+    require_libmmoe(artifact)
     program = Program(ProgramFile(artifact.model_path))
     if program.moe_layers != len(blocks) or not blocks:
         raise OptionError(
             f"{artifact.folder}: has no operator mmoe::moe_ffn, so there is no routing to profile; take a "
             "Mixture-of-Experts model converted for the xnnpack backend"
         )
-    encode = load_tokenizer(artifact.folder, config).encode
-    real = real_prompts(options.prompts, encode, tokens=options.tokens or context, context=context)
-    templated = templated_prompts(options.templated, encode, lengths=[len(prompt) for prompt in real.prompts])
+    with Model(artifact.folder) as model:
+        encode = model.tokenize
+        real = real_prompts(options.prompts, encode, tokens=options.tokens or context, context=context)
+        lengths = [len(prompt) for prompt in real.prompts]
+        templated = templated_prompts(options.templated, encode, lengths=lengths)
     progress.phase("Reading the program into the page cache")
     fill_with_single_pages(artifact.model_path)
     progress.phase("Running a short text")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from executorch.exir import schema
 
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import ProgramFile
 from mmoe.export.expert_usage.trace import Selections
 
@@ -63,22 +63,18 @@ class Program:
         spans += [_span(stride, row) for stride in self._rows for row in sorted(set(ids))]
         return np.array(spans, np.int64)
 
-    def _strides(self, values: Sequence[schema.KernelTypes]) -> list[tuple[int, int]]:
+    def _strides(self, values: Sequence[schema.Value]) -> list[tuple[int, int]]:
         return [
-            (self._program.constant_offset(value), self._program.constant(value).nbytes // value.sizes[0])
+            (self._program.constant_offset(value), self._program.constant_size(value) // value.sizes[0])
             for value in values
             if isinstance(value, schema.Tensor)
         ]
 
-    def _take_whole(self, values: Sequence[schema.KernelTypes]) -> None:
+    def _take_whole(self, values: Sequence[schema.Value]) -> None:
         for value in values:
-            if (
-                isinstance(value, schema.Tensor)
-                and value.data_buffer_idx > 0
-                and value.allocation_info is None
-            ):
+            if isinstance(value, schema.Tensor) and value.is_constant:
                 begin = self._program.constant_offset(value)
-                self._whole.append((begin, begin + self._program.constant(value).nbytes))
+                self._whole.append((begin, begin + self._program.constant_size(value)))
 
 
 def resident_bytes(touched: npt.NDArray[np.int64], *, file_bytes: int, window: int = FAULT_AROUND) -> int:

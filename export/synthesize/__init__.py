@@ -1,1 +1,1 @@
-"""Made-up checkpoints in the released format and of the released sizes, with a trained model's statistics."""
+"""Synthetic checkpoints in the released format and of the released sizes, with a trained model's statistics."""

@@ -1,4 +1,4 @@
-"""Writes a made-up checkpoint: released format, seeded, and honest about what it is."""
+"""Writes a synthetic checkpoint: released format, seeded, and labelled as synthetic."""
 
 from __future__ import annotations
 

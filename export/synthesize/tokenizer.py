@@ -86,7 +86,7 @@ def _special_tokens(config: DecoderConfig) -> dict[int, str]:
     first = size - count if config.bos_token_id is None else config.bos_token_id
     if size < _NUM_BYTES + count or first + count > size:
         raise OptionError(
-            f"vocab_size is {size} and bos_token_id {config.bos_token_id}: a made-up tokenizer needs {_NUM_BYTES} ids "
+            f"vocab_size is {size}, bos_token_id {config.bos_token_id}: a synthetic tokenizer needs {_NUM_BYTES} ids "
             f"for the bytes and {count} for special tokens from bos_token_id on"
         )
     special = {first + offset: text for offset, text in enumerate(SPECIAL_TOKENS)}

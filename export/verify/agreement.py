@@ -9,10 +9,11 @@ from mmoe.backends.program_file import ProgramFile
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.backend import backend_of
 from mmoe.export.artifact.verification.limits import Bound, check
-from mmoe.export.artifact.verification.report import StageResult
+from mmoe.export.artifact.verification.report import SCHEMA_VERSION, StageResult
 from mmoe.export.files.records import Json, to_json
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.metrics import LogitComparison
+from mmoe.export.verify.sampling_error import share_margin
 from mmoe.export.verify.stages import Logits, Stage, runtime_decode, runtime_prefill
 from mmoe.export.verify.text import VerificationText
 from mmoe.export.verify.weights_proof import same_experts
@@ -24,6 +25,7 @@ class AgreementReport:
     """How far the logits of one artifact are from another's.
 
     Attributes:
+        schema_version: Of the JSON form.
         artifact: Folder of the artifact under test.
         against: Folder of the artifact that takes the reference's part.
         tokens: Tokens of text compared per stage.
@@ -32,6 +34,7 @@ class AgreementReport:
         same_experts: Whether both programs hold the same expert weights, bit for bit.
     """
 
+    schema_version: int = SCHEMA_VERSION
     artifact: str
     against: str
     tokens: int
@@ -68,7 +71,7 @@ def compare_artifacts(
         against: The one that takes the reference's part.
         text: What to run.
         max_tokens: Tokens of text per stage.
-        min_top1_agreement: Least share of tokens with the same likeliest id.
+        min_top1_agreement: Least share of tokens whose most probable next token is the same.
         threads: Threads of the runtimes; None for their default.
         progress: Told of every stage.
 
@@ -126,7 +129,15 @@ def _compare(
     return StageResult(
         name=name,
         metrics=metrics,
-        gates=(check("top1_agreement", metrics.top1_agreement, Bound.AT_LEAST, min_top1_agreement),),
+        gates=(
+            check(
+                "top1_agreement",
+                metrics.top1_agreement,
+                Bound.AT_LEAST,
+                min_top1_agreement,
+                margin=share_margin(metrics.tokens, min_top1_agreement),
+            ),
+        ),
         router_flips=None,
         seconds=time.perf_counter() - started,
     )

@@ -1,6 +1,6 @@
 """Limits of programs that compute in float32 throughout, which rounding alone separates from the reference.
 
-Where two experts are nearly tied, rounding may select the other one, and the token's logits then change by a step. Such
+Where two experts are nearly tied, rounding may select the other one, and the token's logits then jump. Such
 tokens are no evidence for or against a program, so these limits are for the others; how many those are is a gate, too.
 """
 

@@ -16,12 +16,15 @@ from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.convert.post_training import packed_copy
+from mmoe.export.demo.bundled import named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import evaluate
 from mmoe.export.verify.metrics import LogitComparison
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
+from mmoe.export.verify.sampling_error import REFERENCE_TOKENS, margins
+from mmoe.export.verify.source import source_of
 from mmoe.export.verify.stages import (
     Logits,
     Stage,
@@ -30,14 +33,14 @@ from mmoe.export.verify.stages import (
     runtime_prefill,
     whole_window,
 )
-from mmoe.export.verify.text import VerificationText
+from mmoe.export.verify.text import VerificationText, bundled_text
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, windows_for
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 
-DEFAULT_MAX_TOKENS = 2048
+DEFAULT_MAX_TOKENS = REFERENCE_TOKENS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class VerifyOptions:
     """What to verify on, and how strictly.
 
     Attributes:
-        max_tokens: Tokens of text per stage.
+        max_tokens: Tokens of text per stage; with fewer than the default, gates allow for the error of sampling.
         thresholds: Limits of every gated stage.
         compare_regrouped: Whether to report, without a gate, what re-quantised experts would give.
         threads: Threads of the runtime; None for its default.
@@ -59,19 +62,20 @@ class VerifyOptions:
 
 def verify(
     artifact: Artifact,
-    source: str | Path,
-    text: VerificationText,
+    source: str | Path | None = None,
+    text: VerificationText | None = None,
     *,
     revision: str | None = None,
     options: VerifyOptions | None = None,
     progress: Progress = SILENT,
 ) -> VerificationReport:
-    """Holds an artifact against eager float32 PyTorch on real text.
+    """Verifies an artifact against eager float32 PyTorch on real text.
 
     Args:
         artifact: What `convert` wrote.
-        source: The checkpoint it was made from: a folder or a hub id.
-        text: What to run.
+        source: The checkpoint it was made from: a folder, a hub id, or "demo" for the bundled one; None for the one
+            that the manifest names.
+        text: What to run; None for the bundled held-out text.
         revision: Branch, tag or commit of a hub id.
         options: How to verify; None for the defaults.
         progress: Told of every stage.
@@ -83,8 +87,10 @@ def verify(
         MmoeError: The artifact, the checkpoint, the text or the options are at fault.
     """
     options = options or VerifyOptions()
+    source, revision = source_of(artifact, source, revision)
+    text = text or bundled_text()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(source, revision=revision, unpacked=quantized_here)
+    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
@@ -132,12 +138,12 @@ class _Ladder:
 
     def program_stages(self) -> list[StageResult]:
         """The exported and the delegated program, run by PyTorch."""
-        flavour = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
+        variant = build_decoder(self._checkpoint, self._backend.components, max_context_len=self._context)
         # An exported program hides its modules, so the routers are watched in the decoder that it was traced from.
-        with recorded_routing(flavour) as routing:
-            self._logits("Watching the routers", whole_window(flavour.all_logits))
+        with recorded_routing(variant) as routing:
+            self._logits("Watching the routers", whole_window(variant.all_logits))
         self._progress.phase("Exporting the program")
-        programs = self._backend.export(AllLogits(flavour), max_seq_len=self._context)
+        programs = self._backend.export(AllLogits(variant), max_seq_len=self._context)
         stages = [self._compare("exported program", self._exported_stage(programs), routing)]
         if not self._backend.runs_here:
             return stages
@@ -193,9 +199,10 @@ class _Ladder:
         logits = self._logits(f"Running: {name}", stage)
         for window, reference, test in zip(self._windows, self._reference, logits, strict=True):
             comparison.add(reference, test, window.targets)
-        metrics = comparison.result()
+        metrics, thresholds = comparison.result(), self._options.thresholds
+        allowed = margins(comparison.token_figures(), min_top1_agreement=thresholds.min_top1_agreement)
         flips: RouterFlips | None = self._routing.flips_of(routing) if routing is not None else None
-        gates = evaluate(metrics, self._options.thresholds) if gated else ()
+        gates = evaluate(metrics, thresholds, allowed) if gated else ()
         if gated and self._backend.computes_in_float32:
             gates += self._float32_gates(logits)
         return StageResult(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmoe.export.artifact.verification.measurements import LogitMetrics
+from mmoe.export.verify.sampling_error import TokenFigures
 
 # Rows converted to float64 at a time: 16 x 128256 x 8 bytes = 16 MB for each intermediate.
 _BLOCK_ROWS = 16
@@ -20,13 +21,14 @@ class LogitComparison:
     """Accumulates `LogitMetrics` over any number of calls."""
 
     def __init__(self) -> None:
-        self._signal = self._noise = 0.0
+        self._signals: list[npt.NDArray[np.float64]] = []
+        self._noises: list[npt.NDArray[np.float64]] = []
         self._signal_centred = self._noise_centred = 0.0
         self._cosines: list[npt.NDArray[np.float64]] = []
         self._divergences: list[npt.NDArray[np.float64]] = []
         self._agreements = 0
-        self._targets = 0
-        self._nll_reference = self._nll_test = 0.0
+        self._log_likelihoods: list[npt.NDArray[np.float64]] = []
+        self._log_likelihoods_test: list[npt.NDArray[np.float64]] = []
         self._max_abs_diff = 0.0
         self._lowest, self._highest = math.inf, -math.inf
 
@@ -69,13 +71,14 @@ class LogitComparison:
         if not self._cosines:
             raise ValueError("no logits were compared")
         cosines, divergences = np.concatenate(self._cosines), np.concatenate(self._divergences)
-        reference = _perplexity(self._nll_reference, self._targets)
-        test = _perplexity(self._nll_test, self._targets)
+        reference = _perplexity(np.concatenate(self._log_likelihoods))
+        test = _perplexity(np.concatenate(self._log_likelihoods_test))
+        signal, noise = float(np.concatenate(self._signals).sum()), float(np.concatenate(self._noises).sum())
         with np.errstate(invalid="ignore"):
             cosine_p1, kl_p999 = np.percentile(cosines, 1), np.percentile(divergences, 99.9)
         return LogitMetrics(
             tokens=len(cosines),
-            sqnr_db=_decibels(self._signal, self._noise),
+            sqnr_db=_decibels(signal, noise),
             sqnr_centred_db=_decibels(self._signal_centred, self._noise_centred),
             cosine_mean=float(cosines.mean()),
             cosine_p1=float(cosine_p1),
@@ -92,6 +95,17 @@ class LogitComparison:
             max_abs_diff_relative=_ratio(self._max_abs_diff, self._highest - self._lowest),
         )
 
+    def token_figures(self) -> TokenFigures:
+        """The figures of every token added so far, from which the error of sampling follows."""
+        return TokenFigures(
+            signal=np.concatenate(self._signals),
+            noise=np.concatenate(self._noises),
+            cosines=np.concatenate(self._cosines),
+            divergences=np.concatenate(self._divergences),
+            likelihood_changes=np.concatenate(self._log_likelihoods)
+            - np.concatenate(self._log_likelihoods_test),
+        )
+
     def _add_block(
         self,
         reference: npt.NDArray[np.float64],
@@ -99,8 +113,8 @@ class LogitComparison:
         targets: npt.NDArray[np.int64],
     ) -> None:
         error = test - reference
-        self._signal += float(np.square(reference).sum())
-        self._noise += float(np.square(error).sum())
+        self._signals.append(np.square(reference).sum(axis=1))
+        self._noises.append(np.square(error).sum(axis=1))
         self._signal_centred += float(np.square(reference - reference.mean(axis=1, keepdims=True)).sum())
         self._noise_centred += float(np.square(error - error.mean(axis=1, keepdims=True)).sum())
         # np.maximum hands NaN on, which max() may not.
@@ -112,9 +126,8 @@ class LogitComparison:
         log_p, log_q = _log_softmax(reference), _log_softmax(test)
         self._divergences.append(_kl(log_p, log_q))
         known = np.flatnonzero(targets != NO_TARGET)
-        self._targets += len(known)
-        self._nll_reference -= float(log_p[known, targets[known]].sum())
-        self._nll_test -= float(log_q[known, targets[known]].sum())
+        self._log_likelihoods.append(log_p[known, targets[known]])
+        self._log_likelihoods_test.append(log_q[known, targets[known]])
 
 
 def compare_logits(
@@ -158,12 +171,11 @@ def _decibels(signal: float, noise: float) -> float:
         return float(10 * np.log10(np.float64(signal) / noise))
 
 
-def _perplexity(nll: float, targets: int) -> float:
-    if targets == 0:
+def _perplexity(log_likelihoods: npt.NDArray[np.float64]) -> float:
+    if not len(log_likelihoods):
         return math.nan
-    mean = nll / targets
     with np.errstate(over="ignore"):
-        return float(np.exp(mean))
+        return float(np.exp(-log_likelihoods.mean()))
 
 
 def _ratio(value: float, scale: float) -> float:

@@ -2,7 +2,7 @@
 
 Every published CPU int4 kernel wants one scale per 32 consecutive inputs, while the checkpoint has one per 32 outputs,
 so carrying the experts over to such a kernel means quantising them a second time. Activations stay float32 here: what
-this flavour loses is lost by the weights alone.
+this variant loses is lost by the weights alone.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from mmoe.models.reference import REFERENCE, RoutedExperts
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, dequantize, quantize
 
 # Candidate scales as fractions of the largest magnitude over 7; the best one by squared error is taken per group.
-_SHRINK = tuple(1.15 - 0.025 * step for step in range(20))
+_SHRINK = tuple(1.15 - 0.025 * index for index in range(20))
 
 
 def requantize_along_input(weight: Tensor) -> Tensor:

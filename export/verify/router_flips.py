@@ -1,6 +1,6 @@
 """Router flips: tokens for which quantisation noise made a layer select other experts than the reference.
 
-A flip is a step, not noise: the worst tokens of a comparison are flips, and they happen where two experts
+A flip is a jump, not noise: the worst tokens of a comparison are flips, and they happen where two experts
 were nearly tied at the edge of the top k. T = tokens, k = experts per token.
 """
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.metrics import NO_TARGET
+from mmoe.export.verify.sampling_error import MIN_TOKENS
 from mmoe.export.verify.text import VerificationText
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -67,12 +68,19 @@ def windows_for(artifact: Artifact, text: VerificationText, *, max_tokens: int) 
     """Tokenises a text with an artifact's own tokenizer and cuts it into windows that fit its context.
 
     Raises:
-        MmoeError: The tokenizer is damaged, or fewer than two tokens are left to compare.
+        MmoeError: The tokenizer is damaged, or fewer than `MIN_TOKENS` tokens are left to compare.
     """
     runtime = artifact.manifest.runtime
-    return cut_windows(
+    windows = cut_windows(
         load_tokenizer(artifact.folder, artifact.config).encode(text.content),
         max_tokens=max_tokens,
         max_context_len=min(runtime.max_context_len, artifact.config.max_position_embeddings),
         bos_id=runtime.bos_id,
     )
+    tokens = sum(window.length for window in windows)
+    if tokens < MIN_TOKENS:
+        raise OptionError(
+            f"{tokens} tokens of text cannot tell a good artifact from a bad one; give a text and a token limit of at "
+            f"least {MIN_TOKENS}"
+        )
+    return windows

@@ -12,7 +12,7 @@ from mmoe.models.architectures.description import ExpertBlock, LayerDescription,
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.models.architectures.rope_scaling import RopeScaling, rope_block
 from mmoe.models.architectures.tensor_names import TensorNames
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 CONFIG_FILE = "config.json"
 

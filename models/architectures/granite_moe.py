@@ -21,7 +21,7 @@ from mmoe.models.architectures.description import (
 )
 from mmoe.models.architectures.routed_family import FAMILY_KEYS, RoutedConfig, expert_width, read_routed
 from mmoe.models.architectures.tensor_names import StoredForm, TensorNames, half, named, stacked
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 _MULTIPLIERS = ("embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling")
 

@@ -16,7 +16,7 @@ from mmoe.models.architectures.description import (
 )
 from mmoe.models.architectures.routed_family import FAMILY_KEYS, RoutedConfig, expert_width, read_routed
 from mmoe.models.architectures.tensor_names import TensorNames, named, one_per_expert, stacked
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 _CONVOLUTION = {
     f"short_conv.{name}.{part}": named(f"conv.{name}.{part}")

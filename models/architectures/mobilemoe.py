@@ -9,7 +9,7 @@ from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import ExpertBlock, GatedBlock, LayerDescription, Routing
 from mmoe.models.architectures.mobile_family import MOBILE_KEYS, MobileConfig, read_mobile
 from mmoe.models.architectures.quantization_config import QuantizationConfig
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)

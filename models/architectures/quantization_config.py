@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN
+from mmoe.quant.int4_format import GROUP_SIZE, QMAX, QMIN
 
 POST_TRAINING_KEY = "post_training"
 """In the block of what was quantised after training, here: how. Readers of the format need not know it."""

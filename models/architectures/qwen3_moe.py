@@ -22,7 +22,7 @@ from mmoe.models.architectures.routed_family import (
     read_routed,
 )
 from mmoe.models.architectures.tensor_names import TensorNames
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import Attention, Pairing, QkNorm, Rope
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.models.architectures.tensor_names import TensorNames, named, one_per_expert, stacked
-from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int4_format import GROUP_SIZE
 
 FAMILY_KEYS: tuple[str | tuple[str, ...], ...] = (*COMMON_KEYS, "rope_theta", "num_experts_per_tok")
 

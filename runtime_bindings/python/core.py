@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import re
+from array import array
+from collections.abc import Callable, Iterable
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
+from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
 ABI_VERSION = 1
+MAX_THREADS = 1024
+
+# Lone surrogates that do not stand for a byte that could not be decoded.
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class Status(IntEnum):
@@ -50,13 +52,13 @@ class CoreFailure(RuntimeFailure):
         self.status = status
 
 
-class ModelOptions(ctypes.Structure):
+class ModelOptionsStruct(ctypes.Structure):
     """`mmoe_model_options`."""
 
     _fields_ = (("struct_size", c_uint32), ("threads", c_uint32), ("verify_checksums", c_uint32))
 
 
-class ModelInfo(ctypes.Structure):
+class ModelInfoStruct(ctypes.Structure):
     """`mmoe_model_info`."""
 
     _fields_ = (
@@ -75,7 +77,7 @@ class ModelInfo(ctypes.Structure):
     )
 
 
-class Sampling(ctypes.Structure):
+class SamplingStruct(ctypes.Structure):
     """`mmoe_sampling`."""
 
     _fields_ = (
@@ -89,13 +91,13 @@ class Sampling(ctypes.Structure):
     )
 
 
-class Step(ctypes.Structure):
+class StepStruct(ctypes.Structure):
     """`mmoe_step`."""
 
     _fields_ = (("id", c_int32), ("finish", c_int32), ("text", ctypes.c_void_p), ("text_bytes", c_size_t))
 
 
-class Stats(ctypes.Structure):
+class StatsStruct(ctypes.Structure):
     """`mmoe_stats`."""
 
     _fields_ = (
@@ -110,7 +112,7 @@ class Stats(ctypes.Structure):
     )
 
 
-class Memory(ctypes.Structure):
+class MemoryStruct(ctypes.Structure):
     """`mmoe_memory`."""
 
     _fields_ = (
@@ -123,42 +125,42 @@ class Memory(ctypes.Structure):
     )
 
 
-class Message(ctypes.Structure):
+class MessageStruct(ctypes.Structure):
     """`mmoe_message`."""
 
     _fields_ = (("role", c_char_p), ("content", c_char_p))
 
 
-_handle = c_uint64
+Handle = c_uint64
 _ids = POINTER(c_int32)
 _size = POINTER(c_size_t)
 # Without these ctypes would pass a 64-bit value as an int.
 _ARGUMENTS: dict[str, list[Any]] = {
-    "model_open": [c_char_p, POINTER(ModelOptions), POINTER(_handle)],
-    "model_close": [_handle],
-    "model_get_info": [_handle, POINTER(ModelInfo)],
-    "memory_get": [POINTER(Memory)],
-    "tokenize": [_handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
-    "detokenize": [_handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
-    "chat": [_handle, POINTER(Message), c_size_t, _ids, c_size_t, _size],
-    "session_open": [_handle, POINTER(Sampling), POINTER(_handle)],
-    "session_close": [_handle],
-    "session_set_sampling": [_handle, POINTER(Sampling)],
-    "session_prefill": [_handle, _ids, c_size_t, _size],
-    "session_prompt": [_handle, _ids, c_size_t, _size],
-    "session_next": [_handle, POINTER(Step)],
-    "session_commit": [_handle],
-    "session_decode": [_handle, c_int32],
-    "session_logits": [_handle, POINTER(c_float), c_size_t],
-    "session_position": [_handle, POINTER(c_int64)],
-    "session_truncate": [_handle, c_int64],
-    "session_reset": [_handle],
-    "session_cancel": [_handle],
-    "session_clear_cancel": [_handle],
-    "session_stats": [_handle, POINTER(Stats)],
-    "sampler_open": [POINTER(Sampling), POINTER(_handle)],
-    "sampler_close": [_handle],
-    "sampler_sample": [_handle, POINTER(c_float), c_size_t, _ids, c_size_t, POINTER(c_int32)],
+    "model_open": [c_char_p, POINTER(ModelOptionsStruct), POINTER(Handle)],
+    "model_close": [Handle],
+    "model_get_info": [Handle, POINTER(ModelInfoStruct)],
+    "memory_get": [POINTER(MemoryStruct)],
+    "tokenize": [Handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
+    "detokenize": [Handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
+    "chat": [Handle, POINTER(MessageStruct), c_size_t, _ids, c_size_t, _size],
+    "session_open": [Handle, POINTER(SamplingStruct), POINTER(Handle)],
+    "session_close": [Handle],
+    "session_set_sampling": [Handle, POINTER(SamplingStruct)],
+    "session_prefill": [Handle, _ids, c_size_t, _size],
+    "session_prompt": [Handle, _ids, c_size_t, _size],
+    "session_next": [Handle, POINTER(StepStruct)],
+    "session_commit": [Handle],
+    "session_decode": [Handle, c_int32],
+    "session_logits": [Handle, POINTER(c_float), c_size_t],
+    "session_position": [Handle, POINTER(c_int64)],
+    "session_truncate": [Handle, c_int64],
+    "session_reset": [Handle],
+    "session_cancel": [Handle],
+    "session_clear_cancel": [Handle],
+    "session_stats": [Handle, POINTER(StatsStruct)],
+    "sampler_open": [POINTER(SamplingStruct), POINTER(Handle)],
+    "sampler_close": [Handle],
+    "sampler_sample": [Handle, POINTER(c_float), c_size_t, _ids, c_size_t, POINTER(c_int32)],
 }
 
 
@@ -192,188 +194,50 @@ def call(name: str, *arguments: Any) -> None:
         raise CoreFailure(Status(status), library.mmoe_last_error().decode(errors="replace"))
 
 
-def _initialised(kind: type[Any], **fields: Any) -> Any:
+def initialised(kind: type[Any], **fields: Any) -> Any:
+    """A structure that begins with its own size, as the library wants it."""
     return kind(ctypes.sizeof(kind), **fields)
 
 
-def _id_array(ids: Sequence[int]) -> npt.NDArray[np.int32]:
+def id_array(ids: Iterable[int]) -> ctypes.Array[c_int32]:
+    """Token ids as the library takes them.
+
+    Raises:
+        CoreFailure: An id is outside int32.
+    """
     try:
-        return np.array(ids, np.int32)
+        values = array("i", ids)
     except OverflowError as error:
         raise CoreFailure(Status.INVALID_ARGUMENT, f"a token id is outside int32 ({error})") from error
+    return (c_int32 * len(values)).from_buffer(values) if values else (c_int32 * 0)()
 
 
-def _pointer(array: npt.NDArray[np.int32]) -> Any:
-    return array.ctypes.data_as(_ids)
+def utf8(text: str) -> bytes:
+    """Bytes of a text; those that the system could not decode, in an argument or on stdin, are what they were.
+
+    The library reads bytes that are no UTF-8 as U+FFFD. Other lone surrogates become U+FFFD here.
+    """
+    return _NO_BYTE.sub("\ufffd", text).encode(errors="surrogateescape")
 
 
-def memory() -> Memory:
-    """Resident memory of this process by kind, with its peaks."""
-    found: Memory = _initialised(Memory)
-    call("memory_get", byref(found))
-    return found
+def filled(call_with: Callable[[Any, int, Any], None], kind: Any, guess: int) -> Any:
+    """What a call writes into an array of a size that only it knows.
 
+    Args:
+        call_with: Calls it with an array, its length, and where to write the length that is needed.
+        kind: Type of the elements.
+        guess: Length to try first.
 
-class CoreModel:
-    """An open artifact folder; close it, or use it as a context manager. Its sessions close with it."""
-
-    def __init__(self, folder: Path, *, threads: int | None = None, verify_checksums: bool = False) -> None:
-        """Opens the folder.
-
-        Args:
-            folder: what `convert` wrote.
-            threads: of the pool that all models of the process share; None keeps it.
-            verify_checksums: whether to read every file and compare it with the manifest.
-
-        Raises:
-            OptionError: threads is below 1.
-            CoreFailure: the artifact cannot be opened, or other models use a pool of another size.
-        """
-        if threads is not None and threads < 1:
-            raise OptionError(f"threads must be at least 1, not {threads}")
-        options = _initialised(ModelOptions, threads=threads or 0, verify_checksums=verify_checksums)
-        self.folder = folder
-        self._handle = _handle()
-        call("model_open", str(folder).encode(), byref(options), byref(self._handle))
-
-    def __enter__(self) -> CoreModel:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None) is not None:
-            self.close()
-
-    def close(self) -> None:
-        """Closes the model and its sessions; a second time does nothing."""
-        if self._handle:
-            handle, self._handle = self._handle, _handle()
-            call("model_close", handle)
-
-    @property
-    def handle(self) -> Any:
-        """For `session_open`."""
-        return self._handle
-
-    @property
-    def info(self) -> ModelInfo:
-        """Sizes, threads and times."""
-        found: ModelInfo = _initialised(ModelInfo)
-        call("model_get_info", self._handle, byref(found))
-        return found
-
-    def tokenize(self, text: str, *, add_bos: bool = True, parse_special: bool = False) -> list[int]:
-        """Ids of a text."""
-        data = text.encode(errors="replace")
-        # A token stands for a byte at least, so this always has room.
-        ids = np.empty(len(data) + 16, np.int32)
-        count = c_size_t()
-        arguments = (self._handle, data, len(data), add_bos, parse_special)
-        call("tokenize", *arguments, _pointer(ids), len(ids), byref(count))
-        return [int(token) for token in ids[: count.value]]
-
-    def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Ids of a conversation of (role, content), ready for the assistant's turn."""
-        array = (Message * len(messages))(*(Message(role.encode(), text.encode()) for role, text in messages))
-        count = c_size_t()
-        ids = np.empty(0, np.int32)
-        for _ in range(2):
-            try:
-                call("chat", self._handle, array, len(messages), _pointer(ids), len(ids), byref(count))
-                break
-            except CoreFailure as failure:
-                if failure.status != Status.BUFFER_TOO_SMALL:
-                    raise
-                ids = np.empty(count.value, np.int32)
-        return [int(token) for token in ids]
-
-
-class CoreSession:
-    """A context of one conversation; see `mmoe.h` for what each call does."""
-
-    def __init__(self, model: CoreModel, sampling: Sampling | None = None) -> None:
-        self._model = model  # the session must not outlive it
-        self._handle = _handle()
-        self._vocab_size = model.info.vocab_size
-        call("session_open", model.handle, sampling and byref(sampling), byref(self._handle))
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None) and self._model.handle:
-            self.close()
-
-    def close(self) -> None:
-        """Closes the session; a second time does nothing."""
-        if self._handle:
-            handle, self._handle = self._handle, _handle()
-            call("session_close", handle)
-
-    @property
-    def handle(self) -> Any:
-        """For the calls that have no method here."""
-        return self._handle
-
-    def prefill(self, ids: Sequence[int]) -> None:
-        """Appends tokens."""
-        array = _id_array(ids)
-        call("session_prefill", self._handle, _pointer(array), len(array), None)
-
-    def truncate(self, position: int) -> None:
-        """Keeps the first tokens."""
-        call("session_truncate", self._handle, position)
-
-    def next(self) -> tuple[int, int, bytes]:
-        """Id, finish and text of the next token."""
-        step = Step()
-        call("session_next", self._handle, byref(step))
-        return step.id, step.finish, ctypes.string_at(step.text, step.text_bytes)
-
-    def logits(self) -> npt.NDArray[np.float32]:
-        """float32 ``[V]`` of the last token run."""
-        found = np.empty(self._vocab_size, np.float32)
-        call("session_logits", self._handle, found.ctypes.data_as(POINTER(c_float)), len(found))
-        return found
-
-    @property
-    def stats(self) -> Stats:
-        """Counts and times since the last prefill."""
-        found: Stats = _initialised(Stats)
-        call("session_stats", self._handle, byref(found))
-        return found
-
-
-class CoreSampler:
-    """The sampler by itself."""
-
-    def __init__(self, sampling: Sampling) -> None:
-        self._handle = _handle()
-        call("sampler_open", byref(sampling), byref(self._handle))
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            call("sampler_close", self._handle)
-
-    def sample(self, logits: npt.NDArray[np.float32], seen: Sequence[int]) -> int:
-        """The next token; see `mmoe_sampler_sample`."""
-        chosen = c_int32()
-        ids = _id_array(seen)
-        data = logits.ctypes.data_as(POINTER(c_float))
-        call("sampler_sample", self._handle, data, len(logits), _pointer(ids), len(ids), byref(chosen))
-        return chosen.value
-
-
-def sampling_struct(
-    *, temperature: float, top_k: int, top_p: float, min_p: float, repetition_penalty: float, seed: int
-) -> Sampling:
-    """`mmoe_sampling` with its size."""
-    found: Sampling = _initialised(
-        Sampling,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        seed=seed,
-    )
-    return found
+    Returns:
+        The array, as long as what was written.
+    """
+    count = c_size_t(guess)
+    for _ in range(2):
+        found = (kind * count.value)()
+        try:
+            call_with(found, len(found), byref(count))
+            return found[: count.value]
+        except CoreFailure as failure:
+            if failure.status is not Status.BUFFER_TOO_SMALL:
+                raise
+    raise AssertionError("the library asked for more room twice")

@@ -47,10 +47,19 @@ def core_library_path() -> Path:
     return _existing(_CORE_LIBRARY_NAME)
 
 
-def _existing(name: str) -> Path:
-    path = Path(__file__).resolve().parent.parent / "lib" / name
+def program_path(name: str) -> Path:
+    """Path of a native program, "mmoe-run" or "mmoe-bench".
+
+    Raises:
+        RuntimeFailure: the native part has not been built.
+    """
+    return _existing(name, folder="bin")
+
+
+def _existing(name: str, *, folder: str = "lib") -> Path:
+    path = Path(__file__).resolve().parent.parent / folder / name
     if not path.is_file():
-        raise RuntimeFailure(f"the native library {path} does not exist: {_HOW_TO_BUILD}")
+        raise RuntimeFailure(f"the native part {path} does not exist: {_HOW_TO_BUILD}")
     return path
 
 

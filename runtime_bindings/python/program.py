@@ -6,7 +6,8 @@ from typing import Protocol
 
 import torch
 
-from mmoe.runtime_bindings.python.core import CoreModel, CoreSession
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +59,20 @@ class LoadedProgram:
             threads: size of the runtime's thread pool, which belongs to the whole process; None keeps it.
 
         Raises:
-            OptionError: threads is below 1.
+            OptionError: threads is outside 1..1024.
             RuntimeFailure: the folder is no artifact, or a file in it is absent, cut, of another version or not
                 a language model, or an operator or a backend that it needs is missing.
         """
         self.path = pte_path
-        self._model = CoreModel(pte_path.parent, threads=threads)
-        self._session = CoreSession(self._model)
+        self._model = Model(pte_path.parent, threads=threads)
+        self._session = Session(self._model)
         info = self._model.info
         self.metadata = ProgramMetadata(
             max_seq_len=info.max_seq_len,
             max_context_len=info.max_context_len,
             vocab_size=info.vocab_size,
-            sliding_window=info.sliding_window or None,
-            window_rows=info.window_rows or None,
+            sliding_window=info.sliding_window,
+            window_rows=info.window_rows,
         )
 
     def forward(self, tokens: torch.Tensor, input_pos: torch.Tensor) -> torch.Tensor:

@@ -1,14 +1,19 @@
 """From logits to a token: greedy, or a draw from what top-k, min-p and top-p leave, by the core's sampler."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Collection
+from ctypes import POINTER, byref, c_float, c_int32
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from mmoe.runtime_bindings.python.core import CoreSampler, sampling_struct
+from mmoe.runtime_bindings.python.core import Handle, SamplingStruct, call, id_array, initialised
 from mmoe.runtime_bindings.python.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +21,11 @@ class SamplingConfig:
     """How to choose the next token. The default is greedy.
 
     Attributes:
-        temperature: divides the logits; 0 takes the likeliest token (ties to the lower id).
-        top_k: keeps the k likeliest tokens (ties to the lower id); None keeps all.
-        min_p: drops tokens less likely than this share of the likeliest one's probability, in [0, 1)
+        temperature: divides the logits; 0 takes the most probable token (ties to the lower id).
+        top_k: keeps the k most probable tokens (ties to the lower id); None or 0 keeps all.
+        min_p: drops tokens less probable than this share of the most probable one, in [0, 1)
             (Nguyen et al., arXiv 2407.01082).
-        top_p: keeps the fewest likeliest tokens whose probabilities reach this sum, in (0, 1]
+        top_p: keeps the fewest most probable tokens that reach this sum, in (0, 1]
             (Holtzman et al., arXiv 1904.09751).
         repetition_penalty: logits of tokens seen before are divided by it when positive and multiplied by it
             when negative (Keskar et al., arXiv 1909.05858); 1 changes nothing.
@@ -40,8 +45,8 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise OptionError(f"temperature must be 0 (greedy) or a positive number, not {self.temperature}")
-        if self.top_k is not None and not 1 <= self.top_k < 2**31:
-            raise OptionError(f"top_k must be at least 1, not {self.top_k}")
+        if self.top_k is not None and not 0 <= self.top_k < 2**31:
+            raise OptionError(f"top_k must be 0 (all) or a positive number below 2**31, not {self.top_k}")
         if not 0 <= self.min_p < 1:
             raise OptionError(f"min_p must be in [0, 1), not {self.min_p}")
         if not 0 < self.top_p <= 1:
@@ -51,31 +56,49 @@ class SamplingConfig:
         if not 0 <= self.seed < 2**64:
             raise OptionError(f"seed must be in [0, 2**64), not {self.seed}")
 
+    @property
+    def structure(self) -> SamplingStruct:
+        """`mmoe_sampling`."""
+        found: SamplingStruct = initialised(
+            SamplingStruct,
+            temperature=self.temperature,
+            top_k=self.top_k or 0,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            seed=self.seed,
+        )
+        return found
+
 
 class Sampler:
-    """Draws tokens with a generator of its own; the same seed and logits give the same tokens on every machine."""
+    """The sampler by itself, for logits from elsewhere; it makes the choice that a session makes.
+
+    The same seed and logits give the same tokens on every machine.
+    """
 
     def __init__(self, config: SamplingConfig) -> None:
         self.config = config
-        self._core = CoreSampler(
-            sampling_struct(
-                temperature=config.temperature,
-                top_k=config.top_k or 0,
-                top_p=config.top_p,
-                min_p=config.min_p,
-                repetition_penalty=config.repetition_penalty,
-                seed=config.seed,
-            )
-        )
+        self._handle = Handle()
+        call("sampler_open", byref(config.structure), byref(self._handle))
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            call("sampler_close", self._handle)
 
     def sample(self, logits: npt.NDArray[np.floating], *, seen: Collection[int] = ()) -> int:
         """The next token's id. Uses one random number unless greedy.
 
         Args:
             logits: ``[V]``; -inf excludes a token.
-            seen: ids that the repetition penalty applies to (prompt and output so far).
+            seen: ids that the repetition penalty applies to, in any order.
 
         Raises:
             RuntimeFailure: the logits hold NaN or +inf, or nothing but -inf; or an id is outside the vocabulary.
         """
-        return self._core.sample(np.ascontiguousarray(logits, np.float32), list(seen))
+        values = logits.astype("float32")  # contiguous, too
+        ids = id_array(seen)
+        chosen = c_int32()
+        data = values.ctypes.data_as(POINTER(c_float))
+        call("sampler_sample", self._handle, data, len(values), ids, len(ids), byref(chosen))
+        return chosen.value

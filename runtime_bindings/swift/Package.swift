@@ -13,7 +13,11 @@ import PackageDescription
 
   // The kernels of an instruction set need flags of their own; which one runs is decided at run time.
   func kernels(_ name: String, march: String) -> Target {
-    .target(name: name, cxxSettings: [.unsafeFlags(["-march=" + march, "-ffp-contract=off"])])
+    .target(
+      name: name,
+      cxxSettings: [
+        .headerSearchPath("../MmoeCore/cpp"), .unsafeFlags(["-march=" + march, "-ffp-contract=off"]),
+      ])
   }
 
   let core: [Target] = [
@@ -28,14 +32,14 @@ import PackageDescription
         .product(name: "kernels_optimized", package: "executorch"),
       ],
       exclude: [
-        "cpp/kernels/isa_avx2.cpp", "cpp/kernels/isa_avx512_vnni.cpp", "cpp/kernels/isa_neon_dotprod.cpp",
-        "cpp/kernels/isa_neon_i8mm.cpp", "cpp/tests", "cpp/tools", "cpp/benchmarks", "cpp/capi", "cpp/cmake",
+        "cpp/kernels/isa/isa_avx2.cpp", "cpp/kernels/isa/isa_avx512_vnni.cpp", "cpp/kernels/isa/isa_neon_dotprod.cpp",
+        "cpp/kernels/isa/isa_neon_i8mm.cpp", "cpp/tests", "cpp/tools", "cpp/benchmarks", "cpp/capi", "cpp/cmake",
         "cpp/fuzz",
         "cpp/CMakeLists.txt", "cpp/ops/log_level.cpp",
       ],
       sources: ["cpp/kernels", "cpp/core", "cpp/ops"],
       cxxSettings: [
-        .headerSearchPath("cpp/kernels"), .headerSearchPath("cpp/core"), .headerSearchPath("cpp/ops"),
+        .headerSearchPath("cpp"),
         .define("MMOE_HAVE_NEON"), .define("MMOE_HAVE_NEON_DOTPROD"), .define("MMOE_HAVE_NEON_I8MM"),
         .define("MMOE_LIBRARY_VERSION", to: "\"0.1.0\""), .define("MMOE_EXECUTORCH_VERSION", to: "\"1.5.1\""),
         // A fused multiply-add would break the bits that all instruction sets share.

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,20 +15,41 @@ from mmoe.backends.declaration import BackendOptionError
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration, declarations
 
 STUB = Path(__file__).parent / "stub_backend"
-# A process of its own, so that no other test sees the fourth backend.
+# A process of its own, so that no other test sees the fourth backend; one for all commands, as each imports torch.
 PROGRAM = f"""
-import sys
+import contextlib, io, json, sys
 import mmoe.backends
 mmoe.backends.__path__.append({str(STUB)!r})
 from mmoe.export.cli.main import main
-sys.exit(main())
+runs = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    runs.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(runs))
 """
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """`mmoe-export` in a process that has the stub beside the backends of the package."""
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+class Run(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*commands: tuple[object, ...]) -> list[Run]:
+    """Runs of `mmoe-export` in a process that has the stub beside the backends of the package."""
+    arguments = json.dumps([[str(argument) for argument in command] for command in commands])
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM, arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    return [Run(*one) for one in json.loads(process.stdout)]
 
 
 def test_the_default_comes_first() -> None:
@@ -64,28 +86,30 @@ def test_an_unknown_backend_is_refused_with_a_suggestion() -> None:
         declaration("xnpack")
 
 
+@pytest.mark.slow
 def test_a_fourth_backend_is_one_folder(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    helped = run("convert", "--help")
-    assert "abacus on wooden frames" in helped.stdout
-    assert "What the abacus counts with." in helped.stdout
-
-    planned = run(
-        "convert", tiny_checkpoint, "--backend", "abacus", "--beads", "glass", "--dry-run", "--json"
+    target = tmp_path / "artifact"
+    abacus = ("convert", tiny_checkpoint, "--backend", "abacus")
+    helped, planned, refused, converted, inspected = run(
+        ("convert", "--help"),
+        (*abacus, "--beads", "glass", "--dry-run", "--json"),
+        (*abacus, "--kv-cache", "int8", "--dry-run"),
+        (*abacus, "--beads", "glass", "--out", target),
+        ("inspect", target, "--json"),
     )
-    assert planned.returncode == 0, planned.stderr
+    assert "abacus on wooden frames" in helped.out
+    assert "What the abacus counts with." in helped.out
+
+    assert planned.code == 0, planned.err
     config = json.loads((tiny_checkpoint / "config.json").read_text())
     rows = config["num_key_value_heads"] * config["num_hidden_layers"] * config["max_position_embeddings"]
-    assert json.loads(planned.stdout)["plan"]["kv_cache_bytes"] == 100 * rows
+    assert json.loads(planned.out)["plan"]["kv_cache_bytes"] == 100 * rows
 
-    refused = run("convert", tiny_checkpoint, "--backend", "abacus", "--kv-cache", "int8", "--dry-run")
-    assert refused.returncode == 2
-    assert "'--kv-cache': not an option of the abacus backend; its own are beads" in refused.stderr
+    assert refused.code == 2
+    assert "'--kv-cache': not an option of the abacus backend; its own are beads" in refused.err
 
-    target = tmp_path / "artifact"
-    converted = run("convert", tiny_checkpoint, "--backend", "abacus", "--beads", "glass", "--out", target)
-    assert converted.returncode == 0, converted.stderr
-    inspected = run("inspect", target, "--json")
-    assert inspected.returncode == 0, inspected.stderr
+    assert converted.code == 0, converted.err
+    assert inspected.code == 0, inspected.err
     recorded = json.loads((target / "mmoe.json").read_text())["backend"]
     assert recorded == {"name": "abacus", "options": {"beads": "glass"}}
-    assert "abacus" in inspected.stdout
+    assert "abacus" in inspected.out

@@ -67,10 +67,26 @@ def test_folder_with_a_revision(tmp_path: Path) -> None:
         locate_checkpoint(tmp_path, revision="main")
 
 
-@pytest.mark.parametrize("given", ["nothing", "a/b/c", "./owner/name", "owner/", "-x/y", "owner/na me"])
+@pytest.mark.parametrize("given", ["nothing", "a/b/c", "-x/y", "owner/na me"])
 def test_neither_folder_nor_id(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "neither an existing folder nor a hub id of the form owner/name" in refusal(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["./owner/name", "../owner/name", "~/owner/name", "/owner/name", "owner/", "owner/name/"]
+)
+def test_what_is_spelt_as_a_path_is_never_a_hub_id(
+    given: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    downloads: list[tuple[str | None, tuple[str, ...]]],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert refusal(given).startswith(f"{given}: no such folder; ")
+    assert refusal(given).endswith("is a path, never a hub id")
+    assert downloads == []
 
 
 def test_misspelt_folder(tmp_path: Path) -> None:

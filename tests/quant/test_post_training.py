@@ -57,7 +57,7 @@ def test_scales_are_close_to_the_best_of_all(seed: int, heavy: bool) -> None:
     assert found.recovered == 0
     errors = ((groups - values_of(found)) ** 2).sum(axis=1)
     largest = np.abs(groups).max(axis=1)
-    best = np.min([squared_errors(groups, largest / steps) for steps in np.linspace(5, 20, 600)], axis=0)
+    best = np.min([squared_errors(groups, largest / divisor) for divisor in np.linspace(5, 20, 600)], axis=0)
     absmax = squared_errors(groups, (largest / 7).astype(np.float16).astype(np.float64))
     assert (errors <= absmax * (1 + 1e-5)).all()
     assert errors.sum() < 1.06 * best.sum()

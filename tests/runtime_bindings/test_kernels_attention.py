@@ -20,7 +20,7 @@ from tests.support.native_kernels import (
 ISAS = available_isas()
 FASTEST = ISAS[-1]
 
-# Keys whose softmax is computed as a unit (kernels/attention_kernels.h).
+# Keys whose softmax is computed together (kernels/attention/attention_kernels.h).
 PARTITION = 256
 
 
@@ -134,13 +134,13 @@ def bound(inputs, options, cache):
     return ((np.expm1(2 * scores * options.scale) + weights) * largest_value)[..., None]
 
 
-def assert_rows(found, exact, cache_type, steps):
+def assert_rows(found, exact, cache_type, scales):
     """Rows in the cache against the exact ones: rounded to nearest in their format, no more."""
     floats = 2e-5 if cache_type is not CacheType.FLOAT32 else 1e-5
     rounding = {
         CacheType.FLOAT32: 0,
         CacheType.FLOAT16: np.abs(exact) * 2**-11 + 2**-25,
-        CacheType.INT8: steps[..., None].astype(np.float64) / 2,
+        CacheType.INT8: scales[..., None].astype(np.float64) / 2,
     }[cache_type]
     assert (np.abs(found - exact) <= rounding + floats * (1 + np.abs(exact))).all()
 
@@ -154,11 +154,11 @@ def test_against_float64_in_any_split(case, cache_type, data):
     whole = in_calls(inputs, options, [], cache, isa=FASTEST)
     keys, values = cache.rows()
     filled = slice(0, tokens)
-    for rows, steps, exact in (
+    for rows, scales, exact in (
         (keys, cache.key_steps, prepared(inputs.key, inputs, options)),
         (values, cache.value_steps, inputs.value.astype(np.float64)),
     ):
-        assert_rows(rows[:, filled], exact.swapaxes(0, 1), cache_type, steps[:, filled])
+        assert_rows(rows[:, filled], exact.swapaxes(0, 1), cache_type, scales[:, filled])
     assert np.isnan(keys[:, tokens:]).all()
     assert np.isnan(values[:, tokens:]).all()
     expected = attended(prepared(inputs.query, inputs, options), keys, values, options, position=0)
@@ -330,6 +330,7 @@ def test_a_ring_that_is_too_small_is_refused_and_nothing_is_written():
         (256, 158, 200, "too few rows"),
         (300, 10, 0, "multiple of 256"),
         (256, -1, 0, "must not be negative"),
+        (256, 2**63 - 1, 200, r"window must be below 2\^31"),
     ):
         options = AttentionOptions(
             use_rope=False, use_qk_norm=False, qk_norm_eps=1e-5, scale=1.0, window=window

@@ -31,7 +31,7 @@ def test_arithmetic_is_exact(isa, tokens, chunks, seed):
     x, values, scale = random_panel(np.random.default_rng(seed), tokens=tokens, inputs=16 * chunks)
     found, expected = run(x, values, scale, isa), emulate_panel(x, values, scale)
     np.testing.assert_array_equal(found.quantized, expected.quantized)
-    np.testing.assert_array_equal(found.steps, expected.steps)
+    np.testing.assert_array_equal(found.scales, expected.scales)
     np.testing.assert_array_equal(found.outputs, expected.outputs)
 
 

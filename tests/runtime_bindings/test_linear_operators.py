@@ -108,6 +108,7 @@ def test_embedding_panels_gives_its_twins_bits_and_refuses_ids_outside_the_table
             ops.embedding_panels(panels, torch.tensor([[bad]]), vocab_size=37)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operator", "change"),
     [

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,11 +12,11 @@ from torch import Tensor, nn
 
 import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
 from mmoe.checkpoints.tokenizer import Message, load_tokenizer
-from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.runtime_bindings.test_operators import embedding_table
+from tests.support.token_loop import generated_ids
 from tests.support.toy_program import (
     EOS_IDS,
     MAX_CONTEXT_LEN,
@@ -135,18 +136,25 @@ def test_the_text_of_a_seed_is_the_text_of_python(demo_artifact, flags, sampling
     prompt = "Who made the heaven and the earth?"
     tokenizer = load_tokenizer(demo_artifact.folder, demo_artifact.config)
     ids = tokenizer.encode_chat([Message("user", prompt)]) if chat else tokenizer.encode(prompt)
-    generation = generate(
-        ModelRunner(demo_artifact.model_path),
-        ids,
-        sampling=SamplingConfig(**sampling),
-        max_new_tokens=40,
-        stop_ids=tokenizer.stop_ids,
+    runner = ModelRunner(demo_artifact.model_path)
+    expected = tokenizer.decode(
+        generated_ids(runner, ids, 40, sampling=SamplingConfig(**sampling), stop_ids=tokenizer.stop_ids)
     )
-    expected = tokenizer.decode(list(generation))
     assert expected
     done = run(demo_artifact.folder, "--chat" if chat else "--prompt", prompt, "--max-new-tokens", 40, *flags)
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected + "\n"
+
+
+def test_the_command_on_path_is_the_program(demo_artifact):
+    code = "from mmoe.runtime_bindings.python.programs import mmoe_run; mmoe_run()"
+    arguments = [str(demo_artifact.folder), "--prompt", b"a\xff b", "--max-new-tokens", "5"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    direct = subprocess.run(
+        [library_path().parents[1] / "bin" / "mmoe-run", *arguments], capture_output=True, check=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == direct.stdout
 
 
 @pytest.mark.parametrize(
@@ -203,3 +211,18 @@ def test_the_environment_forces_the_instruction_set(tmp_path, folder):
     unknown = run(*arguments, MMOE_ISA="mmx")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "unknown instruction set" in unknown.stderr
+
+
+def test_checksums_are_verified_on_request(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "artifact")
+    arguments = (copy, "--ids", "5,6", "--max-new-tokens", "1")
+    assert run(*arguments).returncode == 0
+    refused = run(*arguments, "--verify-checksums")  # the toy's manifest lists no tokenizer
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "lists no digest of tokenizer.json" in refused.stderr
+
+
+def test_threads_have_an_upper_bound(folder):
+    refused = run(folder, "--ids", "5", "--threads", "1025")
+    assert refused.returncode == 2
+    assert "is not an integer from 1 to 1024" in refused.stderr

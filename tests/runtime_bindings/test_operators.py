@@ -97,6 +97,7 @@ def test_embedding_gives_the_kernels_bits_and_refuses_ids_outside_the_table():
     np.testing.assert_array_equal(run(ids)[0].numpy(), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -185,6 +186,7 @@ def test_attention_refuses_positions_outside_the_cache(cache_type):
     assert np.isfinite(run(torch.tensor([7])).numpy()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -206,13 +208,14 @@ def test_attention_refuses_what_does_not_fit(changes):
         run(arguments[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"key_cache": torch.zeros(1, 2, 10, 8, dtype=torch.int8)}, id="keys in plain rows"),
         pytest.param({"value_cache": torch.zeros(1, 2, 3, 8, 4, dtype=torch.int8)}, id="too narrow values"),
-        pytest.param({"key_steps": torch.zeros(1, 2, 17)}, id="more steps than rows"),
-        pytest.param({"value_steps": torch.zeros(1, 2, 10).half()}, id="float16 steps"),
+        pytest.param({"key_steps": torch.zeros(1, 2, 17)}, id="more scales than rows"),
+        pytest.param({"value_steps": torch.zeros(1, 2, 10).half()}, id="float16 scales"),
         pytest.param({"key": torch.zeros(1, 3, 17)}, id="keys of a broken head"),
     ],
 )

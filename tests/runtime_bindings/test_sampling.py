@@ -149,7 +149,7 @@ def test_ids_outside_the_vocabulary_are_refused():
         ("temperature", -0.1),
         ("temperature", math.nan),
         ("temperature", math.inf),
-        ("top_k", 0),
+        ("top_k", -1),
         ("min_p", -0.1),
         ("min_p", 1.0),
         ("top_p", 0.0),

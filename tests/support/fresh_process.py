@@ -16,11 +16,12 @@ _CODE = """
 import json, sys
 import numpy as np
 from pathlib import Path
-from mmoe.runtime_bindings.python.core import CoreModel, CoreSession
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
 folder, threads, ids, target = sys.argv[1:]
-model = CoreModel(Path(folder), threads=int(threads))
+model = Model(Path(folder), threads=int(threads))
 assert model.info.threads == int(threads)
-session = CoreSession(model)
+session = Session(model)
 session.prefill(json.loads(ids))
 np.save(target, session.logits())
 """

@@ -60,17 +60,17 @@ def emulate_linear(x: Floats, matrix: DenseMatrix) -> Floats:
             factor = np.float32(127) / largest
         vanishing = ~np.isfinite(factor)
         factor[vanishing] = 0
-        step = np.where(vanishing, np.float32(0), largest / np.float32(127))
+        activation_scale = np.where(vanishing, np.float32(0), largest / np.float32(127))
         quantized = np.rint(part * factor).astype(np.int64)
         sums = quantized @ matrix.values[:, columns].astype(np.int64).T
-        out += sums.astype(np.float32) * (matrix.scale[:, group].astype(np.float32) * step)
+        out += sums.astype(np.float32) * (matrix.scale[:, group].astype(np.float32) * activation_scale)
     return out
 
 
 def error_bound(x: Floats, matrix: DenseMatrix) -> npt.NDArray[np.float64]:
-    """Each activation is off by half a step of its group at most, so an output by the sum of those times |weight|."""
+    """Each activation is off by half of its group's scale at most, so an output by the sum of those times |weight|."""
     groups = np.abs(x.astype(np.float64)).reshape(x.shape[0], x.shape[1] // GROUP, GROUP)
-    half_step = np.repeat(groups.max(axis=2) / 254, GROUP, axis=1)
+    half_scale = np.repeat(groups.max(axis=2) / 254, GROUP, axis=1)
     weights = np.abs(matrix.dense()).T
     rounding = 1e-5 * np.abs(x).astype(np.float64) @ weights
-    return np.asarray(half_step @ weights + rounding + 1e-12)
+    return np.asarray(half_scale @ weights + rounding + 1e-12)

@@ -98,10 +98,11 @@ def quantized_matmul_bound(x: Doubles, x_error: Doubles, matrix: Matrix, expert:
     """Bound on the error of ``x @ matrix`` ``[out]``, given a bound on the error of x ``[in]``.
 
     The kernel rounds x to multiples of u = max|x| / 32767 and the scales of panel p to multiples of v = max|scale[p]|
-    / 32767, then their products to multiples of w = u v 2^15, each at most half a unit off. The result is rounded to
-    multiples of a, at most w (if a single w is an int8 step) or max|product| / 126 (127 levels, less what rounding the
-    factor down costs). The integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i] + sum_i |q[i, o]|
-    * (|scale| u / 2 + |x| v / 2 + u v / 4 + w / 2 + a / 2). float32 roundings are covered by a factor of 1 + 1e-4.
+    / 32767, then their products to multiples of w = u v 2^15, each off by u / 2, v / 2 or w / 2 at most. The result is
+    rounded to multiples of a, at most w (if a single w is int8's scale) or max|product| / 126 (127 levels, less what
+    rounding the factor down costs). The integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i]
+    + sum_i |q[i, o]| * (|scale| u / 2 + |x| v / 2 + u v / 4 + w / 2 + a / 2). float32 roundings are covered by a factor
+    of 1 + 1e-4.
     """
     scale = np.abs(matrix.scale[expert].astype(np.float64))  # [P, in]
     size = np.abs(x) + x_error
@@ -133,7 +134,7 @@ def exact_with_bound(oracle: OracleLayer, x: Floats, selection: Selection) -> tu
 
 
 def to_int16(values: Floats) -> tuple[npt.NDArray[np.int64], np.float32]:
-    """Integers within +-32767 and the value of 1, for one row of activations or one panel's scales."""
+    """Integers within +-32767 and their scale, for one row of activations or one panel's scales."""
     largest = np.abs(values).max()
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         factor = np.float32(32767) / largest
@@ -144,17 +145,17 @@ def to_int16(values: Floats) -> tuple[npt.NDArray[np.int64], np.float32]:
 
 def emulate_panel(x: Floats, values: npt.NDArray[np.int8], scale: npt.NDArray[np.float16]) -> PanelResult:
     """The kernels' arithmetic, operation by operation: x ``[T, in]``, values ``[in, 32]``, scale ``[in]``."""
-    scales, scale_unit = to_int16(scale.astype(np.float32))
-    quantized, steps = np.zeros(x.shape, np.int8), np.zeros(len(x), np.float32)
+    scales, scale_of_scales = to_int16(scale.astype(np.float32))
+    quantized, panel_scales = np.zeros(x.shape, np.int8), np.zeros(len(x), np.float32)
     for t, row in enumerate(x):
-        integers, row_unit = to_int16(row)
+        integers, row_scale = to_int16(row)
         products = (integers * scales + 2**14) // 2**15
         largest = int(np.abs(products).max())
         factor = min(32767, 127 * 2**15 // largest) if largest > 0 else 32767
         quantized[t] = (products * factor + 2**14) // 2**15
-        steps[t] = row_unit * (scale_unit * (np.float32(2**30) / np.float32(factor)))
+        panel_scales[t] = row_scale * (scale_of_scales * (np.float32(2**30) / np.float32(factor)))
     sums = quantized.astype(np.int64) @ values.astype(np.int64)
-    return PanelResult(quantized, steps, sums.astype(np.float32) * steps[:, None])
+    return PanelResult(quantized, panel_scales, sums.astype(np.float32) * panel_scales[:, None])
 
 
 def emulate_matmul(x: Floats, matrix: Matrix, expert: int) -> Floats:

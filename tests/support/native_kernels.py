@@ -141,7 +141,7 @@ class PanelResult:
     """int8 ``[T, in]``, float32 ``[T]``, float32 ``[T, 32]``."""
 
     quantized: npt.NDArray[np.int8]
-    steps: Floats
+    scales: Floats
     outputs: Floats
 
 
@@ -154,7 +154,16 @@ def project_panel(
         np.empty((tokens, inputs), np.int8), np.empty(tokens, np.float32), np.empty((tokens, 32), np.float32)
     )
     _call(
-        "project_panel", isa, tokens, inputs, x, weight, scale, result.quantized, result.steps, result.outputs
+        "project_panel",
+        isa,
+        tokens,
+        inputs,
+        x,
+        weight,
+        scale,
+        result.quantized,
+        result.scales,
+        result.outputs,
     )
     return result
 
@@ -272,7 +281,7 @@ class CacheType(IntEnum):
 
 @dataclass(frozen=True)
 class KvCache:
-    """Keys and values of one layer, laid out as `runtime_bindings/cpp/kernels/kv_cache.h` says."""
+    """Keys and values of one layer, laid out as `runtime_bindings/cpp/kernels/attention/kv_cache.h` says."""
 
     type: CacheType
     shape: tuple[int, int, int]
@@ -285,13 +294,13 @@ class KvCache:
     def filled(cls, type: CacheType, shape: tuple[int, int, int], value: float = np.nan) -> KvCache:
         """A cache ``[Hkv, C, D]`` whose floats are all `value` and whose integers are all -128."""
         kv_heads, context_len, head_dim = shape
-        steps = np.full((2, kv_heads, context_len), value, np.float32)
+        scales = np.full((2, kv_heads, context_len), value, np.float32)
         if type is CacheType.INT8:
             keys = np.full((kv_heads, -(-context_len // 16), -(-head_dim // 4), 16, 4), -128, np.int8)
             values = np.full((kv_heads, -(-context_len // 4), -(-head_dim // 16) * 16, 4), -128, np.int8)
-            return cls(type, shape, keys, values, *steps)
+            return cls(type, shape, keys, values, *scales)
         dtype = np.float16 if type is CacheType.FLOAT16 else np.float32
-        return cls(type, shape, np.full(shape, value, dtype), np.full(shape, value, dtype), *steps)
+        return cls(type, shape, np.full(shape, value, dtype), np.full(shape, value, dtype), *scales)
 
     def rows(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Keys and values as they are meant, float64 ``[Hkv, C, D]``."""

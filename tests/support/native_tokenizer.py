@@ -1,4 +1,4 @@
-"""The core's tokenizer from Python, without a model."""
+"""The core's tokenizer and its parts from Python, without a model."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class NativeTokenizerError(Exception):
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_tokenizer_c.so")))
     library.mmoe_tokenizer_new.restype = ctypes.c_void_p
-    for name in ("encode", "decode", "stream"):
-        getattr(library, f"mmoe_tokenizer_{name}").restype = ctypes.c_size_t
+    for name in ("tokenizer_encode", "tokenizer_decode", "tokenizer_stream", "regex_matches", "normalize"):
+        getattr(library, f"mmoe_{name}").restype = ctypes.c_size_t
     return library
 
 
@@ -63,24 +63,72 @@ class NativeTokenizer:
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> bytes:
         """Text of ids."""
-        text = np.empty(64 * len(ids) + 64, np.uint8)
         values = np.array(ids, np.int32)
-        count = _library().mmoe_tokenizer_decode(
-            self._handle, _pointer(values), _size(values), skip_special, _pointer(text), _size(text)
-        )
-        return text[:count].tobytes()
+        text = np.empty(64 * len(ids) + 64, np.uint8)
+        while True:
+            count = _library().mmoe_tokenizer_decode(
+                self._handle, _pointer(values), _size(values), skip_special, _pointer(text), _size(text)
+            )
+            if count <= len(text):
+                return text[:count].tobytes()
+            text = np.empty(count, np.uint8)
 
     def stream(self, ids: Sequence[int]) -> list[bytes]:
         """The pieces that come out as ids go in one by one, and what is left at the end."""
-        text = np.empty(64 * len(ids) + 64, np.uint8)
         values = np.array(ids, np.int32)
         ends = np.empty(len(ids) + 1, np.uint64)
-        count = _library().mmoe_tokenizer_stream(
-            self._handle, _pointer(values), _size(values), _pointer(text), _size(text), _pointer(ends)
-        )
-        assert count <= len(text)
+        text = np.empty(0, np.uint8)
+        count = 64 * len(ids) + 64
+        while count > len(text):
+            text = np.empty(count, np.uint8)
+            count = _library().mmoe_tokenizer_stream(
+                self._handle, _pointer(values), _size(values), _pointer(text), _size(text), _pointer(ends)
+            )
         starts = [0, *ends[:-1].tolist()]
         return [text[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
+
+
+def regex_matches(pattern: str, text: str) -> list[tuple[int, int]]:
+    """Places of the core's matches in ``text``, counted in characters.
+
+    Raises:
+        NativeTokenizerError: when the core refuses the pattern.
+    """
+    wanted, data = pattern.encode(), text.encode()
+    positions = np.empty(2 * len(data), np.uint64)
+    message = ctypes.create_string_buffer(1000)
+    count = _library().mmoe_regex_matches(
+        wanted,
+        ctypes.c_size_t(len(wanted)),
+        data,
+        ctypes.c_size_t(len(data)),
+        _pointer(positions),
+        _size(positions),
+        message,
+        ctypes.c_size_t(len(message)),
+    )
+    if count == ctypes.c_size_t(-1).value:
+        raise NativeTokenizerError(message.value.decode())
+    characters = np.cumsum([0, *(np.frombuffer(data, np.uint8) & 0xC0 != 0x80)])
+    places = [int(characters[position]) for position in positions[:count].tolist()]
+    return list(zip(places[::2], places[1::2], strict=True))
+
+
+NORMALIZATION_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+def normalize(form: str, text: str) -> str:
+    """``text`` in one of `NORMALIZATION_FORMS`, by the core."""
+    data = text.encode()
+    out = np.empty(40 * len(data) + 1, np.uint8)  # no character becomes more
+    count = _library().mmoe_normalize(
+        data,
+        ctypes.c_size_t(len(data)),
+        NORMALIZATION_FORMS.index(form),
+        _pointer(out),
+        _size(out),
+    )
+    return out[:count].tobytes().decode()
 
 
 def _pointer(array: np.ndarray) -> ctypes.c_void_p:

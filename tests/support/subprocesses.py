@@ -1,15 +1,19 @@
-"""The command in a process of its own, for what only a real process shows: imports, signals, pipes."""
+"""The command, or a script, in a process of its own, for what only a real process shows: imports, signals, pipes."""
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 _PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
 
 
 def start_command(
-    *arguments: object, cwd: Path | None = None, environment: dict[str, str] | None = None
+    *arguments: object,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+    typed: bytes | None = None,
 ) -> "subprocess.Popen[str]":
     """Starts `mmoe-export` with pipes for stdout and stderr.
 
@@ -17,14 +21,29 @@ def start_command(
         arguments: what follows the program's name.
         cwd: where it runs.
         environment: variables to add to this process's own.
+        typed: what stdin holds; None for nothing.
     """
+    stdin = tempfile.TemporaryFile()  # noqa: SIM115 (the process has it)
+    stdin.write(typed or b"")
+    stdin.seek(0)
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         text=True,
         encoding="utf-8",
         cwd=cwd,
         env={**os.environ, **(environment or {})},
+    )
+
+
+def run_python(code: str, *arguments: object, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+    """Runs a script to its end; `arguments` are its ``sys.argv[1:]``."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )

@@ -16,7 +16,7 @@ _NAMES = ((".qweight", ".weight_scale", ".weight"), ("_qweight", "_scale", "_pro
 
 
 def unpacked_tensors(checkpoint: Checkpoint, *, noise: float = 0.0, seed: int = 0) -> dict[str, torch.Tensor]:
-    """The tensors by their bfloat16 names; `noise` is the deviation, in steps of its group, that each weight gets."""
+    """The tensors by their bfloat16 names; `noise` is the deviation of each weight, relative to its group's scale."""
     rng = np.random.default_rng(seed)
     tensors = {}
     for name in checkpoint.specs:
@@ -25,8 +25,8 @@ def unpacked_tensors(checkpoint: Checkpoint, *, noise: float = 0.0, seed: int = 
                 stem = name.removesuffix(values_end)
                 scale = checkpoint.tensor(stem + scale_end).numpy()
                 exact = unpack(checkpoint.tensor(name).numpy(), scale)
-                steps = np.repeat(scale.astype(np.float64), 32, axis=-1)
-                exact += noise * steps * rng.standard_normal(exact.shape)
+                deviation = np.repeat(scale.astype(np.float64), 32, axis=-1)
+                exact += noise * deviation * rng.standard_normal(exact.shape)
                 tensors[stem + end] = torch.from_numpy(exact).float().bfloat16()
                 break
         else:

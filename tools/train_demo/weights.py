@@ -52,6 +52,6 @@ def rms_normalize(x: Tensor, eps: float) -> Tensor:
 def int8_activations(x: Tensor) -> Tensor:
     """Rounds each row to symmetric int8 and lets gradients through: what a device does before a product."""
     with torch.no_grad():
-        step = x.abs().amax(-1, keepdim=True).clamp(min=1e-6) / 127
-        error = (x / step).round() * step - x
+        scale = x.abs().amax(-1, keepdim=True).clamp(min=1e-6) / 127
+        error = (x / scale).round() * scale - x
     return x + error

@@ -1,4 +1,4 @@
-"""`mmoe::attention_int8`: `mmoe::attention` over a cache of int8 rows, each with a float32 step.
+"""`mmoe::attention_int8`: `mmoe::attention` over a cache of int8 rows, each with a float32 scale.
 
 Only the cache has 8 bits. What meets it in the kernels' integer dot products, queries and softmax weights, has 14.
 """
@@ -10,7 +10,7 @@ from mmoe.backends.xnnpack.ops.attention import WINDOW_ARGUMENTS, Window, check_
 from mmoe.backends.xnnpack.ops.registration import register_operator
 from mmoe.models.functional import split_heads, visible_keys
 
-# Keys whose softmax is computed as a unit: its weights share a step.
+# Keys whose softmax is computed together: its weights share a scale.
 PARTITION = 256
 
 _CACHE_LEVELS = 127.0
@@ -27,7 +27,7 @@ _ARGUMENTS = (
 def cache_shapes(
     *, num_kv_heads: int, max_context_len: int, head_dim: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Shapes of the int8 keys, of the int8 values and of either's float32 steps.
+    """Shapes of the int8 keys, of the int8 values and of either's float32 scales, which the operator calls steps.
 
     Keys lie as dot products over dimensions take them, 16 positions by 4 dimensions at a time; values as sums over
     positions do, 4 positions at a time. Positions and dimensions are padded.
@@ -43,7 +43,7 @@ def cache_shapes(
 
 
 def _quantize(x: Tensor, levels: float) -> tuple[Tensor, Tensor]:
-    """Rounds ``[..., N]`` to integers of up to `levels`, with one step ``[...]`` per row."""
+    """Rounds ``[..., N]`` to integers of up to `levels`, with one scale ``[...]`` per row."""
     largest = x.abs().amax(dim=-1)
     inverse = torch.where(largest > 0, levels / largest, torch.zeros_like(largest))
     return torch.round(x * inverse.unsqueeze(-1)), largest / levels
@@ -55,8 +55,8 @@ def _store_rows(
     """Writes ``[1, num_kv_heads, T, D]`` at positions ``start .. start + T - 1``, modulo the number of rows."""
     key_cache, value_cache, key_steps, value_steps = caches
     positions = torch.arange(start, start + key.shape[2]) % key_steps.shape[2]
-    for x, steps in ((key, key_steps), (value, value_steps)):
-        steps[:, :, positions] = _quantize(x, _CACHE_LEVELS)[1]
+    for x, scales in ((key, key_steps), (value, value_steps)):
+        scales[:, :, positions] = _quantize(x, _CACHE_LEVELS)[1]
     keys, values = (_quantize(x[0], _CACHE_LEVELS)[0].to(torch.int8) for x in (key, value))
     for d in range(key.shape[-1]):
         key_cache[0, :, positions // 16, d // 4, positions % 16, d % 4] = keys[..., d]
@@ -103,25 +103,26 @@ def _twin(
         start,
         (key_cache, value_cache, key_steps, value_steps),
     )
-    rows, row_step = _quantize(prepare_heads(query, head_dim, angles=angles, eps=eps)[0], _QUERY_LEVELS)
+    rows, row_scale = _quantize(prepare_heads(query, head_dim, angles=angles, eps=eps)[0], _QUERY_LEVELS)
     rows = rows.double().unflatten(0, (kv_heads, -1))  # [Hkv, group, T, D]
-    factor = (row_step * scale).unflatten(0, (kv_heads, -1)).unsqueeze(-1)  # [Hkv, group, T, 1]
+    factor = (row_scale * scale).unflatten(0, (kv_heads, -1)).unsqueeze(-1)  # [Hkv, group, T, 1]
     seen = torch.arange(oldest, end) % context
     keys, values = (_load_rows(cache, seen, head_dim) for cache in (key_cache, value_cache))
-    steps_of_keys, steps_of_values = key_steps[0][:, seen], value_steps[0][:, seen]
+    key_scales, value_scales = key_steps[0][:, seen], value_steps[0][:, seen]
 
     maximum = torch.full_like(factor, -torch.inf)
     total, output = torch.zeros_like(factor), torch.zeros(rows.shape)
     # Partitions begin at multiples of their size, wherever a window does.
     for first in range(oldest // PARTITION * PARTITION, end, PARTITION):
         part = slice(max(first - oldest, 0), min(first + PARTITION, end) - oldest)
-        key_step, value_step = (steps[:, None, None, part] for steps in (steps_of_keys, steps_of_values))
+        key_scale, value_scale = (scales[:, None, None, part] for scales in (key_scales, value_scales))
         products = torch.einsum("hgtd,hkd->hgtk", rows, keys[:, part]).float()
-        scores = (products * factor * key_step).masked_fill(~visible[:, part], -torch.inf)
+        scores = (products * factor * key_scale).masked_fill(~visible[:, part], -torch.inf)
         part_maximum = scores.amax(dim=-1, keepdim=True)
         weights = (scores - part_maximum).exp().masked_fill(~visible[:, part], 0.0)
-        integers, step = _quantize(weights * value_step, _WEIGHT_LEVELS)
-        sums = torch.einsum("hgtk,hkd->hgtd", integers.double(), values[:, part]).float() * step.unsqueeze(-1)
+        integers, weight_scale = _quantize(weights * value_scale, _WEIGHT_LEVELS)
+        sums = torch.einsum("hgtk,hkd->hgtd", integers.double(), values[:, part]).float()
+        sums *= weight_scale.unsqueeze(-1)
         merged = torch.maximum(maximum, part_maximum)
         # A row that has seen no key yet has no maximum, and nothing to rescale.
         old, new = (torch.where(x == -torch.inf, 0.0, (x - merged).exp()) for x in (maximum, part_maximum))
@@ -162,7 +163,7 @@ def attention_int8(
         rope_cos: float32 ``[T, head_dim / 2]``.
         rope_sin: Like ``rope_cos``.
         input_pos: int64 ``[1]``.
-        caches: int8 keys, int8 values, float32 steps of the keys and of the values, shaped as `cache_shapes` says;
+        caches: int8 keys, int8 values, float32 scales of the keys and of the values, shaped as `cache_shapes` says;
             written in place.
         use_rope: Whether this layer rotates.
         use_qk_norm: Whether this layer normalises queries and keys.

@@ -12,7 +12,7 @@ from mmoe.quant.linear_layout import LinearPanels
 def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """Multiplies activations by a dense matrix the way the kernels do.
 
-    Activations are quantised to int8 per (token, 32 inputs), symmetric with 127 steps. Each group gives an exact
+    Activations are quantised to int8 per (token, 32 inputs), symmetric within +-127. Each group gives an exact
     integer sum, which is scaled and added in float32, group by group.
 
     Args:
@@ -29,7 +29,7 @@ def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     # Zero, or so small that its inverse overflows: the kernels, too, let such a group vanish.
     vanishing = torch.isinf(factor)
     quantised = torch.round(parts * factor.masked_fill(vanishing, 0.0))
-    steps = (largest / 127.0).masked_fill(vanishing, 0.0)
+    activation_scale = (largest / 127.0).masked_fill(vanishing, 0.0)
     out = torch.zeros(x.shape[0], weight.shape[0] * scale.shape[2])
     for group, columns in enumerate(
         unpack_panel_values(weight).split(GROUP_SIZE, dim=1)
@@ -37,7 +37,7 @@ def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
         matrix = columns.transpose(0, 1).flatten(1).float()
         # Sums of at most 32 * 127 * 8 are exact in float32.
         sums = quantised[:, group] @ matrix
-        out += sums * (scale[:, group].flatten().float() * steps[:, group])
+        out += sums * (scale[:, group].flatten().float() * activation_scale[:, group])
     return out
 
 

@@ -21,7 +21,7 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """Multiplies activations by one expert matrix the way the kernels do.
 
     Each panel of 32 outputs shares a scale per input. Activations (per token) and scales (per panel) become int16;
-    their products, again int16, become int8 per (token, panel), symmetric with up to 127 steps; the rest is an integer
+    their products, again int16, become int8 per (token, panel), symmetric within +-127; the rest is an integer
     dot product with the int4 values.
 
     Args:
@@ -32,31 +32,31 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     Returns:
         float32 ``[T, out]``.
     """
-    rows, row_unit = _to_int16(x)
-    scales, scale_unit = _to_int16(scale.float())
+    rows, row_scale = _to_int16(x)
+    scales, scale_of_scales = _to_int16(scale.float())
     scaled = _multiply_rounded(rows, scales.unsqueeze(1))  # [P, T, in]
     largest = scaled.abs().amax(dim=-1, keepdim=True)
     factor = torch.div(127 << 15, largest.clamp(min=1), rounding_mode="floor").clamp(max=_INT16_LEVELS)
     quantised = _multiply_rounded(scaled, factor)
     # Sums of at most in * 127 * 8 are exact in float64 for any width.
     sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
-    step = row_unit * (scale_unit.unsqueeze(1) * (2.0**30 / factor.float()))
-    return (sums.float() * step).transpose(0, 1).flatten(1)
+    output_scale = row_scale * (scale_of_scales.unsqueeze(1) * (2.0**30 / factor.float()))
+    return (sums.float() * output_scale).transpose(0, 1).flatten(1)
 
 
 def _to_int16(values: Tensor) -> tuple[Tensor, Tensor]:
-    """float32 ``[..., n]`` -> int32 within +-32767 and the value of 1, ``[..., 1]``.
+    """float32 ``[..., n]`` -> int32 within +-32767 and their scale, ``[..., 1]``.
 
-    What is zero, or so small that its inverse overflows, vanishes; a value that is not finite makes the unit NaN.
+    What is zero, or so small that its inverse overflows, vanishes; a value that is not finite makes the scale NaN.
     """
     largest = values.abs().amax(dim=-1, keepdim=True)
     factor = _INT16_LEVELS / largest
     representable = torch.isfinite(largest) & torch.isfinite(factor)
     integers = torch.round(torch.where(representable, values * factor, 0.0)).to(torch.int32)
-    unit = torch.where(
+    scale = torch.where(
         representable, largest / _INT16_LEVELS, torch.where(torch.isfinite(largest), 0.0, torch.nan)
     )
-    return integers, unit
+    return integers, scale
 
 
 def _multiply_rounded(a: Tensor, b: Tensor) -> Tensor:

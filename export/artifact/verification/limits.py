@@ -29,7 +29,7 @@ class Thresholds:
         min_sqnr_db: logit SQNR, dB.
         min_cosine_mean: mean cosine.
         min_cosine_p1: cosine at the worst 1 % of tokens.
-        min_top1_agreement: share of tokens with the same likeliest id.
+        min_top1_agreement: share of tokens whose most probable next token is the reference's.
         max_kl_mean: mean KL divergence, nats.
         max_perplexity_change: ``|perplexity ratio - 1|``.
 
@@ -60,7 +60,8 @@ class Gate:
         value: the measurement; NaN never passes.
         bound: the side of the limit the value must be on.
         limit: the limit.
-        passed: whether it is.
+        passed: whether it is, or misses the limit by no more than the margin.
+        margin: how far beyond the limit a short run may be by chance, see `mmoe.export.verify.sampling_error`.
     """
 
     name: str
@@ -68,10 +69,26 @@ class Gate:
     bound: Bound
     limit: float
     passed: bool
+    margin: float = 0.0
+
+    @property
+    def by_margin(self) -> bool:
+        """Whether it passed only because the run was short."""
+        return self.passed and not _keeps(self.value, self.bound, self.limit)
+
+    def describe(self) -> str:
+        """Value and limit of a gate that did not pass, in one phrase."""
+        margin = f" (nor within {self.margin:.2g} of it, the sampling error)" if self.margin else ""
+        return f"{self.name} is {self.value:.6g}, not {self.bound} {self.limit:g}{margin}"
 
 
-def check(name: str, value: float, bound: Bound, limit: float) -> Gate:
-    """Holds a value against its limit."""
+def check(name: str, value: float, bound: Bound, limit: float, *, margin: float = 0.0) -> Gate:
+    """Compares a value with its limit, which a short run may miss by a margin."""
+    loosened = limit - margin if bound is Bound.AT_LEAST else limit + margin
+    passed = _keeps(value, bound, loosened)
+    return Gate(name=name, value=value, bound=bound, limit=limit, passed=passed, margin=margin)
+
+
+def _keeps(value: float, bound: Bound, limit: float) -> bool:
     # Both comparisons are false for NaN.
-    passed = value >= limit if bound is Bound.AT_LEAST else value <= limit
-    return Gate(name=name, value=value, bound=bound, limit=limit, passed=passed)
+    return value >= limit if bound is Bound.AT_LEAST else value <= limit

@@ -20,7 +20,7 @@ class LogitMetrics:
         kl_mean: mean over tokens of KL(softmax ref || softmax test), in nats.
         kl_p999: 99.9th percentile of the divergences.
         kl_worst: the highest divergence.
-        top1_agreement: share of tokens with the same likeliest id (ties to the lower id).
+        top1_agreement: share of tokens whose most probable next token is the reference's (ties to the lower id).
         perplexity_reference: ``exp`` of the mean negative log-likelihood of the targets; NaN without targets.
         perplexity_test: the same for the test logits.
         perplexity_ratio: test / reference.

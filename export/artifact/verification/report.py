@@ -12,12 +12,12 @@ EXPERT_WEIGHTS = "expert weights"
 
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """One rung of the ladder, held against eager float32.
+    """One stage of the ladder, compared with eager float32.
 
     Attributes:
         name: the stage, for instance ".pte, prefill".
         metrics: the comparison of its logits.
-        gates: limits it was held against; none for a stage that is only reported.
+        gates: limits it had to keep; none for a stage that is only reported.
         router_flips: flips of the routers, where the stage lets them be seen.
         seconds: how long the stage ran.
     """

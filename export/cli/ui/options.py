@@ -4,15 +4,13 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else there.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing on stderr but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result on stdout as JSON, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print nothing on stderr but errors.")]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Show the warnings and the log of PyTorch and ExecuTorch too."),
+    typer.Option("--verbose", "-v", help="Also show warnings and logs of PyTorch and ExecuTorch."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the artifact that is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an artifact that is there already.")]
 Revision = Annotated[
     str | None,
     typer.Option(help="Branch, tag or commit of a hub id.", show_default="the hub's default branch"),

@@ -1,47 +1,50 @@
 """Streams generated text to stdout and tells its speed on stderr."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mmoe.export.cli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
-    from mmoe.export.files.records import Json
-    from mmoe.export.generate.text_generation import TextStream
-    from mmoe.runtime_bindings.python.generation import GenerationStats
+    from mmoe.runtime_bindings.python.stream import Stream
 
 _REASONS = {
     "stop_token": "the text ended",
-    "max_new_tokens": "stopped at --max-new-tokens",
+    "length": "stopped at --max-new-tokens",
     "context_full": "the context is full",
+    "cancelled": "cancelled",
 }
 
 
-def tell(stream: "TextStream", terminal: Terminal) -> str:
-    """Writes a stream as it comes, then its statistics, and returns the whole text."""
-    pieces = []
+def tell(stream: "Stream", terminal: Terminal) -> None:
+    """Writes a stream as it comes, then its statistics."""
     for piece in stream:
         terminal.write(piece)
-        pieces.append(piece)
     terminal.write("\n")
-    terminal.say(_statistics(stream.stats))
-    return "".join(pieces)
+    terminal.say(_statistics(stream))
 
 
-def generation_record(stream: "TextStream", prompt_ids: list[int], text: str) -> "dict[str, Json]":
+def generation_record(stream: "Stream") -> dict[str, object]:
     """A finished generation for `--json`; times in seconds."""
-    from mmoe.export.files.records import to_json
+    stats = stream.stats
+    rates = {
+        "prefill_tokens_per_second": stats.prefill_tokens_per_second,
+        "decode_tokens_per_second": stats.decode_tokens_per_second,
+    }
+    return {
+        "text": stream.text,
+        "prompt_ids": stream.prompt_ids,
+        "ids": stream.ids,
+        "finish_reason": stream.finish_reason,
+        "stats": asdict(stats) | rates,
+    }
 
-    stats = to_json(stream.stats)
-    assert isinstance(stats, dict)
-    stats["prefill_tokens_per_second"] = stream.stats.prefill_tokens_per_second
-    stats["decode_tokens_per_second"] = stream.stats.decode_tokens_per_second
-    return {"text": text, "prompt_ids": [*prompt_ids], "ids": [*stream.ids], "stats": stats}
 
-
-def _statistics(stats: "GenerationStats") -> str:
-    reason = _REASONS[stats.stop_reason] if stats.stop_reason else "interrupted"
+def _statistics(stream: "Stream") -> str:
+    stats = stream.stats
+    reason = _REASONS[stream.finish_reason] if stream.finish_reason else "interrupted"
     return (
-        f"[prompt {stats.prompt_tokens} tokens, first token after {stats.ttft_seconds:.3f} s "
-        f"({stats.prefill_tokens_per_second:.1f} tokens/s); generated {stats.new_tokens} tokens at "
+        f"[prompt {stats.prefill_tokens} tokens at {stats.prefill_tokens_per_second:.1f} tokens/s, first token "
+        f"after {stats.ttft_seconds:.3f} s; generated {len(stream.ids)} tokens at "
         f"{stats.decode_tokens_per_second:.1f} tokens/s; {reason}]"
     )

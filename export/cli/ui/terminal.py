@@ -1,17 +1,21 @@
-"""Where a verb speaks: results on stdout, talk on stderr."""
+"""Where a verb speaks: results on stdout, diagnostics on stderr."""
 
-import json
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-
-from mmoe.export.cli.ui.noise import silence_libraries
-from mmoe.export.cli.ui.progress import LineProgress, LiveProgress
+from mmoe.backends.quiet import show_known_messages
+from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import StoppableProgress
 from mmoe.export.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 # A table in a pipe or a file should not be squeezed into the 80 columns of no terminal.
 _PIPE_WIDTH = 160
@@ -29,16 +33,22 @@ class Terminal:
         self.as_json = as_json
         self.verbose = verbose
         self._quiet = quiet
+        if as_json:
+            json_output.want()
+        if verbose:
+            show_known_messages()
+
+    @cached_property
+    def _out(self) -> Console:
+        from rich.console import Console
+
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        self._out = Console(width=width, highlight=False)
-        self._err = Console(stderr=True, highlight=False)
-        if not verbose:
-            silence_libraries()
+        return Console(width=width, highlight=False)
 
     def say(self, text: str) -> None:
-        """Talks to the user on stderr, unless told to be quiet."""
+        """Tells the user something on stderr, unless told to be quiet."""
         if not self._quiet:
-            self._err.print(text, soft_wrap=True, markup=False)
+            print(text, file=sys.stderr)
 
     def show(self, *renderables: RenderableType) -> None:
         """Shows a result on stdout, unless it is wanted as JSON."""
@@ -52,18 +62,22 @@ class Terminal:
             sys.stdout.write(text)
             sys.stdout.flush()
 
-    def result(self, data: object) -> None:
-        """Prints a result as JSON on stdout, if that is wanted."""
+    def result(self, data: Mapping[str, object]) -> None:
+        """Prints a result as JSON on stdout, if that is wanted; without a `schema_version` of its own it gets one."""
         if self.as_json:
-            json.dump(data, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write("\n")
+            json_output.write_result(data)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Shows the phases of a piece of work on stderr."""
         if self._quiet:
             yield StoppableProgress(SILENT)
-        else:
-            display = LiveProgress(self._err) if self._err.is_terminal else LineProgress(self._err)
-            with display as progress:
-                yield StoppableProgress(progress)
+            return
+        from rich.console import Console
+
+        from mmoe.export.cli.ui.progress import LineProgress, LiveProgress
+
+        console = Console(stderr=True, highlight=False)
+        display = LiveProgress(console) if console.is_terminal else LineProgress(console)
+        with display as progress:
+            yield StoppableProgress(progress)

@@ -1,24 +1,52 @@
 """Explains wrong usage of the command line."""
 
+from enum import Enum
+
 # Typer has no public name for these; its version is pinned to one minor release.
-from typer._click.exceptions import NoArgsIsHelpError, NoSuchOption, UsageError
+from typer._click.exceptions import BadParameter, NoArgsIsHelpError, NoSuchOption, UsageError
+
+from mmoe.backends.declaration import suggestion
 
 __all__ = ["UsageError", "explain_usage"]
 
+# How Typer begins what a converter of values says.
+_CONVERTER = "Value error, "
+
 
 def explain_usage(error: UsageError) -> str:
-    """The usage line, where to find help, and the error, with the option that may have been meant.
+    """The usage line, where to find help, and the error, with the option or the value that may have been meant.
 
     Empty if the help has been printed instead, because there were no arguments.
     """
     if isinstance(error, NoArgsIsHelpError):
         return ""
-    message = error.format_message()
-    if isinstance(error, NoSuchOption) and error.possibilities:
-        # The first is the closest.
-        message = f"{error.message}. Did you mean {error.possibilities[0]}?"
-    lines = [f"error: {message}"]
+    lines = [f"error: {_message(error)}"]
     if error.ctx is not None:
         help_command = f"{error.ctx.command_path} {error.ctx.help_option_names[-1]}"
         lines = [error.ctx.get_usage(), f"Try '{help_command}' for help.", *lines]
     return "\n".join(lines) + "\n"
+
+
+def _message(error: UsageError) -> str:
+    if isinstance(error, NoSuchOption) and error.possibilities:
+        # The first is the closest.
+        return f"{error.message}. Did you mean {error.possibilities[0]}?"
+    message = error.format_message()
+    if not isinstance(error, BadParameter):
+        return message
+    message = message.replace(_CONVERTER, "")
+    choices = _choices(error)
+    # The message quotes the value first, then the choices.
+    given = error.message.removeprefix(_CONVERTER).split("'")[1:2]
+    if choices and given:
+        return message.removesuffix(".") + suggestion(given[0], choices)
+    return message
+
+
+def _choices(error: BadParameter) -> list[str]:
+    """The values that an option with a fixed set of them accepts; none for any other."""
+    descriptor = getattr(error.param, "type_descriptor", None)
+    annotation = getattr(descriptor, "annotation", None)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(choice.value) for choice in annotation]
+    return []

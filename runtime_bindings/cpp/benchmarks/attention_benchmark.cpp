@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "attention.h"
-#include "support.h"
-#include "waiting_pool.h"
+#include "benchmarks/support.h"
+#include "benchmarks/waiting_pool.h"
+#include "kernels/attention/attention.h"
 
 namespace mmoe {
 namespace {

@@ -1,4 +1,4 @@
-#include "mapped_experts.h"
+#include "benchmarks/mapped_experts.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "support.h"
+#include "benchmarks/support.h"
 
 namespace mmoe {
 namespace {

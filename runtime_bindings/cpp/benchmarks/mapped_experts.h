@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "int8_peak.h"
-#include "mapped_experts.h"
-#include "support.h"
-#include "waiting_pool.h"
+#include "benchmarks/mapped_experts.h"
+#include "benchmarks/support.h"
+#include "benchmarks/waiting_pool.h"
+#include "tools/int8_peak.h"
 
 namespace mmoe {
 namespace {

@@ -1,20 +1,19 @@
 // Each stage of the routed experts and of the dense linears alone, on one thread, at the shapes of
-// MobileMoE-S, on data in the nearest caches: what the arithmetic of a stage costs when memory does not
-// matter.
+// MobileMoE-S, on data in the nearest caches: what the arithmetic of a stage costs when memory does not matter.
 
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
-#include "dispatch.h"
-#include "linear_activations.h"
-#include "linear_dot.h"
-#include "panel.h"
-#include "panel_dot.h"
-#include "quantize_activations.h"
-#include "router_topk.h"
-#include "support.h"
+#include "benchmarks/support.h"
+#include "kernels/linear/linear_activations.h"
+#include "kernels/linear/linear_dot.h"
+#include "kernels/moe/dispatch.h"
+#include "kernels/moe/panel_dot.h"
+#include "kernels/moe/quantize_activations.h"
+#include "kernels/moe/router_topk.h"
+#include "kernels/panel.h"
 
 namespace mmoe {
 namespace {

@@ -1,4 +1,4 @@
-#include "support.h"
+#include "benchmarks/support.h"
 
 #include <benchmark/benchmark.h>
 
@@ -8,9 +8,9 @@
 #include <string>
 #include <thread>
 
-#include "arena.h"
-#include "isa.h"
-#include "read_bandwidth.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
+#include "tools/read_bandwidth.h"
 
 namespace mmoe {
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "kernel_table.h"
-#include "parallel.h"
+#include "kernels/isa/kernel_table.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 

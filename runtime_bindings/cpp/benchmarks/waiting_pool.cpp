@@ -1,4 +1,4 @@
-#include "waiting_pool.h"
+#include "benchmarks/waiting_pool.h"
 
 namespace mmoe {
 

@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 

@@ -1,20 +1,20 @@
-#include "kernels_c.h"
+#include "capi/kernels_c.h"
 
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 
-#include "arena.h"
-#include "attention.h"
-#include "embedding.h"
-#include "experts.h"
-#include "isa.h"
-#include "linear.h"
-#include "moe_ffn.h"
-#include "panel.h"
-#include "panel_dot.h"
-#include "swiglu_ffn.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/arena.h"
+#include "kernels/attention/attention.h"
+#include "kernels/isa/isa.h"
+#include "kernels/linear/embedding.h"
+#include "kernels/linear/linear.h"
+#include "kernels/linear/swiglu_ffn.h"
+#include "kernels/moe/experts.h"
+#include "kernels/moe/moe_ffn.h"
+#include "kernels/moe/panel_dot.h"
+#include "kernels/panel.h"
 
 namespace mmoe {
 namespace {

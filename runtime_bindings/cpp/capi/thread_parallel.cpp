@@ -1,4 +1,4 @@
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
 
 #include <atomic>
 #include <thread>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 

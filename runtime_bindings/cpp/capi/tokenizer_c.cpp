@@ -1,4 +1,4 @@
-#include "tokenizer_c.h"
+#include "capi/tokenizer_c.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,13 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
-#include "tokenizer/tokenizer.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/regex/regex.h"
+#include "core/tokenizer/tokenizer.h"
+#include "core/tokenizer/unicode/normalization.h"
 
 namespace {
 
 const mmoe::Tokenizer& From(const void* tokenizer) { return *static_cast<const mmoe::Tokenizer*>(tokenizer); }
+
+void Explain(const mmoe::CoreError& error, char* message, size_t capacity) {
+  std::snprintf(message, capacity, "status %d: %s", static_cast<int>(error.status()), error.what());
+}
 
 size_t Hand(const std::string& text, char* out, size_t capacity) {
   std::memcpy(out, text.data(), std::min(capacity, text.size()));
@@ -25,7 +31,7 @@ void* mmoe_tokenizer_new(const char* json, size_t bytes, char* message, size_t c
   try {
     return new mmoe::Tokenizer(std::string_view(json, bytes), "tokenizer.json");
   } catch (const mmoe::CoreError& error) {
-    std::snprintf(message, capacity, "status %d: %s", static_cast<int>(error.status()), error.what());
+    Explain(error, message, capacity);
     return nullptr;
   }
 }
@@ -49,13 +55,38 @@ size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t c
 
 size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                              size_t capacity, size_t* ends) {
-  mmoe::Utf8Stream stream;
+  mmoe::DecodeStream stream = From(tokenizer).NewStream();
   std::string found;
   for (size_t index = 0; index < count; ++index) {
-    found += stream.Push(From(tokenizer).TokenBytes(ids[index]));
+    if (From(tokenizer).HasToken(ids[index])) found += stream.Push(From(tokenizer).TokenText(ids[index]));
     ends[index] = found.size();
   }
   found += stream.Flush();
   ends[count] = found.size();
   return Hand(found, text, capacity);
+}
+
+size_t mmoe_regex_matches(const char* pattern, size_t pattern_bytes, const char* text, size_t bytes,
+                          size_t* positions, size_t capacity, char* message, size_t message_capacity) {
+  try {
+    const mmoe::Regex regex(std::string_view(pattern, pattern_bytes));
+    mmoe::RegexMatches matches(regex, std::string_view(text, bytes));
+    size_t count = 0;
+    for (mmoe::Regex::Match match = matches.Next(); match.begin < bytes; match = matches.Next()) {
+      for (const size_t position : {match.begin, match.end}) {
+        if (count < capacity) positions[count] = position;
+        ++count;
+      }
+    }
+    return count;
+  } catch (const mmoe::CoreError& error) {
+    Explain(error, message, message_capacity);
+    return SIZE_MAX;
+  }
+}
+
+size_t mmoe_normalize(const char* text, size_t bytes, int32_t form, char* normalized, size_t capacity) {
+  const std::string found =
+      mmoe::Normalize(std::string_view(text, bytes), static_cast<mmoe::NormalizationForm>(form));
+  return Hand(found, normalized, capacity);
 }

@@ -22,8 +22,19 @@ MMOE_API size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, s
 MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count,
                                       int32_t skip_special, char* text, size_t capacity);
 
-// The same through Utf8Stream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that of
-// the flush.
+// The same through a DecodeStream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that
+// of the flush.
 MMOE_API size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                                       size_t capacity, size_t* ends);
+
+// The matches of a regular expression as pairs of byte positions: twice their number, the first `capacity` of
+// which are written. SIZE_MAX if the expression is refused, and then `message` (as above) says why.
+MMOE_API size_t mmoe_regex_matches(const char* pattern, size_t pattern_bytes, const char* text, size_t bytes,
+                                   size_t* positions, size_t capacity, char* message,
+                                   size_t message_capacity);
+
+// Valid UTF-8 in a Unicode normalization form: 0 NFC, 1 NFD, 2 NFKC, 3 NFKD. Returns as
+// mmoe_tokenizer_decode.
+MMOE_API size_t mmoe_normalize(const char* text, size_t bytes, int32_t form, char* normalized,
+                               size_t capacity);
 }

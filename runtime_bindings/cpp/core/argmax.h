@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 

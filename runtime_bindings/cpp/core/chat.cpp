@@ -1,12 +1,12 @@
-#include "chat.h"
+#include "core/chat.h"
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
-#include "error.h"
-#include "tokenizer/unicode_classes.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/unicode/properties.h"
 
 namespace mmoe {
 
@@ -14,7 +14,7 @@ namespace {
 
 // As Python's strip, which templates are written for: it also drops the four information separators.
 bool IsTrimmed(uint32_t code_point) {
-  return ClassOf(code_point) == CharClass::kSpace || (code_point >= 0x1C && code_point <= 0x1F);
+  return IsWhiteSpace(code_point) || (code_point >= 0x1C && code_point <= 0x1F);
 }
 
 // `text` is valid UTF-8.

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "manifest.h"
-#include "mmoe.h"
-#include "tokenizer/tokenizer.h"
+#include "core/manifest.h"
+#include "core/mmoe.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
 

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
 

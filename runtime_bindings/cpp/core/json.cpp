@@ -1,10 +1,10 @@
-#include "json.h"
+#include "core/json.h"
 
 #include <charconv>
 #include <cstdlib>
 
-#include "error.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 

@@ -12,8 +12,7 @@ namespace mmoe {
 class JsonDocument;
 
 // A value inside a JsonDocument, which must outlive it. Every accessor throws CoreError(MMOE_CORRUPT) when
-// the value has another type; the message names the place, e.g. "tokenizer.json: model.vocab is not an
-// object".
+// the value has another type; the message names the place, e.g. "tokenizer.json: model.vocab is not an object".
 class Json {
  public:
   enum class Type : uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
@@ -51,12 +50,10 @@ class Json {
 };
 
 // A parsed text (RFC 8259, strict): a flat list of 16-byte nodes over the text, because a tokenizer.json has
-// about a million values and a tree of them would take more memory than all else that opening an artifact
-// needs.
+// about a million values and a tree of them would take more memory than all else that opening an artifact needs.
 class JsonDocument {
  public:
-  // Keeps a view of `text`. `where` names it in messages. Throws CoreError(MMOE_CORRUPT) with the byte of the
-  // fault.
+  // Keeps a view of `text`. `where` names it in messages. Throws CoreError(MMOE_CORRUPT) with the byte of the fault.
   JsonDocument(std::string_view text, std::string where);
   JsonDocument(const JsonDocument&) = delete;
 

@@ -1,15 +1,14 @@
 #include <cstring>
 
-#include "error.h"
-#include "json.h"
-#include "tokenizer/utf8.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 
 namespace {
 
-// Deeper nesting is nothing that a manifest or a tokenizer has; the parser recurses, so it must end
-// somewhere.
+// Deeper nesting is nothing that a manifest or a tokenizer has; the parser recurses, so it must end somewhere.
 constexpr int kMaxDepth = 64;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }

@@ -1,11 +1,11 @@
-#include "manifest.h"
+#include "core/manifest.h"
 
 #include <sys/stat.h>
 
-#include "error.h"
-#include "json.h"
-#include "mapped_file.h"
-#include "sha256.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/mapped_file.h"
+#include "core/sha256.h"
 
 namespace mmoe {
 
@@ -74,7 +74,7 @@ Manifest ParseManifest(std::string_view json, const std::string& where) {
   return manifest;
 }
 
-void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify_checksums) {
+void CheckSizes(const Manifest& manifest, const std::string& folder) {
   for (const auto& [name, file] : manifest.files) {
     const std::string path = folder + "/" + name;
     struct stat status = {};
@@ -84,10 +84,29 @@ void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify
                                         " bytes, the manifest says " + std::to_string(file.bytes) +
                                         "; copy the artifact again");
     }
-    if (verify_checksums && file.bytes > 0 && Sha256(MappedFile(path).bytes()) != file.sha256) {
-      throw CoreError(MMOE_CORRUPT, path + ": its SHA-256 is not the manifest's; copy the artifact again");
-    }
   }
+}
+
+std::map<std::string, FileIdentity> CheckDigests(const Manifest& manifest, const std::string& folder,
+                                                 const std::vector<std::string>& required) {
+  for (const std::string& name : required) {
+    if (manifest.files.count(name) != 0) continue;
+    throw CoreError(MMOE_CORRUPT, folder + "/mmoe.json: lists no digest of " + name +
+                                      ", so that file cannot be verified; copy the artifact again");
+  }
+  std::map<std::string, FileIdentity> verified;
+  for (const auto& [name, file] : manifest.files) {
+    if (file.bytes == 0) continue;  // its size says all there is
+    const MappedFile mapped(folder + "/" + name);
+    const std::string digest = Sha256(mapped.bytes());
+    mapped.Check();
+    if (digest != file.sha256) {
+      throw CoreError(MMOE_CORRUPT,
+                      mapped.path() + ": its SHA-256 is not the manifest's; copy the artifact again");
+    }
+    verified[name] = mapped.identity();
+  }
+  return verified;
 }
 
 }  // namespace mmoe

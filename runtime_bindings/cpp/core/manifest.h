@@ -7,10 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/mapped_file.h"
+
 namespace mmoe {
 
-// The text around a message's content, by role, as the converter derived it from the artifact's chat
-// template.
+// The text around a message's content, by role, as the converter derived it from the artifact's chat template.
 struct ChatPieces {
   struct Turn {
     std::string before;
@@ -43,8 +44,13 @@ struct Manifest {
 // format that is newer than this library.
 Manifest ParseManifest(std::string_view json, const std::string& where);
 
-// Throws CoreError(MMOE_CORRUPT) unless every file of the manifest is in `folder` with its size, and with
-// `verify_checksums` its digest; MMOE_NOT_FOUND for one that is missing.
-void CheckFiles(const Manifest& manifest, const std::string& folder, bool verify_checksums);
+// Throws CoreError(MMOE_CORRUPT) unless every file of the manifest is in `folder` with its size;
+// MMOE_NOT_FOUND for one that is missing.
+void CheckSizes(const Manifest& manifest, const std::string& folder);
+
+// Throws CoreError(MMOE_CORRUPT) unless the manifest lists each of `required` and every file that it lists
+// has its digest. Returns the files that have it, so that what is opened later can be told to be these.
+std::map<std::string, FileIdentity> CheckDigests(const Manifest& manifest, const std::string& folder,
+                                                 const std::vector<std::string>& required);
 
 }  // namespace mmoe

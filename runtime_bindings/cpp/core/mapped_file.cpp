@@ -1,4 +1,4 @@
-#include "mapped_file.h"
+#include "core/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "error.h"
-#include "page_guard.h"
+#include "core/error.h"
+#include "core/page_guard.h"
 
 namespace mmoe {
 
@@ -23,35 +23,58 @@ namespace {
   throw CoreError(status, path + ": " + what + " (" + std::strerror(code) + ")");
 }
 
+FileIdentity IdentityOf(const struct stat& status) {
+#ifdef __APPLE__
+  const timespec& modified = status.st_mtimespec;
+#else
+  const timespec& modified = status.st_mtim;
+#endif
+  return {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino),
+          static_cast<uint64_t>(status.st_size), static_cast<int64_t>(modified.tv_sec),
+          static_cast<int64_t>(modified.tv_nsec)};
+}
+
 }  // namespace
 
+bool FileIdentity::operator==(const FileIdentity& other) const {
+  return device == other.device && inode == other.inode && bytes == other.bytes &&
+         modified_seconds == other.modified_seconds && modified_nanoseconds == other.modified_nanoseconds;
+}
+
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A FIFO would wait for its writer.
+  file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file_ < 0) FailByErrno(path, "cannot be opened");
   struct stat status = {};
   if (fstat(file_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0) {
     close(file_);
     throw CoreError(MMOE_CORRUPT, path + ": is empty or not a file");
   }
-  size_ = static_cast<size_t>(status.st_size);
-  data_ = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_, 0);
+  identity_ = IdentityOf(status);
+  data_ = mmap(nullptr, identity_.bytes, PROT_READ, MAP_SHARED, file_, 0);
   if (data_ == MAP_FAILED) {
+    const int code = errno;
     close(file_);
+    errno = code;
     FailByErrno(path, "cannot be mapped");
   }
-  guard_ = GuardPages(data_, size_);
+  guard_.emplace(data_, identity_.bytes);
 }
 
 MappedFile::~MappedFile() {
-  ReleasePages(guard_);
-  munmap(data_, size_);
+  guard_.reset();
+  munmap(data_, identity_.bytes);
   close(file_);
 }
 
 void MappedFile::Check() const {
   struct stat status = {};
-  if (LostPages(guard_) || fstat(file_, &status) != 0 || static_cast<size_t>(status.st_size) < size_) {
+  if (guard_->lost() || fstat(file_, &status) != 0 ||
+      static_cast<uint64_t>(status.st_size) < identity_.bytes) {
     throw CoreError(MMOE_IO, path_ + ": was cut while it was in use; open the model again");
+  }
+  if (!(IdentityOf(status) == identity_)) {
+    throw CoreError(MMOE_IO, path_ + ": was written to while it was in use; open the model again");
   }
 }
 

@@ -7,19 +7,32 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/aligned_copy.h"
+
 namespace mmoe {
 
-// Hands out parts of a mapped file. ExecuTorch's own loader maps every segment by itself, without a guard.
+// Hands out parts of a mapped file. Offsets are followed in the program's flatbuffer and in delegates'
+// payloads, so these are copies, which stay as they are whatever happens to the file; all else is used where
+// it lies. ExecuTorch's own loader maps every segment by itself, without a guard.
 class MappedLoader final : public executorch::runtime::DataLoader {
  public:
-  explicit MappedLoader(std::string_view bytes) : bytes_(bytes) {}
+  // `flatbuffer`: the copy of the front of the file.
+  MappedLoader(std::string_view bytes, std::string_view flatbuffer)
+      : bytes_(bytes), flatbuffer_(flatbuffer) {}
 
-  executorch::runtime::Result<executorch::runtime::FreeableBuffer> load(size_t offset, size_t size,
-                                                                        const SegmentInfo&) const override {
+  executorch::runtime::Result<executorch::runtime::FreeableBuffer> load(
+      size_t offset, size_t size, const SegmentInfo& segment) const override {
+    using executorch::runtime::FreeableBuffer;
     if (offset > bytes_.size() || size > bytes_.size() - offset) {
       return executorch::runtime::Error::InvalidProgram;
     }
-    return executorch::runtime::FreeableBuffer(bytes_.data() + offset, size, Release);
+    if (offset <= flatbuffer_.size() && size <= flatbuffer_.size() - offset) {
+      return FreeableBuffer(flatbuffer_.data() + offset, size, nullptr);
+    }
+    if (segment.segment_type == SegmentInfo::Type::Backend) {
+      return FreeableBuffer(AlignedCopy(bytes_.substr(offset, size)).release(), size, AlignedCopy::Free);
+    }
+    return FreeableBuffer(bytes_.data() + offset, size, Release);
   }
   executorch::runtime::Result<size_t> size() const override { return bytes_.size(); }
 
@@ -33,6 +46,7 @@ class MappedLoader final : public executorch::runtime::DataLoader {
   }
 
   std::string_view bytes_;
+  std::string_view flatbuffer_;
 };
 
 }  // namespace mmoe

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
 

@@ -18,6 +18,9 @@
  * same thread. No exception crosses this interface. On failure, outputs are left as they were unless their
  * own comment says otherwise.
  *
+ * What is open belongs to the process that opened it. A child that fork() makes has none of the library's
+ * threads: there every call is refused with MMOE_UNSUPPORTED, and closing does nothing.
+ *
  * Structs begin with their size, which the matching *_init function sets: a later version of the ABI may
  * append fields.
  */
@@ -42,15 +45,14 @@ extern "C" {
 typedef int32_t mmoe_status;
 enum {
   MMOE_OK = 0,
-  MMOE_INVALID_ARGUMENT =
-      1,                 /* a value outside its range: an id outside the vocabulary, an empty prompt, ... */
-  MMOE_NOT_FOUND = 2,    /* a file or folder does not exist */
-  MMOE_CORRUPT = 3,      /* a file is cut, altered or not what its name says */
-  MMOE_VERSION = 4,      /* made for another version; the message names both */
-  MMOE_CONTEXT_FULL = 5, /* the tokens do not fit behind the position; nothing was run */
-  MMOE_BUSY = 6,         /* another thread is inside this session */
-  MMOE_CANCELLED = 7,    /* mmoe_session_cancel or mmoe_session_close ended the call */
-  MMOE_CLOSED = 8,       /* the handle is not (or no longer) open */
+  MMOE_INVALID_ARGUMENT = 1,  /* outside its range: an id outside the vocabulary, an empty prompt, ... */
+  MMOE_NOT_FOUND = 2,         /* a file or folder does not exist */
+  MMOE_CORRUPT = 3,           /* a file is cut, altered or not what its name says */
+  MMOE_VERSION = 4,           /* made for another version; the message names both */
+  MMOE_CONTEXT_FULL = 5,      /* the tokens do not fit behind the position; nothing was run */
+  MMOE_BUSY = 6,              /* another thread is inside this session */
+  MMOE_CANCELLED = 7,         /* mmoe_session_cancel or mmoe_session_close ended the call */
+  MMOE_CLOSED = 8,            /* the handle is not (or no longer) open */
   MMOE_BUFFER_TOO_SMALL = 9,  /* the size that is needed was written */
   MMOE_OUT_OF_RESOURCES = 10, /* memory, address space or file descriptors */
   MMOE_UNSUPPORTED = 11,      /* e.g. a tokenizer or a chat template that this library does not implement */
@@ -67,8 +69,7 @@ typedef uint64_t mmoe_sampler;
 MMOE_API uint32_t mmoe_abi_version(void);                  /* of the library; compare with MMOE_ABI_VERSION */
 MMOE_API const char* mmoe_version(void);                   /* "0.1.0" */
 MMOE_API const char* mmoe_status_name(mmoe_status status); /* "context_full"; never NULL */
-/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call.
- */
+/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call. */
 MMOE_API const char* mmoe_last_error(void);
 
 /* Memory of the process, bytes. Where the system does not tell kinds apart, all of it counts as anonymous. */
@@ -85,10 +86,14 @@ MMOE_API mmoe_status mmoe_memory_get(mmoe_memory* memory);
 
 /* ---- A model: an artifact folder, mapped ---- */
 
+#define MMOE_MAX_THREADS 1024
+
 typedef struct mmoe_model_options {
   uint32_t struct_size;
-  uint32_t threads;          /* of the process's pool, shared by all models; 0: the runtime's choice */
-  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use */
+  uint32_t threads;          /* of the process's pool, shared by all models, at most MMOE_MAX_THREADS; 0: the
+                                runtime's choice */
+  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use; the
+                                manifest must then list model.pte and tokenizer.json */
 } mmoe_model_options;
 MMOE_API void mmoe_model_options_init(mmoe_model_options* options);
 
@@ -173,8 +178,7 @@ MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* id
 
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
-  MMOE_FINISH_STOP_TOKEN =
-      1, /* the model ended its text; step.id is that token, its text is not in step.text */
+  MMOE_FINISH_STOP_TOKEN = 1,  /* the model ended its text; step.id is that token, whose text is left out */
   MMOE_FINISH_CONTEXT_FULL = 2 /* no room for another token */
 } mmoe_finish;
 typedef struct mmoe_step {

@@ -1,16 +1,27 @@
-#include "model.h"
+#include "core/model.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 
-#include "error.h"
-#include "mapped_file.h"
-#include "stopwatch.h"
+#include "core/error.h"
+#include "core/mapped_file.h"
+#include "core/stopwatch.h"
 
 namespace mmoe {
 
 namespace {
+
+constexpr char kProgramFile[] = "model.pte";
+constexpr char kTokenizerFile[] = "tokenizer.json";
+
+// What is parsed may not change meanwhile.
+std::string Copied(const MappedFile& file) {
+  std::string content(file.bytes());
+  file.Check();
+  return content;
+}
 
 Manifest ReadManifest(const std::string& folder) {
   struct stat status = {};
@@ -24,17 +35,25 @@ Manifest ReadManifest(const std::string& folder) {
     throw CoreError(MMOE_NOT_FOUND, path + ": file missing; this is no folder that mmoe-export wrote");
   }
   const MappedFile file(path);
-  Manifest manifest = ParseManifest(file.bytes(), path);
-  file.Check();
+  Manifest manifest = ParseManifest(Copied(file), path);
   return manifest;
 }
 
-std::unique_ptr<const Tokenizer> ReadTokenizer(const std::string& folder) {
-  const std::string path = folder + "/tokenizer.json";
+using Verified = std::map<std::string, FileIdentity>;
+
+// The digest is of the file that had this name then; another one may have taken it since.
+void RequireVerified(const MappedFile& file, const Verified& verified, const char* name) {
+  const auto found = verified.find(name);
+  if (found == verified.end() || found->second == file.identity()) return;
+  throw CoreError(MMOE_IO, file.path() + ": was replaced while the model was opened; open it again");
+}
+
+std::unique_ptr<const Tokenizer> ReadTokenizer(const std::string& folder, const Verified& verified) {
+  const std::string path = folder + "/" + kTokenizerFile;
   const MappedFile file(path);
-  auto tokenizer = std::make_unique<const Tokenizer>(file.bytes(), path);
-  file.Check();
-  return tokenizer;
+  RequireVerified(file, verified, kTokenizerFile);
+  const std::string json = Copied(file);
+  return std::make_unique<const Tokenizer>(json, path);
 }
 
 }  // namespace
@@ -42,9 +61,12 @@ std::unique_ptr<const Tokenizer> ReadTokenizer(const std::string& folder) {
 Model::Model(const std::string& folder, bool verify_checksums) {
   const Stopwatch watch;
   manifest_ = ReadManifest(folder);
-  CheckFiles(manifest_, folder, verify_checksums);
-  tokenizer_ = ReadTokenizer(folder);
-  program_ = std::make_shared<const Program>(folder + "/model.pte", manifest_.executorch_version);
+  CheckSizes(manifest_, folder);
+  Verified verified;
+  if (verify_checksums) verified = CheckDigests(manifest_, folder, {kProgramFile, kTokenizerFile});
+  tokenizer_ = ReadTokenizer(folder, verified);
+  program_ = std::make_shared<const Program>(folder + "/" + kProgramFile, manifest_.executorch_version);
+  RequireVerified(program_->file(), verified, kProgramFile);
   const int64_t vocab_size = program_->info().vocab_size;
   if (vocab_size != manifest_.vocab_size || tokenizer_->vocab_size() > vocab_size) {
     throw CoreError(MMOE_CORRUPT, folder +

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "manifest.h"
-#include "mmoe.h"
-#include "program.h"
-#include "tokenizer/tokenizer.h"
+#include "core/manifest.h"
+#include "core/mmoe.h"
+#include "core/program.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
 

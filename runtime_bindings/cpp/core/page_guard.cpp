@@ -1,27 +1,31 @@
-#include "page_guard.h"
+#include "core/page_guard.h"
 
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdint>
 #include <mutex>
 
 namespace mmoe {
 
-namespace {
-
-struct Range {
-  std::atomic<uintptr_t> begin{0};  // 0: the place is free
+// `next` is written before the place is published and never again.
+struct GuardedPages::Place {
+  std::atomic<uintptr_t> begin{0};  // 0: free
   std::atomic<uintptr_t> end{0};
   std::atomic<bool> lost{false};
+  Place* next = nullptr;
 };
 
-constexpr int kRanges = 64;
-Range ranges[kRanges];
+namespace {
+
+using Place = GuardedPages::Place;
+
+std::atomic<Place*> places{nullptr};
+std::mutex changing;
 struct sigaction handler_before;
 uintptr_t page_size;
+
+static_assert(std::atomic<uintptr_t>::is_always_lock_free, "a signal handler may not wait");
 
 // Hands a fault that is not ours to whoever handled it before.
 void Forward(int signal, siginfo_t* info, void* context) {
@@ -34,14 +38,20 @@ void Forward(int signal, siginfo_t* info, void* context) {
   }
 }
 
+// Whether `address` lies in the range. A place may be released and taken again meanwhile: begin and end
+// belong together if begin is the same before and after.
+bool Holds(const Place& place, uintptr_t address) {
+  const uintptr_t begin = place.begin.load();
+  return begin != 0 && address >= begin && address < place.end.load() && place.begin.load() == begin;
+}
+
 void OnBusError(int signal, siginfo_t* info, void* context) {
   const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-  for (Range& range : ranges) {
-    const uintptr_t begin = range.begin.load();
-    if (begin == 0 || address < begin || address >= range.end.load()) continue;
+  for (Place* place = places.load(); place != nullptr; place = place->next) {
+    if (!Holds(*place, address)) continue;
     void* page = reinterpret_cast<void*>(address & ~(page_size - 1));
     if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page) {
-      range.lost.store(true);
+      place->lost.store(true);
       return;
     }
   }
@@ -57,30 +67,34 @@ void Install() {
   sigaction(SIGBUS, &action, &handler_before);
 }
 
-std::mutex places;
+// A free place, or a new one; `changing` is held.
+Place* TakePlace() {
+  for (Place* place = places.load(); place != nullptr; place = place->next) {
+    if (place->begin.load() == 0) return place;
+  }
+  auto* place = new Place;  // never deleted: a handler on another thread may be reading it
+  place->next = places.load();
+  places.store(place);
+  return place;
+}
 
 }  // namespace
 
-int GuardPages(const void* data, size_t size) {
+GuardedPages::GuardedPages(const void* data, size_t size) {
   static std::once_flag installed;
   std::call_once(installed, Install);
-  const std::lock_guard<std::mutex> lock(places);
-  for (int guard = 0; guard < kRanges; ++guard) {
-    Range& range = ranges[guard];
-    if (range.begin.load() != 0) continue;
-    range.lost.store(false);
-    range.end.store(reinterpret_cast<uintptr_t>(data) + size);
-    range.begin.store(reinterpret_cast<uintptr_t>(data));
-    return guard;
-  }
-  return -1;
+  const std::lock_guard<std::mutex> lock(changing);
+  place_ = TakePlace();
+  place_->lost.store(false);
+  place_->end.store(reinterpret_cast<uintptr_t>(data) + size);
+  place_->begin.store(reinterpret_cast<uintptr_t>(data));
 }
 
-void ReleasePages(int guard) {
-  const std::lock_guard<std::mutex> lock(places);
-  if (guard >= 0) ranges[guard].begin.store(0);
+GuardedPages::~GuardedPages() {
+  const std::lock_guard<std::mutex> lock(changing);
+  place_->begin.store(0);
 }
 
-bool LostPages(int guard) { return guard >= 0 && ranges[guard].lost.load(); }
+bool GuardedPages::lost() const { return place_->lost.load(); }
 
 }  // namespace mmoe

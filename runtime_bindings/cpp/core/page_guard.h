@@ -1,17 +1,28 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace mmoe {
 
-// Survives SIGBUS in read-only file mappings. Ranges are few (one per open model), and the handler may run on
-// any thread at any time, so they live in a fixed table of atomics.
+// Survives SIGBUS in a read-only file mapping: a page that the file no longer has is replaced by zeros.
+//
+// The handler may run on any thread at any time, so it only reads a list of atomics that grows at its head
+// and never shrinks: the place of a range that was released is used again.
+class GuardedPages {
+ public:
+  GuardedPages(const void* data, size_t size);
+  ~GuardedPages();
+  GuardedPages(const GuardedPages&) = delete;
 
-// The number of the range's place; -1 if all places are taken, and then the range is not guarded.
-int GuardPages(const void* data, size_t size);
-void ReleasePages(int guard);
+  // Whether a page of the range was lost since it is guarded.
+  bool lost() const;
 
-// Whether a page of the range was lost since GuardPages.
-bool LostPages(int guard);
+  struct Place;
+
+ private:
+  Place* place_;
+};
 
 }  // namespace mmoe

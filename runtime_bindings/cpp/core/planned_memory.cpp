@@ -1,8 +1,8 @@
-#include "planned_memory.h"
+#include "core/planned_memory.h"
 
 #include <sys/mman.h>
 
-#include "error.h"
+#include "core/error.h"
 
 namespace mmoe {
 

@@ -1,14 +1,17 @@
-#include "program.h"
+#include "core/program.h"
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor_ptr_maker.h>
 
 #include <utility>
 
-#include "error.h"
-#include "mapped_loader.h"
-#include "runtime_abort.h"
-#include "runtime_log.h"
+#include "core/error.h"
+#include "core/mapped_loader.h"
+#include "core/runtime_abort.h"
+#include "core/runtime_log.h"
+#include "core/validation/malformed.h"
+#include "core/validation/program_layout.h"
+#include "core/validation/program_validation.h"
 
 // Exported by the wheel without a header.
 extern "C" {
@@ -107,22 +110,46 @@ void CheckHeader(const MappedFile& file, const std::string& written_by) {
   throw CoreError(status, message);
 }
 
-[[noreturn]] void FailDamaged(const Program& program, const ProgramAborted& aborted) {
-  throw CoreError(MMOE_CORRUPT, program.file().path() + ": is damaged (" + aborted.what() + ")");
+[[noreturn]] void FailDamaged(const Program& program, const std::exception& cause) {
+  throw CoreError(MMOE_CORRUPT, program.file().path() + ": is damaged (" + cause.what() + ")");
+}
+
+// `work`, on a file that is the same before and after: where it was changed meanwhile, that is the error,
+// whatever `work` made of it.
+template <typename Work>
+void UnlessChanged(const MappedFile& file, Work work) {
+  file.Check();
+  try {
+    work();
+  } catch (const CoreError&) {
+    file.Check();
+    throw;
+  }
+  file.Check();
 }
 
 }  // namespace
 
 Program::Program(const std::string& path, const std::string& written_by)
     : file_(path), written_by_(written_by) {
-  CheckHeader(file_, written_by);
   KeepRuntimeQuiet();
+  UnlessChanged(file_, [this] { Load(); });
+}
+
+void Program::Load() {
+  CheckHeader(file_, written_by_);
   const AbortTrap trap;
   try {
-    module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes()));
+    const ProgramLayout layout = ReadProgramLayout(file_.bytes());
+    flatbuffer_ = std::make_unique<const AlignedCopy>(file_.bytes().substr(0, layout.flatbuffer_bytes));
+    file_.Check();
+    ValidateProgram(file_.bytes(), flatbuffer_->bytes(), layout);
+    module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes(), flatbuffer_->bytes()));
     const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
-    if (error != Error::Ok) Fail(*this, written_by, "cannot be loaded", error);
+    if (error != Error::Ok) Fail(*this, written_by_, "cannot be loaded", error);
     ReadInfo(*module_);
+  } catch (const Malformed& malformed) {
+    FailDamaged(*this, malformed);
   } catch (const ProgramAborted& aborted) {
     FailDamaged(*this, aborted);
   }
@@ -174,6 +201,11 @@ void Program::ReadInfo(Module& module) {
 }
 
 ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program_(std::move(program)) {
+  UnlessChanged(program_->file(), [this] { Load(); });
+  ids_.reserve(static_cast<size_t>(program_->info().max_seq_len));
+}
+
+void ProgramContext::Load() {
   const AbortTrap trap;
   try {
     module_ = std::make_unique<Module>(program_->module_->program());
@@ -185,22 +217,45 @@ ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program
   } catch (const ProgramAborted& aborted) {
     FailDamaged(*program_, aborted);
   }
-  ids_.reserve(static_cast<size_t>(program_->info().max_seq_len));
 }
 
 ProgramContext::~ProgramContext() = default;
 
 const float* ProgramContext::Forward(const int32_t* ids, size_t count, int64_t position) {
-  program_->file().Check();
+  const float* logits = nullptr;
+  UnlessChanged(program_->file(), [&] { logits = Run(ids, count, position); });
+  return logits;
+}
+
+const float* ProgramContext::Run(const int32_t* ids, size_t count, int64_t position) {
+  if (module_ == nullptr) {
+    throw CoreError(MMOE_CORRUPT,
+                    program_->file().path() + ": is damaged: an earlier call of this session failed");
+  }
   TakeRuntimeLog();  // what an earlier call said is not about this one
   ids_.assign(ids, ids + count);
   const auto tokens =
       from_blob(ids_.data(), {1, static_cast<executorch::aten::SizesType>(count)}, ScalarType::Long);
   const auto input_pos = from_blob(&position, {1}, ScalarType::Long);
-  const auto outputs = module_->forward({tokens, input_pos});
-  program_->file().Check();
-  if (!outputs.ok()) Fail(*program_, program_->written_by_, "forward failed", outputs.error());
-  return outputs->at(0).toTensor().const_data_ptr<float>();
+  const AbortTrap trap;
+  try {
+    const auto outputs = module_->forward({tokens, input_pos});
+    if (!outputs.ok()) Fail(*program_, program_->written_by_, "forward failed", outputs.error());
+    return Logits(*outputs);
+  } catch (const ProgramAborted& aborted) {
+    module_.release();  // stopped in the middle of a kernel: neither run again nor taken apart
+    FailDamaged(*program_, aborted);
+  }
+}
+
+const float* ProgramContext::Logits(const std::vector<executorch::runtime::EValue>& outputs) const {
+  if (outputs.size() == 1 && outputs[0].isTensor()) {
+    const auto& logits = outputs[0].toTensor();
+    const bool whole =
+        logits.scalar_type() == ScalarType::Float && logits.numel() == program_->info().vocab_size;
+    if (whole && logits.const_data_ptr() != nullptr) return logits.const_data_ptr<float>();
+  }
+  throw CoreError(MMOE_CORRUPT, program_->file().path() + ": forward gave no logits of its vocabulary");
 }
 
 uint32_t PoolThreads() {

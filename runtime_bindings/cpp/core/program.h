@@ -6,11 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "mapped_file.h"
-#include "planned_memory.h"
+#include "core/aligned_copy.h"
+#include "core/mapped_file.h"
+#include "core/planned_memory.h"
 
 namespace executorch::extension::module {
 class Module;
+}
+namespace executorch::runtime {
+struct EValue;
 }
 
 namespace mmoe {
@@ -24,8 +28,8 @@ struct ProgramInfo {
   int64_t window_rows = 0;     // rows of the ring that they keep
 };
 
-// A .pte, mapped: its constants are read where they lie. Immutable once loaded; contexts on different threads
-// share it.
+// A .pte, mapped: its constants are read where they lie, its flatbuffer is copied, because the file may
+// change while it is in use. Immutable once loaded; contexts on different threads share it.
 class Program {
  public:
   // `written_by`: the version of ExecuTorch that wrote the file, for messages. Throws CoreError.
@@ -41,9 +45,11 @@ class Program {
   using Module = executorch::extension::module::Module;
 
   int64_t Constant(Module& module, const char* method) const;
+  void Load();
   void ReadInfo(Module& module);
 
   MappedFile file_;
+  std::unique_ptr<const AlignedCopy> flatbuffer_;
   std::string written_by_;
   ProgramInfo info_;
   std::unique_ptr<Module> module_;
@@ -60,6 +66,10 @@ class ProgramContext {
   const float* Forward(const int32_t* ids, size_t count, int64_t position);
 
  private:
+  void Load();
+  const float* Run(const int32_t* ids, size_t count, int64_t position);
+  const float* Logits(const std::vector<executorch::runtime::EValue>& outputs) const;
+
   std::shared_ptr<const Program> program_;
   std::unique_ptr<PlannedMemory> memory_;  // outlives the module
   std::unique_ptr<executorch::extension::module::Module> module_;

@@ -1,11 +1,11 @@
-#include "runtime_abort.h"
+#include "core/runtime_abort.h"
 
 #include <executorch/runtime/platform/platform.h>
 
 #include <cstdlib>
 #include <mutex>
 
-#include "runtime_log.h"
+#include "core/runtime_log.h"
 
 namespace mmoe {
 

@@ -7,8 +7,7 @@ namespace mmoe {
 
 // ExecuTorch checks much of a program with assertions that end the process. While an AbortTrap lives, those
 // that fail on its thread throw ProgramAborted instead. What the runtime held at that moment is leaked,
-// because it is built without exceptions; so this is for opening a file, which fails once, not for running
-// it.
+// because it is built without exceptions; so this is for opening a file, which fails once, not for running it.
 class AbortTrap {
  public:
   AbortTrap();

@@ -1,4 +1,4 @@
-#include "runtime_log.h"
+#include "core/runtime_log.h"
 
 #include <executorch/runtime/platform/platform.h>
 

@@ -1,13 +1,13 @@
-#include "sampler.h"
+#include "core/sampler.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "argmax.h"
-#include "error.h"
-#include "executorch_parallel.h"
+#include "core/argmax.h"
+#include "core/error.h"
+#include "ops/executorch_parallel.h"
 
 namespace mmoe {
 
@@ -98,8 +98,7 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
   if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < candidates_.size()) {
     std::nth_element(candidates_.begin(), candidates_.begin() + sampling_.top_k, candidates_.end(), Likelier);
     candidates_.resize(static_cast<size_t>(sampling_.top_k));
-    // In the order of their ids: where nth_element leaves them differs between C++ libraries, and sums depend
-    // on it.
+    // In the order of their ids: where nth_element leaves them differs between C++ libraries, and sums depend on it.
     std::sort(candidates_.begin(), candidates_.end(),
               [](const auto& a, const auto& b) { return a.second < b.second; });
   }

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
 

@@ -1,23 +1,25 @@
-#include "session.h"
+#include "core/session.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "error.h"
-#include "stopwatch.h"
+#include "core/error.h"
+#include "core/stopwatch.h"
 
 namespace mmoe {
 
 namespace {
 
-// A step's text. It belongs to the calling thread, because another one may close the session while it is
-// read.
+// A step's text. It belongs to the calling thread, because another one may close the session while it is read.
 thread_local std::string readable;
 
 }  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling)
-    : model_(std::move(model)), sampling_(sampling), sampler_(sampling) {
+    : model_(std::move(model)),
+      sampling_(sampling),
+      sampler_(sampling),
+      stream_(model_->tokenizer().NewStream()) {
   const Stopwatch watch;
   context_ = std::make_unique<ProgramContext>(model_->program());
   seen_.resize(static_cast<size_t>(model_->program()->info().vocab_size));
@@ -210,7 +212,8 @@ void Session::Next(mmoe_step* step) {
     *step = Finish(MMOE_FINISH_STOP_TOKEN, id);
   } else {
     const Tokenizer& tokenizer = model_->tokenizer();
-    readable = tokenizer.IsSpecial(id) ? std::string() : stream_.Push(tokenizer.TokenBytes(id));
+    const bool has_text = tokenizer.HasToken(id) && !tokenizer.IsSpecial(id);
+    readable = has_text ? stream_.Push(tokenizer.TokenText(id)) : std::string();
     *step = {id, MMOE_FINISH_NONE, readable.data(), readable.size()};
   }
   (first_token_ ? stats_.ttft_seconds : stats_.decode_seconds) += watch.Seconds();

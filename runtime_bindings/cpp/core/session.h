@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
-#include "model.h"
-#include "program.h"
-#include "sampler.h"
-#include "tokenizer/utf8.h"
+#include "core/mmoe.h"
+#include "core/model.h"
+#include "core/program.h"
+#include "core/sampler.h"
+#include "core/text/utf8.h"
+#include "core/tokenizer/token_decoder.h"
 
 namespace mmoe {
 
@@ -70,7 +71,7 @@ class Session {
   int32_t pending_ = -1;           // chosen and handed out, not run yet
   mmoe_finish finish_ = MMOE_FINISH_NONE;
   bool first_token_ = true;  // the next one chosen ends the time to the first token
-  Utf8Stream stream_;
+  DecodeStream stream_;
   mmoe_stats stats_{};
 };
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "error.h"
-#include "manifest.h"
+#include "core/error.h"
+#include "core/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {

@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "error.h"
-#include "program.h"
+#include "core/error.h"
+#include "core/program.h"
 
 namespace {
 

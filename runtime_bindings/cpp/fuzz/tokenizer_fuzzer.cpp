@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "error.h"
-#include "tokenizer/tokenizer.h"
+#include "core/error.h"
+#include "core/tokenizer/tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);

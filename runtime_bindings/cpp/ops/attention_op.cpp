@@ -10,14 +10,13 @@
 // int max_context_len: a token sees the last `window` keys, and the caches are rings of as many rows as
 // CheckCacheRows asks for.
 
-#include "attention.h"
-
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
+#include "kernels/attention/attention.h"
 
 #include <cinttypes>
 
-#include "executorch_parallel.h"
-#include "op_support.h"
+#include "ops/checked_operator.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {
@@ -151,62 +150,59 @@ void RunInt8(ArgumentCheck& check, const char* op, const Inputs& inputs, Options
   Run(check, op, inputs, options, cache, out);
 }
 
-Tensor& AttentionOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
-                     const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
-                     const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
-                     bool use_qk_norm, double qk_norm_eps, double scale, Tensor& out) {
+void AttentionOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key, const Tensor& value,
+                  const Tensor& rope_cos, const Tensor& rope_sin, const Tensor& input_pos, Tensor& key_cache,
+                  Tensor& value_cache, bool use_rope, bool use_qk_norm, double qk_norm_eps, double scale,
+                  Tensor& out) {
   ArgumentCheck check(context, "mmoe::attention");
   RunFloat(check, "mmoe::attention", {query, key, value, rope_cos, rope_sin, input_pos},
            {use_rope, use_qk_norm, qk_norm_eps, scale, 0, 0}, key_cache, value_cache, out);
-  return out;
 }
 
-Tensor& AttentionInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
-                         const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
-                         const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, Tensor& key_steps,
-                         Tensor& value_steps, bool use_rope, bool use_qk_norm, double qk_norm_eps,
-                         double scale, Tensor& out) {
+void AttentionInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                      const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                      const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, Tensor& key_steps,
+                      Tensor& value_steps, bool use_rope, bool use_qk_norm, double qk_norm_eps, double scale,
+                      Tensor& out) {
   ArgumentCheck check(context, "mmoe::attention_int8");
   RunInt8(check, "mmoe::attention_int8", {query, key, value, rope_cos, rope_sin, input_pos},
           {use_rope, use_qk_norm, qk_norm_eps, scale, 0, 0}, {key_cache, value_cache, key_steps, value_steps},
           out);
-  return out;
 }
 
 const char* CheckWindow(int64_t window) {
   return window > 0 ? nullptr : "the window must be positive; without one there is mmoe::attention";
 }
 
-Tensor& AttentionWindowOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
-                           const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
-                           const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
-                           bool use_qk_norm, double qk_norm_eps, double scale, int64_t window,
-                           int64_t max_context_len, Tensor& out) {
+void AttentionWindowOut(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                        const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                        const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache, bool use_rope,
+                        bool use_qk_norm, double qk_norm_eps, double scale, int64_t window,
+                        int64_t max_context_len, Tensor& out) {
   ArgumentCheck check(context, "mmoe::attention_window");
   check.NoProblem(CheckWindow(window));
   RunFloat(check, "mmoe::attention_window", {query, key, value, rope_cos, rope_sin, input_pos},
            {use_rope, use_qk_norm, qk_norm_eps, scale, window, max_context_len}, key_cache, value_cache, out);
-  return out;
 }
 
-Tensor& AttentionWindowInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
-                               const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
-                               const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache,
-                               Tensor& key_steps, Tensor& value_steps, bool use_rope, bool use_qk_norm,
-                               double qk_norm_eps, double scale, int64_t window, int64_t max_context_len,
-                               Tensor& out) {
+void AttentionWindowInt8Out(KernelRuntimeContext& context, const Tensor& query, const Tensor& key,
+                            const Tensor& value, const Tensor& rope_cos, const Tensor& rope_sin,
+                            const Tensor& input_pos, Tensor& key_cache, Tensor& value_cache,
+                            Tensor& key_steps, Tensor& value_steps, bool use_rope, bool use_qk_norm,
+                            double qk_norm_eps, double scale, int64_t window, int64_t max_context_len,
+                            Tensor& out) {
   ArgumentCheck check(context, "mmoe::attention_window_int8");
   check.NoProblem(CheckWindow(window));
   RunInt8(check, "mmoe::attention_window_int8", {query, key, value, rope_cos, rope_sin, input_pos},
           {use_rope, use_qk_norm, qk_norm_eps, scale, window, max_context_len},
           {key_cache, value_cache, key_steps, value_steps}, out);
-  return out;
 }
 
-EXECUTORCH_LIBRARY(mmoe, "attention.out", AttentionOut);
-EXECUTORCH_LIBRARY(mmoe, "attention_int8.out", AttentionInt8Out);
-EXECUTORCH_LIBRARY(mmoe, "attention_window.out", AttentionWindowOut);
-EXECUTORCH_LIBRARY(mmoe, "attention_window_int8.out", AttentionWindowInt8Out);
+const auto kAttentionRegistered = RegisterOperator<AttentionOut>("mmoe::attention.out");
+const auto kAttentionInt8Registered = RegisterOperator<AttentionInt8Out>("mmoe::attention_int8.out");
+const auto kAttentionWindowRegistered = RegisterOperator<AttentionWindowOut>("mmoe::attention_window.out");
+const auto kAttentionWindowInt8Registered =
+    RegisterOperator<AttentionWindowInt8Out>("mmoe::attention_window_int8.out");
 
 }  // namespace
 }  // namespace mmoe

@@ -1,20 +1,20 @@
 // mmoe::embedding(Tensor qweight, Tensor scale, Tensor indices) -> Tensor
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
-
-#include "embedding.h"
-#include "executorch_parallel.h"
-#include "op_support.h"
+#include "kernels/linear/embedding.h"
+#include "ops/checked_operator.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {
 
-Tensor& EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const Tensor& scale,
-                     const Tensor& indices, Tensor& out) {
+void EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const Tensor& scale,
+                  const Tensor& indices, Tensor& out) {
   ArgumentCheck check(context, "mmoe::embedding");
   check.HasRank(qweight, "qweight", 2);
   check.HasRank(indices, "indices", 2);
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   const int64_t vocab = qweight.size(0);
   const int64_t hidden = 2 * qweight.size(1);
   const int64_t tokens = indices.size(1);
@@ -23,14 +23,14 @@ Tensor& EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const
   check.Is(scale, "scale", ScalarType::Half, {vocab, hidden / 32});
   check.Is(indices, "indices", ScalarType::Long, {1, tokens});
   check.ResizeOut(out, {1, tokens, hidden});
+  check.AreApart(out, indices);  // the rows that are written first must not become ids
   check.AreTokenIds(indices, vocab);
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   Embedding(qweight.const_data_ptr<uint8_t>(), static_cast<const uint16_t*>(scale.const_data_ptr()), hidden,
             indices.const_data_ptr<int64_t>(), tokens, ExecutorchParallel(), out.mutable_data_ptr<float>());
-  return out;
 }
 
-EXECUTORCH_LIBRARY(mmoe, "embedding.out", EmbeddingOut);
+const auto kRegistered = RegisterOperator<EmbeddingOut>("mmoe::embedding.out");
 
 }  // namespace
 }  // namespace mmoe

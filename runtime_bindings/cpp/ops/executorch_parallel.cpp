@@ -1,7 +1,9 @@
-#include "executorch_parallel.h"
+#include "ops/executorch_parallel.h"
 
 #include <cstddef>
 #include <cstdint>
+
+#include "ops/thread_sanitizer.h"
 
 // The wheel exports these but ships no header for them. parallel_for, which it does declare, gives each
 // thread one fixed chunk; pthreadpool also lets idle threads take over the work of slow ones.
@@ -28,11 +30,15 @@ struct Call {
 void RunOnPool(void* pool, int64_t count, Parallel::Task task, void* context) {
   Call call = {task, context};
   const auto forward = [](void* opaque, size_t thread, size_t index) {
+    AcquireFromPool(opaque);
     const Call& target = *static_cast<const Call*>(opaque);
     target.task(target.context, static_cast<int64_t>(index), static_cast<int>(thread));
+    ReleaseToPool(opaque);
   };
+  ReleaseToPool(&call);
   pthreadpool_parallelize_1d_with_thread(static_cast<pthreadpool*>(pool), forward, &call,
                                          static_cast<size_t>(count), 0);
+  AcquireFromPool(&call);
 }
 
 }  // namespace

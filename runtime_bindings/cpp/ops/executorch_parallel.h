@@ -1,11 +1,10 @@
 #pragma once
 
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 
-// ExecuTorch's one pool, shared with XNNPACK and the stock kernels; serial where the caller has switched it
-// off.
+// ExecuTorch's one pool, shared with XNNPACK and the stock kernels; serial where the caller has switched it off.
 Parallel ExecutorchParallel();
 
 }  // namespace mmoe

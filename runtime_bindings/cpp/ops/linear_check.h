@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "linear.h"
-#include "op_support.h"
+#include "kernels/linear/linear.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 

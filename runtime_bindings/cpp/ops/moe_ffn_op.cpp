@@ -3,30 +3,31 @@
 //               Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob,
 //               float routed_scaling_factor) -> Tensor
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
-
-#include "executorch_parallel.h"
-#include "op_support.h"
-#include "panel.h"
-#include "routing_observer.h"
+#include "kernels/panel.h"
+#include "ops/checked_operator.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
+#include "ops/routing_observer.h"
 
 namespace mmoe {
 namespace {
 
-Tensor& MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& router_weight,
-                  const Tensor& expert_bias, const Tensor& gate_up_weight, const Tensor& gate_up_scale,
-                  const Tensor& down_weight, const Tensor& down_scale, int64_t top_k, bool norm_topk_prob,
-                  double routed_scaling_factor, Tensor& out) {
+void MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& router_weight,
+               const Tensor& expert_bias, const Tensor& gate_up_weight, const Tensor& gate_up_scale,
+               const Tensor& down_weight, const Tensor& down_scale, int64_t top_k, bool norm_topk_prob,
+               double routed_scaling_factor, Tensor& out) {
   ArgumentCheck check(context, "mmoe::moe_ffn");
   check.HasRank(x, "x", 3);
   check.HasRank(router_weight, "router_weight", 2);
   check.HasRank(down_scale, "down_scale", 3);
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   const MoeFfnShape shape = {x.size(1), x.size(2), router_weight.size(0), down_scale.size(2), top_k};
   const int64_t experts = shape.num_experts, hidden = shape.hidden_size, width = shape.intermediate_size;
   check.NoProblem(CheckMoeFfn(shape));
+  if (!check.ok()) return;
   const int64_t gate_up_panels = 2 * width / kPanelOutputs, down_panels = hidden / kPanelOutputs;
   check.Is(x, "x", ScalarType::Float, {1, shape.num_tokens, hidden});
   check.Is(router_weight, "router_weight", ScalarType::Float, {experts, hidden});
@@ -39,10 +40,10 @@ Tensor& MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
   check.Is(down_scale, "down_scale", ScalarType::Half, {experts, down_panels, width});
   check.ResizeOut(out, {1, shape.num_tokens, hidden});
   const KernelTable* kernels = check.Kernels();
-  if (!check.ok() || shape.num_tokens == 0) return out;
+  if (!check.ok() || shape.num_tokens == 0) return;
   const Parallel parallel = ExecutorchParallel();
   void* scratch = check.Scratch(MoeFfnWorkspaceBytes(shape, *kernels, parallel.num_workers));
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   const MoeFfnArgs args = {shape,
                            {norm_topk_prob, static_cast<float>(routed_scaling_factor)},
                            x.const_data_ptr<float>(),
@@ -55,10 +56,9 @@ Tensor& MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
                            out.mutable_data_ptr<float>(),
                            CurrentRoutingObserver()};
   MoeFfn(args, *kernels, parallel, scratch);
-  return out;
 }
 
-EXECUTORCH_LIBRARY(mmoe, "moe_ffn.out", MoeFfnOut);
+const auto kRegistered = RegisterOperator<MoeFfnOut>("mmoe::moe_ffn.out");
 
 }  // namespace
 }  // namespace mmoe

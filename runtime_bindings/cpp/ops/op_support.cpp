@@ -1,6 +1,7 @@
-#include "op_support.h"
+#include "ops/op_support.h"
 
 #include <cinttypes>
+#include <limits>
 
 namespace mmoe {
 namespace {
@@ -41,6 +42,10 @@ void ArgumentCheck::Is(const Tensor& tensor, const char* name, ScalarType dtype,
     }
     ++dim;
   }
+  if (tensor.numel() > 0 && tensor.const_data_ptr() == nullptr) {
+    ET_LOG(Error, "%s: %s has no data", op_, name);
+    return Fail(Error::InvalidArgument);
+  }
   // The strides of an empty tensor do not matter, and the runtime's check trips over them.
   if (tensor.numel() > 0 && !executorch::runtime::tensor_is_contiguous(tensor)) {
     ET_LOG(Error, "%s: %s is not contiguous", op_, name);
@@ -65,11 +70,26 @@ void ArgumentCheck::AreTokenIds(const Tensor& ids, int64_t vocab_size) {
   }
 }
 
+void ArgumentCheck::AreApart(const Tensor& tensor, const Tensor& other) {
+  if (!ok_) return;
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+  const auto other_begin = reinterpret_cast<uintptr_t>(other.const_data_ptr());
+  if (begin >= other_begin + other.nbytes() || other_begin >= begin + tensor.nbytes()) return;
+  ET_LOG(Error, "%s: two arguments share memory", op_);
+  Fail(Error::InvalidArgument);
+}
+
 void ArgumentCheck::ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes) {
   if (!ok_) return;
   SizesType resized[kMaxRank];
   size_t rank = 0;
-  for (const int64_t size : sizes) resized[rank++] = static_cast<SizesType>(size);
+  for (const int64_t size : sizes) {
+    if (size < 0 || size > std::numeric_limits<SizesType>::max()) {
+      ET_LOG(Error, "%s: the result has a dimension of %" PRId64, op_, size);
+      return Fail(Error::InvalidArgument);
+    }
+    resized[rank++] = static_cast<SizesType>(size);
+  }
   if (executorch::runtime::resize_tensor(out, {resized, rank}) != Error::Ok) {
     ET_LOG(Error, "%s: out cannot take the result's shape", op_);
     return Fail(Error::InvalidArgument);

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "arena.h"
-#include "isa.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
 
 namespace mmoe {
 
@@ -26,7 +26,7 @@ class ArgumentCheck {
 
   bool ok() const { return ok_; }
 
-  // `tensor` is contiguous, of this dtype and of these sizes.
+  // `tensor` has data, is contiguous, of this dtype and of these sizes.
   void Is(const Tensor& tensor, const char* name, ScalarType dtype, std::initializer_list<int64_t> sizes);
 
   // `tensor` is of this rank; for sizes that are read from it.
@@ -37,6 +37,9 @@ class ArgumentCheck {
 
   // Every token id is in 0..vocab_size-1.
   void AreTokenIds(const Tensor& ids, int64_t vocab_size);
+
+  // No byte of `tensor` is one of `other`.
+  void AreApart(const Tensor& tensor, const Tensor& other);
 
   // `out` takes this shape and dtype float32.
   void ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes);

@@ -1,19 +1,19 @@
 // mmoe::rms_norm(Tensor x, Tensor weight, float eps) -> Tensor
 
 #include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
-
-#include "executorch_parallel.h"
-#include "op_support.h"
-#include "rms_norm.h"
+#include "kernels/norm/rms_norm.h"
+#include "ops/checked_operator.h"
+#include "ops/executorch_parallel.h"
+#include "ops/op_support.h"
 
 namespace mmoe {
 namespace {
 
-Tensor& RmsNormOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& weight, double eps,
-                   Tensor& out) {
+void RmsNormOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& weight, double eps,
+                Tensor& out) {
   ArgumentCheck check(context, "mmoe::rms_norm");
   check.HasRank(x, "x", 3);
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   const int64_t tokens = x.size(1);
   const int64_t hidden = x.size(2);
   check.NoProblem(hidden > 0 && hidden % 16 == 0 ? nullptr : "hidden_size must be a positive multiple of 16");
@@ -21,13 +21,12 @@ Tensor& RmsNormOut(KernelRuntimeContext& context, const Tensor& x, const Tensor&
   check.Is(weight, "weight", ScalarType::Float, {hidden});
   check.ResizeOut(out, {1, tokens, hidden});
   const KernelTable* kernels = check.Kernels();
-  if (!check.ok()) return out;
+  if (!check.ok()) return;
   RmsNormRows(*kernels, x.const_data_ptr<float>(), weight.const_data_ptr<float>(), tokens, hidden,
               static_cast<float>(eps), ExecutorchParallel(), out.mutable_data_ptr<float>());
-  return out;
 }
 
-EXECUTORCH_LIBRARY(mmoe, "rms_norm.out", RmsNormOut);
+const auto kRegistered = RegisterOperator<RmsNormOut>("mmoe::rms_norm.out");
 
 }  // namespace
 }  // namespace mmoe

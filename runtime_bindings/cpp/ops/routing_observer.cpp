@@ -1,4 +1,4 @@
-#include "routing_observer.h"
+#include "ops/routing_observer.h"
 
 #include <atomic>
 

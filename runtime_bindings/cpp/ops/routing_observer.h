@@ -1,6 +1,6 @@
 #pragma once
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 

@@ -1,6 +1,6 @@
 // Against the plain loop, at sizes around those of its blocks.
 
-#include "argmax.h"
+#include "core/argmax.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
 
 namespace mmoe {
 namespace {

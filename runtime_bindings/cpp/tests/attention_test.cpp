@@ -1,7 +1,7 @@
 // Bounds of memory, as in moe_ffn_test.cpp: caches of exactly the documented sizes that end right after the
 // last token, and the same bits from every instruction set, thread count and way of splitting the work.
 
-#include "attention.h"
+#include "kernels/attention/attention.h"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <random>
 #include <vector>
 
-#include "arena.h"
-#include "isa.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
 
 namespace mmoe {
 namespace {

@@ -1,5 +1,4 @@
-// libmmoe under load, through its C ABI alone, for builds with sanitizers. MMOE_TEST_ARTIFACT names the
-// artifact.
+// libmmoe under load, through its C ABI alone, for builds with sanitizers. MMOE_TEST_ARTIFACT names the artifact.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace {
 

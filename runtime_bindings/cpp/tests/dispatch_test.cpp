@@ -1,4 +1,4 @@
-#include "dispatch.h"
+#include "kernels/moe/dispatch.h"
 
 #include <gtest/gtest.h>
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "simd_portable.h"
+#include "kernels/simd/simd_portable.h"
 
-#include "exp-inl.h"
+#include "kernels/simd/exp-inl.h"
 
 namespace mmoe {
 namespace {

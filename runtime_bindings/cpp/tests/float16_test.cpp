@@ -1,4 +1,4 @@
-#include "float16.h"
+#include "kernels/simd/float16.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,5 @@
 // One number per kernel that every instruction set of every architecture must give: tests elsewhere compare
-// the sets of one machine, this one compares machines. A change of the arithmetic changes the constants, on
-// purpose.
+// the sets of one machine, this one compares machines. A change of the arithmetic changes the constants, on purpose.
 
 #include <gtest/gtest.h>
 
@@ -9,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "arena.h"
-#include "attention.h"
-#include "isa.h"
-#include "moe_ffn.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/arena.h"
+#include "kernels/attention/attention.h"
+#include "kernels/isa/isa.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 namespace {

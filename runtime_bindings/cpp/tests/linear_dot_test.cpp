@@ -1,14 +1,13 @@
-// Every instruction set's linear_dot and quantize_groups at every number of tokens of a tile, against
-// portable.
+// Every instruction set's linear_dot and quantize_groups at every number of tokens of a tile, against portable.
 
-#include "linear_dot.h"
+#include "kernels/linear/linear_dot.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
 
-#include "isa.h"
+#include "kernels/isa/isa.h"
 
 namespace mmoe {
 namespace {

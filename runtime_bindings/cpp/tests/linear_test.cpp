@@ -2,7 +2,7 @@
 // any step outside them. What the numbers must be is tested from Python
 // (tests/runtime_bindings/test_kernels_linear.py).
 
-#include "linear.h"
+#include "kernels/linear/linear.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <random>
 #include <vector>
 
-#include "embedding.h"
-#include "isa.h"
-#include "swiglu_ffn.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/isa/isa.h"
+#include "kernels/linear/embedding.h"
+#include "kernels/linear/swiglu_ffn.h"
 
 namespace mmoe {
 namespace {

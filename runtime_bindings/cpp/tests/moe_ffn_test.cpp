@@ -1,7 +1,7 @@
 // Bounds of memory: arrays of exactly the documented sizes, so that a sanitizer sees any step outside them.
 // What the numbers must be is tested from Python (tests/runtime_bindings/test_kernels_*.py).
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <random>
 #include <vector>
 
-#include "arena.h"
-#include "isa.h"
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
 
 namespace mmoe {
 namespace {

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "arena.h"
-#include "isa.h"
-#include "panel.h"
-#include "panel_dot.h"
-#include "quantize_activations.h"
+#include "kernels/arena.h"
+#include "kernels/isa/isa.h"
+#include "kernels/moe/panel_dot.h"
+#include "kernels/moe/quantize_activations.h"
+#include "kernels/panel.h"
 
 namespace mmoe {
 namespace {

@@ -6,9 +6,9 @@
 #include <random>
 #include <vector>
 
-#include "isa.h"
-#include "panel.h"
-#include "panel_dot.h"
+#include "kernels/isa/isa.h"
+#include "kernels/moe/panel_dot.h"
+#include "kernels/panel.h"
 
 namespace mmoe {
 namespace {

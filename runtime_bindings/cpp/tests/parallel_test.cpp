@@ -1,11 +1,11 @@
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <vector>
 
-#include "thread_parallel.h"
+#include "capi/thread_parallel.h"
 
 namespace mmoe {
 namespace {

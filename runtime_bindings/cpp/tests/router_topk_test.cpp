@@ -1,4 +1,4 @@
-#include "router_topk.h"
+#include "kernels/moe/router_topk.h"
 
 #include <gtest/gtest.h>
 

@@ -6,10 +6,10 @@
 #include <cstring>
 #include <vector>
 
-#include "isa.h"
-#include "linear_dot.h"
-#include "panel.h"
-#include "panel_dot.h"
+#include "kernels/isa/isa.h"
+#include "kernels/linear/linear_dot.h"
+#include "kernels/moe/panel_dot.h"
+#include "kernels/panel.h"
 
 namespace mmoe {
 namespace {

@@ -1,4 +1,4 @@
-#include "int8_peak.h"
+#include "tools/int8_peak.h"
 
 #include <chrono>
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "parallel.h"
+#include "kernels/parallel.h"
 
 namespace mmoe {
 

@@ -21,15 +21,16 @@
 #include <string>
 #include <vector>
 
-#include "argmax.h"
-#include "executorch_parallel.h"
-#include "int8_peak.h"
-#include "isa.h"
-#include "mapped_file.h"
-#include "program.h"
-#include "read_bandwidth.h"
-#include "routing_trace.h"
-#include "runtime_log.h"
+#include "core/argmax.h"
+#include "core/mapped_file.h"
+#include "core/mmoe.h"
+#include "core/program.h"
+#include "core/runtime_log.h"
+#include "kernels/isa/isa.h"
+#include "ops/executorch_parallel.h"
+#include "tools/int8_peak.h"
+#include "tools/read_bandwidth.h"
+#include "tools/routing_trace.h"
 
 namespace mmoe {
 namespace {
@@ -113,7 +114,7 @@ void Serve(const std::string& path, int threads) {
 
 int main(int argc, char** argv) {
   const int threads = argc == 3 ? std::atoi(argv[2]) : 0;
-  if (threads < 1) {
+  if (threads < 1 || threads > MMOE_MAX_THREADS) {
     std::fputs("usage: mmoe-bench MODEL.pte THREADS < commands\n", stderr);
     return 2;
   }

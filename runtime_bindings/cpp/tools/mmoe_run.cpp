@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
-#include "options.h"
+#include "core/mmoe.h"
+#include "tools/options.h"
 
 namespace mmoe {
 namespace {
@@ -94,6 +94,7 @@ void Run(const Options& options) {
   mmoe_model_options model_options;
   mmoe_model_options_init(&model_options);
   model_options.threads = options.threads;
+  model_options.verify_checksums = options.verify_checksums ? 1 : 0;
   mmoe_model model;
   mmoe_session session;
   Check(mmoe_model_open(options.artifact.c_str(), &model_options, &model));

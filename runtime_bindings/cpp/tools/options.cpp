@@ -1,4 +1,4 @@
-#include "options.h"
+#include "tools/options.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +21,7 @@ const char* const kUsage =
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
     "                        how to choose among the others; see mmoe.h\n"
     "  --threads N           threads (default: the runtime's choice)\n"
+    "  --verify-checksums    compare every file with its digest in mmoe.json before use\n"
     "  --chunk N             prompt tokens per call (default and most: the program's max_seq_len)\n";
 
 namespace {
@@ -73,7 +74,8 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--prompt", [&](Value value) { ++prompts, options.prompt = value; }},
       {"--chat", [&](Value value) { ++prompts, options.chat = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
-      {"--threads", [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, 1024)); }},
+      {"--threads",
+       [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, MMOE_MAX_THREADS)); }},
       {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},
       {"--temperature", [&](Value value) { sampling.temperature = ParseNumber(value, name); }},
       {"--top-k", [&](Value value) { sampling.top_k = static_cast<int32_t>(integer(value, 0, INT32_MAX)); }},
@@ -87,6 +89,10 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
     if (name.rfind("--", 0) != 0) {
       if (!options.artifact.empty()) throw UsageError("more than one artifact: '" + name + "'");
       options.artifact = name;
+      continue;
+    }
+    if (name == "--verify-checksums") {
+      options.verify_checksums = true;
       continue;
     }
     const auto setter = setters.find(name);

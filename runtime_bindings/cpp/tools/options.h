@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mmoe.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
 
@@ -18,6 +18,7 @@ struct Options {
   std::string chat;
   int64_t max_new_tokens = 64;
   uint32_t threads = 0;
+  bool verify_checksums = false;
   int64_t chunk = 0;
   mmoe_sampling sampling;
 };

@@ -1,4 +1,4 @@
-#include "read_bandwidth.h"
+#include "tools/read_bandwidth.h"
 
 #include <algorithm>
 #include <atomic>

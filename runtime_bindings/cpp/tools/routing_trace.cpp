@@ -1,8 +1,8 @@
-#include "routing_trace.h"
+#include "tools/routing_trace.h"
 
 #include <stdexcept>
 
-#include "routing_observer.h"
+#include "ops/routing_observer.h"
 
 namespace mmoe {
 

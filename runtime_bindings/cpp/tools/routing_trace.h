@@ -5,15 +5,13 @@
 #include <map>
 #include <string>
 
-#include "moe_ffn.h"
+#include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
 
-// Writes which experts the tokens of this process are sent to into a file, as records of int32 in native byte
-// order:
+// Writes which experts the tokens of this process are sent to into a file, as records of int32 in native byte order:
 //   layer, tokens, top_k, experts[tokens][top_k]
-// Layers are the MoE layers, numbered in the order they first run. A call of many tokens makes several
-// records.
+// Layers are the MoE layers, numbered in the order they first run. A call of many tokens makes several records.
 class RoutingTrace {
  public:
   // Throws std::runtime_error if the file cannot be written.

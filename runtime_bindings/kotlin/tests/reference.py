@@ -3,7 +3,7 @@
     python reference.py ARTIFACT FOLDER
 
 For each prompt a folder with its text and ids (Hugging Face's tokenizers), the greedy continuation (ids from
-`mmoe-run`, text from tokenizers) and the sampled one (`mmoe-export generate`).
+`mmoe-run`, text from tokenizers) and the sampled one (Python's binding, by `mmoe-export generate`).
 """
 
 import json

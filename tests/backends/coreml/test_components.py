@@ -1,4 +1,4 @@
-"""The flavour's arithmetic in PyTorch, which is all of it that runs without an Apple device."""
+"""The variant's arithmetic in PyTorch, which is all of it that runs without an Apple device."""
 
 from __future__ import annotations
 

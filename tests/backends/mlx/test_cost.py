@@ -1,6 +1,7 @@
 """The cost model against counts made from `config.json` alone."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def test_the_command_compares_two_lowerings(
     sizes = ("--prompt-tokens", 8, "--depth", 32, "--tflops", 2)
     run = mmoe("cost", mlx_demo_artifact.folder, "--vs", mlx_artifact.folder, *sizes, "--json")
     assert run.code == 0, run.err
+    assert run.json["schema_version"] == 1
     assert run.json["device"] == {"gb_per_s": 60.0, "tflops": 2.0}
     for calls in run.json["artifacts"].values():
         for call in calls.values():
@@ -139,3 +141,19 @@ def test_the_command_compares_two_lowerings(
     assert "GatherQmmNode" in run.out
     assert "tokens/s at most" in run.out
     assert "not measured" in run.out
+
+
+def test_a_narrow_terminal_loses_no_digit(
+    mmoe: Command,  # noqa: F811
+    mlx_artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ("cost", mlx_artifact.folder, "--vs", mlx_artifact.folder)
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = mmoe(*arguments).out
+    monkeypatch.setenv("COLUMNS", "50")
+    narrow = mmoe(*arguments).out
+    assert max(map(len, narrow.splitlines()[:-1])) <= 50
+    assert "…" not in narrow
+    figures = r"(?<![\w.])[\d.]+(?: [kMG]?B)?(?![\w.])"
+    assert sorted(re.findall(figures, narrow)) == sorted(re.findall(figures, wide))

@@ -1,4 +1,4 @@
-"""The eager operators of the MLX flavour against NumPy loops over the checkpoint's own nibbles."""
+"""The eager operators of the MLX variant against NumPy loops over the checkpoint's own nibbles."""
 
 import numpy as np
 import torch

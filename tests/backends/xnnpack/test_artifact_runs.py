@@ -14,16 +14,19 @@ from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.text import bundled_text
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
-from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.library import library_path, load_operator_library
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.fresh_process import logits_with_threads
+from tests.support.token_loop import generated_ids
 
 PROMPTS = ("In the beginning", "And the LORD spake unto Moses, saying,", "Blessed is the man that")
 NEW_TOKENS = 24
 
 
-@pytest.fixture(scope="module", params=["demo_artifact", "demo_delegated_artifact"])
+@pytest.fixture(
+    scope="module",
+    params=["demo_artifact", pytest.param("demo_delegated_artifact", marks=pytest.mark.slow)],
+)
 def artifact(request: pytest.FixtureRequest) -> Artifact:
     """Converted with either kind of dense linears."""
     converted: Artifact = request.getfixturevalue(request.param)
@@ -41,10 +44,7 @@ def tokenizer(artifact: Artifact) -> ChatTokenizer:
 
 
 def greedy(runner: ModelRunner, tokenizer: ChatTokenizer, prompt: str) -> list[int]:
-    runner.reset()
-    return list(
-        generate(runner, tokenizer.encode(prompt), max_new_tokens=NEW_TOKENS, stop_ids=tokenizer.stop_ids)
-    )
+    return generated_ids(runner, tokenizer.encode(prompt), NEW_TOKENS, stop_ids=tokenizer.stop_ids)
 
 
 def text_ids(tokenizer: ChatTokenizer, count: int) -> list[int]:

@@ -52,7 +52,7 @@ def test_twin_agrees_with_the_kernel(
     native = KvCache.filled(cache_type, (kv_heads, rows, head_dim), 0.0)
     eager = [torch.from_numpy(array.copy())[None] for array in (native.keys, native.values)]
     if cache_type is CacheType.INT8:
-        eager += [torch.from_numpy(steps.copy())[None] for steps in (native.key_steps, native.value_steps)]
+        eager += [torch.from_numpy(scales.copy())[None] for scales in (native.key_steps, native.value_steps)]
     for begin, end in ((0, start), (start, total)):
         if begin == end:
             continue
@@ -77,7 +77,7 @@ def test_twin_agrees_with_the_kernel(
         name = f"attention{'_window' * (window > 0)}{'_int8' * (cache_type is CacheType.INT8)}"
         limits = (window, total) if window else ()
         found = getattr(torch.ops.mmoe, name)(*tensors, *eager, *settings_of, *limits)[0].numpy()
-        # An integer of the cache that falls the other way moves a result by up to one step of 1/127.
+        # An integer of the cache that falls the other way moves a result by up to one of 127 levels.
         atol = {CacheType.FLOAT32: 2e-5, CacheType.FLOAT16: 2e-3, CacheType.INT8: 3e-2}[cache_type]
         np.testing.assert_allclose(found, expected.reshape(end - begin, -1), atol=atol, rtol=0)
         if cache_type is CacheType.INT8:
@@ -85,23 +85,23 @@ def test_twin_agrees_with_the_kernel(
     twin = KvCache(
         cache_type, native.shape, *(x[0].numpy() for x in eager[:2]), native.key_steps, native.value_steps
     )
-    for found_rows, expected_rows, steps in zip(
+    for found_rows, expected_rows, scales in zip(
         twin.rows(), native.rows(), (native.key_steps, native.value_steps), strict=True
     ):
         difference = np.abs(found_rows - expected_rows)[:, :total]
         if cache_type is CacheType.INT8:
-            assert (difference <= steps[:, :total, None] * 1.001).all()
+            assert (difference <= scales[:, :total, None] * 1.001).all()
             assert (difference > 0).sum() <= 2 + 1e-3 * difference.size
         else:
             assert difference.max() <= {CacheType.FLOAT32: 1e-5, CacheType.FLOAT16: 4e-3}[cache_type]
 
 
 def test_int8_twin_refuses_positions_outside_the_cache() -> None:
-    keys, values, steps = ops.int8_cache_shapes(num_kv_heads=1, max_context_len=4, head_dim=16)
+    keys, values, scales = ops.int8_cache_shapes(num_kv_heads=1, max_context_len=4, head_dim=16)
     caches = (
         torch.zeros(keys, dtype=torch.int8),
         torch.zeros(values, dtype=torch.int8),
-        *torch.zeros(2, *steps),
+        *torch.zeros(2, *scales),
     )
     x, angles = torch.zeros(1, 3, 16), torch.zeros(3, 8)
     for position in (-1, 2):

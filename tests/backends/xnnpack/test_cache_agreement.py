@@ -18,7 +18,7 @@ WINDOW, WINDOWS = 512, 3
 
 
 def top_tokens(kv_cache: KvCache) -> torch.Tensor:
-    """The likeliest next token at each place, everything but the cache in float32."""
+    """The most probable next token at each position, everything but the cache in float32."""
     checkpoint = open_checkpoint(bundled_checkpoint())
     components = dataclasses.replace(REFERENCE, attention=attention_component(kv_cache))
     decoder = build_decoder(checkpoint, components, max_context_len=WINDOW)

@@ -29,7 +29,7 @@ def random_experts(generator: torch.Generator, *shape: int) -> tuple[torch.Tenso
 def test_panel_matmul_stays_within_the_bound_of_its_roundings(
     tokens: int, lines: int, panels: int, seed: int
 ) -> None:
-    """Half a unit of int16 for the input, the scale and their product, then half a step of int8."""
+    """Half of int16's scale for the input, the weights' scale and their product, then half of int8's."""
     generator = torch.Generator().manual_seed(seed)
     qweight, scale = random_experts(generator, 1, 4 * lines, 32 * panels)
     packed = pack_expert_panels(qweight, scale)
@@ -38,11 +38,18 @@ def test_panel_matmul_stays_within_the_bound_of_its_roundings(
     actual = panel_matmul(x, packed.weight[0], packed.scale[0])
     integers = dequantize(qweight, torch.ones_like(scale))[0].double()  # [in, out]
     size, scales = x.double().abs().unsqueeze(-1), scale[0].double()  # [T, in, 1], [in, P]
-    row_unit, scale_unit = size.amax(dim=1, keepdim=True) / 32767, scales.amax(dim=0) / 32767
-    product_unit = row_unit * scale_unit * 2**15
-    before = scales * row_unit / 2 + size * scale_unit / 2 + row_unit * scale_unit / 4 + product_unit / 2
-    step = product_unit + (size * scales + before).amax(dim=1, keepdim=True) / 126
-    bound = torch.einsum("tip,ipo->tpo", before + step / 2, integers.abs().unflatten(1, (-1, 32))).flatten(1)
+    row_scale, scale_of_scales = size.amax(dim=1, keepdim=True) / 32767, scales.amax(dim=0) / 32767
+    product_scale = row_scale * scale_of_scales * 2**15
+    before = (
+        scales * row_scale / 2
+        + size * scale_of_scales / 2
+        + row_scale * scale_of_scales / 4
+        + product_scale / 2
+    )
+    int8_scale = product_scale + (size * scales + before).amax(dim=1, keepdim=True) / 126
+    bound = torch.einsum(
+        "tip,ipo->tpo", before + int8_scale / 2, integers.abs().unflatten(1, (-1, 32))
+    ).flatten(1)
     assert bool(((actual - exact).abs() <= bound * (1 + 1e-5) + 1e-7).all())
 
 
@@ -100,7 +107,7 @@ def test_operators_pass_torch_own_checks() -> None:
         )
     qkv = [torch.randn(1, 3, heads * 16, generator=generator) for heads in (4, 2, 2)]
     angles = torch.randn(3, 8, generator=generator)
-    keys, values, steps = ops.int8_cache_shapes(num_kv_heads=2, max_context_len=8, head_dim=16)
+    keys, values, scales = ops.int8_cache_shapes(num_kv_heads=2, max_context_len=8, head_dim=16)
     for operator, caches in (
         (torch.ops.mmoe.attention.default, [torch.zeros(1, 2, 8, 16) for _ in range(2)]),
         (torch.ops.mmoe.attention.default, [torch.zeros(1, 2, 8, 16).half() for _ in range(2)]),
@@ -109,7 +116,7 @@ def test_operators_pass_torch_own_checks() -> None:
             [
                 torch.zeros(keys, dtype=torch.int8),
                 torch.zeros(values, dtype=torch.int8),
-                *torch.zeros(2, *steps),
+                *torch.zeros(2, *scales),
             ],
         ),
     ):

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from executorch.exir import schema
 
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.xnnpack.declaration import KvCache, Linears
 from mmoe.checkpoints.checkpoint import open_checkpoint
@@ -35,9 +35,14 @@ def converted(checkpoint: Path, target: Path, linears: Linears, kv_cache: KvCach
 
 
 @pytest.fixture(scope="module")
-def runner(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRunner:
+def artifact(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     target = tmp_path_factory.mktemp("window") / "artifact"
-    return ModelRunner(converted(checkpoint_folder, target, Linears.MMOE, KvCache.INT8).model_path)
+    return converted(checkpoint_folder, target, Linears.MMOE, KvCache.INT8)
+
+
+@pytest.fixture(scope="module")
+def runner(artifact: Artifact) -> ModelRunner:
+    return ModelRunner(artifact.model_path)
 
 
 def some_ids(count: int) -> list[int]:
@@ -47,7 +52,11 @@ def some_ids(count: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("linears", "kv_cache"),
-    [(Linears.MMOE, KvCache.FLOAT32), (Linears.MMOE, KvCache.INT8), (Linears.XNNPACK, KvCache.FLOAT16)],
+    [
+        (Linears.MMOE, KvCache.FLOAT32),
+        (Linears.MMOE, KvCache.INT8),
+        pytest.param(Linears.XNNPACK, KvCache.FLOAT16, marks=pytest.mark.slow),
+    ],
 )
 def test_long_texts_agree_with_eager_float32(
     checkpoint_folder: Path, tmp_path: Path, linears: Linears, kv_cache: KvCache
@@ -76,16 +85,15 @@ def test_any_split_gives_the_same_bits(runner: ModelRunner) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_windowed_layers_keep_a_ring(runner: ModelRunner, tmp_path: Path, checkpoint_folder: Path) -> None:
-    artifact = converted(checkpoint_folder, tmp_path / "a", Linears.MMOE, KvCache.FLOAT32)
+def test_windowed_layers_keep_a_ring(runner: ModelRunner, artifact: Artifact) -> None:
     program = ProgramFile(artifact.model_path)
     rows = []
     for call in program.kernel_calls("forward"):
         if call.operator.startswith("mmoe::attention"):
-            cache = call.arguments[6]
-            assert isinstance(cache, schema.Tensor)
-            rows.append((call.operator, cache.sizes[2]))
-    windowed, full = ("mmoe::attention_window.out", RING), ("mmoe::attention.out", CONTEXT)
+            scales = call.arguments[8]  # of the int8 keys, [1, heads, rows]
+            assert isinstance(scales, schema.Tensor)
+            rows.append((call.operator, scales.sizes[2]))
+    windowed, full = ("mmoe::attention_window_int8.out", RING), ("mmoe::attention_int8.out", CONTEXT)
     assert rows == [full, windowed, windowed, full]
     assert (runner.metadata.sliding_window, runner.metadata.window_rows) == (WINDOW, RING)
 

@@ -1,10 +1,18 @@
 """The model card tells where the model is from, how to run it, and its figures once there are some."""
 
+import re
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 
+import pytest
+
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.card import render_model_card
-from mmoe.export.artifact.manifest import FileRecord, Manifest
+from mmoe.export.artifact.manifest import BackendRecord, FileRecord, Manifest
 from mmoe.export.artifact.verification.report import ExpertWeightsProof
+from tests.export.cli.conftest import Command, mmoe  # noqa: F401 (a fixture)
 from tests.support.artifacts import manifest_content
 from tests.support.reports import sample_report, sample_stage
 
@@ -22,8 +30,8 @@ def test_origin_size_and_usage():
         "| licence of the weights | other |",
         "| experts, active per token | 8, 2 |",
         "| embedding | 1,234,567 |",
-        "stop_ids={1, 2}",
-        "Not verified yet",
+        'mmoe.load(".")',
+        "Not verified yet: `mmoe-export verify .` compares",
     ):
         assert text in card
 
@@ -33,6 +41,43 @@ def test_a_local_source_is_no_base_model():
     card = render_model_card(manifest(source=source))
     assert "base_model" not in card
     assert "not stated by the checkpoint" in card
+    assert "`mmoe-export verify . --checkpoint FOLDER`" in card
+    assert "`mmoe-export verify .`" in render_model_card(manifest(source=replace(source, id="demo")))
+
+
+@pytest.mark.parametrize(("backend", "device"), [("mlx", "Apple GPUs (Metal)"), ("coreml", "Neural Engine")])
+def test_what_does_not_run_in_libmmoe_has_no_snippet_that_would_fail(backend: str, device: str):
+    card = render_model_card(manifest(backend=BackendRecord(name=backend, options={})))
+    assert device in card
+    assert "mmoe.load" not in card
+    assert "mmoe-export generate" not in card
+    assert "libmmoe" not in card
+    assert "mmoe-export inspect ." in card
+
+
+def blocks(card: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", card, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_snippets_run(
+    tiny_artifact: Artifact,
+    mmoe: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    card = (tiny_artifact.folder / "README.md").read_text()
+    monkeypatch.chdir(tiny_artifact.folder)
+    (commands,) = blocks(card, "")
+    for command in commands.splitlines():
+        program, *arguments = shlex.split(command)
+        assert program == "mmoe-export"
+        run = mmoe(*arguments)
+        assert run.code == 0, run.err
+    (snippet,) = blocks(card, "python")
+    # A process of its own, as for a reader of the card.
+    run = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    expected = mmoe("generate", ".", "--prompt", "Once upon a time", "--max-new-tokens", 64)
+    assert run.stdout == expected.out.removesuffix("\n")
 
 
 def test_figures_of_a_verification():

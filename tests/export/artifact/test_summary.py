@@ -25,16 +25,19 @@ def test_a_program_of_another_maker(tmp_path: Path) -> None:
     assert summary.bytes_by_part["payloads of delegates"] == 0
 
 
-def test_an_artifact(tiny_artifact: Artifact, tiny_delegated_artifact: Artifact) -> None:
+def test_an_artifact(tiny_artifact: Artifact) -> None:
     summary = describe_artifact(tiny_artifact.folder)
     (method,) = summary.program.methods
     assert summary.manifest == tiny_artifact.manifest
     assert method.operators["mmoe::moe_ffn.out"] == tiny_artifact.config.num_hidden_layers
     assert method.operators["mmoe::attention_int8.out"] == tiny_artifact.config.num_hidden_layers
     assert method.delegates == {}
-    (delegated,) = describe_artifact(tiny_delegated_artifact.folder).program.methods
-    assert list(delegated.delegates) == ["XnnpackBackend"]
     assert method.outputs == (f"float32 [1, {tiny_artifact.config.vocab_size}]",)
+
+
+def test_an_artifact_with_delegates(tiny_delegated_artifact: Artifact) -> None:
+    (method,) = describe_artifact(tiny_delegated_artifact.folder).program.methods
+    assert list(method.delegates) == ["XnnpackBackend"]
 
 
 def test_neither(tmp_path: Path) -> None:

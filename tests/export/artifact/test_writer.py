@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from mmoe.backends.errors import ArtifactError
-from mmoe.export.artifact import writer as artifact_writer
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.artifact import writer as artifact_writer
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.files import writing as files
 from mmoe.export.files.scratch import scratch_folder

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.measure import bench
 from mmoe.export.bench.operator_report import OperatorClass
-from mmoe.export.bench.operator_times import profile
+from mmoe.export.bench.operator_times import time_operators
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
@@ -183,6 +184,20 @@ def test_markdown() -> None:
     assert "| CPUs used by others | 25% | 25% |" in text
 
 
+def test_a_busy_machine_is_called_out() -> None:
+    text = render(made_up_report(), [], OutputFormat.MARKDOWN)
+    assert (
+        "**Busy machine:** other processes used 25% of the CPUs, and the load average was 0.5 before" in text
+    )
+    report = made_up_report()
+    quiet = [replace(model, others=Summary((0.02,))) for model in report.models]
+    idle = replace(report, models=tuple(quiet))
+    assert not idle.is_disturbed
+    assert "Busy" not in render(idle, [], OutputFormat.MARKDOWN)
+    loaded = replace(idle, machine=replace(idle.machine, load_average=(1.0, 1.5)))  # of two CPUs
+    assert loaded.is_disturbed
+
+
 def test_csv_and_json_hold_the_same_figures() -> None:
     report = made_up_report()
     rows = list(csv.DictReader(io.StringIO(render(report, [], OutputFormat.CSV))))
@@ -198,10 +213,10 @@ def test_csv_and_json_hold_the_same_figures() -> None:
     assert data["models"][0]["int8_peak"] == 2e6
 
 
-def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
-    profiles = profile(tiny_artifact, prompt_lengths=[40], depths=[20], threads=1)
-    assert [each.title for each in profiles] == ["prefill 40", "decode at 20"]
-    for each in profiles:
+def test_every_class_of_operators_is_timed(tiny_artifact: Artifact) -> None:
+    found = time_operators(tiny_artifact, prompt_lengths=[40], depths=[20], threads=1)
+    assert [each.title for each in found] == ["prefill 40", "decode at 20"]
+    for each in found:
         calls = {row.kind: row.calls for row in each.rows}
         assert calls[OperatorClass.EXPERTS] == calls[OperatorClass.ATTENTION] == 2
         assert calls[OperatorClass.HEAD] >= 1
@@ -209,8 +224,8 @@ def test_profile_finds_every_class(tiny_artifact: Artifact) -> None:
         assert calls[OperatorClass.LINEARS] >= 2
         assert sum(row.share for row in each.rows) == pytest.approx(1.0)
         assert all(row.seconds >= 0 for row in each.rows)
-    assert not any(row.bytes for row in profiles[0].rows)
+    assert not any(row.bytes for row in found[0].rows)
     # Every byte that a token must touch is some class's.
     row_bytes = cache_traffic(tiny_artifact.model_path).bytes_at(1)
     active = sum(active_weight_bytes(tiny_artifact.config).values())
-    assert sum(row.bytes or 0 for row in profiles[1].rows) == active + 21 * row_bytes
+    assert sum(row.bytes or 0 for row in found[1].rows) == active + 21 * row_bytes

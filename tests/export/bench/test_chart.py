@@ -1,4 +1,4 @@
-"""The chart of a benchmark shows its figures, and the folder holds every format."""
+"""The chart of a benchmark shows its figures, and files are of every format."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from mmoe.backends.errors import ArtifactError
 from mmoe.export.bench.chart import draw_chart
-from mmoe.export.bench.output import write_report
+from mmoe.export.bench.output import format_of, write_report
+from mmoe.export.bench.render import OutputFormat
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
+from mmoe.runtime_bindings.python.errors import OptionError
 
 
 def report() -> BenchReport:
@@ -55,11 +57,12 @@ def test_decode_retention_is_deepest_over_shallowest() -> None:
     assert [model.decode_retention for model in report().models] == [0.6, 0.6]
 
 
-def test_folder_holds_every_format(tmp_path: Path) -> None:
+def test_files_of_every_format(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
-    assert {path.name for path in write_report(report(), [], folder)} == {
-        path.name for path in folder.iterdir()
-    }
+    for suffix in ("md", "csv", "json", "png", "svg"):
+        path = folder / f"bench.{suffix}"
+        write_report(report(), [], path, format_of(path))
+    assert len(list(folder.iterdir())) == 5
     assert (folder / "bench.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(folder / "bench.svg").getroot().tag.endswith("svg")
     assert "| decode, deepest / shallowest | 0.60 | 0.60 |" in (folder / "bench.md").read_text(
@@ -79,7 +82,14 @@ def test_folder_holds_every_format(tmp_path: Path) -> None:
     assert len(table) == 8
 
 
+def test_a_suffix_names_the_format() -> None:
+    assert format_of(Path("bench.SVG")) == "svg"
+    assert format_of(Path("report.txt"), OutputFormat.MARKDOWN) == "md"
+    with pytest.raises(OptionError, match=r"report\.txt: its suffix is none of md, csv, json, png, svg"):
+        format_of(Path("report.txt"))
+
+
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("here", encoding="utf-8")
     with pytest.raises(ArtifactError, match="taken"):
-        write_report(report(), [], tmp_path / "taken")
+        write_report(report(), [], tmp_path / "taken" / "bench.md", "md")

@@ -3,25 +3,15 @@
 from pathlib import Path
 
 import pytest
-from executorch.exir import schema
 
+from mmoe.backends import program_schema as schema
 from mmoe.backends.program_file import KernelCall
 from mmoe.backends.xnnpack.ops.attention_int8 import cache_shapes
 from mmoe.export.bench import traffic
 
 
 def tensor(shape: tuple[int, ...], scalar_type: schema.ScalarType) -> schema.Tensor:
-    return schema.Tensor(
-        scalar_type=scalar_type,
-        storage_offset=0,
-        sizes=list(shape),
-        dim_order=list(range(len(shape))),
-        requires_grad=False,
-        layout=0,
-        data_buffer_idx=0,
-        allocation_info=None,
-        shape_dynamism=schema.TensorShapeDynamism.STATIC,
-    )
+    return schema.Tensor(scalar_type=scalar_type, sizes=shape)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +28,9 @@ def test_cache_of_a_token(monkeypatch: pytest.MonkeyPatch, operator: str, expect
     rows, layers = 1024 if windowed else 8192, 3
     inputs = [tensor((1, rows, 256), schema.ScalarType.FLOAT)] * 6
     if operator.endswith("int8.out"):
-        keys, values, steps = cache_shapes(num_kv_heads=4, max_context_len=rows, head_dim=64)
+        keys, values, scales = cache_shapes(num_kv_heads=4, max_context_len=rows, head_dim=64)
         caches = [tensor(keys, schema.ScalarType.CHAR), tensor(values, schema.ScalarType.CHAR)]
-        caches += [tensor(steps, schema.ScalarType.FLOAT)] * 2
+        caches += [tensor(scales, schema.ScalarType.FLOAT)] * 2
     else:
         caches = [tensor((1, 4, rows, 64), schema.ScalarType.HALF)] * 2
     numbers = [schema.Bool(True), schema.Bool(True), schema.Double(1e-5), schema.Double(0.125)]

@@ -1,5 +1,6 @@
 """What a user can get wrong in a checkpoint: one clear message, exit code 1, nothing written."""
 
+import json
 import re
 import resource
 from collections.abc import Callable, Iterator
@@ -193,8 +194,8 @@ def test_hub_unreachable(tmp_path: Path) -> None:
     )
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert out == ""
     said, *error = err.splitlines()
+    assert error == [f"error: {json.loads(out)['error']}"]
     assert said == "Looking for facebook/MobileMoE-S-QAT on the hub and in its local cache"
     assert len(error) == 1
     assert_single_message(error[0], "facebook/MobileMoE-S-QAT: .*the hub cannot be reached")

@@ -6,7 +6,8 @@ import pytest
 
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.convert import memory
+from mmoe.export.convert.convert import memory
+from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.export.cli.conftest import Command
 from tests.support.unpacked import write_unpacked
 
@@ -28,6 +29,7 @@ def test_dry_run_as_json(
     monkeypatch.chdir(tmp_path)
     plan = mmoe("convert", tiny_checkpoint, "--dry-run", "--json").json
     sizes = plan["plan"]["checkpoint_bytes"]
+    assert plan["schema_version"] == 1
     assert plan["artifact"] == "checkpoint-xnnpack"
     assert sum(sizes.values()) == open_checkpoint(tiny_checkpoint).total_bytes
     assert plan["plan"]["artifact_bytes"] == sum(sizes.values())
@@ -38,11 +40,28 @@ def test_dry_run_as_json(
     assert twice["artifact_bytes"] == sum(sizes.values()) + sizes["embedding"]
 
 
+def test_the_bundled_checkpoint_has_a_name(
+    mmoe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = mmoe("convert", "demo", "--dry-run", "--json")
+    assert run.code == 0, run.err
+    assert (
+        sum(run.json["plan"]["checkpoint_bytes"].values())
+        == open_checkpoint(bundled_checkpoint()).total_bytes
+    )
+    assert run.json["artifact"] == "demo-xnnpack"
+    assert run.err.startswith("demo is the bundled checkpoint; the folder of that name is ./demo\n")
+    assert mmoe("inspect", "demo", "--json").json["kind"] == "checkpoint"
+
+
 def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_artifact: Artifact) -> None:
     target = tmp_path / "new" / "artifact"
     run = mmoe("convert", tiny_checkpoint, "--out", target, "--json")
     assert run.code == 0
     artifact = Artifact.open(target, check_hashes=True)
+    assert run.json["schema_version"] == 1
     assert run.json["artifact"] == str(target)
     assert run.json["manifest"]["files"]["model.pte"]["bytes"] == artifact.model_path.stat().st_size
     # The same input gives the same program.
@@ -112,9 +131,16 @@ def test_dry_run_knows_what_a_delegate_holds(mmoe: Command, tiny_checkpoint: Pat
         assert plan["peak_memory_bytes"] == mapped["peak_memory_bytes"] + plan["artifact_bytes"]
 
 
-def test_what_cannot_run_here_is_not_suggested(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
+def test_what_cannot_run_here_is_not_suggested(
+    mmoe: Command,
+    tmp_path: Path,
+    tiny_checkpoint: Path,
+    tiny_artifact: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     target = tmp_path / "artifact"
-    run = mmoe("convert", tiny_checkpoint, "--out", target, "--backend", "coreml", "--max-context-len", 32)
+    monkeypatch.setattr("mmoe.export.convert.convert.convert", lambda *_, **__: tiny_artifact)
+    run = mmoe("convert", tiny_checkpoint, "--out", target, "--backend", "coreml")
     assert run.code == 0
     assert run.err.endswith(f"Next:\n  mmoe-export verify {target} --checkpoint {tiny_checkpoint}\n"
                             f"  mmoe-export inspect {target}\n")  # fmt: skip

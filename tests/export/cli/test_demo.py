@@ -51,6 +51,7 @@ def test_demo_as_json(mmoe: Command, asked: dict[str, Any]) -> None:
     run = mmoe("demo", "--json", "--quiet")
     assert run.code == 0
     assert run.err == ""
+    assert run.json["schema_version"] == 1
     assert run.json["verification"]["passed"]
     assert len(run.json["generations"]) == 3
     assert all(generation["ids"] for generation in run.json["generations"])

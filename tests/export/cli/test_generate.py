@@ -1,6 +1,8 @@
 """`mmoe-export generate` on a tiny artifact in the real runtime."""
 
 import io
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,10 +10,10 @@ import pytest
 
 from mmoe.checkpoints.tokenizer import Message, load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.runtime_bindings.python.generation import generate
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.export.cli.conftest import Command
 from tests.support.subprocesses import start_command
+from tests.support.token_loop import generated_ids
 
 
 def test_greedy_tokens_are_the_librarys(mmoe: Command, tiny_artifact: Artifact) -> None:
@@ -19,19 +21,17 @@ def test_greedy_tokens_are_the_librarys(mmoe: Command, tiny_artifact: Artifact) 
     assert run.code == 0
     tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
     prompt_ids = tokenizer.encode("the quick")
-    expected = list(
-        generate(
-            ModelRunner(tiny_artifact.model_path),
-            prompt_ids,
-            max_new_tokens=20,
-            stop_ids=tokenizer.stop_ids,
-        )
-    )
+    runner = ModelRunner(tiny_artifact.model_path)
+    expected = generated_ids(runner, prompt_ids, 20, stop_ids=tokenizer.stop_ids)
     assert run.json["prompt_ids"] == prompt_ids
     assert run.json["ids"] == expected
-    assert run.json["text"] == tokenizer.decode(expected)
+    # A character that the limit cuts in two is left out.
+    assert tokenizer.decode(expected).rstrip("\ufffd") == run.json["text"].rstrip("\ufffd")
+    assert run.json["schema_version"] == 1
+    assert run.json["finish_reason"] == ("length" if len(expected) == 20 else "stop_token")
     stats = run.json["stats"]
-    assert (stats["prompt_tokens"], stats["new_tokens"]) == (len(prompt_ids), len(expected))
+    assert stats["prefill_tokens"] == len(prompt_ids)
+    assert stats["decode_tokens"] == len(expected) - (len(expected) == 20)
     assert stats["ttft_seconds"] > 0
     assert stats["decode_tokens_per_second"] > 0
 
@@ -60,10 +60,54 @@ def test_a_fresh_process_says_only_the_text_and_its_speed(tiny_artifact: Artifac
 def test_prompt_from_stdin(mmoe: Command, tiny_artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--max-new-tokens", 8, "--json")
     typed = mmoe("generate", tiny_artifact.folder, "--prompt", "the\nquick", *arguments).json
-    monkeypatch.setattr(sys, "stdin", io.StringIO("the\nquick\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the\nquick\n")))
     read = mmoe("generate", tiny_artifact.folder, "--prompt", "-", *arguments).json
     assert read["prompt_ids"] == typed["prompt_ids"]
     assert read["ids"] == typed["ids"]
+
+
+def test_bytes_that_are_no_utf8_are_read_as_mmoe_run_reads_them(tiny_artifact: Artifact) -> None:
+    arguments = ("generate", tiny_artifact.folder, "--max-new-tokens", "1", "--json", "--quiet", "--prompt")
+    found = []
+    for prompt, typed in (
+        (b"a\xffb\xe6\x97", None),
+        (b"-", b"a\xffb\xe6\x97"),
+        ("a\ufffdb\ufffd".encode(), None),
+    ):
+        process = start_command(*arguments, os.fsdecode(prompt), typed=typed)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        found.append(json.loads(out)["prompt_ids"])
+    assert found[0] == found[1] == found[2]
+
+
+def test_failures_are_json_on_stdout_too(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    for arguments, code in (
+        ((tmp_path, "--prompt", "a"), 1),
+        ((tiny_artifact.folder, "--prompt", "a", "--top-p", "0"), 1),
+        ((tiny_artifact.folder, "--prompt", "a", "--chat", "b"), 2),
+        ((tiny_artifact.folder, "--prompt", "a", "--colour", "red"), 2),
+    ):
+        run = mmoe("generate", *arguments, "--json")
+        assert run.code == code
+        assert set(run.json) == {"schema_version", "error"}
+        assert run.json["error"] in run.err
+        assert mmoe("generate", *arguments).out == ""
+
+
+def test_top_k_0_is_all(mmoe: Command, tiny_artifact: Artifact) -> None:
+    arguments = (
+        "generate",
+        tiny_artifact.folder,
+        "--prompt",
+        "the",
+        "--temperature",
+        1,
+        "--seed",
+        5,
+        "--json",
+    )
+    assert mmoe(*arguments, "--top-k", 0).json["ids"] == mmoe(*arguments).json["ids"]
 
 
 def test_chat_uses_the_template(mmoe: Command, tiny_artifact: Artifact) -> None:
@@ -95,10 +139,11 @@ def test_seeds(mmoe: Command, tiny_artifact: Artifact) -> None:
     [
         ("--temperature", -1, "temperature must be 0"),
         ("--top-p", 0, "top_p must be in (0, 1]"),
-        ("--top-k", 0, "top_k must be at least 1"),
+        ("--top-k", -1, "top_k must be 0 (all) or a positive number"),
+        ("--min-p", 1, "min_p must be in [0, 1)"),
         ("--repetition-penalty", 0, "repetition_penalty must be a positive number"),
         ("--seed", -1, "seed must be in [0, 2**64)"),
-        ("--prompt", "the " * 300, "the context of 256 tokens has room for 256"),
+        ("--prompt", "the " * 300, "the context 256; shorten the prompt"),
     ],
 )
 def test_values_out_of_range(

@@ -8,7 +8,7 @@ from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
 
 
-def test_artifact(mmoe: Command, tiny_artifact: Artifact, tiny_delegated_artifact: Artifact) -> None:
+def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
     data = mmoe("inspect", tiny_artifact.folder, "--json").json
     assert data["kind"] == "artifact"
     assert data["manifest"]["versions"]["executorch"] == "1.5.1"
@@ -22,6 +22,9 @@ def test_artifact(mmoe: Command, tiny_artifact: Artifact, tiny_delegated_artifac
         "get_max_context_len", "experts and routers", "executorch 1.5.1",
     ):  # fmt: skip
         assert text in run.out
+
+
+def test_delegates_are_named(mmoe: Command, tiny_delegated_artifact: Artifact) -> None:
     assert "XnnpackBackend" in mmoe("inspect", tiny_delegated_artifact.folder).out
 
 
@@ -51,7 +54,7 @@ def test_checkpoint(mmoe: Command, tiny_checkpoint: Path) -> None:
         ("absent.pte", None, "cannot read the program"),
         ("text.pte", b"not a program " * 20, "not an ExecuTorch 1.5 program"),
         ("notes.txt", b"notes", "is a file; give the checkpoint folder"),
-        ("absent", None, "is neither an existing folder nor a hub id"),
+        ("absent", None, "absent: no such folder"),
     ],
 )
 def test_what_cannot_be_inspected(

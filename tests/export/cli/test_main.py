@@ -46,7 +46,12 @@ def test_version(mmoe: Command) -> None:
         (("verify", "x", "--max-token", "5"), "No such option: --max-token. Did you mean --max-tokens?"),
         (("generate", "x", "--temprature", "1"), "Did you mean --temperature?"),
         (("inspect",), "Missing argument"),
-        (("convert", "x", "--backend", "metal"), "'metal' is not one of 'xnnpack'"),
+        (("convert", "x", "--backend", "metal"), "'metal' is not one of xnnpack, coreml, mlx"),
+        (("convert", "x", "--backend", "xnpack"), "did you mean xnnpack?"),
+        (
+            ("convert", "x", "--quantize", "int4-g23"),
+            "'int4-g23' is not one of 'int4-g32'; did you mean int4-g32?",
+        ),
         (("convert", "x", "--max-seq-len", "many"), "'--max-seq-len'"),
         (("generate", "x", "--threads", "0"), "'--threads'"),
         (("generate", "x", "--prompt", "a", "--chat", "b"), "give --prompt or --chat, not both"),
@@ -57,7 +62,7 @@ def test_version(mmoe: Command) -> None:
 def test_wrong_usage(mmoe: Command, arguments: tuple[str, ...], message: str) -> None:
     run = mmoe(*arguments)
     assert run.code == 2
-    assert run.out == ""
+    assert run.out == "" or message in run.json["error"]
     assert message in run.err
     assert run.err.count("error:") == 1
 
@@ -72,6 +77,28 @@ def test_help_and_usage_errors_do_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
+def test_a_shell_completes_verbs_and_options() -> None:
+    for words, expected in (("mmoe-export gen", "generate"), ("mmoe-export bench --oper", "--operators")):
+        process = start_command(
+            environment={
+                "_MMOE_EXPORT_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(len(words.split()) - 1),
+            }
+        )
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out.split(), err) == (0, [expected], "")
+
+
+def test_an_interruption_is_json_too(monkeypatch: pytest.MonkeyPatch, mmoe: Command) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmoe.export.artifact.summary.describe_program", interrupted)
+    run = mmoe("inspect", "model.pte", "--json")
+    assert (run.code, run.json["error"], run.err.strip()) == (130, "interrupted", "interrupted")
+
+
 def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -81,6 +108,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
         main(["inspect", "model.pte"])
 
 
+@pytest.mark.slow
 def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Path) -> None:
     process = start_command("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact")
     assert process.stderr is not None

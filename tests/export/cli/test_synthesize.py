@@ -12,6 +12,7 @@ def test_writes_a_checkpoint_and_tells_of_it(mmoe: Command, tmp_path: Path) -> N
     source.write_text(json.dumps(checkpoint_config()), encoding="utf-8")
     folder = tmp_path / "made"
     data = mmoe("synthesize", "--size", source, "--out", folder, "--seed", 4, "--json").json
+    assert data["schema_version"] == 1
     assert (data["folder"], data["seed"]) == (str(folder), 4)
     assert sum(data["bytes_by_class"].values()) == data["bytes"]
     assert mmoe("inspect", folder).code == 0
@@ -20,7 +21,7 @@ def test_writes_a_checkpoint_and_tells_of_it(mmoe: Command, tmp_path: Path) -> N
     assert "is there already" in again.err
     run = mmoe("synthesize", "--size", source, "--out", folder, "--layers", 1, "--overwrite")
     assert run.code == 0
-    assert "made up, seed 0" in run.out
+    assert "synthetic, random seed 0" in run.out
 
 
 def test_unknown_size(mmoe: Command, tmp_path: Path) -> None:

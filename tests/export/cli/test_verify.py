@@ -1,5 +1,6 @@
 """`mmoe-export verify`: where the checkpoint comes from, the outcome, what is recorded."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,41 @@ def test_no_record_leaves_the_artifact_alone(
     assert {path.name: path.read_bytes() for path in artifact_copy.folder.iterdir()} == before
 
 
+def test_a_shorter_run_does_not_replace_a_longer_record(
+    mmoe: Command, artifact_copy: Artifact, tiny_checkpoint: Path, text: Path, ladder: FakeLadder
+) -> None:
+    arguments = ("verify", artifact_copy.folder, "--checkpoint", tiny_checkpoint, "--text", text)
+
+    def recorded() -> int:
+        report = Artifact.open(artifact_copy.folder).manifest.verification
+        assert report is not None
+        return report.tokens
+
+    assert mmoe(*arguments).code == 0
+    assert recorded() == 200
+    ladder.report = dataclasses.replace(sample_report(), tokens=64)
+    run = mmoe(*arguments)
+    assert run.code == 0
+    assert "Not recorded" in run.err
+    assert "200 tokens instead of 64; --record replaces it" in run.err
+    assert recorded() == 200
+    assert "Recorded in" in mmoe(*arguments, "--record").err
+    assert recorded() == 64
+    ladder.report = sample_report()
+    assert "Recorded in" in mmoe(*arguments).err
+    assert recorded() == 200
+
+
+def test_too_few_tokens_are_not_judged(
+    mmoe: Command, artifact_copy: Artifact, tiny_checkpoint: Path, text: Path
+) -> None:
+    known = ("--checkpoint", tiny_checkpoint, "--text", text, "--max-tokens", 31)
+    for more in ((), ("--against", artifact_copy.folder)):
+        run = mmoe("verify", artifact_copy.folder, *known, *more)
+        assert run.code == 1
+        assert "31 tokens of text cannot tell a good artifact from a bad one" in run.err
+
+
 def test_flags_reach_the_ladder(
     mmoe: Command, artifact_copy: Artifact, tiny_checkpoint: Path, text: Path, ladder: FakeLadder
 ) -> None:
@@ -151,6 +187,19 @@ def test_a_hub_checkpoint_is_found_by_its_commit(
     assert mmoe("verify", artifact_copy.folder, "--text", text, "--no-record").code == 0
     assert ladder.asked[1] == "facebook/MobileMoE-S-QAT"
     assert ladder.revision == "0123abcd"
+
+
+def test_the_bundled_checkpoint_is_found_by_its_name(
+    mmoe: Command, artifact_copy: Artifact, text: Path, ladder: FakeLadder
+) -> None:
+    manifest = artifact_copy.folder / "mmoe.json"
+    data = json.loads(manifest.read_text())
+    data["source"] = {"id": "demo", "revision": None, "licence": None}
+    manifest.write_text(json.dumps(data))
+    run = mmoe("verify", artifact_copy.folder, "--text", text, "--no-record")
+    assert run.code == 0, run.err
+    assert "hub" not in run.err
+    assert ladder.asked[1] == "demo"
 
 
 def test_what_is_missing_is_said(
@@ -204,13 +253,13 @@ def test_against_another_artifact(
 ) -> None:
     report_file = tmp_path / "report.json"
     arguments = ("verify", artifact_copy.folder, "--against", tiny_artifact.folder, "--text", text)
-    run = mmoe(*arguments, "--max-tokens", 24, "--json", "--report", report_file)
+    run = mmoe(*arguments, "--max-tokens", 40, "--json", "--report", report_file)
     assert run.code == 0, run.err
     assert run.json["passed"]
     assert run.json["against"] == str(tiny_artifact.folder)
     assert json.loads(report_file.read_text()) == run.json
     assert Artifact.open(artifact_copy.folder).manifest.verification is None
-    run = mmoe(*arguments, "--max-tokens", 24, "--min-top1-agreement", 1.5)
+    run = mmoe(*arguments, "--max-tokens", 40, "--min-top1-agreement", 1.5)
     assert run.code == 1
     assert "disagree in prefill: top1_agreement is 1, not >= 1.5" in run.err
     assert "the same, bit for bit" in run.out

@@ -65,6 +65,7 @@ def test_least_squares_beats_the_largest_magnitude_on_trained_weights() -> None:
     assert found.recovered < 0.001 * len(groups)
 
 
+@pytest.mark.slow
 def test_a_converted_artifact_says_what_happened_and_verifies(tmp_path: Path) -> None:
     packed = open_checkpoint(write_checkpoint(tmp_path / "packed", dense_overrides(), seed=3))
     source = write_unpacked(tmp_path / "noisy", packed, noise=0.3)
@@ -86,6 +87,7 @@ def test_a_converted_artifact_says_what_happened_and_verifies(tmp_path: Path) ->
     assert not list(tmp_path.glob(".quantised-*"))
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_program(tmp_path: Path, tiny_checkpoint: Path) -> None:
     source = write_unpacked(tmp_path / "released", open_checkpoint(tiny_checkpoint), noise=0.4)
     programs = [convert(source, tmp_path / name, options=INT4).model_path.read_bytes() for name in "ab"]

@@ -92,6 +92,7 @@ def test_another_folder_is_made_if_a_run_takes_a_new_one_for_abandoned(
         assert folder.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     tmp_path: Path, tiny_checkpoint: Path, number: signal.Signals
@@ -105,6 +106,7 @@ def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_next_conversion_removes_what_a_killed_one_left(tmp_path: Path, tiny_checkpoint: Path) -> None:
     source, out = write_unpacked(tmp_path / "bfloat16", open_checkpoint(tiny_checkpoint)), tmp_path / "out"
     arguments = ("convert", source, "--quantize", "int4-g32", "--out", out / "artifact", "--quiet")

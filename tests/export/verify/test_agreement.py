@@ -1,4 +1,4 @@
-"""Two artifacts held against each other."""
+"""Two artifacts compared with each other."""
 
 from pathlib import Path
 
@@ -38,10 +38,10 @@ def test_other_logits_miss_the_limit(tiny_artifact: Artifact, monkeypatch: pytes
     def shifted(runner: object) -> Stage:
         nonlocal calls
         calls += 1
-        likeliest = calls  # another one for each artifact
+        top = calls  # another one for each artifact
 
         def run(window: Window) -> Logits:
-            return np.eye(tiny_artifact.config.vocab_size, dtype=np.float32)[[likeliest] * window.length]
+            return np.eye(tiny_artifact.config.vocab_size, dtype=np.float32)[[top] * window.length]
 
         return run
 

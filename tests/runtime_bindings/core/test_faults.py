@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.runtime_bindings.python.core import CoreFailure, CoreModel, CoreSession, Status
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
+from tests.support.subprocesses import run_python
 from tests.support.toy_program import replace_program, write_toy_artifact
 
 
@@ -53,7 +55,7 @@ def test_a_broken_artifact_is_refused(
 ) -> None:
     fault(folder)
     with pytest.raises(CoreFailure, match=message) as refusal:
-        CoreModel(folder)
+        Model(folder)
     assert refusal.value.status == status
 
 
@@ -62,17 +64,28 @@ def test_a_changed_byte_is_found_by_the_checksums(folder: Path) -> None:
     data[len(data) // 2] ^= 1
     (folder / "model.pte").write_bytes(data)
     with pytest.raises(CoreFailure, match=r"model\.pte: its SHA-256") as refusal:
-        CoreModel(folder, verify_checksums=True)
+        Model(folder, verify_checksums=True)
+    assert refusal.value.status == Status.CORRUPT
+
+
+@pytest.mark.parametrize("name", ["model.pte", "tokenizer.json"])
+def test_a_file_that_the_manifest_does_not_list_cannot_be_verified(folder: Path, name: str) -> None:
+    manifest = json.loads((folder / "mmoe.json").read_text())
+    del manifest["files"][name]
+    (folder / "mmoe.json").write_text(json.dumps(manifest))
+    Model(folder).close()
+    with pytest.raises(CoreFailure, match=rf"mmoe\.json: lists no digest of {name}") as refusal:
+        Model(folder, verify_checksums=True)
     assert refusal.value.status == Status.CORRUPT
 
 
 def test_checksums_of_a_good_artifact_hold(folder: Path) -> None:
-    CoreModel(folder, verify_checksums=True).close()
+    Model(folder, verify_checksums=True).close()
 
 
 def test_a_deleted_artifact_goes_on_and_a_cut_one_ends(folder: Path) -> None:
-    model = CoreModel(folder)
-    session = CoreSession(model)
+    model = Model(folder)
+    session = Session(model)
     session.prefill([5, 6])
     copy = folder / "copy.pte"
     os.link(folder / "model.pte", copy)  # the same file under another name
@@ -93,7 +106,7 @@ def test_a_damaged_program_is_a_code_where_the_runtime_would_abort(tmp_path: Pat
     for at in range(0, min(len(program), 8192), 5):
         replace_program(tmp_path, program[:at] + bytes([program[at] ^ 0x1F]) + program[at + 1 :])
         try:
-            CoreModel(tmp_path).close()
+            Model(tmp_path).close()
         except CoreFailure as failure:
             statuses.add(failure.status)
             messages.append(str(failure))
@@ -101,47 +114,17 @@ def test_a_damaged_program_is_a_code_where_the_runtime_would_abort(tmp_path: Pat
     assert any("is damaged (" in message for message in messages)
 
 
-def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-CUT_WHILE_RUNNING = """
-import os, sys, threading, time
-from pathlib import Path
-from mmoe.runtime_bindings.python.core import *
-folder = Path(sys.argv[1])
-session = CoreSession(CoreModel(folder))
-def cut():
-    time.sleep(0.05)
-    os.truncate(folder / "model.pte", 4096)
-threading.Thread(target=cut).start()
-try:
-    while True:
-        session.truncate(0)
-        session.prefill(list(range(5, 69)))
-except CoreFailure as failure:
-    print(failure.status.name)
-"""
-
-
-def test_a_file_that_is_cut_in_the_middle_of_a_call_ends_in_a_code(folder: Path) -> None:
-    for _ in range(3):
-        ended = run(CUT_WHILE_RUNNING, shutil.copytree(folder, folder / "copy"))
-        assert (ended.returncode, ended.stdout) == (0, "IO\n"), ended.stderr
-        shutil.rmtree(folder / "copy")
-
-
 LITTLE_ROOM = """
 import resource, sys
 from pathlib import Path
-from mmoe.runtime_bindings.python.core import *
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
 folder = Path(sys.argv[1])
-CoreModel(folder).close()  # everything is loaded now
+Model(folder).close()  # everything is loaded now
 limit()
 try:
-    sessions = [CoreSession(CoreModel(folder)) for _ in range(1000)]
+    sessions = [Session(Model(folder)) for _ in range(1000)]
     print("no limit was met")
 except CoreFailure as failure:
     print(failure.status.name)
@@ -161,7 +144,7 @@ def limit():
 
 @pytest.mark.parametrize("limit", [FEW_FILES, LITTLE_MEMORY], ids=["files", "address space"])
 def test_little_room_is_a_code(folder: Path, limit: str) -> None:
-    ended = run(
-        LITTLE_ROOM.replace("CoreModel(folder).close()", limit + "\nCoreModel(folder).close()"), folder
+    ended = run_python(
+        LITTLE_ROOM.replace("Model(folder).close()", limit + "\nModel(folder).close()"), folder
     )
     assert (ended.returncode, ended.stdout) == (0, "OUT_OF_RESOURCES\n"), ended.stderr

@@ -12,190 +12,158 @@ from tokenizers import Tokenizer
 
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.verify.text import bundled_text
-from mmoe.runtime_bindings.python.core import (
-    CoreFailure,
-    CoreModel,
-    CoreSession,
-    Sampling,
-    Status,
-    call,
-    memory,
-    sampling_struct,
-)
-from mmoe.runtime_bindings.python.generation import generate
+from mmoe.runtime_bindings.python.core import CoreFailure, Status, call
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.records import FinishReason, memory
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
+from tests.support.token_loop import generated_ids
 
 PROMPT = "And the LORD spake unto Moses, saying,"
-STOP, FULL = 1, 2
 
 
 @pytest.fixture(scope="module")
-def model(demo_artifact: Artifact) -> Iterator[CoreModel]:
-    with CoreModel(demo_artifact.folder) as opened:
+def model(demo_artifact: Artifact) -> Iterator[Model]:
+    with Model(demo_artifact.folder) as opened:
         yield opened
 
 
 @pytest.fixture
-def session(model: CoreModel) -> Iterator[CoreSession]:
-    opened = CoreSession(model)
+def session(model: Model) -> Iterator[Session]:
+    opened = Session(model)
     yield opened
     opened.close()
 
 
-def sampled(seed: int) -> Sampling:
-    return sampling_struct(
-        temperature=0.9, top_k=50, top_p=0.9, min_p=0.01, repetition_penalty=1.1, seed=seed
-    )
+def sampled(seed: int) -> SamplingConfig:
+    return SamplingConfig(temperature=0.9, top_k=50, top_p=0.9, min_p=0.01, repetition_penalty=1.1, seed=seed)
 
 
-def tokens(session: CoreSession, count: int) -> list[int]:
+def tokens(session: Session, count: int) -> list[int]:
     found = []
     for _ in range(count):
-        token, finish, _ = session.next()
-        if finish:
+        step = session.next()
+        if step.finish_reason is not None:
             break
-        found.append(token)
+        found.append(step.id)
     return found
 
 
 def decode_until_refused(
-    session: CoreSession, ids: list[int], before_each: Callable[[], None] = lambda: None
+    session: Session, ids: list[int], before_each: Callable[[], None] = lambda: None
 ) -> None:
     """Generates without end; what ends it is raised."""
     session.prefill(ids)
     while True:
         before_each()
-        if session.next()[1]:
+        if session.next().finish_reason is not None:
             session.truncate(0)
             session.prefill(ids)
-
-
-def position(session: CoreSession) -> int:
-    found = ctypes.c_int64()
-    call("session_position", session.handle, ctypes.byref(found))
-    return found.value
 
 
 @pytest.mark.parametrize(
     "sampling", [SamplingConfig(), SamplingConfig(temperature=0.8, top_k=40, top_p=0.9, seed=7)]
 )
-def test_a_session_and_the_python_loop_choose_the_same_tokens(
-    model: CoreModel, demo_artifact: Artifact, sampling: SamplingConfig
+def test_a_session_and_a_plain_loop_choose_the_same_tokens(
+    model: Model, demo_artifact: Artifact, sampling: SamplingConfig
 ) -> None:
     ids = model.tokenize(PROMPT)
-    session = CoreSession(
-        model,
-        sampling_struct(
-            temperature=sampling.temperature,
-            top_k=sampling.top_k or 0,
-            top_p=sampling.top_p,
-            min_p=sampling.min_p,
-            repetition_penalty=sampling.repetition_penalty,
-            seed=sampling.seed,
-        ),
-    )
+    session = Session(model, sampling)
     session.prefill(ids)
-    found = tokens(session, 60)
-    expected = generate(ModelRunner(demo_artifact.model_path), ids, sampling=sampling, max_new_tokens=60)
-    assert found == list(expected)
+    runner = ModelRunner(demo_artifact.model_path)
+    assert tokens(session, 60) == generated_ids(runner, ids, 60, sampling=sampling)
 
 
-def test_text_comes_in_whole_characters_and_adds_up(model: CoreModel, session: CoreSession) -> None:
+def test_text_comes_in_whole_characters_and_adds_up(model: Model, session: Session) -> None:
     session.prefill(model.tokenize(PROMPT))
     found, text = [], ""
     for _ in range(50):
-        token, finish, piece = session.next()
-        text += piece.decode()
-        if finish:
+        step = session.next()
+        text += step.text
+        if step.finish_reason is not None:
             break
-        found.append(token)
+        found.append(step.id)
     assert text == Tokenizer.from_file(str(model.folder / "tokenizer.json")).decode(found)
 
 
-def test_a_prompt_keeps_what_it_shares_with_the_context(model: CoreModel, session: CoreSession) -> None:
+def test_a_prompt_keeps_what_it_shares_with_the_context(model: Model, session: Session) -> None:
     ids = model.tokenize(bundled_text().content)[:200]
     other = [*ids[:150], *ids[:20]]
     for prompt, kept in ((ids, 0), (other, 150), (other, 169), (ids[:10], 9)):
-        array = np.array(prompt, np.int32)
-        done = ctypes.c_size_t()
-        pointer = array.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        call("session_prompt", session.handle, pointer, len(array), ctypes.byref(done))
-        assert done.value == len(prompt)
-        assert position(session) == len(prompt)
+        session.prompt(prompt)
+        assert session.position == len(prompt)
         assert session.stats.prefill_tokens == len(prompt) - kept
-        fresh = CoreSession(model)
+        fresh = Session(model)
         fresh.prefill(prompt)
         np.testing.assert_array_equal(session.logits(), fresh.logits())
 
 
-def test_a_turn_ends_in_the_context_and_the_next_one_follows(model: CoreModel, session: CoreSession) -> None:
+def test_a_turn_ends_in_the_context_and_the_next_one_follows(model: Model, session: Session) -> None:
     ids = model.tokenize(PROMPT)
     session.prefill(ids)
     answer = tokens(session, 5)
-    assert position(session) == len(ids) + 4  # the last token was handed out, not run
+    assert session.position == len(ids) + 4  # the last token was handed out, not run
     session.prefill(ids)
-    assert position(session) == len(ids) + 5 + len(ids)
-    fresh = CoreSession(model)
+    assert session.position == len(ids) + 5 + len(ids)
+    fresh = Session(model)
     fresh.prefill([*ids, *answer, *ids])
     np.testing.assert_array_equal(session.logits(), fresh.logits())
 
 
-def test_truncate_goes_back_and_reset_starts_the_random_numbers_again(model: CoreModel) -> None:
-    session = CoreSession(model, sampled(3))
+def test_truncate_goes_back_and_reset_starts_the_random_numbers_again(model: Model) -> None:
+    session = Session(model, sampled(3))
     ids = model.tokenize(PROMPT)
     session.prefill(ids)
     first = tokens(session, 20)
-    call("session_reset", session.handle)
-    assert position(session) == 0
+    session.reset()
+    assert session.position == 0
     session.prefill(ids)
     assert tokens(session, 20) == first
     session.truncate(len(ids) - 1)
     with pytest.raises(CoreFailure, match="no logits") as refusal:
         session.logits()
     assert refusal.value.status == Status.INVALID_ARGUMENT
-    call("session_set_sampling", session.handle, sampled(3))
+    session.set_sampling(sampled(3))
     session.prefill(ids[-1:])
     assert tokens(session, 20) == first
-    other = CoreSession(model, sampled(4))
+    other = Session(model, sampled(4))
     other.prefill(ids)
     assert tokens(other, 20) != first
 
 
-def test_the_context_fills_up_to_its_end_and_no_further(model: CoreModel, session: CoreSession) -> None:
+def test_the_context_fills_up_to_its_end_and_no_further(model: Model, session: Session) -> None:
     context = model.info.max_context_len
     ids = (model.tokenize(bundled_text().content) * 2)[:context]
     with pytest.raises(CoreFailure, match=f"room for {context} more, not for {context + 1}") as refusal:
         session.prefill([*ids, 5])
     assert refusal.value.status == Status.CONTEXT_FULL
     session.prefill(ids)
-    assert session.next()[1] == 0
-    assert session.next()[:2] == (-1, FULL)
-    assert session.next()[:2] == (-1, FULL)
+    assert session.next().finish_reason is None
+    for _ in range(2):
+        assert session.next() == (-1, "", FinishReason.CONTEXT_FULL)
 
 
-def test_cancel_ends_one_call_and_the_rest_can_be_run_later(model: CoreModel, session: CoreSession) -> None:
+def test_cancel_ends_one_call_and_the_rest_can_be_run_later(model: Model, session: Session) -> None:
     ids = model.tokenize(bundled_text().content)[:300]
-    call("session_cancel", session.handle)
+    session.cancel()
     with pytest.raises(CoreFailure) as ended:
         session.prefill(ids)
     assert ended.value.status == Status.CANCELLED
-    call("session_cancel", session.handle)
-    call("session_clear_cancel", session.handle)
-    session.prefill(ids[position(session) :])
-    fresh = CoreSession(model)
+    session.cancel()
+    session.clear_cancel()
+    session.prefill(ids[session.position :])
+    fresh = Session(model)
     fresh.prefill(ids)
     np.testing.assert_array_equal(session.logits(), fresh.logits())
 
 
-def test_cancel_from_another_thread_ends_decode_within_a_token(
-    model: CoreModel, session: CoreSession
-) -> None:
+def test_cancel_from_another_thread_ends_decode_within_a_token(model: Model, session: Session) -> None:
     cancelled = threading.Event()
     calls_after = []
 
     def cancel() -> None:
-        call("session_cancel", session.handle)
+        session.cancel()
         cancelled.set()
 
     timer = threading.Timer(0.02, cancel)
@@ -209,7 +177,7 @@ def test_cancel_from_another_thread_ends_decode_within_a_token(
     assert len(calls_after) <= 1  # the call that was refused
 
 
-def test_one_session_for_two_threads_is_refused(model: CoreModel, session: CoreSession) -> None:
+def test_one_session_for_two_threads_is_refused(model: Model, session: Session) -> None:
     ids = (model.tokenize(bundled_text().content) * 2)[:500]
     statuses = set()
 
@@ -228,16 +196,16 @@ def test_one_session_for_two_threads_is_refused(model: CoreModel, session: CoreS
     worker = threading.Thread(target=work)
     worker.start()
     while worker.is_alive():
-        attempt(lambda: position(session))
+        attempt(lambda: session.position)
     worker.join()
     # Refused in turn; a truncate that was refused leaves no room for the prefill behind it.
     assert Status.BUSY in statuses
     assert statuses <= {Status.OK, Status.BUSY, Status.CONTEXT_FULL}
 
 
-def test_close_ends_a_running_call(model: CoreModel) -> None:
+def test_close_ends_a_running_call(model: Model) -> None:
     for delay in (0.0, 0.001, 0.01, 0.03):
-        session = CoreSession(model)
+        session = Session(model)
         closer = threading.Timer(delay, session.close)
         closer.start()
         with pytest.raises(CoreFailure) as ended:
@@ -249,8 +217,8 @@ def test_close_ends_a_running_call(model: CoreModel) -> None:
 
 
 def test_closing_a_model_closes_its_sessions(demo_artifact: Artifact) -> None:
-    model = CoreModel(demo_artifact.folder)
-    sessions = [CoreSession(model) for _ in range(3)]
+    model = Model(demo_artifact.folder)
+    sessions = [Session(model) for _ in range(3)]
     handle = model.handle.value
     model.close()
     for session in sessions:
@@ -265,10 +233,10 @@ def test_two_models_on_two_threads_give_what_each_gives_alone(
     demo_artifact: Artifact, tiny_artifact: Artifact
 ) -> None:
     def run(folder: Artifact, found: list[list[int]]) -> None:
-        with CoreModel(folder.folder) as model:
-            session = CoreSession(model)
+        with Model(folder.folder) as model:
+            session = Session(model)
             for _ in range(5):
-                call("session_reset", session.handle)
+                session.reset()
                 session.prefill([7, 8, 9, 10])
                 found.append(tokens(session, 30))
 
@@ -287,7 +255,7 @@ def test_two_models_on_two_threads_give_what_each_gives_alone(
     assert together == alone
 
 
-def test_statistics_add_up(model: CoreModel, session: CoreSession) -> None:
+def test_statistics_add_up(model: Model, session: Session) -> None:
     ids = model.tokenize(PROMPT)
     session.prefill(ids)
     count = len(tokens(session, 20))
@@ -299,10 +267,10 @@ def test_statistics_add_up(model: CoreModel, session: CoreSession) -> None:
     assert 0 < model.info.load_seconds <= stats.load_seconds
 
 
-def test_a_thousand_sessions_leave_nothing_behind(model: CoreModel) -> None:
+def test_a_thousand_sessions_leave_nothing_behind(model: Model) -> None:
     def live(count: int) -> None:
         for _ in range(count):
-            session = CoreSession(model)
+            session = Session(model)
             session.prefill([5, 6, 7])
             session.next()
             session.close()

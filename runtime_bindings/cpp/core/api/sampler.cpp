@@ -1,9 +1,9 @@
-#include "sampler.h"
+#include "core/sampler.h"
 
 #include <mutex>
 #include <vector>
 
-#include "api/guard.h"
+#include "core/api/guard.h"
 
 namespace mmoe {
 
@@ -34,7 +34,7 @@ mmoe_status mmoe_sampler_open(const mmoe_sampling* sampling, mmoe_sampler* sampl
 }
 
 mmoe_status mmoe_sampler_close(mmoe_sampler sampler) {
-  return mmoe::Guard([&] { mmoe::Samplers().Take(sampler); });
+  return mmoe::GuardClose([&] { mmoe::Samplers().Take(sampler); });
 }
 
 mmoe_status mmoe_sampler_sample(mmoe_sampler sampler, const float* logits, size_t vocab_size,

@@ -1,7 +1,7 @@
-#include "session.h"
+#include "core/session.h"
 
-#include "api/guard.h"
-#include "memory.h"
+#include "core/api/guard.h"
+#include "core/memory.h"
 
 namespace {
 
@@ -46,7 +46,7 @@ mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling, m
 }
 
 mmoe_status mmoe_session_close(mmoe_session session) {
-  return mmoe::Guard([&] { mmoe::Sessions().Take(session)->Close(); });
+  return mmoe::GuardClose([&] { mmoe::Sessions().Take(session)->Close(); });
 }
 
 mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling) {

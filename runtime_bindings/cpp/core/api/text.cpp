@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "api/guard.h"
-#include "chat.h"
+#include "core/api/guard.h"
+#include "core/chat.h"
 
 mmoe_status mmoe_tokenize(mmoe_model model, const char* text, size_t text_bytes, int32_t add_bos,
                           int32_t parse_special, int32_t* ids, size_t capacity, size_t* count) {

@@ -1,9 +1,9 @@
-#include "tokenizer/byte_alphabet.h"
+#include "core/tokenizer/byte_alphabet.h"
 
 #include <array>
 #include <cstdint>
 
-#include "tokenizer/utf8.h"
+#include "core/text/utf8.h"
 
 namespace mmoe {
 
@@ -43,12 +43,12 @@ std::string AlphabetCharacter(unsigned char byte) {
   return text;
 }
 
-std::string AlphabetToBytes(std::string_view token) {
+std::optional<std::string> AlphabetToBytes(std::string_view token) {
   std::string bytes;
   for (size_t at = 0; at < token.size();) {
     const CodePoint code_point = ReadValidUtf8(token, at);
     const int byte = code_point.value < kCharacters ? TheAlphabet().byte[code_point.value] : kNoByte;
-    if (byte == kNoByte) return std::string(token);
+    if (byte == kNoByte) return std::nullopt;
     bytes += static_cast<char>(byte);
     at += code_point.bytes;
   }

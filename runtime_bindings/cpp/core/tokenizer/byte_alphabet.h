@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,8 @@ namespace mmoe {
 // The character of a byte, as UTF-8.
 std::string AlphabetCharacter(unsigned char byte);
 
-// The bytes that a token's text stands for. A text with a character outside the alphabet, as an added token
-// may have, stands for itself.
-std::string AlphabetToBytes(std::string_view token);
+// The bytes that a token's text stands for; none for a text with a character outside the alphabet, as an
+// added token may have.
+std::optional<std::string> AlphabetToBytes(std::string_view token);
 
 }  // namespace mmoe

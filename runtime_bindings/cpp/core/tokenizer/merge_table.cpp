@@ -1,4 +1,4 @@
-#include "tokenizer/merge_table.h"
+#include "core/tokenizer/merge_table.h"
 
 namespace mmoe {
 

@@ -1,19 +1,19 @@
-#include "tokenizer/merge_word.h"
+#include "core/tokenizer/merge_word.h"
 
+#include <functional>
 #include <queue>
+#include <utility>
+#include <vector>
 
 namespace mmoe {
 
 namespace {
 
-// Up to here looking at every pair after every merge is faster than a queue: words of text have 5 bytes or
-// so.
+// Up to here looking at every pair after every merge is faster than a queue: words of text have 5 bytes or so.
 constexpr size_t kShortWord = 24;
 
-void MergeShort(const MergeTable& merges, std::vector<int32_t>* word) {
+size_t MergeShort(const MergeTable& merges, int32_t* ids, size_t size) {
   MergeTable::Merge pairs[kShortWord];
-  size_t size = word->size();
-  int32_t* ids = word->data();
   for (size_t at = 0; at + 1 < size; ++at) pairs[at] = merges.Find(ids[at], ids[at + 1]);
   while (size > 1) {
     size_t best = size;
@@ -28,45 +28,43 @@ void MergeShort(const MergeTable& merges, std::vector<int32_t>* word) {
     if (best > 0) pairs[best - 1] = merges.Find(ids[best - 1], ids[best]);
     if (best + 1 < size) pairs[best] = merges.Find(ids[best], ids[best + 1]);
   }
-  word->resize(size);
+  return size;
 }
 
-struct Candidate {
-  MergeTable::Merge merge;
-  size_t at;     // of the left token
-  int32_t left;  // the tokens it was seen between: if they have changed since, it is void
-  int32_t right;
+// A pair that may merge, as one number: the rank above the place of its left token. The lowest goes first.
+using Candidate = uint64_t;
+Candidate MakeCandidate(int32_t rank, uint32_t at) { return static_cast<uint64_t>(rank) << 32 | at; }
 
-  // std::priority_queue takes the greatest first.
-  bool operator<(const Candidate& other) const {
-    return merge.rank != other.merge.rank ? merge.rank > other.merge.rank : at > other.at;
-  }
-};
-
-void MergeLong(const MergeTable& merges, std::vector<int32_t>* word) {
+size_t MergeLong(const MergeTable& merges, int32_t* ids, size_t word_size) {
   constexpr int32_t kGone = -1;
-  std::vector<int32_t>& ids = *word;
-  const size_t size = ids.size();
-  std::vector<size_t> previous(size);
-  std::vector<size_t> next(size);
-  for (size_t at = 0; at < size; ++at) {
-    previous[at] = at - 1;  // wraps to SIZE_MAX in front of the first
+  const auto size = static_cast<uint32_t>(word_size);
+  std::vector<uint32_t> previous(size);
+  std::vector<uint32_t> next(size);
+  std::vector<Candidate> all;
+  all.reserve(size);
+  for (uint32_t at = 0; at < size; ++at) {
+    previous[at] = at - 1;  // wraps in front of the first
     next[at] = at + 1;
+    const int32_t rank = at + 1 < size ? merges.Find(ids[at], ids[at + 1]).rank : -1;
+    if (rank >= 0) all.push_back(MakeCandidate(rank, at));
   }
-  std::priority_queue<Candidate> queue;
-  const auto offer = [&](size_t left, size_t right) {
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue(std::greater<>(),
+                                                                               std::move(all));
+  const auto offer = [&](uint32_t left, uint32_t right) {
     if (left >= size || right >= size) return;
-    const MergeTable::Merge merge = merges.Find(ids[left], ids[right]);
-    if (merge.rank >= 0) queue.push({merge, left, ids[left], ids[right]});
+    const int32_t rank = merges.Find(ids[left], ids[right]).rank;
+    if (rank >= 0) queue.push(MakeCandidate(rank, left));
   };
-  for (size_t at = 0; at + 1 < size; ++at) offer(at, at + 1);
   while (!queue.empty()) {
-    const Candidate candidate = queue.top();
+    const auto rank = static_cast<int32_t>(queue.top() >> 32);
+    const auto left = static_cast<uint32_t>(queue.top());
     queue.pop();
-    const size_t left = candidate.at;
-    const size_t right = next[left];
-    if (ids[left] != candidate.left || right >= size || ids[right] != candidate.right) continue;
-    ids[left] = candidate.merge.merged;
+    const uint32_t right = next[left];
+    if (ids[left] == kGone || right >= size) continue;
+    // Void if the tokens have changed since: no other pair has this rank.
+    const MergeTable::Merge merge = merges.Find(ids[left], ids[right]);
+    if (merge.rank != rank) continue;
+    ids[left] = merge.merged;
     ids[right] = kGone;
     next[left] = next[right];
     if (next[left] < size) previous[next[left]] = left;
@@ -74,18 +72,14 @@ void MergeLong(const MergeTable& merges, std::vector<int32_t>* word) {
     offer(left, next[left]);
   }
   size_t kept = 0;
-  for (size_t at = 0; at < size; at = next[at]) ids[kept++] = ids[at];
-  ids.resize(kept);
+  for (uint32_t at = 0; at < size; at = next[at]) ids[kept++] = ids[at];
+  return kept;
 }
 
 }  // namespace
 
-void MergeWord(const MergeTable& merges, std::vector<int32_t>* word) {
-  if (word->size() <= kShortWord) {
-    MergeShort(merges, word);
-  } else {
-    MergeLong(merges, word);
-  }
+size_t MergeWord(const MergeTable& merges, int32_t* ids, size_t size) {
+  return size <= kShortWord ? MergeShort(merges, ids, size) : MergeLong(merges, ids, size);
 }
 
 }  // namespace mmoe

@@ -5,16 +5,19 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "tokenizer/added_tokens.h"
-#include "tokenizer/merge_table.h"
+#include "core/tokenizer/added_tokens.h"
+#include "core/tokenizer/bpe_model.h"
+#include "core/tokenizer/merge_table.h"
+#include "core/tokenizer/normalizer.h"
+#include "core/tokenizer/pre_tokenizer.h"
+#include "core/tokenizer/token_decoder.h"
 
 namespace mmoe {
 
-// The family's tokenizer: byte-level BPE as Hugging Face's tokenizer.json describes it, with the same ids and
-// the same text as their `tokenizers` library. Immutable, so threads may share it.
+// A byte-pair encoding as Hugging Face's tokenizer.json describes it, with the same ids and the same text as
+// their `tokenizers` library. Immutable, so threads may share it.
 class Tokenizer {
  public:
   // `json` is the text of a tokenizer.json; `where` names it in messages. Throws CoreError: MMOE_CORRUPT for
@@ -23,8 +26,7 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
 
   // Appends the ids of `text`; bytes that are no UTF-8 count as U+FFFD. `add_bos` puts what the tokenizer's
-  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any
-  // other.
+  // own post-processor adds around them. Without `parse_special` the text of special tokens is text like any other.
   void Encode(std::string_view text, bool add_bos, bool parse_special, std::vector<int32_t>* ids) const;
 
   // The first added token (special or not) of text[from..).
@@ -33,8 +35,11 @@ class Tokenizer {
   // Appends the text of ids; broken characters become U+FFFD, ids without a token nothing.
   void Decode(const int32_t* ids, size_t count, bool skip_special, std::string* text) const;
 
-  // The bytes that an id stands for; none for an id without a token. A special token's are its name.
-  std::string_view TokenBytes(int32_t id) const;
+  // For ids that come one by one: decoder's Push(TokenText(id)) for each that has a token, then Flush().
+  DecodeStream NewStream() const { return DecodeStream(decoder_); }
+  // What a DecodeStream takes. A special token's is its name.
+  std::string_view TokenText(int32_t id) const;
+  bool HasToken(int32_t id) const;
   bool IsSpecial(int32_t id) const;
   // One more than the largest id.
   int32_t vocab_size() const { return static_cast<int32_t>(tokens_.size()); }
@@ -43,24 +48,23 @@ class Tokenizer {
   friend class TokenizerReader;
 
   struct Token {
-    std::string bytes;
+    std::string text;  // as the decoder has prepared it
+    bool exists = false;
     bool special = false;
   };
-  // Looked for in two passes, as the library does it: tokens of the raw text, then those of the normalised
-  // text, which here is the same.
-  using Passes = std::array<AddedTokens, 2>;
 
-  void EncodePass(std::string_view text, const Passes& added, size_t pass, std::vector<int32_t>* ids) const;
-  void EncodeWords(std::string_view text, std::vector<int32_t>* ids) const;
+  void EncodeRaw(std::string_view text, bool at_start, bool specials, std::vector<int32_t>* ids) const;
+  void EncodeNormalized(std::string_view text, bool at_start, bool specials, std::vector<int32_t>* ids) const;
 
   std::vector<Token> tokens_;
-  std::array<int32_t, 256> byte_ids_{};
-  MergeTable merges_{0};
-  // By bytes, into tokens_; only for tokenizers whose words skip the merges when they are a token
-  // (ignore_merges).
-  std::unordered_map<std::string_view, int32_t> words_;
-  Passes added_;
-  Passes added_but_special_;
+  // Looked for in two passes, as the library does it: tokens of the raw text, then those of the normalised
+  // text.
+  AddedTokens raw_added_;
+  AddedTokens normalized_added_;
+  Normalizer normalizer_;
+  PreTokenizer pre_tokenizer_;
+  BpeModel model_;
+  TokenDecoder decoder_;
   std::vector<int32_t> prefix_;
   std::vector<int32_t> suffix_;
 };

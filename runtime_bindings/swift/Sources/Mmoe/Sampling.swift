@@ -2,13 +2,13 @@ import CMmoe
 
 /// How the next token is chosen. The default is greedy; a seed gives the same text on every machine.
 public struct Sampling: Equatable, Sendable {
-  /// 0 takes the likeliest token.
+  /// 0 takes the most probable token.
   public var temperature: Float
-  /// Keeps the k likeliest tokens; 0 keeps all.
+  /// Keeps the k most probable tokens; 0 keeps all.
   public var topK: Int
-  /// Keeps the fewest likeliest tokens whose probabilities reach this sum.
+  /// Keeps the fewest most probable tokens that reach this sum.
   public var topP: Float
-  /// Drops tokens less likely than this share of the likeliest one's probability.
+  /// Drops tokens less probable than this share of the most probable one.
   public var minP: Float
   /// Logits of tokens seen before are divided by it when positive and multiplied by it when negative.
   public var repetitionPenalty: Float

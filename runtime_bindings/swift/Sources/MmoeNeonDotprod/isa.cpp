@@ -1,1 +1,1 @@
-#include "../MmoeCore/cpp/kernels/isa_neon_dotprod.cpp"
+#include "kernels/isa/isa_neon_dotprod.cpp"

@@ -1,1 +1,1 @@
-#include "../MmoeCore/cpp/kernels/isa_neon_i8mm.cpp"
+#include "kernels/isa/isa_neon_i8mm.cpp"

@@ -27,7 +27,7 @@ public data class Sampling(
     public val topK: Int = 0,
     /** (0, 1]; 1: all. */
     public val topP: Float = 1f,
-    /** [0, 1) of the likeliest token's probability; 0: all. */
+    /** [0, 1) of the most probable token's probability; 0: all. */
     public val minP: Float = 0f,
     /** 1: none. */
     public val repetitionPenalty: Float = 1f,

@@ -1,0 +1,59 @@
+#include "kernels/isa/cpu_features.h"
+
+#if defined(__aarch64__) && defined(__linux__)  // Android too
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+namespace mmoe {
+
+#if defined(__x86_64__)
+
+bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c"); }
+
+bool HasAvx512Vnni() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512vnni");
+}
+
+#else
+
+bool HasAvx2() { return false; }
+bool HasAvx512Vnni() { return false; }
+
+#endif
+
+#if defined(__aarch64__) && defined(__linux__)
+
+bool HasNeon() { return true; }
+bool HasNeonDotprod() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+bool HasNeonI8mm() { return HasNeonDotprod() && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
+
+#elif defined(__aarch64__) && defined(__APPLE__)
+
+namespace {
+
+bool HasFeature(const char* name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+
+}  // namespace
+
+bool HasNeon() { return true; }
+bool HasNeonDotprod() { return HasFeature("hw.optional.arm.FEAT_DotProd"); }
+bool HasNeonI8mm() { return HasNeonDotprod() && HasFeature("hw.optional.arm.FEAT_I8MM"); }
+
+#else
+
+bool HasNeon() { return false; }
+bool HasNeonDotprod() { return false; }
+bool HasNeonI8mm() { return false; }
+
+#endif
+
+}  // namespace mmoe

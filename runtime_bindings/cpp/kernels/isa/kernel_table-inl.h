@@ -1,0 +1,29 @@
+// Fills the table of an instruction set with the functions that it has; the last include of an isa_*.cpp.
+
+namespace mmoe {
+namespace {
+
+// A constant expression, so that the table is there before any constructor runs.
+constexpr KernelTable FillKernelTable(const char* name, int token_tile, int linear_tile) {
+  KernelTable table{};
+  table.name = name;
+  table.token_tile = token_tile;
+  table.router_scores = RouterScores;
+  table.quantize_row = QuantizeRow;
+  table.quantize_scales = QuantizeScales;
+  table.quantize_tile = QuantizeTile;
+  table.panel_dot = PanelDot;
+  table.panel_dot_and_quantize = PanelDotAndQuantize;
+  table.swiglu = Swiglu;
+  table.combine = Combine;
+  table.rms_norm = RmsNorm;
+  table.add_rms_norm = AddRmsNorm;
+  table.attention = kAttentionKernels;
+  table.linear_tile = linear_tile;
+  table.quantize_groups = QuantizeGroups;
+  table.linear_dot = LinearDot;
+  return table;
+}
+
+}  // namespace
+}  // namespace mmoe

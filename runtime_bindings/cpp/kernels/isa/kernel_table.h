@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/attention/attention_kernels.h"
+
+namespace mmoe {
+
+struct LinearDotArgs;
+struct PanelDotArgs;
+struct QuantizeTileArgs;
+struct LinearTile;
+
+// The inner loops that each instruction set provides. All entries of all tables give the same bits: integer
+// parts are exact, and float parts fix the order of every operation (16 interleaved partial sums, then a
+// tree; no FMA).
+struct KernelTable {
+  const char* name;
+
+  // Most tokens that `panel_dot` takes at once.
+  int token_tile;
+
+  // scores[t * stride + e] = sigmoid(dot(x[t], weight[e])) for e in 0..experts-1; x [tokens, hidden], weight
+  // [experts, hidden], hidden a multiple of 16.
+  void (*router_scores)(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                        float* scores, int64_t stride);
+
+  // The stages of quantize_activations.h: x [inputs] or float16 scales [inputs] to int16
+  // [PaddedInputs(inputs)], returning the value of 1, then a tile to int8. inputs is a positive multiple of 16.
+  float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
+  float (*quantize_scales)(const uint16_t* scales, int64_t inputs, int16_t* out);
+  void (*quantize_tile)(const QuantizeTileArgs& args);
+
+  // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1.
+  void (*panel_dot)(const PanelDotArgs& args);
+
+  // panel_dot, and quantize_tile of the tile's rows for the panel after it, to other arrays: neither needs
+  // the other, so an instruction set may run them side by side. Both have the same inputs and tokens; scratch
+  // is [PaddedInputs(inputs)].
+  void (*panel_dot_and_quantize)(const PanelDotArgs& args, const QuantizeTileArgs& next, int16_t* scratch);
+
+  // out[i] = silu(gate[i]) * up[i]; width is a multiple of 16.
+  void (*swiglu)(const float* gate, const float* up, int64_t width, float* out);
+
+  // out = weights[0] * rows[0] + weights[1] * rows[1] + ..., added in this order; hidden is a multiple of 16.
+  void (*combine)(const float* const* rows, const float* weights, int64_t count, int64_t hidden, float* out);
+
+  // out = x / sqrt(mean(x^2) + eps) * weight; hidden is a multiple of 16.
+  void (*rms_norm)(const float* x, const float* weight, int64_t hidden, float eps, float* out);
+
+  // sum = residual + x, or residual + (x + y) unless y is nullptr, then rms_norm of it.
+  void (*add_rms_norm)(const float* residual, const float* x, const float* y, const float* weight,
+                       int64_t hidden, float eps, float* sum, float* out);
+
+  // See attention_kernels.h.
+  AttentionKernels attention;
+
+  // Most tokens of a tile of a dense linear, at most 16.
+  int linear_tile;
+
+  // Quantises x [32 * groups] into one token of a tile, from its group first_group on; see linear_dot.h.
+  void (*quantize_groups)(const float* x, int64_t groups, const LinearTile& tile, int64_t token,
+                          int64_t first_group);
+
+  // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * step), added in order.
+  void (*linear_dot)(const LinearDotArgs& args);
+};
+
+}  // namespace mmoe

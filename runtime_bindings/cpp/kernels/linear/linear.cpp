@@ -1,0 +1,114 @@
+#include "kernels/linear/linear.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mmoe {
+namespace {
+
+// Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
+constexpr int64_t kPrefetchBytes = 4096;
+
+// Panels of a task while one tile streams through the weights: long enough to stream, short enough to balance.
+constexpr int64_t kStreamedPanels = 2;
+
+constexpr int64_t kMaxWidth = 1 << 20;
+
+// The target that a panel belongs to and its first column there.
+struct Place {
+  const LinearTarget* target;
+  int64_t column;
+
+  // Steps over `panels` panels.
+  void Advance(int64_t panels) {
+    column += panels * kPanelOutputs;
+    for (;;) {
+      const int64_t padded = LinearPanels(target->outputs) * kPanelOutputs;
+      if (column < padded) return;
+      column -= padded;
+      ++target;
+    }
+  }
+};
+
+// One panel for all tokens; the last one of a target may be narrower than 32.
+void ProjectPanel(const LinearMatrix& matrix, int64_t panel, const LinearActivations& activations,
+                  const Place& place, const KernelTable& kernels) {
+  const int64_t stride = place.target->outputs;
+  const int64_t columns = std::min(stride - place.column, kPanelOutputs);
+  for (int64_t tile = 0; tile < activations.tiles(); ++tile) {
+    const int64_t first = activations.first_token(tile);
+    float* out = place.target->out + first * stride + place.column;
+    if (columns == kPanelOutputs) {
+      ProjectTile(matrix, panel, activations, tile, kernels, out, stride);
+      continue;
+    }
+    float whole[kLargestLinearTile * kPanelOutputs];
+    ProjectTile(matrix, panel, activations, tile, kernels, whole, kPanelOutputs);
+    for (int64_t t = 0; t < activations.first_token(tile + 1) - first; ++t) {
+      std::memcpy(out + t * stride, whole + t * kPanelOutputs, static_cast<size_t>(columns) * sizeof(float));
+    }
+  }
+}
+
+}  // namespace
+
+const char* CheckLinear(int64_t inputs, int64_t outputs) {
+  if (inputs < 1 || inputs % kLinearGroup != 0) {
+    return "the number of inputs must be a positive multiple of 32, the quantisation group";
+  }
+  if (outputs < 1) return "the number of outputs must be positive";
+  if (inputs > kMaxWidth || outputs > kMaxWidth) return "inputs and outputs must be at most 1048576";
+  return nullptr;
+}
+
+size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelTable& kernels) {
+  Arena arena(nullptr);
+  LinearActivations(arena, std::min(tokens, kLinearChunkTokens), inputs, kernels.linear_tile);
+  return arena.used();
+}
+
+void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivations& activations,
+                 int64_t tile, const KernelTable& kernels, float* out, int64_t out_stride) {
+  const int64_t bytes = PanelBytes(matrix.inputs);
+  const uint8_t* weight = matrix.weight + panel * bytes;
+  // One tile streams through the weights; of several, the last one has the next panel fetched meanwhile.
+  const bool streams = activations.tiles() == 1, last = tile + 1 == activations.tiles();
+  const uint8_t* ahead = weight + (streams ? kPrefetchBytes : last ? bytes : 0);
+  kernels.linear_dot({weight, matrix.scale + panel * matrix.inputs, matrix.inputs / kLinearGroup, ahead,
+                      activations.tile(tile), out, out_stride});
+}
+
+void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activations,
+                   const LinearTarget* targets, int64_t num_targets, const KernelTable& kernels,
+                   const Parallel& parallel) {
+  int64_t panels = 0;
+  for (int64_t i = 0; i < num_targets; ++i) panels += LinearPanels(targets[i].outputs);
+  const int64_t per_task = activations.tiles() == 1 ? kStreamedPanels : 1;
+  ParallelFor(parallel, (panels + per_task - 1) / per_task, [&](int64_t task, int) {
+    const int64_t begin = task * per_task, end = std::min(panels, begin + per_task);
+    Place place = {targets, 0};
+    place.Advance(begin);
+    for (int64_t panel = begin; panel < end; ++panel) {
+      ProjectPanel(matrix, panel, activations, place, kernels);
+      if (panel + 1 < end) place.Advance(1);
+    }
+  });
+}
+
+void Linear(const float* x, int64_t tokens, const LinearMatrix& matrix, const LinearTarget* targets,
+            int64_t num_targets, const KernelTable& kernels, const Parallel& parallel, void* workspace) {
+  for (int64_t first = 0; first < tokens; first += kLinearChunkTokens) {
+    Arena arena(workspace);
+    const LinearActivations activations(arena, std::min(tokens - first, kLinearChunkTokens), matrix.inputs,
+                                        kernels.linear_tile);
+    activations.Quantize(x + first * matrix.inputs, kernels, parallel);
+    LinearTarget chunk[kMaxLinearTargets];
+    for (int64_t i = 0; i < num_targets; ++i) {
+      chunk[i] = {targets[i].out + first * targets[i].outputs, targets[i].outputs};
+    }
+    ProjectPanels(matrix, activations, chunk, num_targets, kernels, parallel);
+  }
+}
+
+}  // namespace mmoe

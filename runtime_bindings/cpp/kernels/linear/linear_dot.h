@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/panel.h"
+
+namespace mmoe {
+
+// Weights of dense linears share the panel layout i4p32x4 of panel.h, but their groups run along the input:
+// the 32 outputs of a panel have a scale each for every 32 inputs.
+constexpr int64_t kLinearGroup = 32;
+
+// Quantised activations of the tokens of one tile. A token has one step per group of 32 inputs.
+struct LinearTile {
+  int64_t tokens;
+  int8_t* values;    // [groups][tokens][32]
+  float* steps;      // [groups][tokens]
+  int32_t* offsets;  // [groups][tokens]: -8 times the sum of the group's values, what the offset binary adds
+};
+
+// For KernelTable::linear_dot: one panel times one tile.
+struct LinearDotArgs {
+  const uint8_t* weight;  // [8 * groups][64]
+  const uint16_t* scale;  // float16 [groups][32]
+  int64_t groups;         // at least 1
+  const uint8_t*
+      ahead;  // bytes to fetch into the cache meanwhile, as many as the weights; never dereferenced
+  LinearTile tile;
+  float* out;          // [tokens][32]
+  int64_t out_stride;  // from token to token
+};
+
+}  // namespace mmoe

@@ -1,0 +1,71 @@
+// Panel of a dense linear times a tile of tokens with sdot by element. Also with i8mm: for every group of 32
+// inputs the float work on the sums takes as many instructions as usmmla would, so that its halving of the
+// products gains little and its interleaving costs more.
+
+#include "kernels/linear/linear_dot.h"
+#include "kernels/moe/panel_dot_sdot-inl.h"
+
+namespace mmoe {
+namespace {
+
+// A quad of 4 tokens is 8 integer and 8 float accumulators.
+constexpr int kSdotLinearTile = 4;
+
+// Quads that fit the 32 registers at once: one token takes the whole panel in one stream.
+constexpr int SdotLinearQuads(int tokens) { return tokens == 1 ? 4 : tokens == 2 ? 2 : 1; }
+
+// kQuads quads from `quad` on.
+template <int kTokens, int kQuads>
+inline void LinearQuads(const LinearDotArgs& args, int quad) {
+  constexpr int kSums = kTokens * kQuads;
+  float32x4_t low_result[kSums], high_result[kSums];
+#pragma GCC unroll 4
+  for (int i = 0; i < kSums; ++i) low_result[i] = high_result[i] = vdupq_n_f32(0.0f);
+  for (int64_t group = 0; group < args.groups; ++group) {
+    const int64_t at = group * PanelBytes(kLinearGroup), row = group * kTokens;
+    if (quad == 0) PrefetchBlocks<kLinearGroup>(args.ahead + at);
+    int32x4_t low[kSums], high[kSums];
+#pragma GCC unroll 4
+    for (int i = 0; i < kSums; ++i) low[i] = high[i] = vdupq_n_s32(args.tile.offsets[row + i % kTokens]);
+    const uint8_t* weights = args.weight + at + quad * kQuadBytes;
+    const int8_t* x = args.tile.values + row * kLinearGroup;
+    DotStep<kTokens, kQuads>(weights, x, kLinearGroup, low, high);
+    DotStep<kTokens, kQuads>(weights + PanelBytes(kStepInputs), x + kStepInputs, kLinearGroup, low, high);
+#pragma GCC unroll 4
+    for (int q = 0; q < kQuads; ++q) {
+      const uint16_t* scale = args.scale + group * kPanelOutputs + 4 * (quad + q);
+      const float32x4_t low_scale = LoadFourFloat16(scale), high_scale = LoadFourFloat16(scale + 16);
+#pragma GCC unroll 4
+      for (int t = 0; t < kTokens; ++t) {
+        const int i = q * kTokens + t;
+        low_result[i] = AddScaled(low_result[i], low[i], low_scale, args.tile.steps[row + t]);
+        high_result[i] = AddScaled(high_result[i], high[i], high_scale, args.tile.steps[row + t]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kSums; ++i) {
+    float* to = args.out + i % kTokens * args.out_stride + 4 * (quad + i / kTokens);
+    vst1q_f32(to, low_result[i]);
+    vst1q_f32(to + 16, high_result[i]);
+  }
+}
+
+template <int kTokens>
+void LinearDotTokens(const LinearDotArgs& args) {
+  constexpr int kQuads = SdotLinearQuads(kTokens);
+  for (int quad = 0; quad < kPanelQuads; quad += kQuads) LinearQuads<kTokens, kQuads>(args, quad);
+}
+
+void LinearDot(const LinearDotArgs& args) {
+  static constexpr void (*kByTokens[kSdotLinearTile])(const LinearDotArgs&) = {
+      LinearDotTokens<1>,
+      LinearDotTokens<2>,
+      LinearDotTokens<3>,
+      LinearDotTokens<4>,
+  };
+  kByTokens[args.tile.tokens - 1](args);
+}
+
+}  // namespace
+}  // namespace mmoe

@@ -1,0 +1,58 @@
+// Activations of dense linears: int8 with one step per token and group of 32 inputs.
+
+#include "kernels/linear/linear_dot.h"
+
+namespace mmoe {
+namespace {
+
+// Two vectors of one group: the factor that makes the largest magnitude 127, and its inverse. All zero (or so
+// small that 127 / magnitude overflows) quantises to zeros with step 0; a non-finite activation makes the
+// step, and so every output of its token, NaN instead of silently saturating.
+inline float GroupFactor(F32x16 a, F32x16 b, float* step) {
+  constexpr float kLargestFloat = 3.402823466e38f;
+  const float magnitude = LargestMagnitude(MaxMagnitudeBits(MaxMagnitudeBits(ZeroInts(), a), b));
+  const bool finite = magnitude <= kLargestFloat;
+  const float factor = 127.0f / magnitude;
+  const bool representable = finite && factor <= kLargestFloat;
+  *step = representable ? magnitude / 127.0f : finite ? 0.0f : magnitude - magnitude;
+  return representable ? factor : 0.0f;
+}
+
+inline int32_t StoreGroup(const int8_t* from, int8_t* to) {
+  int32_t sum = 0;
+  for (int i = 0; i < kLinearGroup; ++i) {
+    to[i] = from[i];
+    sum += from[i];
+  }
+  return sum;
+}
+
+// Group g of x goes to row (first_group + g) * tile.tokens + token of the tile.
+void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int64_t token,
+                    int64_t first_group) {
+  for (int64_t group = 0; group < groups; group += 2) {
+    F32x16 values[4];
+    const int count = group + 1 < groups ? 2 : 1;
+    for (int g = 0; g < 2; ++g) {
+      const bool inside = g < count;
+      const F32x16 a = inside ? Load(x + (group + g) * kLinearGroup) : Broadcast(0.0f);
+      const F32x16 b = inside ? Load(x + (group + g) * kLinearGroup + 16) : Broadcast(0.0f);
+      float step;
+      const float factor = GroupFactor(a, b, &step);
+      if (inside) tile.steps[(first_group + group + g) * tile.tokens + token] = step;
+      // Not a product with 0, which would leave the NaN that int8 cannot hold.
+      values[2 * g] = factor == 0.0f ? Broadcast(0.0f) : Mul(a, Broadcast(factor));
+      values[2 * g + 1] = factor == 0.0f ? Broadcast(0.0f) : Mul(b, Broadcast(factor));
+    }
+    int8_t quantized[2 * kLinearGroup];
+    StoreInt8(values, quantized, ZeroInts());
+    for (int g = 0; g < count; ++g) {
+      const int64_t row = (first_group + group + g) * tile.tokens + token;
+      tile.offsets[row] =
+          -kWeightOffset * StoreGroup(quantized + g * kLinearGroup, tile.values + row * kLinearGroup);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mmoe

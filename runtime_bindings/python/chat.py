@@ -1,0 +1,83 @@
+"""A conversation with a model; its context is kept from turn to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.records import Message
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
+from mmoe.runtime_bindings.python.stream import Stream
+
+
+class Chat:
+    """A conversation by the artifact's chat template, in a session of its own.
+
+    What the session's context holds of it already is not run again, so a turn costs its own tokens only.
+
+        chat = Chat(model, system="Be brief.")
+        for piece in chat.send("Why is the sky blue?"):
+            print(piece, end="", flush=True)
+    """
+
+    def __init__(
+        self, model: Model, *, system: str | None = None, sampling: SamplingConfig | None = None
+    ) -> None:
+        """Opens a session; nothing runs.
+
+        Args:
+            model: An open model with a chat template.
+            system: What the conversation begins with, if anything.
+            sampling: How to choose tokens; greedy if None.
+
+        Raises:
+            CoreFailure: The artifact has no chat template.
+        """
+        self._opening = [] if system is None else [Message("system", system)]
+        self._history = list(self._opening)
+        # A model without a template should say so before somebody types.
+        model.chat([*self._opening, Message("user", "")])
+        self._session = Session(model, sampling)
+
+    def __enter__(self) -> Chat:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the context; a second time does nothing."""
+        self._session.close()
+
+    @property
+    def history(self) -> Sequence[Message]:
+        """The turns so far, the system message first."""
+        return tuple(self._history)
+
+    def reset(self) -> None:
+        """Forgets all turns but the system message."""
+        self._history = list(self._opening)
+        self._session.reset()
+
+    def send(self, text: str, *, max_new_tokens: int | None = None) -> Stream:
+        """Says something and streams the answer; nothing runs until the first piece is asked for.
+
+        The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to
+        its end leaves the conversation as it was; so does one that is still unread when the next is sent.
+
+        Args:
+            text: What the user says.
+            max_new_tokens: Tokens of the answer at most; None goes on until it ends or the context is full.
+
+        Raises:
+            OptionError: `max_new_tokens` is negative.
+            CoreFailure: The text cannot be part of a conversation; while iterating, if the conversation does not fit
+                into the context or the program fails.
+        """
+        turns = [*self._history, Message("user", text)]
+
+        def keep(answer: Stream) -> None:
+            self._history = [*turns, Message("assistant", answer.text)]
+
+        return self._session.stream(self._session.model.chat(turns), max_new_tokens, keep)

@@ -1,0 +1,167 @@
+"""An artifact folder, opened by libmmoe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from ctypes import byref, c_char, c_int32
+from pathlib import Path
+from typing import Any
+
+from mmoe.runtime_bindings.python.core import (
+    MAX_THREADS,
+    CoreFailure,
+    Handle,
+    MessageStruct,
+    ModelInfoStruct,
+    ModelOptionsStruct,
+    Status,
+    call,
+    filled,
+    id_array,
+    initialised,
+    utf8,
+)
+from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import Message, ModelInfo, values_of
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
+from mmoe.runtime_bindings.python.stream import Stream
+
+
+class Model:
+    """An open artifact; close it, or use it as a context manager. Its sessions close with it.
+
+        with Model("mobilemoe-s") as model:
+            for piece in model.generate("Once upon a time", max_new_tokens=100):
+                print(piece, end="", flush=True)
+
+    Any method may be called from any thread.
+
+    Attributes:
+        folder: What was opened.
+    """
+
+    def __init__(
+        self, folder: str | Path, *, threads: int | None = None, verify_checksums: bool = False
+    ) -> None:
+        """Opens the folder; the weights stay mapped from its file.
+
+        Args:
+            folder: What `convert` wrote.
+            threads: Of the pool that all models of the process share, at most `MAX_THREADS`; None keeps it.
+            verify_checksums: Whether to read every file and compare it with the manifest.
+
+        Raises:
+            OptionError: `threads` is outside 1..`MAX_THREADS`.
+            CoreFailure: The artifact cannot be opened, or other models use a pool of another size.
+        """
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise OptionError(f"threads must be from 1 to {MAX_THREADS}, not {threads}")
+        options = initialised(ModelOptionsStruct, threads=threads or 0, verify_checksums=verify_checksums)
+        self.folder = Path(folder)
+        self._handle = Handle()
+        call("model_open", os.fsencode(folder), byref(options), byref(self._handle))
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the model and its sessions; a second time does nothing."""
+        if self._handle:
+            handle, self._handle = self._handle, Handle()
+            call("model_close", handle)
+
+    @property
+    def handle(self) -> Any:
+        """What the library calls the model; 0 when it is closed."""
+        return self._handle
+
+    @property
+    def info(self) -> ModelInfo:
+        """Sizes, threads and times."""
+        found = initialised(ModelInfoStruct)
+        call("model_get_info", self._handle, byref(found))
+        values = dict(values_of(found, ModelInfo))
+        values["bos_id"] = None if found.bos_id < 0 else found.bos_id
+        values["has_chat"] = bool(found.has_chat)
+        values["sliding_window"] = found.sliding_window or None
+        values["window_rows"] = found.window_rows or None
+        return ModelInfo(**values)
+
+    def tokenize(self, text: str, *, add_bos: bool = True, parse_special: bool = False) -> list[int]:
+        """Ids of a text.
+
+        Args:
+            text: Any text; what cannot be written as UTF-8 counts as U+FFFD.
+            add_bos: Whether the tokenizer's own beginning comes first.
+            parse_special: Whether the text of special tokens becomes their ids; leave it off for text of a user.
+        """
+        data = utf8(text)
+        # A token stands for a byte at least, so this has room.
+        ids: list[int] = filled(
+            lambda *into: call("tokenize", self._handle, data, len(data), add_bos, parse_special, *into),
+            c_int32,
+            len(data) + 16,
+        )
+        return ids
+
+    def detokenize(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
+        """Text of ids; bytes that are no UTF-8 become U+FFFD."""
+        array = id_array(ids)
+        text: bytes = filled(
+            lambda *into: call("detokenize", self._handle, array, len(array), skip_special, *into),
+            c_char,
+            8 * len(array) + 16,
+        )
+        return text.decode()
+
+    def chat(self, messages: Sequence[Message | tuple[str, str] | Mapping[str, str]]) -> list[int]:
+        """Ids of a conversation by the artifact's chat template, ready for the assistant's turn.
+
+        Args:
+            messages: `Message`, (role, content), or {"role": ..., "content": ...}.
+
+        Raises:
+            CoreFailure: The artifact has no chat template, a role is unknown, or a text holds a NUL character.
+        """
+        array = (MessageStruct * len(messages))(*map(_structure, messages))
+        ids: list[int] = filled(
+            lambda *into: call("chat", self._handle, array, len(array), *into), c_int32, 256
+        )
+        return ids
+
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        *,
+        sampling: SamplingConfig | None = None,
+        max_new_tokens: int | None = None,
+    ) -> Stream:
+        """Continues a prompt in a context of its own; nothing runs until the first piece is asked for.
+
+        Args:
+            prompt: A text, or token ids.
+            sampling: How to choose tokens; greedy if None.
+            max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
+
+        Raises:
+            OptionError: `max_new_tokens` is negative.
+            CoreFailure: While iterating, if the prompt does not fit or the program fails.
+        """
+        return Session(self, sampling).generate(prompt, max_new_tokens=max_new_tokens)
+
+
+def _structure(message: Message | tuple[str, str] | Mapping[str, str]) -> MessageStruct:
+    role, content = (message["role"], message["content"]) if isinstance(message, Mapping) else message
+    # The interface's strings end at a NUL byte: what comes after it would be lost without a word.
+    if "\0" in role or "\0" in content:
+        raise CoreFailure(Status.INVALID_ARGUMENT, "a message holds a NUL character; remove it")
+    return MessageStruct(utf8(role), utf8(content))

@@ -1,0 +1,187 @@
+"""A context of one conversation, with the words of `core/mmoe.h`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ctypes import POINTER, byref, c_float, c_int64, string_at
+from typing import TYPE_CHECKING, Any
+
+from mmoe.runtime_bindings.python.core import Handle, StatsStruct, StepStruct, call, id_array, initialised
+from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, values_of
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.stream import Stream
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mmoe.runtime_bindings.python.model import Model
+
+_FINISH_REASONS = (None, FinishReason.STOP_TOKEN, FinishReason.CONTEXT_FULL)
+
+
+class Session:
+    """A KV cache of a model and what chooses its tokens; close it, or use it as a context manager.
+
+    It does one thing at a time: a call while another thread is inside is refused as busy, but for `cancel` and
+    `close`, which end the running one.
+
+    Attributes:
+        model: Whose context it is.
+    """
+
+    def __init__(self, model: Model, sampling: SamplingConfig | None = None) -> None:
+        """Opens a session.
+
+        Args:
+            model: An open model.
+            sampling: How to choose tokens; greedy if None.
+
+        Raises:
+            CoreFailure: The model is closed, or there is no memory for the cache.
+        """
+        self.model = model  # the session must not outlive it
+        self._handle = Handle()
+        self._stream: Stream | None = None
+        self._vocab_size = model.info.vocab_size
+        chosen = (sampling or SamplingConfig()).structure
+        call("session_open", model.handle, byref(chosen), byref(self._handle))
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) and self.model.handle:
+            self.close()
+
+    def close(self) -> None:
+        """Ends what runs and frees the context; a second time does nothing."""
+        if self._handle:
+            handle, self._handle = self._handle, Handle()
+            if self.model.handle:
+                call("session_close", handle)
+
+    @property
+    def handle(self) -> Any:
+        """What the library calls the session; 0 when it is closed."""
+        return self._handle
+
+    def set_sampling(self, sampling: SamplingConfig) -> None:
+        """Replaces the sampling and restarts its random numbers from the seed."""
+        call("session_set_sampling", self._handle, byref(sampling.structure))
+
+    def prompt(self, ids: Sequence[int]) -> None:
+        """Makes the context exactly these ids; what it holds of them already, from the front, is not run again.
+
+        Raises:
+            CoreFailure: No ids, one outside the vocabulary, more than the context holds; or the call was cancelled.
+        """
+        array = id_array(ids)
+        call("session_prompt", self._handle, array, len(array), None)
+
+    def prefill(self, ids: Sequence[int]) -> None:
+        """Appends tokens to the context, in chunks of the model's `max_seq_len`; otherwise as `prompt`."""
+        array = id_array(ids)
+        call("session_prefill", self._handle, array, len(array), None)
+
+    def next(self) -> Step:
+        """Runs the token chosen last, if there is one, and chooses the next, which is not in the context yet.
+
+        Raises:
+            CoreFailure: Nothing was run before, or the call was cancelled.
+        """
+        step = StepStruct()
+        call("session_next", self._handle, byref(step))
+        text = string_at(step.text, step.text_bytes).decode()
+        return Step(step.id, text, _FINISH_REASONS[step.finish])
+
+    def commit(self) -> None:
+        """Puts the token chosen last into the context, as the next step would."""
+        call("session_commit", self._handle)
+
+    def decode(self, token_id: int) -> None:
+        """Appends one given token and leaves its `logits`: decoding under the caller's control."""
+        (value,) = id_array((token_id,))
+        call("session_decode", self._handle, value)
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """Logits of the last token run, float32 ``[V]``; a copy.
+
+        Raises:
+            CoreFailure: Nothing was run since the context began or was cut.
+        """
+        import numpy as np
+
+        found = np.empty(self._vocab_size, np.float32)
+        call("session_logits", self._handle, found.ctypes.data_as(POINTER(c_float)), len(found))
+        return found
+
+    @property
+    def position(self) -> int:
+        """Tokens in the context."""
+        found = c_int64()
+        call("session_position", self._handle, byref(found))
+        return found.value
+
+    def truncate(self, position: int) -> None:
+        """Keeps the first `position` tokens of the context; costs nothing.
+
+        Raises:
+            CoreFailure: The context is shorter, or a layer with a window has lost what would be needed.
+        """
+        call("session_truncate", self._handle, int(position))
+
+    def reset(self) -> None:
+        """Empties the context; statistics, random numbers and a pending cancel start afresh."""
+        call("session_reset", self._handle)
+
+    def cancel(self) -> None:
+        """Ends the running call, or the next one if none runs; from any thread."""
+        call("session_cancel", self._handle)
+
+    def clear_cancel(self) -> None:
+        """Drops a cancel that no call has met yet."""
+        call("session_clear_cancel", self._handle)
+
+    @property
+    def stats(self) -> Stats:
+        """Counts and times since the last `prompt` or `prefill`."""
+        found = initialised(StatsStruct)
+        call("session_stats", self._handle, byref(found))
+        return Stats(**values_of(found, Stats))
+
+    def generate(
+        self, prompt: str | Sequence[int] | None = None, *, max_new_tokens: int | None = None
+    ) -> Stream:
+        """Streams what follows a prompt; nothing runs until the first piece is asked for.
+
+        The stream before it, if it is not at its end, ends as cancelled.
+
+        Args:
+            prompt: A text or ids, which become the context as `prompt` does it; None goes on from the context.
+            max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
+
+        Raises:
+            OptionError: `max_new_tokens` is negative.
+            CoreFailure: While iterating, if the prompt does not fit or the program fails.
+        """
+        ids = self.model.tokenize(prompt) if isinstance(prompt, str) else prompt
+        return self.stream(None if ids is None else list(ids), max_new_tokens)
+
+    def stream(
+        self,
+        prompt_ids: list[int] | None,
+        max_new_tokens: int | None,
+        on_finish: Callable[[Stream], None] | None = None,
+    ) -> Stream:
+        """As `generate`, and tells when the text has ended by itself; see `Stream`."""
+        if max_new_tokens is not None and max_new_tokens < 0:
+            raise OptionError(f"max_new_tokens must not be negative, not {max_new_tokens}")
+        if self._stream is not None:
+            self._stream.supersede()
+        self._stream = Stream(self, prompt_ids, max_new_tokens, on_finish)
+        return self._stream

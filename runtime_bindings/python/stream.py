@@ -1,0 +1,129 @@
+"""The text that a session generates, piece by piece."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.records import FinishReason, Stats
+
+if TYPE_CHECKING:
+    from mmoe.runtime_bindings.python.session import Session
+
+_Result = TypeVar("_Result")
+
+
+class Stream(Iterator[str]):
+    """An iterator over pieces of text, one for each token; a piece is empty while a character is unfinished.
+
+    It ends after the stop token, at `max_new_tokens`, at the end of the context, or when it is cancelled. A failure is
+    raised, and ends it too.
+
+    Attributes:
+        prompt_ids: What it continues; None if it goes on from the context.
+        ids: The tokens so far, without the stop token.
+        finish_reason: Why it ended; None before, and after a failure.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        prompt_ids: list[int] | None,
+        max_new_tokens: int | None,
+        on_finish: Callable[[Stream], None] | None = None,
+    ) -> None:
+        """Made by `generate` and `Chat.send`.
+
+        Args:
+            session: What generates.
+            prompt_ids: What becomes the context; None goes on from it.
+            max_new_tokens: Tokens at most; None for no limit.
+            on_finish: Called when the text has ended by itself: not when it was cancelled or left, or failed.
+        """
+        self.prompt_ids = prompt_ids
+        self.ids: list[int] = []
+        self.finish_reason: FinishReason | None = None
+        self._session = session
+        self._max_new_tokens = max_new_tokens
+        self._on_finish = on_finish
+        self._texts: list[str] = []
+        self._stats: Stats | None = None
+        self._lock = threading.Lock()
+        self._inside = self._cancelled = False
+        self._pieces = self._run()
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    @property
+    def text(self) -> str:
+        """The pieces so far; a character that is unfinished where the stream ends early is not in it."""
+        return "".join(self._texts)
+
+    @property
+    def stats(self) -> Stats:
+        """Counts and times of this text; once it has ended they stay as they are."""
+        return self._session.stats if self._stats is None else self._stats
+
+    def cancel(self) -> None:
+        """Ends the stream after at most one call of the program; from any thread. What was run stays in the context."""
+        with self._lock:
+            self._cancelled = True
+            if self._inside:
+                self._session.cancel()
+
+    def supersede(self) -> None:
+        """The session goes on to something else: the stream is cancelled, and its statistics are kept."""
+        self.cancel()
+        self._keep_stats()
+
+    def _run(self) -> Iterator[str]:
+        try:
+            reason = yield from self._steps()
+        except CoreFailure as failure:
+            if failure.status is not Status.CANCELLED:
+                raise
+            reason = FinishReason.CANCELLED
+        self._keep_stats()
+        self.finish_reason = reason
+        if self._on_finish is not None and reason is not FinishReason.CANCELLED:
+            self._on_finish(self)
+
+    def _steps(self) -> Generator[str, None, FinishReason]:
+        if self.prompt_ids is not None:
+            prompt_ids = self.prompt_ids
+            self._call(lambda: self._session.prompt(prompt_ids))
+        while self._max_new_tokens is None or len(self.ids) < self._max_new_tokens:
+            step = self._call(self._session.next)
+            self._texts.append(step.text)
+            if step.finish_reason is not None:
+                if step.text:
+                    yield step.text
+                return step.finish_reason
+            self.ids.append(step.id)
+            yield step.text
+        return FinishReason.LENGTH
+
+    def _keep_stats(self) -> None:
+        # A session that was closed meanwhile has none.
+        with contextlib.suppress(CoreFailure):
+            self._stats = self._stats or self._session.stats
+
+    def _call(self, work: Callable[[], _Result]) -> _Result:
+        """Runs a call of the session; a cancel must meet this call or none, not somebody's next one."""
+        with self._lock:
+            if self._cancelled:
+                raise CoreFailure(Status.CANCELLED, "the stream was cancelled")
+            self._inside = True
+        try:
+            return work()
+        finally:
+            with self._lock:
+                self._inside = False
+                if self._cancelled:
+                    # The session may have been closed instead.
+                    with contextlib.suppress(CoreFailure):
+                        self._session.clear_cancel()

@@ -1,0 +1,90 @@
+"""The examples run: the conversation, the C program, the notebook's cells, the workflow's commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mmoe.runtime_bindings.python.library import core_library_path
+
+if TYPE_CHECKING:
+    from mmoe.export.artifact.artifact import Artifact
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def run(*command: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True)
+
+
+def test_chat(demo_artifact: Artifact) -> None:
+    done = run(sys.executable, EXAMPLES / "chat.py", demo_artifact.folder, "Who art thou?", "And he?")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("> ") == 2
+    assert len(re.findall(r"\[(stop_token|length|context_full), \d+ tokens/s\]", done.stdout)) == 2
+
+
+def test_chat_without_an_artifact(tmp_path: Path) -> None:
+    done = run(sys.executable, EXAMPLES / "chat.py", tmp_path / "nothing", "Hello")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_the_c_program_says_what_python_says(demo_artifact: Artifact, tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler is not None, "a C compiler is needed, as for the kernels"
+    library = core_library_path().parent
+    program = tmp_path / "generate"
+    options = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "runtime_bindings" / "cpp" / "core"]
+    # libmmoe finds its own libraries by its own run path, which the linker does not follow for an executable.
+    links = ["-L", library, "-lmmoe", f"-Wl,-rpath,{library}", "-Wl,--allow-shlib-undefined"]
+    built = run(compiler, EXAMPLES / "generate.c", *options, *links, "-o", program)
+    assert built.returncode == 0, built.stderr
+    done = run(program, demo_artifact.folder, "In the beginning")
+    assert done.returncode == 0, done.stderr
+
+    import mmoe
+
+    with mmoe.load(demo_artifact.folder) as model:
+        expected = "".join(model.generate("In the beginning", max_new_tokens=100))
+    assert done.stdout == expected + "\n"
+    assert run(program, tmp_path, "x").stderr.startswith("error: ")
+    assert run(program).returncode == 2
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    notebook = json.loads((EXAMPLES / "numerics.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) >= 4
+    done = run(sys.executable, "-c", "\n".join(cells), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "top-1 agreement" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_workflow_guards_numerics(tmp_path: Path) -> None:
+    """Its commands, with the included checkpoint in place of the hub's."""
+    text = (EXAMPLES / "guard-numerics.yml").read_text(encoding="utf-8")
+    commands = re.findall(r"- run: (mmoe-export .*)$", text, flags=re.MULTILINE)
+    assert len(commands) == 2
+    script = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+    prelude = f'mmoe-export() {{ "{sys.executable}" -c "{script}" "$@"; }}\n'
+    done = subprocess.run(
+        ["bash", "-euc", prelude + "\n".join(commands)],
+        cwd=tmp_path,
+        env={**os.environ, "CHECKPOINT": "demo"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "verification.json").read_text())["passed"]

@@ -1,0 +1,76 @@
+"""Every Python snippet and every `mmoe-export` line of README and docs runs, in the order of its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+COMMAND = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+
+pytestmark = pytest.mark.slow
+
+
+def python_snippets(page: Path) -> list[str]:
+    return [
+        code for language, code in BLOCK.findall(page.read_text(encoding="utf-8")) if language == "python"
+    ]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The lines of shell blocks that call `mmoe-export` or `mmoe-run`, without comments."""
+    found = []
+    for language, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language in ("", "sh", "console"):
+            lines = code.replace("\\\n", " ").splitlines()
+            for part in (part for line in lines for part in line.split("&&")):
+                words = shlex.split(part, comments=True)
+                if words and words[0] in ("mmoe-export", "mmoe-run"):
+                    found.append(words)
+    return found
+
+
+def run(command: list[str], folder: Path) -> None:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if python_snippets(page)], ids=lambda page: page.name
+)
+def test_python_snippets(page: Path, tmp_path: Path) -> None:
+    for snippet in python_snippets(page):
+        run([sys.executable, "-c", snippet], tmp_path)
+
+
+def test_there_are_snippets() -> None:
+    assert len(python_snippets(ROOT / "docs" / "python.md")) >= 6
+    assert len(commands(ROOT / "README.md")) >= 8
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_commands(page: Path, tmp_path: Path) -> None:
+    """Hub ids stand for checkpoints that nobody can have without an account: the bundled one takes their place."""
+    from mmoe.checkpoints.checkpoint import open_checkpoint
+    from mmoe.export.demo.bundled import bundled_checkpoint
+    from mmoe.runtime_bindings.python.library import core_library_path
+    from tests.support.unpacked import write_unpacked
+
+    unpacked = write_unpacked(tmp_path / "unpacked-source", open_checkpoint(bundled_checkpoint()))
+    bundled = {"facebook/MobileMoE-S-QAT": "demo", "facebook/MobileMoE-S-SFT": str(unpacked)}
+    mmoe_run = core_library_path().parents[1] / "bin" / "mmoe-run"
+    for words in commands(page):
+        arguments = [bundled.get(word, word) for word in words[1:]]
+        start = [str(mmoe_run)] if words[0] == "mmoe-run" else [sys.executable, "-c", COMMAND]
+        run([*start, *arguments], tmp_path)

@@ -1,0 +1,1 @@
+"""What README shows of the bundled checkpoint: figures and a picture, made by a program."""
