@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from mmoe.backends.program_file import ProgramFile
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.components import Components
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -61,6 +62,10 @@ class Backend(Protocol):
 
     def cache_row_bytes(self, head_dim: int) -> int:
         """Bytes of the key and the value of one token in one kv head."""
+        ...
+
+    def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
+        """What the layers of a model need and programs of this backend lack, in words; empty if it can be lowered."""
         ...
 
     @property

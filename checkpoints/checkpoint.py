@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.inventory import TensorClass, TensorSpec, check_inventory, tensor_class
+from mmoe.checkpoints.inventory import (
+    TensorClass,
+    check_inventory,
+    expected_tensors,
+    locate_tensors,
+    tensor_class,
+    tied_twins,
+)
 from mmoe.checkpoints.shards import SINGLE_FILE, TensorFiles
 from mmoe.checkpoints.source import CheckpointSource, locate_checkpoint, not_packed
+from mmoe.checkpoints.stored import Origin
+from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import load_config
+
+# Rows of two tables that are compared at a time.
+_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +38,7 @@ class Checkpoint:
         config: Its architecture.
         folder: Where its files are.
         source: Where it came from, as the manifest records it.
-        files: Its tensors, packed or, if the config has no quantisation, in bfloat16.
+        files: Its tensors as the family names them, packed or, if the config has no quantisation, as floats.
     """
 
     config: DecoderConfig
@@ -33,18 +46,41 @@ class Checkpoint:
     source: CheckpointSource
     files: TensorFiles
 
-    @property
+    @cached_property
     def specs(self) -> Mapping[str, TensorSpec]:
-        """Type and shape of each tensor, by name."""
-        return self.files.specs
+        """Type and shape of each tensor, by our name."""
+        shapes = {name: spec.shape for name, spec in expected_tensors(self.config).items()}
+        return {name: TensorSpec(self._type(self._origins[name]), shapes[name]) for name in shapes}
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor as stored (uint8, float16, bfloat16 or float32), a view of the mapped file.
+        """The tensor in its stored type (uint8, float16, bfloat16 or float32), if possible a view of the mapped file.
 
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        return self.files.tensor(name)
+        return self._origin(name).tensor(self.files.tensor)
+
+    def pieces(self, name: str) -> Iterator[Tensor]:
+        """The same in pieces, one of which is in memory at a time: experts ``[in, out]``, or the tensor as a whole.
+
+        Raises:
+            CheckpointError: when there is no tensor of that name.
+        """
+        return self._origin(name).pieces(self.files.tensor)
+
+    @cached_property
+    def _origins(self) -> Mapping[str, Origin]:
+        return locate_tensors(self.config, self.files.specs)
+
+    def _origin(self, name: str) -> Origin:
+        if name not in self._origins:
+            raise CheckpointError(f"the checkpoint has no tensor named {name}")
+        return self._origins[name]
+
+    def _type(self, origin: Origin) -> str:
+        """The type of what a tensor is made of; the widest, if there are several."""
+        types = {self.files.specs[source].dtype for source in origin.sources}
+        return types.pop() if len(types) == 1 else "F32"
 
     @property
     def total_bytes(self) -> int:
@@ -73,7 +109,7 @@ class Checkpoint:
         names = [name for name, spec in self.specs.items() if spec.dtype != "U8"]
         problems = []
         for done, name in enumerate(names, start=1):
-            problem = _first_bad_value(self.tensor(name), is_scale=self.specs[name].dtype == "F16")
+            problem = _first_bad_value(self._origins[name], self.files, is_scale=name.endswith("_scale"))
             if problem is not None:
                 problems.append(f"{name}{problem}")
             if progress is not None:
@@ -91,7 +127,7 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
     Args:
         source: a folder, or a hub id such as ``facebook/MobileMoE-S-QAT``.
         revision: branch, tag or commit of the hub repository.
-        unpacked: whether a checkpoint in bfloat16 will do.
+        unpacked: whether a checkpoint of 16-bit or 32-bit floats will do.
 
     Raises:
         HubError: when the repository could not be had.
@@ -109,16 +145,38 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
         raise CheckpointError(not_packed(str(folder)))
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
+    _check_tied_head(config, files, where=str(folder))
     return Checkpoint(config=config, folder=folder, source=located.source, files=files)
 
 
-def _first_bad_value(tensor: Tensor, *, is_scale: bool) -> str | None:
+def _check_tied_head(config: DecoderConfig, files: TensorFiles, *, where: str) -> None:
+    """A tied head may be stored beside its table if it says the same."""
+    for head, table in tied_twins(config, files.specs).items():
+        if files.specs[head].shape != files.specs[table].shape or not _equal(
+            files.tensor(head), files.tensor(table)
+        ):
+            raise CheckpointError(
+                f"{where}: {head} differs from {table}, though config.json ties them; set tie_word_embeddings as the "
+                "model was trained, or leave the head out of the file"
+            )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tables say the same, whatever their float types are."""
+    return all(
+        torch.equal(a.float(), b.float()) for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
+    )
+
+
+def _first_bad_value(origin: Origin, files: TensorFiles, *, is_scale: bool) -> str | None:
     """Where and what the first element is that is not finite or, in a scale, below zero."""
-    bad = ~torch.isfinite(tensor)
-    if is_scale:
-        bad |= tensor < 0
-    if not bool(bad.any()):
-        return None
-    index = torch.nonzero(bad)[0].tolist()
-    kind = "a scale is" if is_scale else "a value is"
-    return f"{index}: {kind} {tensor[tuple(index)].item()}"
+    for expert, tensor in enumerate(origin.pieces(files.tensor)):
+        bad = ~torch.isfinite(tensor)
+        if is_scale:
+            bad |= tensor < 0
+        if bool(bad.any()):
+            index = torch.nonzero(bad)[0].tolist()
+            kind = "a scale is" if is_scale else "a value is"
+            place = [expert, *index] if origin.is_experts else index
+            return f"{place}: {kind} {tensor[tuple(index)].item()}"
+    return None

@@ -1,22 +1,28 @@
-"""Which tensors a checkpoint must hold, packed or in bfloat16, and one error for everything that differs."""
+"""Which tensors a checkpoint must hold, by our names, and one error for everything in which its files differ."""
 
 from __future__ import annotations
 
 import difflib
-import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.stored import Origin, locate
+from mmoe.checkpoints.tensor_spec import FLOAT_TYPES, TensorSpec
 from mmoe.models.architectures.config import DecoderConfig
-from mmoe.models.architectures.description import GatedBlock
+from mmoe.models.architectures.description import Attention, GatedBlock, QkNorm, ShortConv
 from mmoe.quant.int4_format import GROUP_SIZE
 
 Entry: TypeAlias = "Matrix | tuple[str, TensorSpec]"
 
-_ITEM_BYTES = {"U8": 1, "F16": 2, "BF16": 2, "F32": 4}
+HEAD = "lm_head"
+TABLE = "model.embed_tokens"
+
+# Angles that older versions of transformers saved; they follow from the config.
+_BUFFERS = re.compile(r"(?:.*\.)?rotary_emb\.(?:original_)?inv_freq")
 
 
 class TensorClass(StrEnum):
@@ -26,30 +32,16 @@ class TensorClass(StrEnum):
     SHARED = "shared"
     DENSE = "dense"
     ATTENTION = "attention"
+    CONVOLUTION = "convolution"
     EMBEDDING = "embedding"
+    HEAD = "head"
     ROUTER = "router"
     NORMS = "norms"
 
 
 @dataclass(frozen=True)
-class TensorSpec:
-    """Type, by its safetensors name (U8, F16, BF16, F32), and shape of one tensor."""
-
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def num_bytes(self) -> int:
-        """Size of the tensor's data in bytes."""
-        return math.prod(self.shape) * _ITEM_BYTES[self.dtype]
-
-    def __str__(self) -> str:
-        return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
-
-
-@dataclass(frozen=True)
 class Matrix:
-    """A weight that is quantised: its name in bfloat16, the names of its packed parts, and its logical shape."""
+    """A weight that is quantised: its name before that, the names of its packed parts, and its logical shape."""
 
     weight: str
     qweight: str
@@ -66,7 +58,7 @@ class Matrix:
 
 
 def expected_tensors(config: DecoderConfig) -> dict[str, TensorSpec]:
-    """Every tensor of the checkpoint that ``config`` describes, by name; bfloat16 weights if it is not packed."""
+    """Every tensor of the checkpoint that ``config`` describes, by our name; bfloat16 weights if it is not packed."""
     tensors: dict[str, TensorSpec] = {}
     for entry in _entries(config):
         if not isinstance(entry, Matrix):
@@ -91,15 +83,37 @@ def tensor_class(name: str) -> TensorClass:
         return TensorClass.SHARED
     if ".self_attn." in name:
         return TensorClass.ATTENTION
+    if ".short_conv." in name:
+        return TensorClass.CONVOLUTION
     if name.endswith((".router.weight", ".expert_bias")):
         return TensorClass.ROUTER
     if ".feed_forward." in name:
         return TensorClass.DENSE
-    return TensorClass.EMBEDDING if ".embed_tokens." in name else TensorClass.NORMS
+    if name.startswith(f"{HEAD}."):
+        return TensorClass.HEAD
+    return TensorClass.EMBEDDING if name.startswith(f"{TABLE}.") else TensorClass.NORMS
+
+
+def locate_tensors(config: DecoderConfig, found: Mapping[str, TensorSpec]) -> dict[str, Origin]:
+    """Where files hold each tensor of `expected_tensors`; packed ones are as here."""
+    shapes = {name: spec.shape for name, spec in expected_tensors(config).items()}
+    if config.quantization is None:
+        return locate(config, shapes, found)
+    return {name: Origin(names=((name,),), shape=shape) for name, shape in shapes.items()}
+
+
+def tied_twins(config: DecoderConfig, found: Mapping[str, TensorSpec]) -> dict[str, str]:
+    """Tensors of a head that is tied and stored all the same, with those that they must equal."""
+    if not config.tie_word_embeddings:
+        return {}
+    parts = ("weight",) if config.quantization is None else ("qweight", "weight_scale")
+    return {f"{HEAD}.{part}": f"{TABLE}.{part}" for part in parts if f"{HEAD}.{part}" in found}
 
 
 def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, where: str) -> None:
     """Compares the tensors of a checkpoint with what its config promises.
+
+    Buffers that follow from the config are passed over, and so is a tied head, whose values are another matter.
 
     Args:
         config: the checkpoint's config.
@@ -115,20 +129,24 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
             f"{where}: config.json has no 'quantization' block, but {packed} of {len(found)} tensors are packed; "
             "take config.json from the checkpoint's own repository"
         )
-    expected = expected_tensors(config)
+    expected = _expected_in_files(config, found)
+    twins = tied_twins(config, found)
     missing = [name for name in expected if name not in found]
-    unexpected = sorted(name for name in found if name not in expected)
+    strange = sorted(name for name in found if name not in expected and name not in twins)
+    unexpected = [name for name in strange if not _BUFFERS.fullmatch(name)]
     problems = [f"missing: {name} ({expected[name]}){_hint(name, unexpected)}" for name in missing]
     problems += [f"unexpected: {name} ({found[name]})" for name in unexpected]
     for name, spec in expected.items():
-        if name in found and found[name].dtype not in _allowed_types(name, spec):
+        if name in found and found[name].dtype not in _allowed_types(spec):
             problems.append(f"wrong type: {name} is {found[name]}, expected {spec}")
         elif name in found and found[name].shape != spec.shape:
             problems.append(f"wrong shape: {name} is {found[name]}, expected {spec}")
     if problems:
         count = f"{len(problems)} tensor{'s do' if len(problems) > 1 else ' does'}"
         form = (
-            config.PACKED.format if config.quantization is not None else "bfloat16 (no 'quantization' block)"
+            config.PACKED.format
+            if config.quantization is not None
+            else "of unpacked weights (no 'quantization' block)"
         )
         raise CheckpointError(
             f"{where}: {count} not match the format {form} as config.json describes it:\n  "
@@ -136,14 +154,26 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
         )
 
 
-def _allowed_types(name: str, spec: TensorSpec) -> tuple[str, ...]:
-    """A router may stay in float32 where the rest is bfloat16, as it does in packed checkpoints."""
-    return (spec.dtype, "F32") if name.endswith(".router.weight") else (spec.dtype,)
+def _expected_in_files(config: DecoderConfig, found: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
+    """What `expected_tensors` says, in the files' names and shapes."""
+    types = {name: spec.dtype for name, spec in expected_tensors(config).items()}
+    return {
+        name: TensorSpec(types[ours], shape)
+        for ours, origin in locate_tensors(config, found).items()
+        for name, shape in origin.sources.items()
+    }
+
+
+def _allowed_types(spec: TensorSpec) -> tuple[str, ...]:
+    """Packed values and scales are what they are; anything else may be any float, which widens without loss."""
+    return (spec.dtype,) if spec.dtype in ("U8", "F16") else FLOAT_TYPES
 
 
 def _entries(config: DecoderConfig) -> Iterator[Entry]:
     width = config.hidden_size  # H
-    yield _linear("model.embed_tokens", config.vocab_size, width)
+    yield _linear(TABLE, config.vocab_size, width)
+    if not config.tie_word_embeddings:
+        yield _linear(HEAD, config.vocab_size, width)
     yield "model.norm.weight", TensorSpec("BF16", (width,))
     for layer in range(config.num_hidden_layers):
         yield from _layer_tensors(config, layer)
@@ -154,22 +184,53 @@ def _layer_tensors(config: DecoderConfig, layer: int) -> Iterator[Entry]:
     prefix = f"model.layers.{layer}."
     for norm in ("input_layernorm", "post_attention_layernorm"):
         yield f"{prefix}{norm}.weight", TensorSpec("BF16", (width,))
-    query_width = config.num_attention_heads * config.head_dim
-    kv_width = config.num_key_value_heads * config.head_dim
-    yield _linear(f"{prefix}self_attn.q_proj", query_width, width)
-    yield _linear(f"{prefix}self_attn.k_proj", kv_width, width)
-    yield _linear(f"{prefix}self_attn.v_proj", kv_width, width)
-    yield _linear(f"{prefix}self_attn.o_proj", width, query_width)
+    mixer = config.layer(layer).mixer
+    if isinstance(mixer, Attention):
+        yield from _attention(f"{prefix}self_attn.", config, mixer)
+    else:
+        yield from _short_conv(f"{prefix}short_conv.", mixer, width)
     name, block = f"{prefix}feed_forward.", config.layer(layer).feed_forward
     if isinstance(block, GatedBlock):
         yield from _gated(name, block, width)
         return
     router_type = "BF16" if config.quantization is None else "F32"
     yield f"{name}router.weight", TensorSpec(router_type, (block.num_experts, width))
-    yield f"{name}expert_bias", TensorSpec("BF16", (block.num_experts,))
+    if block.routing.selection_bias:
+        yield f"{name}expert_bias", TensorSpec("BF16", (block.num_experts,))
     yield _experts(f"{name}experts.gate_up", block.num_experts, width, 2 * block.width)
     yield _experts(f"{name}experts.down", block.num_experts, block.width, width)
-    yield from _gated(f"{name}shared_expert.", block.shared, width)
+    if block.shared is not None:
+        yield from _gated(f"{name}shared_expert.", block.shared, width)
+
+
+def _attention(prefix: str, config: DecoderConfig, mixer: Attention) -> Iterator[Entry]:
+    width = config.hidden_size  # H
+    query_width = config.num_attention_heads * config.head_dim
+    kv_width = config.num_key_value_heads * config.head_dim
+    shapes = {
+        "q_proj": (query_width, width),
+        "k_proj": (kv_width, width),
+        "v_proj": (kv_width, width),
+        "o_proj": (width, query_width),
+    }
+    for name, shape in shapes.items():
+        yield _linear(f"{prefix}{name}", *shape)
+        if mixer.bias:
+            yield f"{prefix}{name}.bias", TensorSpec("BF16", shape[:1])
+    if mixer.qk_norm.is_weighted:
+        whole = mixer.qk_norm is QkNorm.WHOLE
+        for name, projected in (("q_norm", query_width), ("k_norm", kv_width)):
+            yield f"{prefix}{name}.weight", TensorSpec("BF16", (projected if whole else config.head_dim,))
+
+
+def _short_conv(prefix: str, mixer: ShortConv, width: int) -> Iterator[Entry]:
+    for name, outputs in (("in_proj", 3 * width), ("out_proj", width)):
+        yield _linear(f"{prefix}{name}", outputs, width)
+        if mixer.bias:
+            yield f"{prefix}{name}.bias", TensorSpec("BF16", (outputs,))
+    yield f"{prefix}conv.weight", TensorSpec("BF16", (width, 1, mixer.taps))
+    if mixer.bias:
+        yield f"{prefix}conv.bias", TensorSpec("BF16", (width,))
 
 
 def _gated(prefix: str, block: GatedBlock, width: int) -> Iterator[Entry]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
-from mmoe.checkpoints.inventory import TensorSpec
+from mmoe.checkpoints.tensor_spec import TensorSpec
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

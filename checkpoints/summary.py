@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 
 from mmoe.checkpoints.checkpoint import Checkpoint
-from mmoe.checkpoints.inventory import TensorClass, TensorSpec, tensor_class
+from mmoe.checkpoints.inventory import TensorClass, tensor_class
 from mmoe.checkpoints.source import CheckpointSource
+from mmoe.checkpoints.tensor_spec import TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
         quantization=quantization,
         total_parameters=total,
         active_parameters=total - routed + int(routed * config.active_experts),
-        num_tensors=len(checkpoint.specs),
+        num_tensors=len(checkpoint.files.specs),
         num_files=checkpoint.files.num_files,
         total_bytes=checkpoint.total_bytes,
         bytes_by_class={kind.value: size for kind, size in by_size},
@@ -60,12 +61,13 @@ def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
 
 def _count_parameters(checkpoint: Checkpoint) -> tuple[int, int]:
     """Parameters in all, and those of the routed experts among them."""
-    counts = {name: _num_parameters(spec) for name, spec in checkpoint.specs.items()}
+    counts = {name: _num_parameters(name, spec) for name, spec in checkpoint.specs.items()}
     routed = sum(count for name, count in counts.items() if tensor_class(name) is TensorClass.EXPERTS)
     return sum(counts.values()), routed
 
 
-def _num_parameters(spec: TensorSpec) -> int:
+def _num_parameters(name: str, spec: TensorSpec) -> int:
     """A byte of packed values holds two parameters; a scale belongs to the parameters it scales."""
-    per_element = {"U8": 2, "F16": 0}.get(spec.dtype, 1)
-    return math.prod(spec.shape) * per_element
+    if name.endswith("_scale"):
+        return 0
+    return math.prod(spec.shape) * (2 if spec.dtype == "U8" else 1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from mmoe.models.architectures.description import Routing
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionShape:
@@ -24,8 +26,10 @@ class AttentionShape:
         cache_rows: Rows of the KV cache: `max_context_len`, or those of a ring that keeps what the window of any
             call sees.
         use_rope: Whether this layer rotates queries and keys.
-        use_qk_norm: Whether this layer normalises queries and keys.
+        use_qk_norm: Whether queries and keys are normalised per head after that, without a weight; a QK-norm with a
+            weight has been applied before.
         norm_eps: Added to the mean square in QK-norm.
+        scale: Factor of the dot products.
         rope_frequencies: float32 ``[head_dim / 2]``, radians per position of each pair; for backends whose kernel
             computes the angles itself.
     """
@@ -39,27 +43,25 @@ class AttentionShape:
     use_rope: bool
     use_qk_norm: bool
     norm_eps: float
+    scale: float
     rope_frequencies: Tensor
-
-    @property
-    def scale(self) -> float:
-        """Factor of the dot products, 1 / sqrt(head_dim)."""
-        return float(self.head_dim**-0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Routing:
-    """How a router turns scores into experts and weights.
+class ConvShape:
+    """Shape of one short convolution.
 
     Attributes:
-        top_k: Experts per token.
-        norm_topk_prob: Whether the chosen weights are divided by their sum.
-        routed_scaling_factor: Multiplies the weights.
+        taps: Tokens that one result sees, its own included.
+        channels: H, each convolved by itself.
+        max_context_len: Positions that the cache serves.
+        cache_rows: Rows of the cache: those of a ring that keeps what the taps of any call see.
     """
 
-    top_k: int
-    norm_topk_prob: bool
-    routed_scaling_factor: float
+    taps: int
+    channels: int
+    max_context_len: int
+    cache_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class ExpertTensors:
 
     Attributes:
         router_weight: float32 ``[E, H]``.
-        expert_bias: float32 ``[E]`` (stored as bfloat16; the conversion is exact).
+        expert_bias: float32 ``[E]``; zeros where the router has no selection bias.
         gate_up_qweight: uint8 ``[E, H, F]`` (two int4 per byte, grouped along the output).
         gate_up_scale: float16 ``[E, H, 2F / 32]``.
         down_qweight: uint8 ``[E, F, H / 2]``.
@@ -94,7 +96,7 @@ class Components:
     Attributes:
         embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
         linear: ``(qweight uint8 [out, in/2], scale float16 [out, in/32])`` -> module, ``[..., in]`` to ``[..., out]``.
-        norm: ``(weight float32 [H], eps)`` -> module, ``[1, T, H]`` to the same.
+        norm: ``(weight float32 [N], eps)`` -> module, ``[1, T, N]`` to the same.
         attention: ``(shape)`` -> module with a KV cache of its own,
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
         experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,
@@ -102,6 +104,8 @@ class Components:
         tied_embedding: ``(qweight, scale)`` -> the embedding and the head that share the table; None for one of each.
         projections: ``(query, key, value)``, three `Packed` -> module, ``[1, T, H]`` to the three products; None for
             three linears.
+        short_conv: ``(taps' weights float32 [H, taps], bias float32 [H] or None, shape)`` -> module with a cache of
+            its own, ``(x [1, T, H], input_pos [1])`` to ``[1, T, H]``; None for a variant that has none.
         gated: ``(gate, up, down)``, three `Packed` -> module, ``[1, T, H]`` to the same: ``down(silu(gate) * up)``;
             None for three linears.
     """
@@ -113,4 +117,5 @@ class Components:
     experts: Callable[[ExpertTensors, Routing], nn.Module]
     tied_embedding: Callable[[Tensor, Tensor], tuple[nn.Module, nn.Module]] | None = None
     projections: Callable[[Packed, Packed, Packed], nn.Module] | None = None
+    short_conv: Callable[[Tensor, Tensor | None, ConvShape], nn.Module] | None = None
     gated: Callable[[Packed, Packed, Packed], nn.Module] | None = None

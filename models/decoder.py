@@ -1,178 +1,23 @@
-"""The decoder: pre-norm attention, then the feed-forward block that the architecture describes."""
+"""The decoder: in each layer a mixer of tokens, then the feed-forward block that the architecture describes."""
 
 from collections.abc import Callable
+from typing import cast
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
-from mmoe.models.architectures.config import DecoderConfig
-from mmoe.models.architectures.description import ExpertBlock, GatedBlock, LayerDescription
+from mmoe.models.architectures.description import Attention, LayerDescription, Rope
 from mmoe.models.cache_rows import Lengths
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Packed, Routing
-from mmoe.models.rope import RotaryEmbedding, rope_frequencies
+from mmoe.models.components import Components
+from mmoe.models.feed_forward import feed_forward
+from mmoe.models.mixers import last_token, mixer_module
+from mmoe.models.rope import RotaryEmbedding
 from mmoe.models.tensor_source import TensorSource
+from mmoe.models.weights import Weights
 
 
-class Weights:
-    """Hands the packed tensors below one name prefix to the constructors of a variant."""
-
-    def __init__(self, checkpoint: TensorSource, components: Components, prefix: str) -> None:
-        self._checkpoint = checkpoint
-        self._prefix = prefix
-        self.components = components
-        self.config: DecoderConfig = checkpoint.config
-
-    def at(self, name: str) -> "Weights":
-        """Returns the weights below ``prefix + name``."""
-        return Weights(self._checkpoint, self.components, f"{self._prefix}{name}.")
-
-    def tensor(self, name: str) -> Tensor:
-        """Returns one tensor in its stored dtype."""
-        return self._checkpoint.tensor(self._prefix + name)
-
-    def packed(self, name: str) -> Packed:
-        """Returns ``(qweight, scale)`` of an int4 matrix; of an unpacked one the bfloat16 weight and nothing."""
-        return self._parts(f"{name}.qweight", f"{name}.weight_scale", f"{name}.weight")
-
-    def experts(self, name: str) -> Packed:
-        """Returns the same of the matrices of all experts."""
-        return self._parts(f"experts.{name}_qweight", f"experts.{name}_scale", f"experts.{name}_proj")
-
-    def _parts(self, qweight: str, scale: str, weight: str) -> Packed:
-        if self.config.quantization is None:
-            return self.tensor(weight), torch.empty(0)
-        return self.tensor(qweight), self.tensor(scale)
-
-    def linear(self, name: str) -> nn.Module:
-        """Builds a linear layer without bias."""
-        return self.components.linear(*self.packed(name))
-
-    def tied_embedding(self, name: str) -> tuple[nn.Module, nn.Module]:
-        """Builds the embedding and the head that share one table."""
-        qweight, scale = self.packed(name)
-        if self.components.tied_embedding is not None:
-            return self.components.tied_embedding(qweight, scale)
-        return self.components.embedding(qweight, scale), self.components.linear(qweight, scale)
-
-    def norm(self, name: str) -> nn.Module:
-        """Builds an RMSNorm; its bfloat16 weight is widened, which is exact."""
-        return self.components.norm(self.tensor(f"{name}.weight").float(), self.config.rms_norm_eps)
-
-
-class Projections(nn.Module):
-    """Query, key and value projections as separate linears."""
-
-    def __init__(self, weights: Weights) -> None:
-        super().__init__()
-        self.q_proj = weights.linear("q_proj")
-        self.k_proj = weights.linear("k_proj")
-        self.v_proj = weights.linear("v_proj")
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``[1, T, H]`` -> ``[1, T, Hq * D]`` and twice ``[1, T, Hkv * D]``."""
-        return self.q_proj(x), self.k_proj(x), self.v_proj(x)
-
-
-def projections(weights: Weights) -> nn.Module:
-    """The projections before attention: the variant's own, or three linears."""
-    if weights.components.projections is None:
-        return Projections(weights)
-    return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))
-
-
-def last_token(x: Tensor) -> Tensor:
-    """``[1, T, N]`` -> ``[1, 1, N]``."""
-    return x[:, -1].unsqueeze(1)
-
-
-class Attention(nn.Module):
-    """Grouped-query attention with RoPE and scaleless QK-norm."""
-
-    def __init__(self, weights: Weights, layer: LayerDescription, lengths: Lengths) -> None:
-        super().__init__()
-        config = weights.config
-        self.project = projections(weights)
-        self.o_proj = weights.linear("o_proj")
-        self.attend = weights.components.attention(
-            AttentionShape(
-                num_heads=config.num_attention_heads,
-                num_kv_heads=config.num_key_value_heads,
-                head_dim=config.head_dim,
-                max_context_len=lengths.max_context_len,
-                window=layer.window,
-                cache_rows=lengths.cache_rows(layer.window),
-                use_rope=layer.use_rope,
-                use_qk_norm=layer.use_qk_norm,
-                norm_eps=config.rms_norm_eps,
-                rope_frequencies=rope_frequencies(config),
-            )
-        )
-
-    def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor, *, last_only: bool = False
-    ) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]``; appends T rows to the cache at ``input_pos``."""
-        query, key, value = self.project(x)
-        mixed = self.attend(query, key, value, cos, sin, input_pos)
-        out: Tensor = self.o_proj(last_token(mixed) if last_only else mixed)
-        return out
-
-
-class SwiGLU(nn.Module):
-    """Dense gated feed-forward: ``down(silu(gate(x)) * up(x))``."""
-
-    def __init__(self, weights: Weights) -> None:
-        super().__init__()
-        self.gate_proj = weights.linear("gate_proj")
-        self.up_proj = weights.linear("up_proj")
-        self.down_proj = weights.linear("down_proj")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``."""
-        out: Tensor = self.down_proj(silu(self.gate_proj(x)) * self.up_proj(x))
-        return out
-
-
-def gated_feed_forward(weights: Weights) -> nn.Module:
-    """A dense gated block: the variant's own, or one of three linears."""
-    if weights.components.gated is None:
-        return SwiGLU(weights)
-    return weights.components.gated(*map(weights.packed, ("gate_proj", "up_proj", "down_proj")))
-
-
-class MixtureOfExperts(nn.Module):
-    """Routed experts plus an always-on shared expert, both fed the same normalised input."""
-
-    def __init__(self, weights: Weights, block: ExpertBlock) -> None:
-        super().__init__()
-        gate_up, down = weights.experts("gate_up"), weights.experts("down")
-        self.routed = weights.components.experts(
-            ExpertTensors(
-                router_weight=weights.tensor("router.weight").float(),
-                expert_bias=weights.tensor("expert_bias").float(),
-                gate_up_qweight=gate_up[0],
-                gate_up_scale=gate_up[1],
-                down_qweight=down[0],
-                down_scale=down[1],
-            ),
-            Routing(
-                top_k=block.top_k,
-                norm_topk_prob=block.norm_topk_prob,
-                routed_scaling_factor=block.routed_scaling_factor,
-            ),
-        )
-        self.shared_expert = gated_feed_forward(weights.at("shared_expert"))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``."""
-        out: Tensor = self.routed(x) + self.shared_expert(x)
-        return out
-
-
-def feed_forward(weights: Weights, block: GatedBlock | ExpertBlock) -> nn.Module:
-    """The block behind attention."""
-    return MixtureOfExperts(weights, block) if isinstance(block, ExpertBlock) else gated_feed_forward(weights)
+def scaled(x: Tensor, factor: float) -> Tensor:
+    """``x * factor``; a factor of 1 leaves no operation behind."""
+    return x if factor == 1 else x * factor
 
 
 class DecoderLayer(nn.Module):
@@ -181,17 +26,19 @@ class DecoderLayer(nn.Module):
     def __init__(self, weights: Weights, layer: LayerDescription, lengths: Lengths) -> None:
         super().__init__()
         self.input_layernorm = weights.norm("input_layernorm")
-        self.self_attn = Attention(weights.at("self_attn"), layer, lengths)
+        self.mixer = mixer_module(weights, layer.mixer, lengths)
         self.post_attention_layernorm = weights.norm("post_attention_layernorm")
-        self.feed_forward = feed_forward(weights.at("feed_forward"), layer.feed_forward)
+        self.feed_forward = feed_forward(weights, layer.feed_forward)
+        self.residual_multiplier = weights.config.multipliers.residual
 
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, input_pos: Tensor, *, last_only: bool = False
     ) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]`` of the last token only, behind attention that sees all."""
-        mixed = self.self_attn(self.input_layernorm(x), cos, sin, input_pos, last_only=last_only)
-        h = (last_token(x) if last_only else x) + mixed
-        out: Tensor = h + self.feed_forward(self.post_attention_layernorm(h))
+        """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]`` of the last token only, behind a mixer that sees all."""
+        mixed = self.mixer(self.input_layernorm(x), cos, sin, input_pos, last_only=last_only)
+        factor = self.residual_multiplier
+        h = (last_token(x) if last_only else x) + scaled(mixed, factor)
+        out: Tensor = h + scaled(self.feed_forward(self.post_attention_layernorm(h)), factor)
         return out
 
 
@@ -206,10 +53,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = weights.config
         self.max_context_len = lengths.max_context_len
-        self.embed_tokens, self.lm_head = weights.tied_embedding("embed_tokens")
-        self.rope = RotaryEmbedding(self.config)
+        self.embed_tokens, self.lm_head = weights.embedding_and_head()
+        weights = weights.at("model")
+        kinds = _rope_kinds(self.config.layers) or [Rope(theta=self.config.rope_theta)]
+        self.ropes = nn.ModuleList(RotaryEmbedding(rope, self.config.head_dim) for rope in kinds)
         self.layers = nn.ModuleList()
+        self.rope_of_layer: list[int] = []
         for index, description in enumerate(self.config.layers):
+            rope = description.mixer.rope if isinstance(description.mixer, Attention) else None
+            self.rope_of_layer.append(0 if rope is None else kinds.index(rope))
             layer = DecoderLayer(weights.at(f"layers.{index}"), description, lengths)
             on_layer(layer)
             self.layers.append(layer)
@@ -221,17 +73,17 @@ class Decoder(nn.Module):
         With ``last_only`` they are ``[1, 1, H]``: what stands behind the last layer's attention would be computed for
         other tokens in vain. Of MobileMoE-S, 20 layers, that is 4 % of the linears.
         """
-        cos, sin = self.rope(input_pos, tokens.shape[1])
-        x = self.embed_tokens(tokens)
-        for index, layer in enumerate(self.layers, start=1):
-            x = layer(x, cos, sin, input_pos, last_only=last_only and index == len(self.layers))
+        angles = [rope(input_pos, tokens.shape[1]) for rope in self.ropes]
+        x = scaled(self.embed_tokens(tokens), self.config.multipliers.embedding)
+        for index, layer in enumerate(self.layers):
+            is_last = index == len(self.layers) - 1
+            x = layer(x, *angles[self.rope_of_layer[index]], input_pos, last_only=last_only and is_last)
         out: Tensor = self.norm(x)
         return out
 
     def all_logits(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         """Logits of every new token: int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, T, V]``."""
-        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos))
-        return out
+        return self._logits(self.hidden_states(tokens, input_pos))
 
     def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         """Logits of the last token only, which is all that generation needs.
@@ -243,8 +95,17 @@ class Decoder(nn.Module):
         Returns:
             float32 ``[1, V]``.
         """
-        out: Tensor = self.lm_head(self.hidden_states(tokens, input_pos, last_only=True)[:, 0])
-        return out
+        return self._logits(self.hidden_states(tokens, input_pos, last_only=True)[:, 0])
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """``[..., H]`` -> ``[..., V]``."""
+        return scaled(cast(Tensor, self.lm_head(hidden)), self.config.multipliers.logits)
+
+
+def _rope_kinds(layers: tuple[LayerDescription, ...]) -> list[Rope]:
+    """The different ways in which layers turn queries and keys, in order of appearance."""
+    ropes = [layer.mixer.rope for layer in layers if isinstance(layer.mixer, Attention)]
+    return list(dict.fromkeys(rope for rope in ropes if rope is not None))
 
 
 def build_decoder(
@@ -258,7 +119,7 @@ def build_decoder(
     """Assembles the decoder of a checkpoint from one variant's components.
 
     Args:
-        checkpoint: An opened, validated checkpoint; one in bfloat16 is for `REFERENCE` alone.
+        checkpoint: An opened, validated checkpoint; one that is not packed is for `REFERENCE` alone.
         components: `REFERENCE`, or what a backend offers.
         max_context_len: Positions that the KV caches serve.
         max_seq_len: Most tokens of one call, on which a windowed layer's cache depends; None for the whole context.
@@ -267,6 +128,6 @@ def build_decoder(
     Returns:
         The decoder in inference mode.
     """
-    weights = Weights(checkpoint, components, "model.")
+    weights = Weights(checkpoint, components)
     lengths = Lengths(max_context_len=max_context_len, max_seq_len=max_seq_len or max_context_len)
     return Decoder(weights, lengths, on_layer=on_layer).eval()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from mmoe.models.components import Routing
+from mmoe.models.architectures.description import Routing, Score
 
 
 def rms_normalize(x: Tensor, eps: float) -> Tensor:
@@ -90,7 +90,7 @@ def visible_keys(start: int, tokens: int, *, rows: int, window: int | None) -> t
 def route(
     x: Tensor, router_weight: Tensor, expert_bias: Tensor, routing: Routing
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Chooses the experts of each token by sigmoid scores.
+    """Chooses the experts of each token by their scores.
 
     The bias takes part in the selection only; ties go to the lower expert index.
 
@@ -105,14 +105,49 @@ def route(
         ``margin`` float32 ``[T]``: the gap between the last selected and the first rejected score (infinite if none
         is rejected).
     """
-    scores = torch.sigmoid(x @ router_weight.T)
+    scores = router_scores(x @ router_weight.T, routing.score)
     ranked = (scores + expert_bias).sort(dim=-1, descending=True, stable=True)
     experts = ranked.indices[:, : routing.top_k]
-    weights = scores.gather(-1, experts)
-    if routing.norm_topk_prob:
-        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
+    weights = expert_weights(scores.gather(-1, experts), routing)
     if routing.top_k < scores.shape[-1]:
         margin = ranked.values[:, routing.top_k - 1] - ranked.values[:, routing.top_k]
     else:
         margin = torch.full((x.shape[0],), torch.inf)
-    return experts, weights * routing.routed_scaling_factor, margin
+    return experts, weights, margin
+
+
+def expert_weights(scores: Tensor, routing: Routing) -> Tensor:
+    """Weights of the selected experts' scores, both ``[T, top_k]``."""
+    if routing.divides_by_sum:
+        scores = scores / (scores.sum(dim=-1, keepdim=True) + routing.sum_eps)
+    return scores * routing.routed_scaling_factor
+
+
+def router_scores(logits: Tensor, score: Score) -> Tensor:
+    """Scores ``[T, E]`` of logits of that shape.
+
+    The softmax over the selected experts is the one over all, divided by the sum of the selected.
+    """
+    return torch.sigmoid(logits) if score is Score.SIGMOID else torch.softmax(logits, dim=-1)
+
+
+def convolve_causally(x: Tensor, weight: Tensor, bias: Tensor | None, *, cache: Tensor, start: int) -> Tensor:
+    """Convolves each channel over the tokens, and keeps the tokens for the calls that follow.
+
+    Args:
+        x: float32 ``[1, T, H]``.
+        weight: float32 ``[H, taps]``, the oldest token's first.
+        bias: float32 ``[H]``, or None.
+        cache: float32 ``[1, C, H]``; rows ``start .. start + T - 1`` are written, modulo C.
+        start: Position of the first new token; tokens before position 0 are zeros.
+
+    Returns:
+        float32 ``[1, T, H]``.
+    """
+    taps, rows, tokens = weight.shape[1], cache.shape[1], x.shape[1]
+    cache[:, torch.arange(start, start + tokens) % rows] = x
+    places = torch.arange(start - taps + 1, start + tokens)
+    seen = torch.where((places >= 0).unsqueeze(-1), cache[:, places % rows], 0.0)
+    # Windows of `taps` tokens: [1, T, H, taps].
+    mixed = (seen.unfold(1, taps, 1) * weight).sum(dim=-1)
+    return mixed if bias is None else mixed + bias

@@ -1,17 +1,25 @@
-"""Reference components: float32 arithmetic on weights, int4 or bfloat16, that are widened at the moment of use."""
+"""Reference components: float32 arithmetic on weights, int4 or floats, that are widened at the moment of use."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Routing
-from mmoe.models.functional import attend_to_cache, rms_normalize, rotate_pairs, route, split_heads
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import AttentionShape, Components, ConvShape, ExpertTensors
+from mmoe.models.functional import (
+    attend_to_cache,
+    convolve_causally,
+    rms_normalize,
+    rotate_pairs,
+    route,
+    split_heads,
+)
 from mmoe.quant.int4 import dequantize
 
 
 def _widened(weight: Tensor, scale: Tensor) -> Tensor:
-    """The float32 values of packed int4, or of bfloat16 without a scale; exact."""
-    return weight.float() if weight.dtype == torch.bfloat16 else dequantize(weight, scale)
+    """The float32 values of packed int4, or of a 16-bit or 32-bit float without a scale; exact."""
+    return weight.float() if weight.is_floating_point() else dequantize(weight, scale)
 
 
 class ReferenceEmbedding(nn.Module):
@@ -87,6 +95,21 @@ class CachedAttention(nn.Module):
         )
 
 
+class CachedConvolution(nn.Module):
+    """Causal convolution of each channel over the last tokens, which a ring of ``[1, C, H]`` keeps."""
+
+    cache: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, shape: ConvShape) -> None:
+        super().__init__()
+        self.weight, self.bias = weight, bias
+        self.register_buffer("cache", torch.zeros(1, shape.cache_rows, shape.channels))
+
+    def forward(self, x: Tensor, input_pos: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``; see `Components.short_conv`."""
+        return convolve_causally(x, self.weight, self.bias, cache=self.cache, start=int(input_pos))
+
+
 class RoutedExperts(nn.Module):
     """Top-k routed SwiGLU experts, one expert at a time."""
 
@@ -124,4 +147,5 @@ REFERENCE = Components(
     norm=RMSNorm,
     attention=CachedAttention,
     experts=RoutedExperts,
+    short_conv=CachedConvolution,
 )

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.description import Rope
 from mmoe.models.architectures.rope_scaling import RopeScaling
 
 
@@ -19,28 +19,28 @@ def _rescale(frequency: float, scaling: RopeScaling) -> float:
     return frequency * (kept + (1 - kept) / scaling.factor)
 
 
-def rope_frequencies(config: DecoderConfig) -> Tensor:
+def rope_frequencies(rope: Rope, head_dim: int) -> Tensor:
     """Angular frequency of each pair, in radians per position.
 
-    Source: Su et al., arXiv 2104.09864: ``rope_theta ** (-2 i / head_dim)``, then the rescaling of the config.
+    Source: Su et al., arXiv 2104.09864: ``theta ** (-2 i / head_dim)``, then the rescaling.
 
     Returns:
         float32 ``[head_dim / 2]``.
     """
-    frequencies = [config.rope_theta ** (-2 * pair / config.head_dim) for pair in range(config.head_dim // 2)]
-    if config.rope_scaling is not None:
-        frequencies = [_rescale(frequency, config.rope_scaling) for frequency in frequencies]
+    frequencies = [rope.theta ** (-2 * pair / head_dim) for pair in range(head_dim // 2)]
+    if rope.scaling is not None:
+        frequencies = [_rescale(frequency, rope.scaling) for frequency in frequencies]
     return torch.tensor(frequencies, dtype=torch.float32)
 
 
 class RotaryEmbedding(nn.Module):
-    """Cosines and sines for T consecutive positions, computed once per forward and shared by all layers."""
+    """Cosines and sines for T consecutive positions, computed once per forward for all layers that turn alike."""
 
     frequencies: Tensor
 
-    def __init__(self, config: DecoderConfig) -> None:
+    def __init__(self, rope: Rope, head_dim: int) -> None:
         super().__init__()
-        self.register_buffer("frequencies", rope_frequencies(config))
+        self.register_buffer("frequencies", rope_frequencies(rope, head_dim))
 
     def forward(self, input_pos: Tensor, num_tokens: int) -> tuple[Tensor, Tensor]:
         """Returns cos and sin, float32 ``[T, head_dim / 2]``, for positions ``input_pos ..``."""

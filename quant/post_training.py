@@ -3,11 +3,12 @@
 A model that was trained with int4 weights may be released in bfloat16: its values are ``bfloat16(q * scale)`` then.
 Such a grid is found again instead of quantising a second time. bfloat16 keeps 8 of the 15 bits of ``q * scale``, so
 several float16 scales can explain a group; the one nearest to the least-squares fit is taken, and it reproduces every
-value of the group bit for bit.
+value of the group bit for bit. The same holds of float16 and float32, which may have been bfloat16 or float16 before.
 
 All other groups take, of many candidates, the scale with the least squared error, and fit it once more to the integers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,13 @@ _PROBE = 6
 # the fit; float16 numbers are at least 2^-11 apart.
 _NEIGHBOURS = sorted(range(-8, 9), key=abs)
 
+# By the type that values are stored in: what they may have been rounded to, last or before that.
+_ROUNDINGS = {
+    torch.bfloat16: (torch.bfloat16,),
+    torch.float16: (torch.bfloat16, torch.float16),
+    torch.float32: (torch.bfloat16, torch.float16, torch.float32),
+}
+
 # Groups at a time: a few MB of temporaries.
 _BLOCK = 1 << 13
 
@@ -37,7 +45,7 @@ class Quantized:
     Attributes:
         qweight: uint8 ``[..., N / 2]``, packed.
         scale: float16 ``[..., N / 32]``.
-        recovered: Groups that were on a grid: ``bfloat16(q * scale)`` gives every value of theirs.
+        recovered: Groups that were on a grid: ``q * scale``, rounded as it is stored, gives every value of theirs.
     """
 
     qweight: Tensor
@@ -46,16 +54,16 @@ class Quantized:
 
 
 def quantize_weights(values: Tensor) -> Quantized:
-    """Quantises bfloat16 weights, each group by the better of the two ways.
+    """Quantises weights, each group by the better of the two ways.
 
     Args:
-        values: bfloat16 ``[..., N]``, N a multiple of 32.
+        values: bfloat16, float16 or float32 ``[..., N]``, N a multiple of 32.
 
     Raises:
         ValueError: the dtype or the shape is another.
     """
-    if values.dtype != torch.bfloat16 or values.shape[-1] % GROUP_SIZE:
-        raise ValueError(f"expected bfloat16 [..., 32 * n], got {values.dtype} {list(values.shape)}")
+    if values.dtype not in _ROUNDINGS or values.shape[-1] % GROUP_SIZE:
+        raise ValueError(f"expected floats [..., 32 * n], got {values.dtype} {list(values.shape)}")
     groups = values.reshape(-1, GROUP_SIZE)
     integers = torch.empty(groups.shape, dtype=torch.int8)
     scales = torch.empty(len(groups), dtype=torch.float16)
@@ -63,7 +71,7 @@ def quantize_weights(values: Tensor) -> Quantized:
     for start in range(0, len(groups), _BLOCK):
         block = groups[start : start + _BLOCK].float()
         part = slice(start, start + len(block))
-        q, scale, found = recover_grid(block)
+        q, scale, found = recover_grid(block, _ROUNDINGS[values.dtype])
         rest = ~found
         if bool(rest.any()):
             q[rest], scale[rest] = least_squares_grid(block[rest])
@@ -76,15 +84,18 @@ def quantize_weights(values: Tensor) -> Quantized:
     )
 
 
-def recover_grid(groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Finds the int4 grids of which bfloat16 groups are.
+def recover_grid(
+    groups: Tensor, roundings: Sequence[torch.dtype] = (torch.bfloat16,)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Finds the int4 grids of which groups are.
 
     Args:
-        groups: float32 ``[G, 32]`` of bfloat16 values.
+        groups: float32 ``[G, 32]``.
+        roundings: What ``q * scale`` may have been rounded to.
 
     Returns:
         Integers in -8..7 as float32 ``[G, 32]`` and float16 scales ``[G]``, of meaning where the third, bool ``[G]``,
-        says that ``bfloat16(q * scale)`` equals every value. A group of zeros has scale 0.
+        says that ``q * scale``, rounded in one of these ways, equals every value. A group of zeros has scale 0.
     """
     largest = groups.abs().amax(dim=-1)
     integers, scales = torch.zeros_like(groups), torch.zeros(len(groups), dtype=torch.float16)
@@ -100,7 +111,7 @@ def recover_grid(groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q = quotients.round()
         near = _are_near_integers(quotients) & (q.amax(dim=-1) <= QMAX)
         rows, q = rows[near], q[near]
-        scale, exact = _nearest_exact_scale(groups[rows], q)
+        scale, exact = _nearest_exact_scale(groups[rows], q, roundings)
         integers[rows[exact]], scales[rows[exact]] = q[exact], scale[exact]
         found[rows[exact]] = True
     return integers, scales, found
@@ -148,7 +159,9 @@ def _squared_error(groups: Tensor, scale: Tensor, q: Tensor) -> Tensor:
     return torch.addcmul(groups, q, scale.float().unsqueeze(-1), value=-1.0).square_().sum(dim=-1)
 
 
-def _nearest_exact_scale(groups: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+def _nearest_exact_scale(
+    groups: Tensor, q: Tensor, roundings: Sequence[torch.dtype]
+) -> tuple[Tensor, Tensor]:
     """The float16 scales ``[G]`` nearest to the fit that reproduce each group, and whether there is one."""
     fitted = ((groups * q).sum(dim=-1) / q.square().sum(dim=-1)).half()
     scale, exact = fitted.clone(), torch.zeros(len(groups), dtype=torch.bool)
@@ -156,7 +169,9 @@ def _nearest_exact_scale(groups: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
         open_ = (~exact).nonzero().squeeze(-1)
         # Neighbouring positive float16 numbers are neighbouring integers.
         candidate = (fitted[open_].view(torch.int16) + offset).clamp(min=1).view(torch.float16)
-        same = (q[open_] * candidate.float().unsqueeze(-1)).bfloat16().float() == groups[open_]
-        hit = same.all(dim=-1)
+        products = q[open_] * candidate.float().unsqueeze(-1)
+        hit = torch.zeros(len(open_), dtype=torch.bool)
+        for dtype in roundings:
+            hit |= (products.to(dtype).float() == groups[open_]).all(dim=-1)
         scale[open_[hit]], exact[open_[hit]] = candidate[hit], True
     return scale, exact

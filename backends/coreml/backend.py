@@ -17,6 +17,8 @@ from mmoe.backends.coreml.payload import CoreMLModel
 from mmoe.backends.coreml.toolchain import import_exporter, import_module, silence
 from mmoe.backends.errors import BackendError
 from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.words import short_convolutions, sliding_windows
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # A buffer of a layer's routed experts as coremltools names it.
@@ -48,6 +50,10 @@ class CoreMLBackend:
     def cache_row_bytes(self, head_dim: int) -> int:
         """Core ML keeps states in float16."""
         return 2 * 2 * head_dim
+
+    def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
+        """See `Backend.unsupported`."""
+        return sliding_windows(config) + short_convolutions(config)
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """Two static methods: "forward" takes one token, "prefill" a chunk of `max_seq_len`."""

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 from torchao.quantization.quant_primitives import dequantize_affine
 
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Routing
-from mmoe.models.functional import rms_normalize, rotate_pairs, split_heads
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import AttentionShape, Components, ExpertTensors
+from mmoe.models.functional import expert_weights, rms_normalize, rotate_pairs, router_scores, split_heads
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN, unpack_nibbles
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -185,12 +186,9 @@ class RoutedExperts(nn.Module):
 
     def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`mmoe.models.functional.route` with the operators that Core ML has, in float32."""
-        scores = torch.sigmoid(linear(tokens, self.router_weight))
+        scores = router_scores(linear(tokens, self.router_weight), self.routing.score)
         experts = (scores + self.expert_bias).topk(self.routing.top_k, dim=-1).indices
-        weights = scores.gather(-1, experts)
-        if self.routing.norm_topk_prob:
-            weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
-        return scores, experts, weights * self.routing.routed_scaling_factor
+        return scores, experts, expert_weights(scores.gather(-1, experts), self.routing)
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Module]:

@@ -19,6 +19,8 @@ from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import export_program
+from mmoe.backends.words import short_convolutions, sliding_windows
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # Classes of constants by a part of their name; the first that fits counts.
@@ -50,6 +52,10 @@ class MlxBackend:
     def cache_row_bytes(self, head_dim: int) -> int:
         """Keys and values have the activations' dtype."""
         return 2 * (4 if self.computes_in_float32 else 2) * head_dim
+
+    def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
+        """See `Backend.unsupported`."""
+        return sliding_windows(config) + short_convolutions(config)
 
     @property
     def computes_in_float32(self) -> bool:

@@ -8,8 +8,9 @@ from torch.nn.functional import rms_norm
 
 from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.weights import to_words
-from mmoe.models.components import AttentionShape, Components, ExpertTensors, Routing
-from mmoe.models.functional import split_heads
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import AttentionShape, Components, ExpertTensors
+from mmoe.models.functional import expert_weights, router_scores, split_heads
 from mmoe.runtime_bindings.python.errors import OptionError
 
 
@@ -137,12 +138,9 @@ class RoutedExperts(nn.Module):
 
     def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """`mmoe.models.functional.route` with the operators that MLX has."""
-        scores = torch.sigmoid(torch.nn.functional.linear(tokens, self.router_weight))
+        scores = router_scores(torch.nn.functional.linear(tokens, self.router_weight), self.routing.score)
         experts = (scores + self.expert_bias).topk(self.routing.top_k, dim=-1).indices
-        weights = scores.gather(-1, experts)
-        if self.routing.norm_topk_prob:
-            weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
-        return experts, weights * self.routing.routed_scaling_factor
+        return experts, expert_weights(scores.gather(-1, experts), self.routing)
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:

@@ -10,18 +10,22 @@ from pathlib import Path
 
 import torch
 from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_transform_and_lower
-from torch import nn
+from torch import Tensor, nn
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import export_program
+from mmoe.backends.words import narrow_head_norms
+from mmoe.backends.xnnpack.appended_router import width_without_room
 from mmoe.backends.xnnpack.attention import attention_component
 from mmoe.backends.xnnpack.declaration import Linears, XnnpackOptions
 from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
+from mmoe.models.architectures.config import DecoderConfig
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
+from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # The operators that own constants, and what `sizes` calls them.
@@ -73,6 +77,10 @@ class XnnpackBackend:
         """By the dtype of the cache."""
         return self.options.kv_cache.bytes_per_row(head_dim)
 
+    def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
+        """See `Backend.unsupported`; what the operators lack, a program is composed of."""
+        return narrow_head_norms(config)
+
     @property
     def _delegates(self) -> bool:
         return self.options.linears is Linears.XNNPACK
@@ -102,17 +110,12 @@ class XnnpackBackend:
         for call in program.kernel_calls("forward"):
             if call.operator != "mmoe::moe_ffn.out":
                 continue
-            gate_up_weight, gate_up_scale, down_weight, down_scale = (
-                torch.from_numpy(program.constant(value)) for value in call.arguments[3:7]
+            router, _, gate_up_weight, gate_up_scale, down_weight, down_scale = (
+                torch.from_numpy(program.constant(value)) for value in call.arguments[1:7]
             )
-            gate_up_qweight, gate_up_scale = unpack_expert_panels(ExpertPanels(gate_up_weight, gate_up_scale))
-            down_qweight, down_scale = unpack_expert_panels(ExpertPanels(down_weight, down_scale))
-            yield ExpertWeights(
-                gate_up_qweight=gate_up_qweight,
-                gate_up_scale=gate_up_scale,
-                down_qweight=down_qweight,
-                down_scale=down_scale,
-            )
+            gate_up = unpack_expert_panels(ExpertPanels(gate_up_weight, gate_up_scale))
+            down = unpack_expert_panels(ExpertPanels(down_weight, down_scale))
+            yield _without_room(width_without_room(router), *gate_up, *down)
 
     def sizes(self, program: ProgramFile) -> dict[str, int]:
         """Bytes of the operators' constants, of XNNPACK's packed linears (the head included), and of the rest."""
@@ -125,3 +128,18 @@ class XnnpackBackend:
         if payloads := program.segment_bytes - program.constant_segment_bytes:
             sizes["linears and head (XNNPACK)"] = payloads
         return dict(sizes) | {"program": program.file_bytes - sizes.total()}
+
+
+def _without_room(
+    width: int, gate_up_qweight: Tensor, gate_up_scale: Tensor, down_qweight: Tensor, down_scale: Tensor
+) -> ExpertWeights:
+    """Experts of so many inputs and outputs; what lies behind must be of scale zero to be no part of them."""
+    room = (gate_up_scale[:, width:], down_scale[:, :, width // GROUP_SIZE :])
+    if any(bool(scale.any()) for scale in room):
+        width = gate_up_scale.shape[1]
+    return ExpertWeights(
+        gate_up_qweight=gate_up_qweight[:, :width],
+        gate_up_scale=gate_up_scale[:, :width],
+        down_qweight=down_qweight[:, :, : width // 2],
+        down_scale=down_scale[:, :, : width // GROUP_SIZE],
+    )

@@ -5,10 +5,16 @@ from torch import Tensor, nn
 from torchao.quantization import IntxUnpackedToInt8Tensor
 
 from mmoe.backends.xnnpack import ops
+from mmoe.backends.xnnpack.appended_router import SoftmaxRoutedExperts
 from mmoe.backends.xnnpack.attention import FloatCacheAttention
-from mmoe.models.components import Components, ExpertTensors, Routing
+from mmoe.backends.xnnpack.short_conv import RingConvolution
+from mmoe.models.architectures.description import Routing, Score
+from mmoe.models.components import Components, ExpertTensors
 from mmoe.quant.expert_layout import ExpertPanels, pack_expert_panels
 from mmoe.quant.int4 import GROUP_SIZE, unpack_nibbles
+
+# What `mmoe::moe_ffn` adds to the sum of the selected scores.
+OPERATOR_SUM_EPS = 1e-20
 
 
 class Embedding(nn.Module):
@@ -104,10 +110,50 @@ class RoutedExperts(nn.Module):
         )
 
 
+class SmoothedExperts(nn.Module):
+    """Routed experts whose weights' sum has a number added that is not the operator's."""
+
+    router_columns: Tensor
+
+    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+        super().__init__()
+        self.routing = routing
+        self.experts = RoutedExperts(tensors, routing)
+        self.register_buffer("router_columns", tensors.router_weight.T.contiguous())
+
+    @property
+    def router_weight(self) -> Tensor:
+        """See `RoutedExperts`."""
+        return self.experts.router_weight
+
+    @property
+    def expert_bias(self) -> Tensor:
+        """See `RoutedExperts`."""
+        return self.experts.expert_bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        scores = torch.sigmoid(torch.matmul(x, self.router_columns))
+        selected = torch.topk(scores + self.experts.expert_bias, self.routing.top_k, dim=-1).indices
+        total = scores.gather(-1, selected).sum(dim=-1, keepdim=True)
+        mixed: Tensor = self.experts(x) * (total / (total + self.routing.sum_eps))
+        return mixed
+
+
+def routed_experts(tensors: ExpertTensors, routing: Routing) -> nn.Module:
+    """The module that computes a kind of routing."""
+    if routing.score is not Score.SIGMOID:
+        return SoftmaxRoutedExperts(tensors, routing)
+    if routing.norm_topk_prob and routing.sum_eps != OPERATOR_SUM_EPS:
+        return SmoothedExperts(tensors, routing)
+    return RoutedExperts(tensors, routing)
+
+
 XNNPACK_COMPONENTS = Components(
     embedding=Embedding,
     linear=delegated_linear,
     norm=RMSNorm,
     attention=FloatCacheAttention,
-    experts=RoutedExperts,
+    experts=routed_experts,
+    short_conv=RingConvolution,
 )

@@ -16,7 +16,11 @@ _ADD_NORM = torch.ops.mmoe.add_rms_norm.default
 
 
 def _is_addition(node: object) -> bool:
-    return isinstance(node, Node) and node.target is _ADD and all(isinstance(arg, Node) for arg in node.args)
+    """Whether two activations are added; a bias, which is a vector, is none."""
+    if not isinstance(node, Node) or node.target is not _ADD:
+        return False
+    shapes = [arg.meta["val"].shape for arg in node.args if isinstance(arg, Node)]
+    return len(shapes) == 2 and shapes[0] == shapes[1]
 
 
 def fuse_residual_norms(program: ExportedProgram) -> None:

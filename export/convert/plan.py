@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from mmoe.backends.base import Backend
+from mmoe.backends.registry import DEFAULT_BACKEND
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.description import Attention
 from mmoe.models.cache_rows import Lengths
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -54,9 +57,10 @@ def plan_conversion(
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
 
     Raises:
-        OptionError: A length is out of range.
+        OptionError: The backend lacks what the model needs, or a length is out of range.
     """
     config = checkpoint.config
+    _require_words(backend, config)
     longest = config.max_position_embeddings
     context = longest if max_context_len is None else max_context_len
     if not 1 <= context <= longest:
@@ -70,9 +74,11 @@ def plan_conversion(
     table = sum(
         spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
     )
-    artifact_bytes = sum(spec.num_bytes for spec in packed.values()) + (backend.table_copies - 1) * table
+    copies = backend.table_copies if config.tie_word_embeddings else 1
+    artifact_bytes = sum(spec.num_bytes for spec in packed.values()) + (copies - 1) * table
     lengths = Lengths(max_context_len=context, max_seq_len=sequence)
-    rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in config.layers)
+    attending = [layer for layer in config.layers if isinstance(layer.mixer, Attention)]
+    rows = config.num_key_value_heads * sum(lengths.cache_rows(layer.window) for layer in attending)
     return ConversionPlan(
         max_seq_len=sequence,
         max_context_len=context,
@@ -81,3 +87,12 @@ def plan_conversion(
         kv_cache_bytes=rows * backend.cache_row_bytes(config.head_dim),
         peak_memory_bytes=(_BASE_MEMORY + _TABLES * table + backend.weight_copies_in_memory * artifact_bytes),
     )
+
+
+def _require_words(backend: Backend, config: DecoderConfig) -> None:
+    missing = backend.unsupported(config)
+    if missing:
+        cure = "" if backend.name == DEFAULT_BACKEND else f"; use {DEFAULT_BACKEND}"
+        raise OptionError(
+            f"the {backend.name} backend has no {' and no '.join(missing)}, which this model's layers need{cure}"
+        )

@@ -1,10 +1,10 @@
-"""A packed copy of a bfloat16 checkpoint: quantised tensor by tensor, then a checkpoint like any other."""
+"""A packed copy of a checkpoint of floats: quantised tensor by tensor, then a checkpoint like any other."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import Matrix, check_inventory, expected_tensors, matrices
 from mmoe.checkpoints.shards import INDEX_FILE, SINGLE_FILE, TensorFiles
+from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.files.safetensors import write_safetensors
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
@@ -30,6 +31,7 @@ from mmoe.runtime_bindings.python.errors import OptionError
 # Weights quantised at a time.
 _CHUNK = 1 << 22
 _COPY = ".quantised-"
+_DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
 _TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
 
 
@@ -70,10 +72,11 @@ def remove_abandoned_copies(near: Path) -> None:
 
 
 def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:
-    """Quantises a bfloat16 checkpoint into a folder; one tensor of it is in memory at a time.
+    """Quantises a checkpoint of floats into a folder; one matrix of it, or one expert, is in memory at a time.
 
     The same checkpoint gives the same bytes. `config.json` says under `quantization.post_training` how many groups of
-    32 there were, and how many of them were on an int4 grid that was recovered.
+    32 there were, and how many of them were on an int4 grid that was recovered. What is not quantised keeps its values:
+    it is in bfloat16 where they all fit, otherwise in float32.
 
     Args:
         checkpoint: An opened, unpacked checkpoint.
@@ -92,7 +95,7 @@ def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progr
     with explained_write_errors(folder):
         write_safetensors(
             folder / SINGLE_FILE,
-            expected_tensors(config),
+            writer.specs(expected_tensors(config)),
             writer.chunks,
             metadata={"format": "pt"},
             progress=progress.step,
@@ -116,11 +119,24 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self._scales: dict[str, list[bytes]] = {}
+        self._sources: set[str] = set()
+        self._specs: dict[str, TensorSpec] = {}
+
+    def specs(self, expected: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
+        """The expected types, but float32 where bfloat16 does not hold every value."""
+        self._specs = {name: self._exact(name, spec) for name, spec in expected.items()}
+        return self._specs
+
+    def _exact(self, name: str, spec: TensorSpec) -> TensorSpec:
+        if spec.dtype != "BF16" or self.checkpoint.specs[name].dtype == "BF16":
+            return spec
+        values = self.checkpoint.tensor(name).float()
+        return spec if torch.equal(values.bfloat16().float(), values) else TensorSpec("F32", spec.shape)
 
     def outcome(self) -> dict[str, object]:
         """For `config.json`."""
         return {
-            "from": "bfloat16",
+            "from": " and ".join(sorted(self._sources)),
             "scales": "least squared error",
             "groups": self.groups,
             "recovered_groups": self.recovered,
@@ -133,19 +149,19 @@ class _Writer:
         elif name in self._scales:
             yield from self._scales.pop(name)
         else:
-            tensor = self.checkpoint.tensor(name)
-            yield _bytes(tensor.float() if name.endswith(".router.weight") else tensor)
+            yield _bytes(self.checkpoint.tensor(name).to(_DTYPES[self._specs[name].dtype]))
 
     def _quantized(self, matrix: Matrix) -> Iterator[bytes]:
         """Yields the values, and keeps the scales, which follow them."""
-        rows = self.checkpoint.tensor(matrix.weight).flatten(0, -2)
         scales = self._scales.setdefault(matrix.scale, [])
-        for part in rows.split(max(1, _CHUNK // rows.shape[1])):
-            quantized = quantize_weights(part)
-            self.groups += part.numel() // GROUP_SIZE
-            self.recovered += quantized.recovered
-            scales.append(_bytes(quantized.scale))
-            yield _bytes(quantized.qweight)
+        for rows in self.checkpoint.pieces(matrix.weight):
+            self._sources.add(str(rows.dtype).removeprefix("torch."))
+            for part in rows.split(max(1, _CHUNK // rows.shape[1])):
+                quantized = quantize_weights(part)
+                self.groups += part.numel() // GROUP_SIZE
+                self.recovered += quantized.recovered
+                scales.append(_bytes(quantized.scale))
+                yield _bytes(quantized.qweight)
 
 
 def _bytes(tensor: Tensor) -> bytes:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from mmoe.checkpoints.inventory import TensorSpec
+from mmoe.checkpoints.tensor_spec import TensorSpec
 
 _HEADER_ALIGNMENT = 8
 

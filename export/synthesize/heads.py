@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from mmoe.export.synthesize.axes import EMPTY, Axis, Index, copied_axis, repeated
 from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.description import Rope
 from mmoe.models.rope import rope_frequencies
 from mmoe.quant.int4 import GROUP_SIZE
 
@@ -64,7 +66,7 @@ def _rotary_axes(small: DecoderConfig, large: DecoderConfig, rng: np.random.Gene
     the pairs that are left take copies of queries, which meet no keys, and the others keys, which meet no queries.
     They take up that share of the length.
     """
-    wanted, offered = (np.log(rope_frequencies(config).double().numpy()) for config in (small, large))
+    wanted, offered = (np.log(_frequencies(config).double().numpy()) for config in (small, large))
     taken = _nearest(wanted, offered)
     free = np.setdiff1d(np.arange(len(offered)), taken)
     spare = len(free) // 2
@@ -83,6 +85,10 @@ def _rotary_axes(small: DecoderConfig, large: DecoderConfig, rng: np.random.Gene
         factor = np.repeat(factor, 2)
         axes.append(Axis(source.ravel(), factor, factor))
     return axes[0], axes[1]
+
+
+def _frequencies(config: DecoderConfig) -> Tensor:
+    return rope_frequencies(Rope(theta=config.rope_theta, scaling=config.rope_scaling), config.head_dim)
 
 
 def _nearest(wanted: npt.NDArray[np.float64], offered: npt.NDArray[np.float64]) -> Index:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from mmoe.checkpoints.checkpoint import Checkpoint
-from mmoe.checkpoints.inventory import TensorSpec
+from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.quant.int4 import GROUP_SIZE
 
 # Values drawn at a time: bounds the memory, and fits in a core's cache.

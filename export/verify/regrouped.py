@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from mmoe.models.components import ExpertTensors, Routing
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import ExpertTensors
 from mmoe.models.reference import REFERENCE, RoutedExperts
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, dequantize, quantize
 

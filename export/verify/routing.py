@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.verify.router_flips import layer_flips, router_flips
-from mmoe.models.components import Routing
-from mmoe.models.decoder import Decoder, DecoderLayer, MixtureOfExperts
+from mmoe.models.architectures.description import Routing
+from mmoe.models.decoder import Decoder, DecoderLayer
+from mmoe.models.feed_forward import MixtureOfExperts
 from mmoe.models.functional import route
 
 

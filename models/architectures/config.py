@@ -8,12 +8,15 @@ from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.models.architectures.description import ExpertBlock, LayerDescription
+from mmoe.models.architectures.description import ExpertBlock, LayerDescription, Multipliers
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.models.architectures.rope_scaling import RopeScaling, rope_block
+from mmoe.models.architectures.tensor_names import TensorNames
 from mmoe.quant.int4_format import GROUP_SIZE
 
 CONFIG_FILE = "config.json"
+
+_TIED = "tie_word_embeddings"
 
 COMMON_KEYS: tuple[str | tuple[str, ...], ...] = (
     "vocab_size",
@@ -21,24 +24,14 @@ COMMON_KEYS: tuple[str | tuple[str, ...], ...] = (
     "num_hidden_layers",
     "num_attention_heads",
     "num_key_value_heads",
-    "head_dim",
-    "hidden_act",
     "max_position_embeddings",
-    "rms_norm_eps",
-    "rope_theta",
-    ("rope_scaling", "rope_parameters"),
-    "no_rope_layers",
-    "layer_types",
-    "use_qk_norm",
-    "attention_bias",
-    "tie_word_embeddings",
     "eos_token_id",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
-    """A decoder of pre-norm layers with grouped-query attention and a tied embedding.
+    """A decoder of pre-norm layers with grouped-query attention.
 
     Fields are named as the keys of `config.json`. ``quantization`` is None for a checkpoint that is not packed.
 
@@ -46,11 +39,13 @@ class DecoderConfig:
         ARCHITECTURE: What `architectures` in `config.json` says.
         PACKED: The quantisation block of a packed checkpoint.
         KEYS: Keys that must be there; of a tuple, one.
+        TENSOR_NAMES: How the family's files hold what is called or shaped otherwise here.
     """
 
     ARCHITECTURE: ClassVar[str]
     PACKED: ClassVar[QuantizationConfig]
     KEYS: ClassVar[tuple[str | tuple[str, ...], ...]]
+    TENSOR_NAMES: ClassVar[TensorNames]
 
     vocab_size: int
     hidden_size: int
@@ -62,8 +57,7 @@ class DecoderConfig:
     rms_norm_eps: float
     rope_theta: float
     rope_scaling: RopeScaling | None
-    no_rope_layers: tuple[int, ...]
-    use_qk_norm: bool
+    tie_word_embeddings: bool
     eos_token_ids: tuple[int, ...]
     bos_token_id: int | None
     quantization: QuantizationConfig | None
@@ -81,13 +75,10 @@ class DecoderConfig:
             ConfigError: on the first key that is missing, of the wrong kind, or unsupported.
         """
 
-    def uses_rope(self, layer: int) -> bool:
-        """Whether layer ``layer`` rotates its queries and keys: a 1 in `no_rope_layers` says that it does."""
-        return self.no_rope_layers[layer] == 1
-
-    def uses_qk_norm(self, layer: int) -> bool:
-        """Whether layer ``layer`` normalises its queries and keys; layers without RoPE never do."""
-        return self.use_qk_norm and self.uses_rope(layer)
+    @property
+    def multipliers(self) -> Multipliers:
+        """What scales the embedding, the residual stream and the logits."""
+        return Multipliers()
 
     def as_packed(self) -> Self:
         """The same model, packed."""
@@ -112,8 +103,20 @@ class DecoderConfig:
         return Fraction(sum(block.top_k for block in blocks), total) if total else Fraction(1)
 
 
-def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, Any]:
+def read_common(
+    kind: type[DecoderConfig],
+    reader: ConfigReader,
+    *,
+    norm_eps: str = "rms_norm_eps",
+    tied: bool = True,
+) -> dict[str, Any]:
     """Validates what all architectures share.
+
+    Args:
+        kind: The architecture.
+        reader: The file.
+        norm_eps: What the family calls the number that is added to mean squares.
+        tied: Whether a config that does not say so has a tied head.
 
     Returns:
         The fields of `DecoderConfig` by name.
@@ -121,9 +124,8 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
     Raises:
         ConfigError: on the first key that is of the wrong kind or unsupported.
     """
-    reader.fixed("hidden_act", "silu")
-    reader.fixed("attention_bias", False)
-    reader.fixed("tie_word_embeddings", True)
+    if not reader.is_null("hidden_act"):
+        reader.fixed("hidden_act", "silu")
     layers = reader.integer("num_hidden_layers")
     vocab_size = reader.integer("vocab_size")
     hidden_size = reader.integer("hidden_size", multiple_of=GROUP_SIZE)
@@ -159,11 +161,10 @@ def read_common(kind: type[DecoderConfig], reader: ConfigReader) -> dict[str, An
         "num_key_value_heads": kv_heads,
         "head_dim": head_dim,
         "max_position_embeddings": reader.integer("max_position_embeddings"),
-        "rms_norm_eps": reader.number("rms_norm_eps"),
+        "rms_norm_eps": reader.number(norm_eps),
         "rope_theta": reader.number("rope_theta"),
         "rope_scaling": RopeScaling.read(rope_block(reader)),
-        "no_rope_layers": reader.integers("no_rope_layers", length=layers, allowed=(0, 1)),
-        "use_qk_norm": reader.boolean("use_qk_norm"),
+        "tie_word_embeddings": tied if reader.is_null(_TIED) else reader.boolean(_TIED),
         "eos_token_ids": eos_token_ids,
         "bos_token_id": bos_token_id,
         "quantization": quantization,

@@ -90,6 +90,13 @@ class ConfigReader:
             self.refuse(key, expected)
         return tuple(value)
 
+    def layer_indices(self, key: str, *, layers: int) -> tuple[int, ...]:
+        """A list of integers, each below ``layers``."""
+        value = self._value(key)
+        if not isinstance(value, list) or not all(_is_integer(item) and 0 <= item < layers for item in value):
+            self.refuse(key, f"a list of layers, each below num_hidden_layers = {layers}")
+        return tuple(value)
+
     def strings(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
         value = self._value(key)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mmoe.models.architectures.config import COMMON_KEYS, DecoderConfig, read_common
 from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import GatedBlock, LayerDescription
+from mmoe.models.architectures.mobile_family import MOBILE_KEYS, MobileConfig, read_mobile
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.quant.int4_format import GROUP_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)
-class MobileLLMProConfig(DecoderConfig):
+class MobileLLMProConfig(MobileConfig):
     """Fields are named as the keys of `config.json`; ``layer_types`` says which layers see ``sliding_window`` keys."""
 
     ARCHITECTURE: ClassVar[str] = "MobileLLMP1ForCausalLM"
     PACKED: ClassVar[QuantizationConfig] = QuantizationConfig(format="mobilellm-int4-g32")
     KEYS: ClassVar[tuple[str | tuple[str, ...], ...]] = (
-        *COMMON_KEYS,
+        *MOBILE_KEYS,
         "intermediate_size_mlp",
         "sliding_window",
     )
@@ -30,10 +30,9 @@ class MobileLLMProConfig(DecoderConfig):
 
     def layer(self, index: int) -> LayerDescription:
         """See `DecoderConfig.layer`."""
+        windowed = self.layer_types[index] == "sliding_attention"
         return LayerDescription(
-            use_rope=self.uses_rope(index),
-            use_qk_norm=self.uses_qk_norm(index),
-            window=self.sliding_window if self.layer_types[index] == "sliding_attention" else None,
+            mixer=self.attention(index, window=self.sliding_window if windowed else None),
             feed_forward=GatedBlock(width=self.intermediate_size_mlp),
         )
 
@@ -41,7 +40,7 @@ class MobileLLMProConfig(DecoderConfig):
     def read(cls, reader: ConfigReader) -> MobileLLMProConfig:
         """See `DecoderConfig.read`."""
         reader.require_keys(cls.KEYS)
-        common = read_common(cls, reader)
+        common = read_mobile(cls, reader)
         types = reader.strings("layer_types")
         layers = common["num_hidden_layers"]
         if len(types) != layers or not {"full_attention", "sliding_attention"}.issuperset(types):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mmoe.models.architectures.config import COMMON_KEYS, DecoderConfig, read_common
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.models.architectures.description import ExpertBlock, GatedBlock, LayerDescription
+from mmoe.models.architectures.description import ExpertBlock, GatedBlock, LayerDescription, Routing
+from mmoe.models.architectures.mobile_family import MOBILE_KEYS, MobileConfig, read_mobile
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.quant.int4_format import GROUP_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)
-class MobileMoEConfig(DecoderConfig):
+class MobileMoEConfig(MobileConfig):
     """Fields are named as the keys of `config.json`.
 
     ``intermediate_size`` is the width of one routed expert, ``intermediate_size_mlp`` that of the shared
@@ -25,7 +25,7 @@ class MobileMoEConfig(DecoderConfig):
         format="mobilemoe-int4-g32", expert_group_axis="out (last dim of [E, in, out])"
     )
     KEYS: ClassVar[tuple[str | tuple[str, ...], ...]] = (
-        *COMMON_KEYS,
+        *MOBILE_KEYS,
         "model_type",
         "intermediate_size",
         "intermediate_size_mlp",
@@ -55,15 +55,15 @@ class MobileMoEConfig(DecoderConfig):
         experts = ExpertBlock(
             num_experts=self.num_local_experts,
             width=self.intermediate_size,
-            top_k=self.num_experts_per_tok,
-            norm_topk_prob=self.norm_topk_prob,
-            routed_scaling_factor=self.routed_scaling_factor,
+            routing=Routing(
+                top_k=self.num_experts_per_tok,
+                norm_topk_prob=self.norm_topk_prob,
+                routed_scaling_factor=self.routed_scaling_factor,
+            ),
             shared=dense,
         )
         return LayerDescription(
-            use_rope=self.uses_rope(index),
-            use_qk_norm=self.uses_qk_norm(index),
-            window=None,
+            mixer=self.attention(index),
             feed_forward=experts if self.is_moe_layer(index) else dense,
         )
 
@@ -74,7 +74,7 @@ class MobileMoEConfig(DecoderConfig):
             reader.fixed("model_type", "mobilemoe")
         reader.require_keys(cls.KEYS)
         reader.fixed("attn_temperature_tuning", False)
-        common = read_common(cls, reader)
+        common = read_mobile(cls, reader)
         experts = reader.integer("num_local_experts")
         top_k = reader.integer("num_experts_per_tok")
         if top_k > experts:

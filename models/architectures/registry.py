@@ -7,12 +7,25 @@ from pathlib import Path
 
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.config_reader import ConfigReader, read_json_object
+from mmoe.models.architectures.granite_moe import GraniteMoEConfig, GraniteMoESharedConfig
+from mmoe.models.architectures.lfm2_moe import LFM2MoEConfig
 from mmoe.models.architectures.mobilellm_pro import MobileLLMProConfig
 from mmoe.models.architectures.mobilemoe import MobileMoEConfig
+from mmoe.models.architectures.olmoe import OlmoeConfig
+from mmoe.models.architectures.qwen3_moe import Qwen3MoEConfig
 from mmoe.models.architectures.rope_scaling import ROPE_KEYS, rope_block
 
 ARCHITECTURES: Mapping[str, type[DecoderConfig]] = {
-    kind.ARCHITECTURE: kind for kind in (MobileMoEConfig, MobileLLMProConfig)
+    kind.ARCHITECTURE: kind
+    for kind in (
+        MobileMoEConfig,
+        MobileLLMProConfig,
+        OlmoeConfig,
+        Qwen3MoEConfig,
+        GraniteMoEConfig,
+        GraniteMoESharedConfig,
+        LFM2MoEConfig,
+    )
 }
 
 

@@ -7,11 +7,11 @@ import pytest
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import (
     TensorClass,
-    TensorSpec,
     check_inventory,
     expected_tensors,
     tensor_class,
 )
+from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.architectures.mobilemoe import MobileMoEConfig
 from mmoe.models.architectures.registry import parse_config
 from tests.support.checkpoints import checkpoint_config
@@ -65,7 +65,7 @@ def test_dense_layers_have_one_swiglu_and_no_router() -> None:
 def test_classes() -> None:
     tensors = expected_tensors(config_with({"interleave_moe_layer_step": 2}))
     classes = {name: tensor_class(name) for name in tensors}
-    assert set(classes.values()) == set(TensorClass)
+    assert set(classes.values()) == set(TensorClass) - {TensorClass.CONVOLUTION, TensorClass.HEAD}
     assert classes["model.norm.weight"] is TensorClass.NORMS
     assert classes["model.layers.0.feed_forward.up_proj.qweight"] is TensorClass.DENSE
     assert classes["model.layers.1.feed_forward.expert_bias"] is TensorClass.ROUTER
@@ -80,15 +80,15 @@ def test_everything_wrong_is_named_in_one_error() -> None:
     config = config_with()
     found = expected_tensors(config)
     del found["model.norm.weight"]
-    found["model.rotary_emb.inv_freq"] = TensorSpec("F32", (8,))
-    found[f"{LAYER}input_layernorm.weight"] = TensorSpec("F32", (64,))
+    found["model.rotary_emb.angles"] = TensorSpec("F32", (8,))
+    found[f"{LAYER}input_layernorm.weight"] = TensorSpec("U8", (64,))
     # Experts stored [E, out, in] instead of [E, in, out].
     found[f"{EXPERTS}down_qweight"] = TensorSpec("U8", (8, 64, 16))
     message = refusal(config, found)
     assert message.startswith("folder: 4 tensors do not match")
     assert "missing: model.norm.weight (BF16 [64])" in message
-    assert "unexpected: model.rotary_emb.inv_freq (F32 [8])" in message
-    assert f"wrong type: {LAYER}input_layernorm.weight is F32 [64], expected BF16 [64]" in message
+    assert "unexpected: model.rotary_emb.angles (F32 [8])" in message
+    assert f"wrong type: {LAYER}input_layernorm.weight is U8 [64], expected BF16 [64]" in message
     assert f"wrong shape: {EXPERTS}down_qweight is U8 [8, 64, 16], expected U8 [8, 32, 32]" in message
 
 
@@ -111,7 +111,7 @@ def test_a_bf16_checkpoint_is_told_apart() -> None:
         f"{EXPERTS}gate_up_proj": TensorSpec("BF16", (8, 64, 64)),
     }
     message = refusal(parse_config(config, where="config.json"), found)
-    assert "not match the format bfloat16 (no 'quantization' block)" in message
+    assert "not match the format of unpacked weights (no 'quantization' block)" in message
     assert "missing: model.norm.weight (BF16 [64])" in message
     assert "embed_tokens" not in message
     assert f"{EXPERTS}gate_up_proj" not in message

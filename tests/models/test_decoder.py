@@ -60,7 +60,7 @@ def test_matches_float64_oracle(tmp_path: Path, name: str) -> None:
 def test_windows_match_the_float64_oracle_beyond_the_ring(tmp_path: Path, chunks: tuple[int, ...]) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", dense_overrides(), seed=4)
     decoder = build_decoder(open_checkpoint(folder), REFERENCE, max_context_len=512, max_seq_len=max(chunks))
-    rows = [layer.self_attn.attend.key_cache.shape[2] for layer in decoder.layers]
+    rows = [layer.mixer.attend.key_cache.shape[2] for layer in decoder.layers]
     assert rows == ([512, 512, 512, 512] if len(chunks) == 1 else [512, 256, 256, 512])
     tokens = torch.randint(0, 320, (1, sum(chunks)), generator=torch.Generator().manual_seed(6))
     expected = Float64Model(folder).logits(tokens[0].tolist())

@@ -80,7 +80,29 @@ def test_zeros_and_mixed_rows() -> None:
     np.testing.assert_array_equal(values_of(found)[1:], 0)
 
 
-@pytest.mark.parametrize("weights", [torch.zeros(2, 33, dtype=torch.bfloat16), torch.zeros(2, 32)])
-def test_anything_but_groups_of_bfloat16_is_refused(weights: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match="expected bfloat16"):
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    stored=st.sampled_from([torch.float16, torch.float32]),
+    before=st.sampled_from([torch.bfloat16, torch.float16, None]),
+)
+def test_grids_come_back_from_wider_floats(
+    seed: int, stored: torch.dtype, before: torch.dtype | None
+) -> None:
+    rng = np.random.default_rng(seed)
+    q = rng.integers(-8, 8, (64, 32))
+    scale = (2.0**-4 * rng.uniform(1, 2, 64)).astype(np.float16)
+    exact = torch.from_numpy(q * scale[:, None].astype(np.float64)).float()
+    released = (exact if before is None else exact.to(before)).to(stored)
+    found = quantize_weights(released)
+    assert found.recovered == 64
+    again = torch.from_numpy(values_of(found)).float()
+    roundings = [again.to(dtype).float() for dtype in (torch.bfloat16, torch.float16, torch.float32)]
+    same = [(one == released.float()).all(dim=-1) for one in roundings]
+    assert bool(torch.stack(same).any(dim=0).all())
+
+
+@pytest.mark.parametrize("weights", [torch.zeros(2, 33, dtype=torch.bfloat16), torch.zeros(2, 32).double()])
+def test_anything_but_groups_of_floats_is_refused(weights: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="expected floats"):
         quantize_weights(weights)

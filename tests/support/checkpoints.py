@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from mmoe.checkpoints.inventory import TensorSpec, expected_tensors
+from mmoe.checkpoints.inventory import expected_tensors
+from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.mobilellm_pro import MobileLLMProConfig
 from mmoe.models.architectures.registry import parse_config

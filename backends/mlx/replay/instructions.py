@@ -106,6 +106,7 @@ def instruction_set() -> Mapping[str, Compute]:
         "MultiplyNode": lambda *, a, b: a * b,
         "DivideNode": lambda *, a, b: a / b,
         "SigmoidNode": lambda *, x: mx.sigmoid(x),
+        "SoftmaxNode": lambda *, x, axis, precise: mx.softmax(x, axis=axis, precise=bool(precise)),
         "SiluNode": lambda *, x: x * mx.sigmoid(x),
         "SumNode": lambda *, x, axes, keepdims: mx.sum(x, axis=axes or None, keepdims=keepdims),
         "ArgsortNode": lambda *, x, axis: mx.argsort(x, axis),

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.models.components import Routing
+from mmoe.models.architectures.description import Routing
 from mmoe.models.functional import route
 from mmoe.quant.expert_layout import ExpertPanels, unpack_panel_values
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from mmoe.backends.xnnpack import ops
 from mmoe.backends.xnnpack.ops.moe_ffn import panel_matmul
-from mmoe.models.components import ExpertTensors, Routing
+from mmoe.models.architectures.description import Routing
+from mmoe.models.components import ExpertTensors
 from mmoe.models.reference import RoutedExperts
 from mmoe.quant.expert_layout import pack_expert_panels
 from mmoe.quant.int4 import dequantize

@@ -113,7 +113,7 @@ def test_missing_and_unexpected_tensors_are_named(tmp_path: Path, tiny_checkpoin
 
     source = write_unpacked(tmp_path / "released", open_checkpoint(tiny_checkpoint))
     tensors = load_file(source / "model.safetensors")
-    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    tensors["lm_head.bias"] = tensors["model.norm.weight"].clone()
     name = "model.layers.1.feed_forward.experts.down_proj"
     tensors[f"{name}.weight"] = tensors.pop(name)
     save_file(tensors, source / "model.safetensors")
@@ -121,7 +121,7 @@ def test_missing_and_unexpected_tensors_are_named(tmp_path: Path, tiny_checkpoin
         open_checkpoint(source, unpacked=True)
     message = str(caught.value)
     assert f"missing: {name} (BF16 [8, 32, 64]); did you mean {name}.weight?" in message
-    assert "unexpected: lm_head.weight" in message
+    assert "unexpected: lm_head.bias" in message
 
 
 def test_packed_tensors_without_their_block_are_told_from_bfloat16(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.verify.routing import recorded_routing
-from mmoe.models.components import Routing
+from mmoe.models.architectures.description import Routing
 from mmoe.models.decoder import build_decoder
 from mmoe.models.functional import route
 from mmoe.models.reference import REFERENCE

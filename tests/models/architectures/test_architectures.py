@@ -7,7 +7,7 @@ import pytest
 from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.export.synthesize.sizes import dense_config
 from mmoe.models.architectures.config import DecoderConfig
-from mmoe.models.architectures.description import GatedBlock, LayerDescription
+from mmoe.models.architectures.description import Attention, GatedBlock, LayerDescription, QkNorm, Rope
 from mmoe.models.architectures.registry import ARCHITECTURES, parse_config
 from mmoe.models.cache_rows import Lengths
 from mmoe.models.errors import ConfigError
@@ -35,12 +35,13 @@ def test_the_architectures_are_told_apart() -> None:
 
 def test_layers_are_described() -> None:
     config = dense(no_rope_layers=[1, 1, 0, 1], attn_temperature_tuning=False)
-    block = GatedBlock(width=64)
+    block, norm = GatedBlock(width=64), QkNorm.PER_HEAD_AFTER_ROPE
+    rope = Rope(theta=config.rope_theta, scaling=config.rope_scaling)
     assert config.layers == (
-        LayerDescription(use_rope=True, use_qk_norm=True, window=None, feed_forward=block),
-        LayerDescription(use_rope=True, use_qk_norm=True, window=100, feed_forward=block),
-        LayerDescription(use_rope=False, use_qk_norm=False, window=100, feed_forward=block),
-        LayerDescription(use_rope=True, use_qk_norm=True, window=None, feed_forward=block),
+        LayerDescription(mixer=Attention(rope=rope, qk_norm=norm), feed_forward=block),
+        LayerDescription(mixer=Attention(rope=rope, qk_norm=norm, window=100), feed_forward=block),
+        LayerDescription(mixer=Attention(rope=None, qk_norm=QkNorm.NONE, window=100), feed_forward=block),
+        LayerDescription(mixer=Attention(rope=rope, qk_norm=norm), feed_forward=block),
     )
     assert config.active_experts == 1
 

@@ -1,0 +1,131 @@
+"""From tensors as a family's files hold them to ours: names, orientation, stacking, the order of RoPE's pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmoe.checkpoints.tensor_spec import TensorSpec
+from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.architectures.description import Attention, Pairing
+from mmoe.models.architectures.tensor_names import StoredForm
+
+_PLACE = re.compile(r"model\.(?:layers\.(\d+)\.)?")
+_TURNED = re.compile(r"self_attn\.[qk]_(?:proj\.(?:weight|bias)|norm\.weight)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the files hold a tensor of ours, and what makes ours of it.
+
+    Attributes:
+        names: The files' tensors: a row for each piece, which is an expert where each has tensors of its own. The
+            tensors of a row follow each other along their outputs.
+        shape: Of each of them.
+        is_experts: Whether ours is a stack of experts.
+        out_first: Whether their outputs come before their inputs, as they do not here.
+        part: Which of how many equal parts of the outputs ours is.
+        halves_of: Width of the heads whose rows come with RoPE's pairs as halves; None for rows that stay.
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    shape: tuple[int, ...]
+    is_experts: bool = False
+    out_first: bool = False
+    part: tuple[int, int] = (0, 1)
+    halves_of: int | None = None
+
+    @property
+    def sources(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor of the files that this one is made of, by name."""
+        return {name: self.shape for row in self.names for name in row}
+
+    def pieces(self, read: Callable[[str], Tensor]) -> Iterator[Tensor]:
+        """Ours in pieces, of which one at a time is in memory: the experts, or a whole tensor of anything else."""
+        for row in self.names:
+            tensors = [read(name) for name in row]
+            if self.is_experts and len(self.shape) == 3:
+                yield from (
+                    self._ours([tensor[index] for tensor in tensors]) for index in range(self.shape[0])
+                )
+            else:
+                yield self._ours(tensors)
+
+    def tensor(self, read: Callable[[str], Tensor]) -> Tensor:
+        """Ours as a whole; a view of the mapped file where it is stored as it is here."""
+        if self._is_as_stored:
+            return read(self.names[0][0])
+        pieces = list(self.pieces(read))
+        return torch.stack(pieces) if self.is_experts else pieces[0]
+
+    @property
+    def _is_as_stored(self) -> bool:
+        single = len(self.names) == len(self.names[0]) == 1
+        return single and not self.out_first and self.part == (0, 1) and self.halves_of is None
+
+    def _ours(self, tensors: list[Tensor]) -> Tensor:
+        joined = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+        index, parts = self.part
+        if parts > 1:
+            joined = joined.chunk(parts)[index]
+        if self.halves_of is not None:
+            joined = joined[adjacent_pairs(len(joined), self.halves_of)]
+        return joined.T if self.out_first else joined
+
+
+def adjacent_pairs(rows: int, head_dim: int) -> Tensor:
+    """Which row of heads with pairs as halves becomes row 0, 1, ... of heads with adjacent pairs: int64 ``[rows]``."""
+    return torch.arange(rows).view(-1, 2, head_dim // 2).transpose(1, 2).flatten()
+
+
+def locate(
+    config: DecoderConfig, shapes: Mapping[str, tuple[int, ...]], found: Mapping[str, TensorSpec]
+) -> dict[str, Origin]:
+    """Where files hold each tensor of an unpacked checkpoint.
+
+    Args:
+        config: Its config, whose family has a table of names.
+        shapes: Shape of every tensor by our name.
+        found: The files' tensors. Of several forms the first one that they have is taken; the first one if none.
+    """
+    return {name: _origin(config, name, shape, found) for name, shape in shapes.items()}
+
+
+def _origin(
+    config: DecoderConfig, name: str, shape: tuple[int, ...], found: Mapping[str, TensorSpec]
+) -> Origin:
+    place = _PLACE.match(name)
+    prefix = place[0] if place else ""
+    relative = name.removeprefix(prefix)
+    forms = config.TENSOR_NAMES.get(relative, (StoredForm(names=(relative,)),))
+    form = next((form for form in forms if prefix + form.names[0].format(e=0) in found), forms[0])
+    experts = range(shape[0]) if form.one_per_expert else range(1)
+    return Origin(
+        names=tuple(tuple(prefix + part.format(e=expert) for part in form.names) for expert in experts),
+        shape=_stored_shape(form, shape),
+        is_experts=relative.startswith("feed_forward.experts."),
+        out_first=form.out_first,
+        part=form.part,
+        halves_of=_halves(config, place[1] if place else None, relative),
+    )
+
+
+def _stored_shape(form: StoredForm, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of each of a form's tensors."""
+    if not form.out_first:
+        return (shape[0] * form.part[1], *shape[1:])
+    experts, inputs, outputs = shape
+    matrix = (outputs // len(form.names), inputs)
+    return matrix if form.one_per_expert else (experts, *matrix)
+
+
+def _halves(config: DecoderConfig, layer: str | None, relative: str) -> int | None:
+    if layer is None or not _TURNED.fullmatch(relative):
+        return None
+    mixer = config.layer(int(layer)).mixer
+    turned = isinstance(mixer, Attention) and mixer.rope is not None and mixer.rope.pairing is Pairing.HALVES
+    return config.head_dim if turned else None
