@@ -1,7 +1,7 @@
 // Attention at the shapes of MobileMoE-S (12 query heads, 4 kv heads of 64): decode and prefill at several
 // depths for each type of cache.
 //
-// Decode is held against a plain read of the same memory by the same threads in the same iteration. In a
+// Decode is compared with a plain read of the same memory by the same threads in the same iteration. In a
 // model hundreds of megabytes of weights pass between two visits of a layer's cache; here as many caches as
 // exceed the last-level cache take turns.
 

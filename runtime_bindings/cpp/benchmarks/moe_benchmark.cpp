@@ -1,7 +1,7 @@
 // The routed experts at the shapes of MobileMoE-S, M and L. Layer after layer of a mapped file passes with
 // inputs that change from call to call, so that weights come from memory as they do in a model.
 //
-// One token is held against a plain read of the same mapping by the same threads, many tokens against the
+// One token is compared with a plain read of the same mapping by the same threads, many tokens with the
 // int8 peak of the same instruction set, each measured in the same iteration. The router's bytes and
 // multiply-adds are work that counts for nothing.
 

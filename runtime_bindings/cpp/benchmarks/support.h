@@ -32,7 +32,7 @@ Memory Allocate(int64_t bytes);
 // Seeded: the next `count` of one sequence of normal deviates.
 std::vector<float> Normal(int64_t count);
 
-// All threads read the bytes once, in pieces of 64 KB: the plain read that kernels are held against.
+// All threads read the bytes once, in pieces of 64 KB: the plain read that kernels are compared with.
 void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel);
 
 // The kernels of MMOE_ISA; ends the process if there are none.

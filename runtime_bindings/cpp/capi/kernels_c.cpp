@@ -159,8 +159,8 @@ const char* mmoe_swiglu_ffn(const char* isa, int64_t threads, int64_t num_tokens
 }
 
 const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, const float* x,
-                               const uint8_t* weight, const uint16_t* scale, int8_t* quantized, float* steps,
-                               float* outputs) {
+                               const uint8_t* weight, const uint16_t* scale, int8_t* quantized,
+                               float* activation_scales, float* outputs) {
   const Target target(isa, 1);
   if (target.error != nullptr) return target.error;
   const KernelTable& kernels = *target.kernels;
@@ -184,14 +184,15 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   }
   const float scale_unit = kernels.quantize_scales(scale, inputs, scratch.scales);
   kernels.quantize_tile({scratch.rows, rows.units, scratch.scales, scale_unit, inputs,
-                         static_cast<int>(tokens), quantized_tile.activations, steps, quantized_tile.sums});
+                         static_cast<int>(tokens), quantized_tile.activations, activation_scales,
+                         quantized_tile.sums});
   for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;
       quantized[t * inputs + i] = quantized_tile.activations[chunk * kActivationChunk + i % kActivationChunk];
     }
   }
-  kernels.panel_dot({weight, inputs, quantized_tile.activations, static_cast<int>(tokens), steps,
+  kernels.panel_dot({weight, inputs, quantized_tile.activations, static_cast<int>(tokens), activation_scales,
                      quantized_tile.sums, scratch.outputs, weight, 0});
   return nullptr;
 }

@@ -22,7 +22,7 @@ MMOE_API const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_
 
 // The layout of every array is that of mmoe::AttentionArgs (kernels/attention.h) and mmoe::KvCache
 // (kernels/kv_cache.h). The cache has cache_rows rows, see mmoe::CheckCacheRows. cache_type is 0 for float32,
-// 1 for float16, 2 for int8, which alone has steps.
+// 1 for float16, 2 for int8, which alone has scales.
 MMOE_API const char* mmoe_attention(const char* isa, int64_t threads, int64_t num_tokens, int64_t num_heads,
                                     int64_t num_kv_heads, int64_t head_dim, int64_t max_context_len,
                                     int64_t window, int64_t cache_rows, int64_t position, int64_t use_rope,
@@ -53,10 +53,10 @@ MMOE_API const char* mmoe_swiglu_ffn(const char* isa, int64_t threads, int64_t n
                                      const uint8_t* down_weight, const uint16_t* down_scale, float* out);
 
 // One panel by itself: x [tokens, inputs] through weights [inputs / 4, 64] with scales [inputs]. Gives the
-// quantised activations [tokens, inputs], their steps [tokens] and the outputs [tokens, 32].
+// quantised activations [tokens, inputs], their scales [tokens] and the outputs [tokens, 32].
 MMOE_API const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, const float* x,
                                         const uint8_t* weight, const uint16_t* scale, int8_t* quantized,
-                                        float* steps, float* outputs);
+                                        float* activation_scales, float* outputs);
 
 // out[i] = silu(gate_up[i]) * gate_up[width + i]; width is a multiple of 16.
 MMOE_API const char* mmoe_swiglu(const char* isa, int64_t width, const float* gate_up, float* out);

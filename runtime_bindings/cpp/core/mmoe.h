@@ -165,7 +165,7 @@ typedef struct mmoe_sampling {
   float temperature;        /* 0: greedy, ties to the lower id */
   int32_t top_k;            /* 0: all */
   float top_p;              /* (0, 1]; 1: all */
-  float min_p;              /* [0, 1): of the likeliest token's probability; 0: all */
+  float min_p;              /* [0, 1): of the most probable token's; 0: all */
   float repetition_penalty; /* 1: none */
   uint64_t seed;
 } mmoe_sampling;

@@ -13,7 +13,7 @@ namespace mmoe {
 
 namespace {
 
-// The nucleus is looked for among this many likeliest tokens before more are sorted: sorting a vocabulary of
+// The nucleus is looked for among this many most probable tokens before more are sorted: sorting a vocabulary of
 // 128,256 takes as long as a decode step.
 constexpr size_t kFirstNucleus = 512;
 
@@ -106,7 +106,7 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
   size_t kept = 0;
   for (const auto& [logit, id] : candidates_) {
     const double weight = Exp((logit - best_logit) / sampling_.temperature);
-    if (weight < sampling_.min_p) continue;  // the likeliest weighs 1
+    if (weight < sampling_.min_p) continue;  // the most probable one weighs 1
     candidates_[kept++] = {weight, id};
     total += weight;
   }

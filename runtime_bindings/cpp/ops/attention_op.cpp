@@ -1,11 +1,10 @@
 // mmoe::attention(Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin, Tensor input_pos,
-//                 Tensor(a!) key_cache, Tensor(b!) value_cache, bool use_rope, bool use_qk_norm, float
-//                 qk_norm_eps, float scale) -> Tensor
+//                 Tensor(a!) key_cache, Tensor(b!) value_cache, bool use_rope, bool use_qk_norm,
+//                 float qk_norm_eps, float scale) -> Tensor
 // mmoe::attention_int8(Tensor query, Tensor key, Tensor value, Tensor rope_cos, Tensor rope_sin,
 //                      Tensor input_pos, Tensor(a!) key_cache, Tensor(b!) value_cache, Tensor(d!) key_steps,
-//                      Tensor(e!) value_steps, bool use_rope, bool use_qk_norm, float qk_norm_eps, float
-//                      scale)
-//                      -> Tensor
+//                      Tensor(e!) value_steps, bool use_rope, bool use_qk_norm, float qk_norm_eps,
+//                      float scale) -> Tensor
 // mmoe::attention_window and mmoe::attention_window_int8 have the same arguments and two more, int window and
 // int max_context_len: a token sees the last `window` keys, and the caches are rings of as many rows as
 // CheckCacheRows asks for.

@@ -1,6 +1,5 @@
 // mmoe::embedding(Tensor qweight, Tensor scale, Tensor indices) -> Tensor
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "kernels/linear/embedding.h"
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"

@@ -1,6 +1,5 @@
 // mmoe::embedding_panels(Tensor weight, Tensor scale, Tensor indices, int vocab_size) -> Tensor
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "kernels/linear/embedding.h"
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"

@@ -2,7 +2,6 @@
 
 #include "kernels/linear/linear.h"
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"

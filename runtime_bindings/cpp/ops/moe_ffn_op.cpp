@@ -1,11 +1,9 @@
-// mmoe::moe_ffn(Tensor x, Tensor router_weight, Tensor expert_bias, Tensor gate_up_weight, Tensor
-// gate_up_scale,
-//               Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob,
+// mmoe::moe_ffn(Tensor x, Tensor router_weight, Tensor expert_bias, Tensor gate_up_weight,
+//               Tensor gate_up_scale, Tensor down_weight, Tensor down_scale, int top_k, bool norm_topk_prob,
 //               float routed_scaling_factor) -> Tensor
 
 #include "kernels/moe/moe_ffn.h"
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "kernels/panel.h"
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"

@@ -1,6 +1,5 @@
 // mmoe::rms_norm(Tensor x, Tensor weight, float eps) -> Tensor
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "kernels/norm/rms_norm.h"
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"

@@ -1,10 +1,8 @@
-// mmoe::swiglu_ffn(Tensor x, Tensor gate_up_weight, Tensor gate_up_scale, Tensor down_weight, Tensor
-// down_scale)
-//   -> Tensor
+// mmoe::swiglu_ffn(Tensor x, Tensor gate_up_weight, Tensor gate_up_scale, Tensor down_weight,
+//                  Tensor down_scale) -> Tensor
 
 #include "kernels/linear/swiglu_ffn.h"
 
-#include <executorch/extension/kernel_util/make_boxed_from_unboxed_functor.h>
 #include "ops/checked_operator.h"
 #include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"

@@ -17,7 +17,7 @@ const char* const kUsage =
     "  --ids IDS             continues token ids, comma separated; prints token ids\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
-    "  --temperature T       0 (default) takes the likeliest token\n"
+    "  --temperature T       0 (default) takes the most probable token\n"
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
     "                        how to choose among the others; see mmoe.h\n"
     "  --threads N           threads (default: the runtime's choice)\n"

@@ -8,13 +8,13 @@ namespace {
 
 // What turns values of up to `largest` into integers of up to `levels`.
 struct Quantizer {
-  float step;
+  float row_scale;
   float inverse;
   bool representable;
 };
 
-// All zero (or so small that the inverse overflows) quantises to zeros with step 0; what is not finite gives
-// a step that is not a number, so that it reaches the result instead of silently saturating.
+// All zero (or so small that the inverse overflows) quantises to zeros with scale 0; what is not finite gives
+// a scale that is not a number, so that it reaches the result instead of silently saturating.
 inline Quantizer MakeQuantizer(I32x16 magnitude_bits, float levels) {
   constexpr float kLargestFloat = 3.402823466e38f;
   const float largest = LargestMagnitude(magnitude_bits);
@@ -34,7 +34,7 @@ inline Quantizer RowQuantizer(const float* x, int64_t head_dim, float levels) {
   return MakeQuantizer(largest, levels);
 }
 
-void QuantizeRow(const float* x, int64_t head_dim, int8_t* out, float* step) {
+void QuantizeRow(const float* x, int64_t head_dim, int8_t* out, float* row_scale) {
   const Quantizer quantizer = RowQuantizer(x, head_dim, 127.0f);
   for (int64_t d = 0; d < head_dim; d += 64) {
     F32x16 chunk[4];
@@ -44,7 +44,7 @@ void QuantizeRow(const float* x, int64_t head_dim, int8_t* out, float* step) {
     }
     StoreInt8(chunk, out + d, ZeroInts());
   }
-  *step = quantizer.step;
+  *row_scale = quantizer.row_scale;
 }
 
 inline int32_t SumBytes(const int8_t* bytes, int64_t count) {
@@ -56,7 +56,8 @@ inline int32_t SumBytes(const int8_t* bytes, int64_t count) {
   return ReduceAddInts(sums);
 }
 
-void QuantizeQuery(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* step, int32_t* sums) {
+void QuantizeQuery(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* row_scale,
+                   int32_t* sums) {
   const Quantizer quantizer = RowQuantizer(x, head_dim, 8191.0f);
   const int64_t padded = (head_dim + 63) / 64 * 64;
   for (int64_t d = 0; d < padded; d += 64) {
@@ -67,7 +68,7 @@ void QuantizeQuery(const float* x, int64_t head_dim, int8_t* high, int8_t* low, 
     }
     StoreSplit(chunk, high + d, low + d);
   }
-  *step = quantizer.step;
+  *row_scale = quantizer.row_scale;
   sums[0] = SumBytes(high, padded);
   sums[1] = SumBytes(low, padded);
 }
@@ -112,12 +113,12 @@ inline void ScoreInt8Tile(const AttendArgs& args, int64_t row, int64_t first, in
   }
 #pragma GCC unroll 4
   for (int b = 0; b < kBlocks; ++b) {
-    const F32x16 steps = LoadFirst(args.key_steps + first + 16 * b, count - 16 * b);
+    const F32x16 row_scales = LoadFirst(args.key_steps + first + 16 * b, count - 16 * b);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       // At most 2048 * 127 * 8191 in magnitude: no overflow.
       const F32x16 product = ToFloat(JoinSplit(high[r][b], low[r][b]));
-      Store(Mul(Mul(product, Broadcast(args.factors[row + r])), steps),
+      Store(Mul(Mul(product, Broadcast(args.factors[row + r])), row_scales),
             args.scores + (row + r) * kAttentionPartition + first + 16 * b);
     }
   }
@@ -134,7 +135,7 @@ void ScoreInt8(const AttendArgs& args, int64_t row) {
   for (; key < count; key += 16) ScoreInt8Tile<kRows, 1>(args, row, key, count - key);
 }
 
-// Scores k..k+15 of a row become 2^(score - maximum), which go to the sum, times the steps of the values,
+// Scores k..k+15 of a row become 2^(score - maximum), which go to the sum, times the scales of the values,
 // whose magnitudes go to the largest. Of the sixteen, `begin`..`end`-1 count.
 inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum, int64_t begin, int64_t end,
                          F32x16* sum, I32x16* largest) {
@@ -150,12 +151,12 @@ inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum
   Store(weight, scores);
 }
 
-// The scores of rows that see the same keys become weights of 14 bits with the values' steps in them;
-// steps[r] is the weights' own. Weights from the last key up to `count` are zero. Softmax, steps and the
+// The scores of rows that see the same keys become weights of 14 bits with the values' scales in them;
+// row_scales[r] is the weights' own. Weights from the last key up to `count` are zero. Softmax, row_scales and the
 // largest weight in one pass over the scores: a token behind 8,192 keys takes 3 to 10 % less than with a pass
 // for each. Rows side by side hide each other's latencies.
 template <int kRows>
-inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, float* steps) {
+inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, float* row_scales) {
   const int64_t first = args.first[row], valid = args.valid[row] < 0 ? 0 : args.valid[row];
   float* scores = args.scores + row * kAttentionPartition;
   F32x16 maxima[kRows], sums[kRows];
@@ -180,7 +181,7 @@ inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, 
   for (int r = 0; r < kRows; ++r) {
     if (valid > 0) args.totals[row + r] = ReduceAdd(sums[r]);
     const Quantizer quantizer = MakeQuantizer(largest[r], 16383.0f);
-    steps[r] = quantizer.step;
+    row_scales[r] = quantizer.row_scale;
     const F32x16 inverse = Broadcast(quantizer.inverse);
     const int64_t weighed = quantizer.representable ? valid : 0;
     const float* weights = scores + r * kAttentionPartition;
@@ -204,7 +205,8 @@ inline bool SeeTheSameKeys(const AttendArgs& args, int64_t row, int rows) {
 }
 
 template <int kRows, int kBlocks>
-inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_t count, const float* steps) {
+inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_t count,
+                          const float* row_scales) {
   const int64_t line = RoundUp16(args.head_dim) * 4;
   const void* fetched = row == 0 ? args.next_keys : args.values;
   const int8_t* values = static_cast<const int8_t*>(args.values) + d * 4;
@@ -238,7 +240,7 @@ inline void SumValuesInt8(const AttendArgs& args, int64_t row, int64_t d, int64_
 #pragma GCC unroll 4
     for (int b = 0; b < kBlocks; ++b) {
       // At most 256 * 16383 * 128 in magnitude: no overflow.
-      const F32x16 sum = Mul(ToFloat(JoinSplit(high[r][b], low[r][b])), Broadcast(steps[r]));
+      const F32x16 sum = Mul(ToFloat(JoinSplit(high[r][b], low[r][b])), Broadcast(row_scales[r]));
       Store(sum, args.outputs + (row + r) * args.row_stride + d + 16 * b);
     }
   }
@@ -248,18 +250,18 @@ template <int kRows>
 void AttendInt8Rows(const AttendArgs& args, int64_t row) {
   const int64_t count = MostValid(args, row, kRows);
   if (count <= 0) return;
-  float steps[kRows];
+  float row_scales[kRows];
   if (kSixteenLaneRegisters >= 32 && SeeTheSameKeys(args, row, kRows)) {
-    QuantizeWeights<kRows>(args, row, count, steps);
+    QuantizeWeights<kRows>(args, row, count, row_scales);
   } else {
-    for (int r = 0; r < kRows; ++r) QuantizeWeights<1>(args, row + r, count, steps + r);
+    for (int r = 0; r < kRows; ++r) QuantizeWeights<1>(args, row + r, count, row_scales + r);
   }
   constexpr int kBlocks = kSixteenLaneRegisters >= 32 ? 4 : 1;
   int64_t d = 0;
   for (; d + 16 * kBlocks <= args.head_dim; d += 16 * kBlocks) {
-    SumValuesInt8<kRows, kBlocks>(args, row, d, count, steps);
+    SumValuesInt8<kRows, kBlocks>(args, row, d, count, row_scales);
   }
-  for (; d < args.head_dim; d += 16) SumValuesInt8<kRows, 1>(args, row, d, count, steps);
+  for (; d < args.head_dim; d += 16) SumValuesInt8<kRows, 1>(args, row, d, count, row_scales);
 }
 
 void AttendInt8(const AttendArgs& args) {

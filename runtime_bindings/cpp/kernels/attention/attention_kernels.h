@@ -25,7 +25,7 @@ struct HeadArgs {
   float* out;
 };
 
-// Query rows against the keys of one partition of one kv head. Keys, values and steps point to its first key;
+// Query rows against the keys of one partition of one kv head. Keys, values and scales point to its first key;
 // their layout is that of kv_cache.h.
 struct AttendArgs {
   int64_t rows;
@@ -36,7 +36,7 @@ struct AttendArgs {
   const float* queries;  // zero from head_dim on; not for int8
   const int8_t* split_queries;  // [rows, 2 * row_stride] as quantize_query writes them; int8 only
   const int32_t* split_sums;    // [rows, 2]; int8 only
-  const float* factors;         // of the products of each row, with the query's step in them for int8
+  const float* factors;         // of the products of each row, with the query's scale in them for int8
   const void* keys;
   const void* values;
   const float* key_steps;    // int8 only
@@ -64,11 +64,11 @@ struct MergeArgs {
 struct AttentionKernels {
   void (*prepare_head)(const HeadArgs& args);
   void (*to_float16)(const float* x, int64_t count, uint16_t* out);  // count is a multiple of 16
-  // One row of keys or values, zero from head_dim on, to int8 with one step; out has head_dim rounded up to 64 bytes.
-  void (*quantize_row)(const float* x, int64_t head_dim, int8_t* out, float* step);
+  // One row of keys or values, zero from head_dim on, to int8 with one scale; out has head_dim rounded up to 64 bytes.
+  void (*quantize_row)(const float* x, int64_t head_dim, int8_t* out, float* row_scale);
   // A query of the same form to integers n in -8191..8191: high takes n / 128 rounded down, low takes n mod
   // 128, each with head_dim rounded up to 64 bytes, and sums the sum of either.
-  void (*quantize_query)(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* step,
+  void (*quantize_query)(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* row_scale,
                          int32_t* sums);
   void (*attend[kNumCacheTypes])(const AttendArgs& args);
   void (*merge)(const MergeArgs& args);

@@ -6,13 +6,13 @@
 
 namespace mmoe {
 
-// The keys and values of one layer: position p lies in row p modulo C. K = num_kv_heads, C = rows, D =
-// head_dim.
-//   float32, float16: keys and values [K, C, D]
-//   int8: a float32 step per row, key_steps and value_steps [K, C], and integers in the order in which dot
-//     products of four take them: keys [K, ceil(C / 16), ceil(D / 4), 16, 4], where the last two axes are the
-//     position within 16 and the dimension within 4; values [K, ceil(C / 4), D rounded up to 16, 4], where
-//     the last axis is the position within 4.
+// The keys and values of one layer: position p lies in row p modulo C. With K = num_kv_heads, C = rows and
+// D = head_dim:
+//   float32, float16  keys and values [K, C, D]
+//   int8              keys [K, ceil(C / 16), ceil(D / 4), 16, 4], where the last two axes are the position
+//                     within 16 and the dimension within 4; values [K, ceil(C / 4), D rounded up to 16, 4],
+//                     where the last axis is the position within 4: the order in which dot products of four
+//                     take them. A float32 scale per row, key_steps and value_steps [K, C].
 struct KvCache {
   CacheType type;
   int64_t num_kv_heads;

@@ -74,11 +74,11 @@ void PrepareQueries(const AttentionArgs& args, const RowBlocks& blocks, const At
     const float factor = args.scale * kExponentsPerScore;
     queries->factors[row] = factor;
     if (args.cache.type != CacheType::kInt8) continue;
-    float step;
+    float row_scale;
     int8_t* split = queries->split + row * 2 * blocks.row_stride;
-    kernels.quantize_query(prepared, shape.head_dim, split, split + blocks.row_stride, &step,
+    kernels.quantize_query(prepared, shape.head_dim, split, split + blocks.row_stride, &row_scale,
                            queries->sums + 2 * row);
-    queries->factors[row] = step * factor;
+    queries->factors[row] = row_scale * factor;
   }
 }
 

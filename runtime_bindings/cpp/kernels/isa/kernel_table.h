@@ -26,12 +26,12 @@ struct KernelTable {
                         float* scores, int64_t stride);
 
   // The stages of quantize_activations.h: x [inputs] or float16 scales [inputs] to int16
-  // [PaddedInputs(inputs)], returning the value of 1, then a tile to int8. inputs is a positive multiple of 16.
+  // [PaddedInputs(inputs)], returning its scale, then a tile to int8. inputs is a positive multiple of 16.
   float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
   float (*quantize_scales)(const uint16_t* scales, int64_t inputs, int16_t* out);
   void (*quantize_tile)(const QuantizeTileArgs& args);
 
-  // outputs[t][0..31] = step[t] * (panel . activations[t]) for t in 0..tokens-1.
+  // outputs[t][0..31] = activation_scale[t] * (panel . activations[t]) for t in 0..tokens-1.
   void (*panel_dot)(const PanelDotArgs& args);
 
   // panel_dot, and quantize_tile of the tile's rows for the panel after it, to other arrays: neither needs
@@ -62,7 +62,7 @@ struct KernelTable {
   void (*quantize_groups)(const float* x, int64_t groups, const LinearTile& tile, int64_t token,
                           int64_t first_group);
 
-  // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * step), added in order.
+  // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * activation_scale), added in order.
   void (*linear_dot)(const LinearDotArgs& args);
 };
 

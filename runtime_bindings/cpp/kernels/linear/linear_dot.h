@@ -10,11 +10,11 @@ namespace mmoe {
 // the 32 outputs of a panel have a scale each for every 32 inputs.
 constexpr int64_t kLinearGroup = 32;
 
-// Quantised activations of the tokens of one tile. A token has one step per group of 32 inputs.
+// Quantised activations of the tokens of one tile. A token has one scale per group of 32 inputs.
 struct LinearTile {
   int64_t tokens;
-  int8_t* values;    // [groups][tokens][32]
-  float* steps;      // [groups][tokens]
+  int8_t* values;            // [groups][tokens][32]
+  float* activation_scales;  // [groups][tokens]
   int32_t* offsets;  // [groups][tokens]: -8 times the sum of the group's values, what the offset binary adds
 };
 

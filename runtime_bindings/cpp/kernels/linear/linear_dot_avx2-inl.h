@@ -8,9 +8,10 @@ namespace {
 
 static_assert(kLinearGroup / kPanelBlockInputs == kInt16Blocks, "a group is widened once");
 
-// result += sums * (scale * step) for eight outputs.
-inline void AddScaled(__m256& result, __m256i sums, __m256 scale, __m256 step) {
-  result = _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(scale, step)));
+// result += sums * (scale * activation_scale) for eight outputs.
+inline void AddScaled(__m256& result, __m256i sums, __m256 scale, __m256 activation_scale) {
+  result =
+      _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(scale, activation_scale)));
 }
 
 template <int kTokens>
@@ -36,9 +37,9 @@ void LinearDotTokens(const LinearDotArgs& args) {
       const __m256 low_scale = half == 0 ? scales[0].low : scales[0].high;
       const __m256 high_scale = half == 0 ? scales[1].low : scales[1].high;
       for (int t = 0; t < kTokens; ++t) {
-        const __m256 step = _mm256_set1_ps(args.tile.steps[row + t]);
-        AddScaled(result[half][2 * t], low[t], low_scale, step);
-        AddScaled(result[half][2 * t + 1], high[t], high_scale, step);
+        const __m256 activation_scale = _mm256_set1_ps(args.tile.activation_scales[row + t]);
+        AddScaled(result[half][2 * t], low[t], low_scale, activation_scale);
+        AddScaled(result[half][2 * t + 1], high[t], high_scale, activation_scale);
       }
     }
   }

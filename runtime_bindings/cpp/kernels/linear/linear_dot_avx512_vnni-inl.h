@@ -23,7 +23,7 @@ void LinearDotTokens(const LinearDotArgs& args) {
   const uint8_t* ahead = args.ahead;
   const uint16_t* scale = args.scale;
   const int8_t* values = args.tile.values;
-  const float* steps = args.tile.steps;
+  const float* activation_scales = args.tile.activation_scales;
   const int32_t* offsets = args.tile.offsets;
   __m512 low_result[kTokens], high_result[kTokens];
 #pragma GCC unroll 8
@@ -48,15 +48,16 @@ void LinearDotTokens(const LinearDotArgs& args) {
     const __m512 low_scale = LoadFloat16(scale), high_scale = LoadFloat16(scale + 16);
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
-      const __m512 step = _mm512_set1_ps(steps[t]);
-      low_result[t] = Add(low_result[t], Mul(_mm512_cvtepi32_ps(low[t]), Mul(low_scale, step)));
-      high_result[t] = Add(high_result[t], Mul(_mm512_cvtepi32_ps(high[t]), Mul(high_scale, step)));
+      const __m512 activation_scale = _mm512_set1_ps(activation_scales[t]);
+      low_result[t] = Add(low_result[t], Mul(_mm512_cvtepi32_ps(low[t]), Mul(low_scale, activation_scale)));
+      high_result[t] =
+          Add(high_result[t], Mul(_mm512_cvtepi32_ps(high[t]), Mul(high_scale, activation_scale)));
     }
     weight += kLines * kPanelBlockBytes;
     ahead += kLines * kPanelBlockBytes;
     scale += kPanelOutputs;
     values += kTokens * kLinearGroup;
-    steps += kTokens;
+    activation_scales += kTokens;
     offsets += kTokens;
   }
 #pragma GCC unroll 8

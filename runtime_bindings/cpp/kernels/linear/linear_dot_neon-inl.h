@@ -24,10 +24,12 @@ void LinearDotTokens(const LinearDotArgs& args) {
       const float32x4_t low_scale = LoadFourFloat16(scale), high_scale = LoadFourFloat16(scale + 16);
       for (int t = 0; t < kTokens; ++t) {
         const int32x4_t offset = vdupq_n_s32(args.tile.offsets[row + t]);
-        const float step = args.tile.steps[row + t];
+        const float activation_scale = args.tile.activation_scales[row + t];
         const int i = t * kPanelQuads + q;
-        low_result[i] = AddScaled(low_result[i], vaddq_s32(Finish(low[t]), offset), low_scale, step);
-        high_result[i] = AddScaled(high_result[i], vaddq_s32(Finish(high[t]), offset), high_scale, step);
+        low_result[i] =
+            AddScaled(low_result[i], vaddq_s32(Finish(low[t]), offset), low_scale, activation_scale);
+        high_result[i] =
+            AddScaled(high_result[i], vaddq_s32(Finish(high[t]), offset), high_scale, activation_scale);
       }
     }
   }

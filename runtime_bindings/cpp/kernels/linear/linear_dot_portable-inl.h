@@ -29,7 +29,8 @@ void LinearDot(const LinearDotArgs& args) {
       for (int o = 0; o < kPanelOutputs; ++o) sums[o] = tile.offsets[at];
       DotGroup(args.weight + group * PanelBytes(kLinearGroup), tile.values + at * kLinearGroup, sums);
       for (int o = 0; o < kPanelOutputs; ++o) {
-        const float scale = Float16ToFloat(args.scale[group * kPanelOutputs + o]) * tile.steps[at];
+        const float scale =
+            Float16ToFloat(args.scale[group * kPanelOutputs + o]) * tile.activation_scales[at];
         result[o] += static_cast<float>(sums[o]) * scale;
       }
     }

@@ -38,8 +38,8 @@ inline void LinearQuads(const LinearDotArgs& args, int quad) {
 #pragma GCC unroll 4
       for (int t = 0; t < kTokens; ++t) {
         const int i = q * kTokens + t;
-        low_result[i] = AddScaled(low_result[i], low[i], low_scale, args.tile.steps[row + t]);
-        high_result[i] = AddScaled(high_result[i], high[i], high_scale, args.tile.steps[row + t]);
+        low_result[i] = AddScaled(low_result[i], low[i], low_scale, args.tile.activation_scales[row + t]);
+        high_result[i] = AddScaled(high_result[i], high[i], high_scale, args.tile.activation_scales[row + t]);
       }
     }
   }

@@ -1,4 +1,4 @@
-// Activations of dense linears: int8 with one step per token and group of 32 inputs.
+// Activations of dense linears: int8 with one scale per token and group of 32 inputs.
 
 #include "kernels/linear/linear_dot.h"
 
@@ -6,15 +6,15 @@ namespace mmoe {
 namespace {
 
 // Two vectors of one group: the factor that makes the largest magnitude 127, and its inverse. All zero (or so
-// small that 127 / magnitude overflows) quantises to zeros with step 0; a non-finite activation makes the
-// step, and so every output of its token, NaN instead of silently saturating.
-inline float GroupFactor(F32x16 a, F32x16 b, float* step) {
+// small that 127 / magnitude overflows) quantises to zeros with scale 0; a non-finite activation makes the
+// scale, and so every output of its token, NaN instead of silently saturating.
+inline float GroupFactor(F32x16 a, F32x16 b, float* activation_scale) {
   constexpr float kLargestFloat = 3.402823466e38f;
   const float magnitude = LargestMagnitude(MaxMagnitudeBits(MaxMagnitudeBits(ZeroInts(), a), b));
   const bool finite = magnitude <= kLargestFloat;
   const float factor = 127.0f / magnitude;
   const bool representable = finite && factor <= kLargestFloat;
-  *step = representable ? magnitude / 127.0f : finite ? 0.0f : magnitude - magnitude;
+  *activation_scale = representable ? magnitude / 127.0f : finite ? 0.0f : magnitude - magnitude;
   return representable ? factor : 0.0f;
 }
 
@@ -37,9 +37,9 @@ void QuantizeGroups(const float* x, int64_t groups, const LinearTile& tile, int6
       const bool inside = g < count;
       const F32x16 a = inside ? Load(x + (group + g) * kLinearGroup) : Broadcast(0.0f);
       const F32x16 b = inside ? Load(x + (group + g) * kLinearGroup + 16) : Broadcast(0.0f);
-      float step;
-      const float factor = GroupFactor(a, b, &step);
-      if (inside) tile.steps[(first_group + group + g) * tile.tokens + token] = step;
+      float activation_scale;
+      const float factor = GroupFactor(a, b, &activation_scale);
+      if (inside) tile.activation_scales[(first_group + group + g) * tile.tokens + token] = activation_scale;
       // Not a product with 0, which would leave the NaN that int8 cannot hold.
       values[2 * g] = factor == 0.0f ? Broadcast(0.0f) : Mul(a, Broadcast(factor));
       values[2 * g + 1] = factor == 0.0f ? Broadcast(0.0f) : Mul(b, Broadcast(factor));

@@ -65,11 +65,12 @@ QuantizeTileArgs Quantization(const Projection& projection, const Task& task, in
   const int64_t inputs = projection.matrix.inputs;
   int16_t* scales = scratch.scales + p * scratch.stride;
   if (tile.index == 0) {
-    scratch.scale_units[p] = projection.kernels.quantize_scales(projection.Scale(task, p), inputs, scales);
+    scratch.scales_of_scales[p] =
+        projection.kernels.quantize_scales(projection.Scale(task, p), inputs, scales);
   }
   const QuantizedTile& to = scratch.quantized[p % 2];
-  return {scratch.rows,   scratch.units, scales, scratch.scale_units[p], inputs, tile.tokens,
-          to.activations, to.steps,      to.sums};
+  return {scratch.rows,   scratch.row_scales,   scales, scratch.scales_of_scales[p], inputs, tile.tokens,
+          to.activations, to.activation_scales, to.sums};
 }
 
 // Panel p of a task.
@@ -110,7 +111,7 @@ void ProjectTile(const Projection& projection, const Task& task, const Task& nex
         inputs,
         from.activations,
         tile.tokens,
-        from.steps,
+        from.activation_scales,
         from.sums,
         scratch.outputs,
         projection.Weight(ahead.task, ahead.p) + PanelBytes(inputs) * tile.index / tile.tiles,
@@ -141,7 +142,7 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
       for (int t = 0; t < tile.tokens; ++t) {
         const int64_t from = row(tile.first + t);
         scratch.rows[t] = x.values + from * x.stride;
-        scratch.units[t] = x.units[from];
+        scratch.row_scales[t] = x.row_scales[from];
         scratch.outputs[t] = output(task, tile, t, scratch);
       }
       ProjectTile(projection, task, next, tile, scratch);
@@ -163,12 +164,12 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
   ExpertScratch scratch;
   scratch.stride = PaddedInputs(max_inputs);
   scratch.scales = arena.Take<int16_t>(kMaxPanels * scratch.stride);
-  scratch.scale_units = arena.Take<float>(kMaxPanels);
+  scratch.scales_of_scales = arena.Take<float>(kMaxPanels);
   scratch.rows = arena.Take<const int16_t*>(tokens);
-  scratch.units = arena.Take<float>(tokens);
+  scratch.row_scales = arena.Take<float>(tokens);
   for (QuantizedTile& tile : scratch.quantized) {
     tile.activations = arena.Take<int8_t>(tokens * scratch.stride);
-    tile.steps = arena.Take<float>(tokens);
+    tile.activation_scales = arena.Take<float>(tokens);
     tile.sums = arena.Take<int32_t>(tokens);
   }
   scratch.scaled = arena.Take<int16_t>(scratch.stride);

@@ -21,28 +21,28 @@ struct ExpertMatrix {
 
 // Rows as int16.
 struct QuantizedRows {
-  int16_t* values;  // [rows, stride]
-  float* units;     // [rows]
-  int64_t stride;   // PaddedInputs of their width
+  int16_t* values;    // [rows, stride]
+  float* row_scales;  // [rows]
+  int64_t stride;     // PaddedInputs of their width
 };
 
 QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
 
 // A tile's rows, quantised for one panel.
 struct QuantizedTile {
-  int8_t* activations;  // [PaddedInputs(inputs) / 64, tokens, 64]
-  float* steps;         // [tokens]
-  int32_t* sums;        // [tokens]
+  int8_t* activations;       // [PaddedInputs(inputs) / 64, tokens, 64]
+  float* activation_scales;  // [tokens]
+  int32_t* sums;             // [tokens]
 };
 
 // Scratch of one worker for projections with at most `max_inputs` inputs.
 struct ExpertScratch {
-  int16_t* scales;     // [panels of a task, stride]
-  float* scale_units;  // [panels of a task]
+  int16_t* scales;          // [panels of a task, stride]
+  float* scales_of_scales;  // [panels of a task]
   int64_t stride;
   // One tile.
   const int16_t** rows;
-  float* units;
+  float* row_scales;
   QuantizedTile quantized[2];  // for a panel, and for the next one meanwhile
   int16_t* scaled;             // scratch of panel_dot_and_quantize
   float** outputs;

@@ -78,7 +78,7 @@ void ForRows(const Parallel& parallel, int64_t rows, const Body& body) {
 void Quantize(const float* x, int64_t rows, int64_t width, const KernelTable& kernels,
               const Parallel& parallel, const QuantizedRows& out) {
   ForRows(parallel, rows, [&](int64_t row, int) {
-    out.units[row] = kernels.quantize_row(x + row * width, width, out.values + row * out.stride);
+    out.row_scales[row] = kernels.quantize_row(x + row * width, width, out.values + row * out.stride);
   });
 }
 

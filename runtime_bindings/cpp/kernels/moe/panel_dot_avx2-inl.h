@@ -5,9 +5,9 @@
 namespace mmoe {
 namespace {
 
-inline void StoreEight(__m256i sums, int32_t offset, float step, float* to) {
+inline void StoreEight(__m256i sums, int32_t offset, float activation_scale, float* to) {
   const __m256i centred = _mm256_sub_epi32(sums, _mm256_set1_epi32(offset));
-  _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(step)));
+  _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(activation_scale)));
 }
 
 template <int kTokens>
@@ -31,8 +31,8 @@ void PanelDotTokens(const PanelDotArgs& args) {
   for (int t = 0; t < kTokens; ++t) {
     const int32_t offset = kWeightOffset * args.sums[t];
     for (int half = 0; half < 2; ++half) {
-      StoreEight(low[half][t], offset, args.steps[t], args.outputs[t] + 8 * half);
-      StoreEight(high[half][t], offset, args.steps[t], args.outputs[t] + 16 + 8 * half);
+      StoreEight(low[half][t], offset, args.activation_scales[t], args.outputs[t] + 8 * half);
+      StoreEight(high[half][t], offset, args.activation_scales[t], args.outputs[t] + 16 + 8 * half);
     }
   }
 }

@@ -38,19 +38,19 @@ inline const int8_t* BlockActivations(const int8_t* activations, uint64_t block)
          block % kChunkBlocks * kPanelBlockInputs;
 }
 
-// Takes the weights' offset off the sums and multiplies them by the steps.
+// Takes the weights' offset off the sums and multiplies them by the scales.
 template <int kTokens>
 __attribute__((always_inline)) inline void StoreProducts(const PanelDotArgs& args, const __m512i* whole,
                                                          const __m512i* high) {
 #pragma GCC unroll 12
   for (int t = 0; t < kTokens; ++t) {
     const __m512i offset = _mm512_set1_epi32(kWeightOffset * args.sums[t]);
-    const __m512 step = _mm512_set1_ps(args.steps[t]);
+    const __m512 activation_scale = _mm512_set1_ps(args.activation_scales[t]);
     const __m512i low = _mm512_sub_epi32(whole[t], high[t]);
     const __m512 first = _mm512_cvtepi32_ps(_mm512_sub_epi32(low, offset));
     const __m512 second = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_srai_epi32(high[t], 4), offset));
-    _mm512_storeu_ps(args.outputs[t], _mm512_mul_ps(first, step));
-    _mm512_storeu_ps(args.outputs[t] + 16, _mm512_mul_ps(second, step));
+    _mm512_storeu_ps(args.outputs[t], _mm512_mul_ps(first, activation_scale));
+    _mm512_storeu_ps(args.outputs[t] + 16, _mm512_mul_ps(second, activation_scale));
   }
 }
 

@@ -23,8 +23,10 @@ void PanelDotTokens(const PanelDotArgs& args) {
   for (int t = 0; t < kTokens; ++t) {
     for (int q = 0; q < kPanelQuads; ++q) {
       const int i = t * kPanelQuads + q;
-      StoreScaled(Finish(low[i]), kWeightOffset * args.sums[t], args.steps[t], args.outputs[t] + 4 * q);
-      StoreScaled(Finish(high[i]), kWeightOffset * args.sums[t], args.steps[t], args.outputs[t] + 16 + 4 * q);
+      StoreScaled(Finish(low[i]), kWeightOffset * args.sums[t], args.activation_scales[t],
+                  args.outputs[t] + 4 * q);
+      StoreScaled(Finish(high[i]), kWeightOffset * args.sums[t], args.activation_scales[t],
+                  args.outputs[t] + 16 + 4 * q);
     }
   }
 }

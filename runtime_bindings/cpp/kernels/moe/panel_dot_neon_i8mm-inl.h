@@ -68,13 +68,13 @@ inline int32x4_t LowSums(int32x4_t whole, int32x4_t high) {
 
 // The eight outputs of a quad for one token of the pair.
 template <int kToken>
-inline void StoreQuad(const PairSums& sums, int32_t sum, float step, float* to) {
+inline void StoreQuad(const PairSums& sums, int32_t sum, float activation_scale, float* to) {
   const int32x4_t low0 = LowSums(sums.whole[0], sums.high[0]), low1 = LowSums(sums.whole[1], sums.high[1]);
   const int32x4_t low = kToken == 0 ? vuzp1q_s32(low0, low1) : vuzp2q_s32(low0, low1);
   const int32x4_t high =
       kToken == 0 ? vuzp1q_s32(sums.high[0], sums.high[1]) : vuzp2q_s32(sums.high[0], sums.high[1]);
-  StoreScaled(low, kWeightOffset * sum, step, to);
-  StoreScaled(high, kWeightOffset * sum, step, to + 16);
+  StoreScaled(low, kWeightOffset * sum, activation_scale, to);
+  StoreScaled(high, kWeightOffset * sum, activation_scale, to + 16);
 }
 
 template <int kPairs>
@@ -101,9 +101,9 @@ void PanelDotPairs(const PanelDotArgs& args) {
     for (int p = 0; p < kPairs; ++p) {
       for (int q = 0; q < kQuads; ++q) {
         const int t = 2 * p, column = 4 * (quad + q);
-        StoreQuad<0>(acc[p * kQuads + q], args.sums[t], args.steps[t], args.outputs[t] + column);
+        StoreQuad<0>(acc[p * kQuads + q], args.sums[t], args.activation_scales[t], args.outputs[t] + column);
         if (t + 1 < args.tokens) {
-          StoreQuad<1>(acc[p * kQuads + q], args.sums[t + 1], args.steps[t + 1],
+          StoreQuad<1>(acc[p * kQuads + q], args.sums[t + 1], args.activation_scales[t + 1],
                        args.outputs[t + 1] + column);
         }
       }

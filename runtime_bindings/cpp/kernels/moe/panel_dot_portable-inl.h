@@ -27,7 +27,8 @@ void PanelDot(const PanelDotArgs& args) {
     DotToken(args.panel, args.inputs, args.activations + t * kActivationChunk, args.tokens * kActivationChunk,
              products);
     for (int o = 0; o < kPanelOutputs; ++o) {
-      args.outputs[t][o] = static_cast<float>(products[o] - kWeightOffset * args.sums[t]) * args.steps[t];
+      args.outputs[t][o] =
+          static_cast<float>(products[o] - kWeightOffset * args.sums[t]) * args.activation_scales[t];
     }
   }
 }

@@ -74,8 +74,8 @@ void PanelDotTokens(const PanelDotArgs& args) {
 #pragma GCC unroll 4
       for (int q = 0; q < kQuads; ++q) {
         float* to = args.outputs[t] + 4 * (quad + q);
-        StoreScaled(low[q * kTokens + t], kWeightOffset * args.sums[t], args.steps[t], to);
-        StoreScaled(high[q * kTokens + t], kWeightOffset * args.sums[t], args.steps[t], to + 16);
+        StoreScaled(low[q * kTokens + t], kWeightOffset * args.sums[t], args.activation_scales[t], to);
+        StoreScaled(high[q * kTokens + t], kWeightOffset * args.sums[t], args.activation_scales[t], to + 16);
       }
     }
   }

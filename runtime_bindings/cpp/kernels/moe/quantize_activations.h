@@ -8,13 +8,11 @@ namespace mmoe {
 
 // Activations reach the experts' integer products in two steps, which only shift, multiply and round int16:
 //
-//   1. Once per token, x becomes int16, x16 = round(x / unit) with unit = max|x| / 32767; once per panel and
-//   task, so
-//      do its 32 outputs' scales.
+//   1. Once per token, x becomes int16, x16 = round(x / scale) with scale = max|x| / 32767; once per panel and
+//      task, so do its 32 outputs' scales.
 //   2. For each panel, p = (x16 * scale16) / 2^15 is the scaled activation, and q = (p * factor) / 2^15 with
-//   factor =
-//      127 * 2^15 / max|p|, rounded down, the int8 that the weights are multiplied with. Both divisions round
-//      to nearest, halves up.
+//      factor = 127 * 2^15 / max|p|, rounded down, the int8 that the weights are multiplied with. Both
+//      divisions round to nearest, halves up.
 //
 // p has thousands of levels where q has 127: on the bundled model, max|p| is 8,000 to 32,767, and the first
 // step costs 0.07 dB of 45 dB. Rounding in float32 instead takes twice the time.
@@ -27,14 +25,14 @@ constexpr int64_t PaddedInputs(int64_t inputs) { return ActivationChunks(inputs)
 // For KernelTable::quantize_tile: the second step, for one panel and the tokens of one tile.
 struct QuantizeTileArgs {
   const int16_t* const* rows;  // [tokens] rows of PaddedInputs(inputs)
-  const float* units;          // [tokens]
+  const float* row_scales;     // [tokens]
   const int16_t* scales;       // [PaddedInputs(inputs)]
-  float scale_unit;
+  float scale_of_scales;
   int64_t inputs;
   int tokens;
-  int8_t* out;    // [inputs / 64][tokens][64]
-  float* steps;   // [tokens]: the value of 1 in `out`
-  int32_t* sums;  // [tokens]: of the values in `out`
+  int8_t* out;               // [inputs / 64][tokens][64]
+  float* activation_scales;  // [tokens]: of the int8 values in `out`
+  int32_t* sums;             // [tokens]: of the values in `out`
 };
 
 }  // namespace mmoe

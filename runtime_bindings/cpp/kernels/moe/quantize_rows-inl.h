@@ -1,4 +1,4 @@
-// The first step of quantize_activations.h: sixteen bits with one unit for all.
+// The first step of quantize_activations.h: sixteen bits with one scale for all.
 
 #include "kernels/simd/float16.h"
 
@@ -6,7 +6,7 @@ namespace mmoe {
 namespace {
 
 // sixteen(i) gives values i..i+15, of at most `magnitude`. All zero (or so small that 32767 / magnitude
-// overflows) becomes zeros with unit 0; a non-finite value makes the unit, and so every product, NaN instead
+// overflows) becomes zeros with scale 0; a non-finite value makes the scale, and so every product, NaN instead
 // of silently saturating.
 template <class Sixteen>
 inline float QuantizeInt16(const Sixteen& sixteen, float magnitude, int64_t inputs, int16_t* out) {

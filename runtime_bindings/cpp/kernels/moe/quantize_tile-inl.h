@@ -6,11 +6,12 @@ namespace {
 // Tokens at a time: they share the scales and hide each other's latencies (reductions, divisions).
 constexpr int kQuantizedRows = kSixteenLaneRegisters >= 32 ? 4 : 2;
 
-// The factor of a token whose scaled activations are of up to `magnitude`; writes its step.
+// The factor of a token whose scaled activations are of up to `magnitude`; writes its scale.
 inline I16x32 FactorOf(const QuantizeTileArgs& tile, int token, int magnitude) {
   constexpr int kNumerator = kInt8Levels << 15;
   const int factor = magnitude <= kInt8Levels ? kInt16Levels : kNumerator / magnitude;
-  tile.steps[token] = tile.units[token] * (tile.scale_unit * (1073741824.0f / static_cast<float>(factor)));
+  tile.activation_scales[token] =
+      tile.row_scales[token] * (tile.scale_of_scales * (1073741824.0f / static_cast<float>(factor)));
   return BroadcastInt16(static_cast<int16_t>(factor));
 }
 

@@ -19,14 +19,14 @@ constexpr int kQuadBytes = 16;
 inline int8x16_t LowNibbles(uint8x16_t bytes) { return vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))); }
 inline int8x16_t HighNibbles(uint8x16_t bytes) { return vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4)); }
 
-// to[0..3] = (sums - offset) * step
-inline void StoreScaled(int32x4_t sums, int32_t offset, float step, float* to) {
-  vst1q_f32(to, vmulq_n_f32(vcvtq_f32_s32(vsubq_s32(sums, vdupq_n_s32(offset))), step));
+// to[0..3] = (sums - offset) * activation_scale
+inline void StoreScaled(int32x4_t sums, int32_t offset, float activation_scale, float* to) {
+  vst1q_f32(to, vmulq_n_f32(vcvtq_f32_s32(vsubq_s32(sums, vdupq_n_s32(offset))), activation_scale));
 }
 
-// result + sums * (scale * step)
-inline float32x4_t AddScaled(float32x4_t result, int32x4_t sums, float32x4_t scale, float step) {
-  return vaddq_f32(result, vmulq_f32(vcvtq_f32_s32(sums), vmulq_n_f32(scale, step)));
+// result + sums * (scale * activation_scale)
+inline float32x4_t AddScaled(float32x4_t result, int32x4_t sums, float32x4_t scale, float activation_scale) {
+  return vaddq_f32(result, vmulq_f32(vcvtq_f32_s32(sums), vmulq_n_f32(scale, activation_scale)));
 }
 
 inline float32x4_t LoadFourFloat16(const uint16_t* from) {
