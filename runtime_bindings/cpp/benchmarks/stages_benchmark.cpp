@@ -78,16 +78,22 @@ class Tile {
     const std::vector<uint16_t> scales(kHidden, kScale);
     for (int t = 0; t < tokens; ++t) {
       int16_t* row = rows_[static_cast<size_t>(t)].values;
-      units_.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
+      row_scales_.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
       pointers_.push_back(row);
     }
-    scale_unit_ =
+    scale_of_scales_ =
         Kernels().quantize_scales(scales.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
   }
 
   QuantizeTileArgs args() {
-    return {pointers_.data(), units_.data(), rows_[pointers_.size()].values,        scale_unit_,
-            kHidden,          tokens_,       reinterpret_cast<int8_t*>(out_.get()), steps_.data(),
+    return {pointers_.data(),
+            row_scales_.data(),
+            rows_[pointers_.size()].values,
+            scale_of_scales_,
+            kHidden,
+            tokens_,
+            reinterpret_cast<int8_t*>(out_.get()),
+            steps_.data(),
             sums_.data()};
   }
 
@@ -97,8 +103,8 @@ class Tile {
   int tokens_;
   std::vector<QuantizedRow> rows_;  // then the scales, then scratch
   std::vector<const int16_t*> pointers_;
-  std::vector<float> units_;
-  float scale_unit_;
+  std::vector<float> row_scales_;
+  float scale_of_scales_;
   Memory out_;
   std::vector<float> steps_;
   std::vector<int32_t> sums_;
@@ -129,15 +135,15 @@ void QuantizeRow(benchmark::State& state) {
 void PanelDot(benchmark::State& state, int tokens, Tile* next) {
   const std::vector<uint8_t> panel(static_cast<size_t>(PanelBytes(kHidden)), 0x5a);
   const std::vector<int8_t> activations(static_cast<size_t>(kHidden * tokens), 3);
-  const std::vector<float> steps(static_cast<size_t>(tokens), 0.5f);
+  const std::vector<float> scales(static_cast<size_t>(tokens), 0.5f);
   const std::vector<int32_t> sums(static_cast<size_t>(tokens), 3 * kHidden);
   std::vector<float> out(static_cast<size_t>(tokens * kPanelOutputs));
   std::vector<float*> outputs;
   for (int t = 0; t < tokens; ++t) outputs.push_back(out.data() + t * kPanelOutputs);
   for (auto _ : state) {
-    const PanelDotArgs product = {panel.data(),   kHidden,      activations.data(),
-                                  tokens,         steps.data(), sums.data(),
-                                  outputs.data(), panel.data(), kPanelBlockBytes};
+    const PanelDotArgs product = {panel.data(),   kHidden,       activations.data(),
+                                  tokens,         scales.data(), sums.data(),
+                                  outputs.data(), panel.data(),  kPanelBlockBytes};
     if (next == nullptr) {
       Kernels().panel_dot(product);
     } else {

@@ -178,12 +178,12 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
     int16_t* row = rows.values + t * rows.stride;
-    rows.units[t] = kernels.quantize_row(x + t * inputs, inputs, row);
+    rows.row_scales[t] = kernels.quantize_row(x + t * inputs, inputs, row);
     scratch.rows[t] = row;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
   }
-  const float scale_unit = kernels.quantize_scales(scale, inputs, scratch.scales);
-  kernels.quantize_tile({scratch.rows, rows.units, scratch.scales, scale_unit, inputs,
+  const float scale_of_scales = kernels.quantize_scales(scale, inputs, scratch.scales);
+  kernels.quantize_tile({scratch.rows, rows.row_scales, scratch.scales, scale_of_scales, inputs,
                          static_cast<int>(tokens), quantized_tile.activations, activation_scales,
                          quantized_tile.sums});
   for (int64_t t = 0; t < tokens; ++t) {

@@ -14,16 +14,16 @@ namespace {
 
 struct Activations {
   Activations(const KernelTable& kernels, const std::vector<float>& x, int64_t tokens, int64_t groups)
-      : values(x.size()), steps(static_cast<size_t>(tokens * groups)), offsets(steps.size()) {
+      : values(x.size()), scales(static_cast<size_t>(tokens * groups)), offsets(scales.size()) {
     for (int64_t t = 0; t < tokens; ++t) {
       kernels.quantize_groups(x.data() + t * groups * kLinearGroup, groups, tile(tokens), t, 0);
     }
   }
 
-  LinearTile tile(int64_t tokens) { return {tokens, values.data(), steps.data(), offsets.data()}; }
+  LinearTile tile(int64_t tokens) { return {tokens, values.data(), scales.data(), offsets.data()}; }
 
   std::vector<int8_t> values;
-  std::vector<float> steps;
+  std::vector<float> scales;
   std::vector<int32_t> offsets;
 };
 
@@ -59,7 +59,7 @@ TEST(LinearDot, GivesTheSameBitsForEveryNumberOfTokens) {
         for (float& value : x) value = normal(random);
         Activations expected(*portable, x, tokens, groups), found(*kernels, x, tokens, groups);
         EXPECT_EQ(found.values, expected.values) << kernels->name;
-        EXPECT_EQ(found.steps, expected.steps) << kernels->name;
+        EXPECT_EQ(found.scales, expected.scales) << kernels->name;
         EXPECT_EQ(found.offsets, expected.offsets) << kernels->name;
         const Panel panel(groups);
         EXPECT_EQ(panel.Dot(*kernels, found.tile(tokens)), panel.Dot(*portable, expected.tile(tokens)))

@@ -21,7 +21,7 @@ namespace mmoe {
 namespace {
 
 struct Results {
-  std::vector<float> products, steps;
+  std::vector<float> products, scales;
   std::vector<int8_t> quantized;
   std::vector<int32_t> sums;
 };
@@ -46,13 +46,13 @@ class Tile {
     std::vector<uint16_t> half_scales;  // 2^-7 to 2^-6
     for (int64_t i = 0; i < inputs; ++i)
       half_scales.push_back(static_cast<uint16_t>(0x2000 + random() % 1024));
-    scale_unit_ = kernels.quantize_scales(half_scales.data(), inputs, scales_);
+    scale_of_scales_ = kernels.quantize_scales(half_scales.data(), inputs, scales_);
     for (int t = 0; t < tokens; ++t) {
       std::vector<float> x(static_cast<size_t>(inputs));
       // A token of zeros too, which has no largest value to divide by.
       for (float& value : x) value = t == 1 ? 0.0f : normal(random);
       int16_t* row = arena.Take<int16_t>(padded_);
-      units_.push_back(kernels.quantize_row(x.data(), inputs, row));
+      row_scales_.push_back(kernels.quantize_row(x.data(), inputs, row));
       rows_.push_back(row);
       panel_sums_.push_back(static_cast<int32_t>(random() % 1000));
       panel_steps_.push_back(static_cast<float>(t + 1) / 7.0f);
@@ -71,13 +71,13 @@ class Tile {
         panel_.data(),      inputs_,        activations_.data(), tokens_, panel_steps_.data(),
         panel_sums_.data(), outputs.data(), panel_.data(),       0};
     const QuantizeTileArgs next = {rows_.data(),
-                                   units_.data(),
+                                   row_scales_.data(),
                                    scales_,
-                                   scale_unit_,
+                                   scale_of_scales_,
                                    inputs_,
                                    tokens_,
                                    results.quantized.data(),
-                                   results.steps.data(),
+                                   results.scales.data(),
                                    results.sums.data()};
     if (together) {
       kernels_.panel_dot_and_quantize(product, next, scaled_);
@@ -96,9 +96,9 @@ class Tile {
   std::vector<uint8_t> panel_;
   std::vector<int8_t> activations_;
   int16_t *scales_, *scaled_;
-  float scale_unit_;
+  float scale_of_scales_;
   std::vector<const int16_t*> rows_;
-  std::vector<float> units_, panel_steps_;
+  std::vector<float> row_scales_, panel_steps_;
   std::vector<int32_t> panel_sums_;
 };
 
@@ -112,7 +112,7 @@ TEST(PanelDotAndQuantize, IsThePairOneAfterTheOther) {
             std::string(kernels->name) + " " + std::to_string(tokens) + " " + std::to_string(inputs);
         EXPECT_EQ(found.products, expected.products) << where;
         EXPECT_EQ(found.quantized, expected.quantized) << where;
-        EXPECT_EQ(found.steps, expected.steps) << where;
+        EXPECT_EQ(found.scales, expected.scales) << where;
         EXPECT_EQ(found.sums, expected.sums) << where;
       }
     }
