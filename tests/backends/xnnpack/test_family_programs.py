@@ -18,7 +18,8 @@ from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
-from mmoe.runtime_bindings.python.core import CoreModel, CoreSession
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.session import Session
 from tests.support.tokenizers import write_tokenizer
 from tests.support.transformers_models import make_model, save_model
 
@@ -61,10 +62,8 @@ def test_an_artifact_computes_its_family(tmp_path: Path, family: str, options: d
     text = np.random.default_rng(0).integers(0, 320, TOKENS).tolist()
     eager = build_decoder(packed, REFERENCE, max_context_len=TOKENS)
     expected = eager.all_logits(torch.tensor([text]), torch.tensor([0]))[0].numpy()
-    with CoreModel(artifact.folder) as model:
-        session = CoreSession(model)
+    with Model(artifact.folder) as model, Session(model) as session:
         found = np.stack(logits_of_prefixes(session, text))
-        session.close()
     noise = float(((found - expected) ** 2).sum())
     assert 10 * np.log10(float((expected**2).sum()) / noise) > 29
     proof = prove_expert_weights(
@@ -74,7 +73,7 @@ def test_an_artifact_computes_its_family(tmp_path: Path, family: str, options: d
     assert proof.passed
 
 
-def logits_of_prefixes(session: CoreSession, text: list[int]) -> list[np.ndarray]:
+def logits_of_prefixes(session: Session, text: list[int]) -> list[np.ndarray]:
     """Logits behind every token: the first half one by one, then in calls that go back in the context."""
     rows, half = [], len(text) // 2
     for token in text[:half]:
