@@ -74,6 +74,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def rounding(self) -> str | None:
+        """What its programs round of a checkpoint, as a sentence for users; None if they hold every value as it is."""
+        ...
+
+    @property
     def runs_here(self) -> bool:
         """Whether its programs, lowered or written, can be run on any machine."""
         ...

@@ -1,5 +1,7 @@
 """From a decoder to an exported program with a dynamic sequence length, and the metadata that runners read."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
@@ -44,13 +46,19 @@ class AllLogits(nn.Module):
 
 
 def runner_metadata(
-    config: DecoderConfig, *, bos_id: int | None, max_seq_len: int, max_context_len: int
+    config: DecoderConfig,
+    *,
+    bos_id: int | None,
+    eos_ids: Sequence[int],
+    max_seq_len: int,
+    max_context_len: int,
 ) -> ConstantMethods:
     """The constant methods that ExecuTorch's stock LLM runners ask a program for.
 
     Args:
         config: The model's config.
         bos_id: The token that begins a text; without one the method is left out.
+        eos_ids: The tokens that end a text.
         max_seq_len: Most tokens of one call, the runner's prefill chunk.
         max_context_len: Positions of the KV cache.
 
@@ -73,7 +81,7 @@ def runner_metadata(
         "get_max_context_len": max_context_len,
         "get_vocab_size": config.vocab_size,
         "get_n_layers": config.num_hidden_layers,
-        "get_eos_ids": list(config.eos_token_ids),
+        "get_eos_ids": list(eos_ids),
         "enable_dynamic_shape": True,
         "use_kv_cache": True,
         "use_sdpa_with_kv_cache": False,

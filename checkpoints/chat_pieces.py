@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mmoe.checkpoints.chat_template import Message
+from mmoe.checkpoints.chat_template import ChatTemplate, Message
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.trials import trial_conversations
 
 _ROLES = ("system", "user", "assistant")
 # Contents that no template can mistake for its own text.
 _FIRST, _SECOND = "\u241e1\u241e", "\u241e2\u241e"
-# Conversations that the pieces must reproduce before they are believed.
-_CHECKS = (
-    ("user",),
-    ("system", "user"),
-    ("user", "assistant", "user"),
-    ("system", "user", "assistant", "user"),
-    ("system", "user", "assistant", "user", "assistant", "user"),
-)
-_CHECK_CONTENTS = ("Why?", " two\n\nlines \n", "{{ braces }} 'quoted'", "\u00e9\U0001f600", "", "x" * 300)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,32 +52,25 @@ class ChatPieces:
         return "".join([*parts, self.end])
 
 
-def find_chat_pieces(
-    render: Callable[[Sequence[Message]], str], *, bos_token: str | None
-) -> ChatPieces | None:
-    """The pieces of a template; None if it is not of this form, for instance because it adds a default system prompt.
+def find_chat_pieces(template: ChatTemplate, *, bos_token: str | None) -> ChatPieces | None:
+    """The pieces of a template; None if it is not of this form, for instance because it looks at the contents.
 
     Args:
-        render: the template.
+        template: the template.
         bos_token: the text of BOS, which ``begin`` takes from the first message's pieces.
     """
+    if template.depends_on_time:
+        return None
     try:
-        pieces = _split(render, bos_token)
+        pieces = _split(template.render, bos_token)
         agrees = pieces is not None and all(
-            render(conversation) == pieces.render(conversation)
-            for conversation in (_conversation(roles, shift) for roles in _CHECKS for shift in range(6))
+            template.render(conversation) == pieces.render(conversation)
+            for conversation in trial_conversations(template.literals)
             if all(message.role in pieces.turns for message in conversation)
         )
     except TokenizerError:
         return None
     return pieces if agrees else None
-
-
-def _conversation(roles: Sequence[str], shift: int) -> list[Message]:
-    return [
-        Message(role, _CHECK_CONTENTS[(index + shift) % len(_CHECK_CONTENTS)])
-        for index, role in enumerate(roles)
-    ]
 
 
 def _split(render: Callable[[Sequence[Message]], str], bos_token: str | None) -> ChatPieces | None:

@@ -1,29 +1,29 @@
-"""The chat template of a checkpoint: found in its folder, rendered in a sandbox."""
+"""The chat template of a checkpoint, compiled."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import NoReturn
 
-import jinja2
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import nodes
 
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.template_environment import template_environment
 
-TEMPLATE_FILE = "chat_template.jinja"
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 
-# The template of the released checkpoints, for a folder that carries their tokenizer and no template.
-FAMILY_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{{ '<|header_start|>' + message.role + '<|header_end|>\\n\\n' + message.content + '<|eot|>' }}"
-    "{% endfor %}{{ '<|header_start|>assistant<|header_end|>\\n\\n' }}"
-)
 FAMILY_SPECIALS = ("<|header_start|>", "<|header_end|>", "<|eot|>")
+
+
+def family_template(bos_token: str) -> str:
+    """The template of the released checkpoints, for a folder that carries their tokenizer and no template."""
+    return (
+        f"{{{{ {json.dumps(bos_token, ensure_ascii=False)} }}}}{{% for message in messages %}}"
+        "{{ '<|header_start|>' + message.role + '<|header_end|>\\n\\n' + message.content + '<|eot|>' }}"
+        "{% endfor %}{{ '<|header_start|>assistant<|header_end|>\\n\\n' }}"
+    )
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,13 @@ class Message:
 
 
 class ChatTemplate:
-    """A compiled Jinja template with the names that Hugging Face templates rely on.
+    """A compiled template with the names that Hugging Face always gives it.
 
-    These are ``messages``, ``add_generation_prompt``, ``bos_token``, ``eos_token``, ``raise_exception`` and
-    ``strftime_now``.
+    These are ``messages``, ``tools`` and ``documents`` (None), ``add_generation_prompt``, the special tokens that the
+    tokenizer has, ``raise_exception`` and ``strftime_now``.
+
+    Attributes:
+        source: Its text, with newlines for line ends of other kinds.
     """
 
     def __init__(self, source: str, *, special_tokens: Mapping[str, str], where: str) -> None:
@@ -52,26 +55,27 @@ class ChatTemplate:
         Raises:
             TokenizerError: when the text is not a valid template.
         """
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=[loopcontrols],
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise_exception
-        environment.globals["strftime_now"] = _strftime_now
+        # As Jinja's lexer does, so that whoever else reads the text reads the same.
+        self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)
         self._where = where
-        self._source = source
+        environment = template_environment()
         try:
-            self._template = environment.from_string(source)
-        except jinja2.TemplateError as error:
+            self._template = environment.from_string(self.source)
+            self._tree = environment.parse(self.source)
+        except Exception as error:  # a template is foreign text, on which the compiler may fail in any way
             raise TokenizerError(f"{where}: is not a valid chat template ({error})") from error
 
     @property
     def depends_on_time(self) -> bool:
         """Whether it says what day it is, so that rendering it twice may differ."""
-        return "strftime_now" in self._source
+        return "strftime_now" in self.source
+
+    @property
+    def literals(self) -> frozenset[str]:
+        """The texts that stand in its expressions; what it looks for in a message is among them."""
+        constants = (node.value for node in self._tree.find_all(nodes.Const))
+        return frozenset(value for value in constants if isinstance(value, str) and value)
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt text that asks for the assistant's next turn.
@@ -82,6 +86,8 @@ class ChatTemplate:
         try:
             return self._template.render(
                 messages=[asdict(message) for message in messages],
+                tools=None,
+                documents=None,
                 add_generation_prompt=True,
                 **self._special_tokens,
             )
@@ -89,43 +95,3 @@ class ChatTemplate:
             raise TokenizerError(
                 f"{self._where}: the chat template refused the messages ({error})"
             ) from error
-
-
-def find_template(folder: Path, settings: Mapping[str, object]) -> tuple[str, str] | None:
-    """Text and origin of the template in `chat_template.jinja` or, failing that, in `tokenizer_config.json`.
-
-    Args:
-        folder: the checkpoint folder.
-        settings: the parsed `tokenizer_config.json`.
-
-    Raises:
-        TokenizerError: when the template file cannot be read.
-    """
-    path = folder / TEMPLATE_FILE
-    if path.exists():
-        try:
-            return path.read_text(encoding="utf-8"), str(path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise TokenizerError(f"{path}: cannot be read ({error})") from error
-    origin = str(folder / "tokenizer_config.json")
-    template = settings.get("chat_template")
-    if isinstance(template, str):
-        return template, origin
-    if isinstance(template, list):
-        named = {item.get("name"): item.get("template") for item in template if isinstance(item, dict)}
-        default = named.get("default")
-        if isinstance(default, str):
-            return default, origin
-    return None
-
-
-def _to_json(value: object, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
-
-
-def _strftime_now(format_string: str) -> str:
-    return datetime.now().strftime(format_string)

@@ -16,7 +16,18 @@ from mmoe.runtime_bindings.python.errors import OptionError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WEIGHT_PATTERNS = ("model*.safetensors", "model.safetensors.index.json")
-_TEXT_PATTERNS = ("tokenizer*.json", "chat_template.jinja", "generation_config.json", "LICENSE*", "README.md")
+_TEXT_PATTERNS = (
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "additional_chat_templates/*.jinja",
+    "generation_config.json",
+    "LICENSE*",
+    "README.md",
+)
+# A folder of the hub's cache: models--owner--name/snapshots/COMMIT.
+_SNAPSHOT = re.compile(r"models--(?P<id>[^/]+)/snapshots/(?P<commit>[0-9a-f]{40})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +36,7 @@ class CheckpointSource:
 
     Attributes:
         id: The hub id, or a local folder's own name (never its path).
-        revision: The commit of the hub repository, resolved; None for a local folder.
+        revision: The commit of the hub repository, resolved; None for a local folder that is no snapshot of one.
     """
 
     id: str
@@ -62,7 +73,7 @@ def locate_checkpoint(
     if path.is_dir():
         if revision is not None:
             raise OptionError(f"a revision ({revision}) goes with a hub id, but {source} is a folder")
-        return LocatedCheckpoint(path, CheckpointSource(id=path.resolve().name, revision=None))
+        return LocatedCheckpoint(path, _source_of(path.resolve()))
     if path.exists():
         refuse_pickle(path)
         raise CheckpointError(
@@ -100,6 +111,14 @@ def not_packed(where: str) -> str:
         "--quantize int4-g32, or take a packed one: facebook/MobileMoE-S-QAT, facebook/MobileMoE-M-QAT, "
         "facebook/MobileMoE-L-QAT"
     )
+
+
+def _source_of(folder: Path) -> CheckpointSource:
+    """A snapshot in a hub cache names its repository and commit; of another folder its name is all there is."""
+    snapshot = _SNAPSHOT.fullmatch("/".join(folder.parts[-3:]))
+    if snapshot is None:
+        return CheckpointSource(id=folder.name, revision=None)
+    return CheckpointSource(id=snapshot["id"].replace("--", "/"), revision=snapshot["commit"])
 
 
 def _download_checkpoint(repo_id: str, revision: str | None, unpacked: bool) -> LocatedCheckpoint:

@@ -1,30 +1,25 @@
-"""The tokenizer of a checkpoint: ids from text and back, chat prompts, and the ids to stop on."""
+"""The tokenizer of a checkpoint: ids from text and back, chat prompts, and how generation starts, samples and ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from mmoe.checkpoints.chat_pieces import ChatPieces, find_chat_pieces
-from mmoe.checkpoints.chat_template import (
-    FAMILY_SPECIALS,
-    FAMILY_TEMPLATE,
-    ChatTemplate,
-    Message,
-    find_template,
-)
+from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, ChatTemplate, Message, family_template
+from mmoe.checkpoints.chat_template_files import choose_template, find_templates
 from mmoe.checkpoints.errors import TokenizerError
-from mmoe.models.architectures.config import DecoderConfig
-from mmoe.models.architectures.config_reader import read_json_object
-from mmoe.models.errors import ConfigError
+from mmoe.checkpoints.generation_settings import read_generation_settings
+from mmoe.checkpoints.special_tokens import SETTINGS_FILE, read_special_tokens
+from mmoe.checkpoints.text_files import read_text
+from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
-__all__ = ["ChatTokenizer", "Message", "load_tokenizer"]
+__all__ = ["SETTINGS_FILE", "ChatTokenizer", "Message", "load_tokenizer"]
 
 TOKENIZER_FILE = "tokenizer.json"
-SETTINGS_FILE = "tokenizer_config.json"
 _BOS = "<|begin_of_text|>"
 _END_OF_TURN = "<|eot|>"
 
@@ -34,8 +29,13 @@ class ChatTokenizer:
 
     Attributes:
         vocab_size: Number of tokens, the special ones included; at most the model's vocabulary.
-        bos_id: Id that begins every text, or None for a tokenizer without one.
-        stop_ids: Ids that end generation: every `eos_token_id` and `<|eot|>`.
+        template: The chat template; None without one.
+        template_is_built_in: Whether it is the family's, because the checkpoint has none of its own.
+        bos_id: Id that begins a text, or None for a tokenizer without one. Whether it begins a conversation is the
+            template's business.
+        stop_ids: Ids that end generation: those that any of the checkpoint's files names as the end, and `<|eot|>`.
+        special_tokens: Texts by the names that a template may use, such as ``bos_token``.
+        sampling: How the checkpoint's author chooses tokens.
     """
 
     def __init__(
@@ -43,21 +43,33 @@ class ChatTokenizer:
         tokenizer: Tokenizer,
         *,
         template: ChatTemplate | None,
+        template_is_built_in: bool,
         bos_id: int | None,
         stop_ids: frozenset[int],
+        special_tokens: Mapping[str, str],
+        sampling: SamplingConfig,
         where: str,
     ) -> None:
         self._tokenizer = tokenizer
-        self._template = template
         self._where = where
         self.vocab_size: int = tokenizer.get_vocab_size(with_added_tokens=True)
+        self.template = template
+        self.template_is_built_in = template_is_built_in
         self.bos_id = bos_id
         self.stop_ids = stop_ids
+        self.special_tokens = special_tokens
+        self.sampling = sampling
 
     @property
     def has_chat_template(self) -> bool:
         """Whether `render_chat` and `encode_chat` work."""
-        return self._template is not None
+        return self.template is not None
+
+    @property
+    def added_tokens(self) -> list[str]:
+        """The texts that are tokens wherever they stand, such as `<|eot|>`, by id."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return [token.content for _, token in sorted(added.items())]
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other."""
@@ -75,44 +87,43 @@ class ChatTokenizer:
         Raises:
             TokenizerError: when the checkpoint has no chat template or the template refuses the messages.
         """
-        if self._template is None:
+        if self.template is None:
             raise TokenizerError(
                 f"{self._where}: has no chat template (base models have none); give a plain prompt, or use "
                 "an instruction-tuned checkpoint"
             )
-        return self._template.render(messages)
+        return self.template.render(messages)
 
     def chat_pieces(self) -> ChatPieces | None:
-        """The template as pieces of text; None without a template of that form. The pieces always begin with BOS."""
-        if self._template is None or self._template.depends_on_time:
+        """The template as pieces of text; None without a template of that form."""
+        if self.template is None:
             return None
         bos_token = None if self.bos_id is None else self._tokenizer.id_to_token(self.bos_id)
-        pieces = find_chat_pieces(self._template.render, bos_token=bos_token)
-        if pieces is not None and bos_token and not pieces.begin:
-            return replace(pieces, begin=bos_token)
-        return pieces
+        return find_chat_pieces(self.template, bos_token=bos_token)
 
     def encode_chat(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of `render_chat`'s text, with BOS exactly once at the front.
+        """Ids of `render_chat`'s text, which begins with BOS if the template says so.
 
         Raises:
             TokenizerError: as `render_chat` does.
         """
         ids: list[int] = self._tokenizer.encode(self.render_chat(messages), add_special_tokens=False).ids
-        if self.bos_id is None:
-            return ids
-        first = next((index for index, token in enumerate(ids) if token != self.bos_id), len(ids))
-        return [self.bos_id, *ids[first:]]
+        return ids
 
 
-def load_tokenizer(folder: Path, config: DecoderConfig) -> ChatTokenizer:
-    """Loads `tokenizer.json` and the chat template of a checkpoint folder.
+def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None = None) -> ChatTokenizer:
+    """Loads `tokenizer.json`, the chat template and the settings of a checkpoint or artifact folder.
 
     A model may have more vocabulary rows than the tokenizer has tokens, but not fewer.
 
+    Args:
+        folder: The folder.
+        config: The model's config.
+        template: Name of the chat template, where there are several; None for the default one.
+
     Raises:
-        TokenizerError: when the tokenizer is absent, unreadable or larger than the model's vocabulary, or the
-            chat template is broken.
+        TokenizerError: when the tokenizer is absent, unreadable or larger than the model's vocabulary, the chat
+            template is broken, or a file of settings is unreadable or contradicts the tokenizer.
     """
     path = folder / TOKENIZER_FILE
     tokenizer = _read_tokenizer(path)
@@ -124,23 +135,58 @@ def load_tokenizer(folder: Path, config: DecoderConfig) -> ChatTokenizer:
             f"{path}: has token ids up to {largest}, but the model's vocab_size is {config.vocab_size}; "
             "this tokenizer belongs to another model"
         )
-    settings = _read_settings(folder)
-    bos_token, bos_id = _bos(tokenizer, config, settings)
-    end_of_turn = tokenizer.token_to_id(_END_OF_TURN)
+    named = read_special_tokens(folder)
+    generation = read_generation_settings(folder, vocab_size=config.vocab_size)
+    bos_token = named["bos_token"] if "bos_token" in named else _bos_of_model(tokenizer, config)
+    bos_id = None if bos_token is None else tokenizer.token_to_id(bos_token)
+    if bos_token is not None and bos_id is None:
+        raise TokenizerError(
+            f"{folder}: bos_token is {bos_token!r}, which is no token of {path.name}; correct it"
+        )
+    stop_ids = frozenset(config.eos_token_ids) | frozenset(generation.eos_token_ids)
+    stop_ids |= _known_ids(tokenizer, (named.get("eos_token"), _END_OF_TURN))
+    if not stop_ids:
+        raise TokenizerError(
+            f"{folder}: no file says which token ends generation; set eos_token_id in {CONFIG_FILE}"
+        )
+    own = choose_template(find_templates(folder), template, where=str(folder))
+    special_tokens = {name: token for name, token in named.items() if token is not None}
+    chat: ChatTemplate | None
+    if own is not None:
+        chat = ChatTemplate(own.source, special_tokens=special_tokens, where=own.origin)
+    else:
+        chat = _built_in_template(tokenizer, bos_token or "", folder)
     return ChatTokenizer(
         tokenizer,
-        template=_load_template(folder, tokenizer, settings, bos_token),
+        template=chat,
+        template_is_built_in=chat is not None and own is None,
         bos_id=bos_id,
-        stop_ids=frozenset(config.eos_token_ids) | ({end_of_turn} if end_of_turn is not None else set()),
+        stop_ids=stop_ids,
+        special_tokens=special_tokens,
+        sampling=generation.sampling,
         where=str(folder),
     )
 
 
+def _known_ids(tokenizer: Tokenizer, tokens: Sequence[str | None]) -> frozenset[int]:
+    """Ids of the tokens that the vocabulary has; one that it lacks never comes, so it ends nothing."""
+    ids = (tokenizer.token_to_id(token) for token in tokens if token is not None)
+    return frozenset(token_id for token_id in ids if token_id is not None)
+
+
+def _built_in_template(tokenizer: Tokenizer, bos_token: str, folder: Path) -> ChatTemplate | None:
+    """The family's template for a folder without one; None for the tokenizer of another family or of a base model."""
+    if any(tokenizer.token_to_id(token) is None for token in FAMILY_SPECIALS):
+        return None
+    return ChatTemplate(family_template(bos_token), special_tokens={}, where=str(folder))
+
+
 def _read_tokenizer(path: Path) -> Tokenizer:
-    if not path.exists():
+    text = read_text(path)
+    if text is None:
         raise TokenizerError(f"{path}: file missing; take it from the checkpoint's own repository")
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # the tokenizers library raises a bare Exception whatever is wrong
         raise TokenizerError(f"{path}: is not a readable tokenizer ({error}); download it again") from error
     # Settings left over from training would cut prompts short without a word.
@@ -149,43 +195,9 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _read_settings(folder: Path) -> dict[str, object]:
-    path = folder / SETTINGS_FILE
-    try:
-        return read_json_object(path) if path.exists() else {}
-    except ConfigError as error:
-        raise TokenizerError(str(error)) from error
-
-
-def _bos(
-    tokenizer: Tokenizer, config: DecoderConfig, settings: Mapping[str, object]
-) -> tuple[str | None, int | None]:
-    """BOS as text and as id: what tokenizer_config.json says, else config.json, else the family's."""
-    token = _token_text(settings.get("bos_token"))
-    if token is None and config.bos_token_id is not None:
+def _bos_of_model(tokenizer: Tokenizer, config: DecoderConfig) -> str | None:
+    """BOS where the tokenizer's settings do not mention it: what config.json says, else the family's."""
+    token: str | None = None
+    if config.bos_token_id is not None:
         token = tokenizer.id_to_token(config.bos_token_id)
-    token = token or _BOS
-    token_id = tokenizer.token_to_id(token)
-    return (token, token_id) if token_id is not None else (None, None)
-
-
-def _load_template(
-    folder: Path, tokenizer: Tokenizer, settings: Mapping[str, object], bos_token: str | None
-) -> ChatTemplate | None:
-    special_tokens = {"bos_token": bos_token or ""}
-    eos_token = _token_text(settings.get("eos_token"))
-    if eos_token is not None:
-        special_tokens["eos_token"] = eos_token
-    found = find_template(folder, settings)
-    if found is not None:
-        source, origin = found
-        return ChatTemplate(source, special_tokens=special_tokens, where=origin)
-    if all(tokenizer.token_to_id(token) is not None for token in FAMILY_SPECIALS):
-        return ChatTemplate(FAMILY_TEMPLATE, special_tokens=special_tokens, where=str(folder))
-    return None
-
-
-def _token_text(value: object) -> str | None:
-    """A token of tokenizer_config.json, which is a string or an object with its ``content``."""
-    content = value.get("content") if isinstance(value, dict) else value
-    return content if isinstance(content, str) else None
+    return token or (_BOS if tokenizer.token_to_id(_BOS) is not None else None)

@@ -1,7 +1,8 @@
 """Small files for the fuzzers to begin with: `python -m tools.fuzz_seeds ARTIFACT CORPUS`.
 
 Writes CORPUS/{manifest,tokenizer,program}/ from an artifact's manifest, a cut-down version of its tokenizer and of one
-with every other part, and a program of a few kilobytes with the constant methods of a language model.
+with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
+CORPUS/template the chat templates of the tests.
 """
 
 from __future__ import annotations
@@ -98,9 +99,20 @@ def small_program() -> bytes:
     return bytes(to_edge(exported, constant_methods=methods).to_executorch().buffer)
 
 
+def chat_templates() -> list[str]:
+    """What the tests render: templates of models, and one for each expression."""
+    data = Path(__file__).parents[1] / "tests" / "data"
+    expressions = (data / "template_expressions.txt").read_text(encoding="utf-8").splitlines()
+    models = [path.read_text(encoding="utf-8") for path in sorted((data / "chat_templates").glob("*.jinja"))]
+    return [*models, *("{{ " + expression + " }}" for expression in expressions)]
+
+
 def main(artifact: Path, corpus: Path) -> None:
     """Writes the seeds."""
     tokenizer = (artifact / "tokenizer.json").read_text(encoding="utf-8")
+    (corpus / "template").mkdir(parents=True, exist_ok=True)
+    for index, template in enumerate(chat_templates()):
+        (corpus / "template" / f"seed{index:03}").write_text(template, encoding="utf-8")
     seeds = {
         "manifest/seed": (artifact / "mmoe.json").read_bytes(),
         "tokenizer/seed": small_tokenizer(tokenizer).encode(),

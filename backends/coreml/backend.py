@@ -36,6 +36,7 @@ class CoreMLBackend:
 
     table_copies = 2  # decoding gathers rows from another form of the table
     weight_copies_in_memory = 1
+    rounding = None
 
     def __init__(self, options: CoreMLOptions) -> None:
         """Checks that coremltools is there.

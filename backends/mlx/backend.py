@@ -43,6 +43,7 @@ class MlxBackend:
 
     table_copies = 1
     weight_copies_in_memory = 1
+    rounding = None
 
     def __init__(self, options: MlxOptions) -> None:
         self.options = options

@@ -59,6 +59,16 @@ class XnnpackBackend:
         return 2 if self._delegates else 1
 
     @property
+    def rounding(self) -> str | None:
+        """XNNPACK keeps the scales of its blocks in bfloat16."""
+        if not self._delegates:
+            return None
+        return (
+            "XNNPACK stores the scales of dense linears in bfloat16, so those with more than 8 significant bits are "
+            "rounded; --linears mmoe keeps them as they are."
+        )
+
+    @property
     def weight_copies_in_memory(self) -> int:
         """One with XNNPACK's linears; the constants of our operators stay mapped."""
         return 1 if self._delegates else 0

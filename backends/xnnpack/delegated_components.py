@@ -37,13 +37,16 @@ def delegated_linear(qweight: Tensor, scale: Tensor) -> nn.Linear:
     """A linear that exports as dynamic int8 activations (asymmetric, per token) x int4 weights in blocks of 32.
 
     The integers are the checkpoint's; nothing is derived from dequantised weights. XNNPACK rounds the scales to
-    bfloat16 when it packs them, which is the one loss on this path (43 dB).
+    bfloat16 when it packs them, which is the one loss on this path (43 dB). It refuses a scale of zero, with which a
+    group is zero whatever its integers are: here such a group has zeros as integers, and a scale of one.
 
     Args:
         qweight: uint8 ``[out, in / 2]``.
         scale: float16 ``[out, in / 32]``.
     """
-    values = unpack_nibbles(qweight)
+    empty = scale == 0
+    values = unpack_nibbles(qweight).masked_fill(empty.repeat_interleave(GROUP_SIZE, dim=-1), 0)
+    scale = scale.masked_fill(empty, 1)
     linear = nn.Linear(values.shape[1], values.shape[0], bias=False, device="meta")
     weight = IntxUnpackedToInt8Tensor(
         qdata=values,

@@ -7,6 +7,7 @@ from mmoe.backends.errors import ArtifactError
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.records import Json, RecordError, from_json, to_json
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "mmoe.json"
@@ -49,9 +50,15 @@ class RuntimeRecord:
         max_context_len: tokens the KV cache holds.
         vocab_size: width of the logits.
         bos_id: the token that begins a text; None if the model has none.
-        eos_ids: `eos_token_id` of the checkpoint.
-        stop_ids: every token that generation stops on: eos_ids and the end of a chat turn.
-        temperature: recommended for generation; 0 is greedy.
+        eos_ids: `eos_token_id` of the checkpoint's `config.json`.
+        stop_ids: every token that generation stops on: those that any file of the checkpoint names as the end, and the
+            end of a chat turn.
+        special_tokens: texts by the names that a chat template may use, such as bos_token.
+        temperature: of the checkpoint's author, as the next four; 0 is greedy.
+        top_k: likeliest tokens that are kept; 0 keeps all.
+        top_p: probability that the kept tokens reach.
+        min_p: share of the likeliest token's probability below which tokens are dropped.
+        repetition_penalty: of tokens seen before; 1 changes nothing.
         chat: the chat template as pieces of text; None if there is none, or none of that form.
     """
 
@@ -61,8 +68,28 @@ class RuntimeRecord:
     bos_id: int | None
     eos_ids: tuple[int, ...]
     stop_ids: tuple[int, ...]
+    special_tokens: dict[str, str] = field(default_factory=dict)
     temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
     chat: ChatPieces | None = None
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """How to choose tokens unless the user says otherwise.
+
+        Raises:
+            OptionError: a value is outside its range.
+        """
+        return SamplingConfig(
+            temperature=self.temperature,
+            top_k=self.top_k or None,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

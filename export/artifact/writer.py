@@ -3,6 +3,7 @@
 import glob
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -110,11 +111,12 @@ class ArtifactWriter:
         with explained_write_errors(self._target), self.open(name) as file:
             file.write(data)
 
-    def commit(self, content: ManifestContent) -> Artifact:
+    def commit(self, content: ManifestContent, *, check: Callable[[Path], None] | None = None) -> Artifact:
         """Adds `mmoe.json` and the model card, then puts the folder in place.
 
         Args:
             content: what the manifest says besides the files.
+            check: given the finished folder before it has its name; if it raises, the folder never appears.
 
         Returns:
             The finished artifact.
@@ -139,6 +141,9 @@ class ArtifactWriter:
                 (self._partial / name).write_text(text, encoding="utf-8")
             for path in (*self._partial.iterdir(), self._partial):
                 sync(path)
+        if check is not None:
+            check(self._partial)
+        with explained_write_errors(self._target):
             self._check_target()
             self._put_in_place()
         return Artifact(self._target, manifest)

@@ -60,6 +60,12 @@ def convert(
         typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one is int4 already."),
     ] = None,
     revision: Revision = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Chat template, where the checkpoint has several.", show_default="default"
+        ),
+    ] = None,
     max_seq_len: Annotated[
         int | None, typer.Option(help="Most tokens of one prefill call.", show_default="512")
     ] = None,
@@ -91,9 +97,10 @@ def convert(
     target = out or Path(f"{Path(source).expanduser().resolve().name}-{backend}")
     revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
+    notes: list[str] = []
     with terminal.progress() as progress:
         progress.phase("Loading PyTorch and ExecuTorch")
-        from mmoe.export.convert.convert import convert as library
+        from mmoe.export.convert import convert as library
 
         options = library.ConvertOptions(
             backend=backend,
@@ -101,15 +108,22 @@ def convert(
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             quantize=quantize,
+            template=template,
             overwrite=overwrite,
         )
         plan = artifact = None
         if dry_run:
-            plan = library.dry_run(source, target, revision=revision, options=options, progress=progress)
+            plan = library.dry_run(
+                source, target, revision=revision, options=options, progress=progress, tell=notes.append
+            )
         else:
-            artifact = library.convert(source, target, revision=revision, options=options, progress=progress)
+            artifact = library.convert(
+                source, target, revision=revision, options=options, progress=progress, tell=notes.append
+            )
+    for note in notes:
+        terminal.say(f"note: {note}")
     if plan is not None:
-        show_plan(plan, source, target, terminal)
+        show_plan(plan, source, target, notes, terminal)
     if artifact is not None:
         seconds = time.perf_counter() - started
         show_artifact(artifact, seconds=seconds, terminal=terminal)
@@ -118,12 +132,13 @@ def convert(
             {
                 "artifact": str(artifact.folder),
                 "seconds": round(seconds, 3),
+                "notes": notes,
                 "manifest": manifest,
             }
         )
         folder = shlex.quote(str(target))
         recorded = artifact.manifest.source
-        named = recorded.revision is not None or recorded.id == BUNDLED
+        named = recorded.id == BUNDLED or not Path(source).expanduser().is_dir()
         checkpoint = "" if named else f" --checkpoint {shlex.quote(source)}"
         run = "generate" if declaration(backend).runs_in_libmmoe else "inspect"
         prompt = ' --prompt "Once upon a time"' if run == "generate" else ""
@@ -162,7 +177,9 @@ def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
     ]
 
 
-def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Terminal) -> None:
+def show_plan(
+    plan: "ConversionPlan", source: str, target: Path, notes: list[str], terminal: Terminal
+) -> None:
     """Tells what a conversion would write and need."""
     from mmoe.export.convert.memory import available_memory
     from mmoe.export.files.records import to_json
@@ -189,6 +206,7 @@ def show_plan(plan: "ConversionPlan", source: str, target: Path, terminal: Termi
         {
             "source": source,
             "artifact": str(target),
+            "notes": notes,
             "plan": to_json(plan),
             "free_bytes": free,
             "available_memory_bytes": available,

@@ -1,8 +1,7 @@
 """Converts a checkpoint into an artifact: read, build, export, lower, write."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -12,34 +11,29 @@ from torch import nn
 from mmoe.backends.base import Backend
 from mmoe.backends.mapped_constants import write_program
 from mmoe.backends.program_file import ProgramFile
-from mmoe.backends.registry import DEFAULT_BACKEND, load_backend
+from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
+from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.runtime_reader import require_readable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
+from mmoe.export.convert.carried import carried_files, licence
 from mmoe.export.convert.memory import require_memory
+from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
 from mmoe.export.convert.post_training import check_request, packed_copy, remove_abandoned_copies
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
+from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.registry import flat_config
 from mmoe.models.decoder import build_decoder
-
-# Files of a checkpoint that an artifact carries on as they are.
-_COPIED_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-    "generation_config.json",
-    "LICENSE",
-    "LICENSE.txt",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +46,7 @@ class ConvertOptions:
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
         quantize: How to quantise a checkpoint in bfloat16; None for one that is packed.
+        template: Name of the chat template, where the checkpoint has several; None for the default one.
         overwrite: Whether an artifact at the target is replaced.
     """
 
@@ -60,6 +55,7 @@ class ConvertOptions:
     max_seq_len: int | None = None
     max_context_len: int | None = None
     quantize: Quantize | None = None
+    template: str | None = None
     overwrite: bool = False
 
 
@@ -70,8 +66,11 @@ def convert(
     revision: str | None = None,
     options: ConvertOptions | None = None,
     progress: Progress = SILENT,
+    tell: Callable[[str], None] | None = None,
 ) -> Artifact:
     """Converts a checkpoint into an artifact folder, completely or not at all.
+
+    At its end, what libmmoe is to run is run in it: one token, before the folder has its name.
 
     Args:
         source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
@@ -79,6 +78,7 @@ def convert(
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
         progress: Told of every phase.
+        tell: Given what the user should know of the artifact, a sentence at a time; None for nobody.
 
     Returns:
         The artifact, not yet verified.
@@ -86,20 +86,23 @@ def convert(
     Raises:
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
-    options = options or ConvertOptions()
-    writer, backend, source_checkpoint, tokenizer, plan = _prepare(
-        source, target, revision, options, progress
-    )
-    with writer, packed_copy(source_checkpoint, near=writer.folder, progress=progress) as checkpoint:
+    job = _prepare(source, target, revision, options or ConvertOptions(), progress, tell)
+    with (
+        job.writer as writer,
+        packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
+    ):
         with writer.open(MODEL_FILE) as file:
-            build_program(checkpoint, tokenizer, backend, plan, file, progress)
+            build_program(checkpoint, job.tokenizer, job.backend, job.plan, file, progress)
         progress.phase("Finishing the artifact")
-        for name in _COPIED_FILES:
-            path = checkpoint.folder / name
-            if path.is_file():
-                writer.write(name, path.read_bytes())
-        sizes = backend.sizes(ProgramFile(Path(file.name)))
-        return writer.commit(_manifest(checkpoint, tokenizer, backend, plan, sizes))
+        for name, data in job.files.items():
+            writer.write(name, data)
+        sizes = job.backend.sizes(ProgramFile(Path(file.name)))
+        content = _manifest(checkpoint, job, sizes)
+        if not job.runs_in_libmmoe:
+            return writer.commit(content)
+        return writer.commit(
+            content, check=lambda folder: require_running(folder, job.tokenizer, content.runtime)
+        )
 
 
 def dry_run(
@@ -109,6 +112,7 @@ def dry_run(
     revision: str | None = None,
     options: ConvertOptions | None = None,
     progress: Progress = SILENT,
+    tell: Callable[[str], None] | None = None,
 ) -> ConversionPlan:
     """Checks all that `convert` checks before its long work, and stops there; nothing is written.
 
@@ -118,6 +122,7 @@ def dry_run(
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
         progress: Told of every phase.
+        tell: Given what the user should know of the artifact, a sentence at a time; None for nobody.
 
     Returns:
         The sizes that the conversion will have.
@@ -125,7 +130,7 @@ def dry_run(
     Raises:
         MmoeError: The conversion would fail.
     """
-    return _prepare(source, target, revision, options or ConvertOptions(), progress)[-1]
+    return _prepare(source, target, revision, options or ConvertOptions(), progress, tell).plan
 
 
 def build_program(
@@ -146,9 +151,11 @@ def build_program(
         file: Where the program is written.
         progress: Told of every phase.
     """
+    own_eos = checkpoint.config.eos_token_ids
     metadata = runner_metadata(
         checkpoint.config,
         bos_id=tokenizer.bos_id,
+        eos_ids=[*own_eos, *sorted(tokenizer.stop_ids.difference(own_eos))],
         max_seq_len=plan.max_seq_len,
         max_context_len=plan.max_context_len,
     )
@@ -177,10 +184,30 @@ def build_program(
         write_program(lowered, file, progress=progress.step)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A conversion of which everything has been checked that can be before the work."""
+
+    writer: ArtifactWriter
+    backend: Backend
+    runs_in_libmmoe: bool
+    checkpoint: Checkpoint
+    tokenizer: ChatTokenizer
+    pieces: ChatPieces | None
+    files: Mapping[str, bytes]
+    plan: ConversionPlan
+
+
 def _prepare(
-    source: str | Path, target: str | Path, revision: str | None, options: ConvertOptions, progress: Progress
-) -> tuple[ArtifactWriter, Backend, Checkpoint, ChatTokenizer, ConversionPlan]:
+    source: str | Path,
+    target: str | Path,
+    revision: str | None,
+    options: ConvertOptions,
+    progress: Progress,
+    tell: Callable[[str], None] | None,
+) -> _Job:
     backend = load_backend(options.backend, options.backend_options)
+    runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
@@ -188,7 +215,10 @@ def _prepare(
         named_source(source), revision=revision, unpacked=options.quantize is not None
     )
     check_request(checkpoint, options.quantize)
-    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
+    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
+    if runs_in_libmmoe:
+        require_readable(checkpoint.folder, tokenizer)
+    pieces = tokenizer.chat_pieces()
     plan = plan_conversion(
         checkpoint,
         backend=backend,
@@ -198,48 +228,53 @@ def _prepare(
     # The spilled weights, and a packed copy, are as large as the program that is made from them.
     writer.require_space(plan.artifact_bytes * (3 if options.quantize else 2))
     require_memory(plan.peak_memory_bytes, f"converting {source}")
+    files = carried_files(checkpoint.folder, tokenizer)
     checkpoint.check_values(progress.step)
-    return writer, backend, checkpoint, tokenizer, plan
+    if tell is not None:
+        for note in notes(backend, tokenizer, pieces, runs_in_libmmoe=runs_in_libmmoe):
+            tell(note)
+    return _Job(
+        writer=writer,
+        backend=backend,
+        runs_in_libmmoe=runs_in_libmmoe,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        pieces=pieces,
+        files=files,
+        plan=plan,
+    )
 
 
-def _licence(folder: Path) -> str | None:
-    """The `license` entry in the front matter of the checkpoint's model card, as on the hub."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    front_matter = re.match(r"---\n(.*?)\n---\n", card.read_text(encoding="utf-8"), flags=re.DOTALL)
-    entry = front_matter and re.search(r"^license:[ \t]*(\S.*?)[ \t]*$", front_matter[1], flags=re.MULTILINE)
-    return entry[1] if entry else None
-
-
-def _manifest(
-    checkpoint: Checkpoint,
-    tokenizer: ChatTokenizer,
-    backend: Backend,
-    plan: ConversionPlan,
-    sizes: dict[str, int],
-) -> ManifestContent:
+def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> ManifestContent:
     architecture = flat_config(json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8")))
     quantization = architecture.pop("quantization")
-    config = checkpoint.config
+    assert isinstance(quantization, dict)
+    config, tokenizer = checkpoint.config, job.tokenizer
+    sampling = tokenizer.sampling
     return ManifestContent(
         source=SourceRecord(
-            id=BUNDLED if is_bundled(checkpoint.folder) else checkpoint.source.id,
+            id=BUNDLED if is_bundled(job.checkpoint.folder) else checkpoint.source.id,
             revision=checkpoint.source.revision,
-            licence=_licence(checkpoint.folder),
+            licence=licence(job.checkpoint.folder),
         ),
         versions=installed_versions(),
         architecture=architecture,
         quantization=quantization,
-        backend=BackendRecord(name=backend.name, options=asdict(backend.options)),
+        backend=BackendRecord(name=job.backend.name, options=asdict(job.backend.options)),
         sizes=sizes,
         runtime=RuntimeRecord(
-            max_seq_len=plan.max_seq_len,
-            max_context_len=plan.max_context_len,
+            max_seq_len=job.plan.max_seq_len,
+            max_context_len=job.plan.max_context_len,
             vocab_size=config.vocab_size,
             bos_id=tokenizer.bos_id,
             eos_ids=config.eos_token_ids,
             stop_ids=tuple(sorted(tokenizer.stop_ids)),
-            chat=tokenizer.chat_pieces(),
+            special_tokens=dict(tokenizer.special_tokens),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k or 0,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            repetition_penalty=sampling.repetition_penalty,
+            chat=job.pieces,
         ),
     )

@@ -171,7 +171,7 @@ def _bytes(tensor: Tensor) -> bytes:
 def _write_texts(source: Path, folder: Path, quantization: dict[str, object]) -> None:
     for pattern in _TEXTS:
         for path in source.glob(pattern):
-            if path.name not in (CONFIG_FILE, INDEX_FILE):
+            if path.is_file() and path.name not in (CONFIG_FILE, INDEX_FILE):
                 shutil.copyfile(path, folder / path.name)
     config = json.loads((source / CONFIG_FILE).read_text(encoding="utf-8")) | {"quantization": quantization}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -85,7 +85,9 @@ def profile(
         )
     with Model(artifact.folder) as model:
         encode = model.tokenize
-        real = real_prompts(options.prompts, encode, tokens=options.tokens or context, context=context)
+        real = real_prompts(
+            options.prompts, encode, model.chat, tokens=options.tokens or context, context=context
+        )
         lengths = [len(prompt) for prompt in real.prompts]
         templated = templated_prompts(options.templated, encode, lengths=lengths)
     progress.phase("Reading the program into the page cache")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from mmoe.export.verify.text import bundled_text, read_text
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import Message
 
 Encode = Callable[[str], list[int]]
+EncodeChat = Callable[[Sequence[Message]], list[int]]
 
 # What speed benchmarks commonly prompt with: one sentence, with slots that change.
 TEMPLATE = (
@@ -40,26 +42,29 @@ class PromptSet:
         return [*itertools.chain.from_iterable(self.prompts)]
 
 
-def real_prompts(path: Path | None, encode: Encode, *, tokens: int, context: int) -> PromptSet:
+def real_prompts(
+    path: Path | None, encode: Encode, encode_chat: EncodeChat, *, tokens: int, context: int
+) -> PromptSet:
     """Prompts of a file, as many as ``tokens`` allow.
 
     Args:
-        path: UTF-8 text, which is one prompt, or `.jsonl` with a string, or an object with a string called "prompt" or
-            "text", in each line; None for the bundled text.
+        path: UTF-8 text, which is one prompt, or `.jsonl` with a string, an object with a string called "prompt" or
+            "text", or one with a conversation called "messages" in each line; None for the bundled text.
         encode: The tokenizer.
+        encode_chat: The tokenizer, for conversations.
         tokens: At most, over all prompts; the last prompt is cut there.
         context: Tokens that one prompt may have; longer ones are cut.
 
     Raises:
         OptionError: The file cannot be read, holds no prompt, or a line is not what it must be.
+        RuntimeFailure: There is no chat template, or it refuses a conversation.
     """
     text = bundled_text() if path is None else read_text(path)
-    texts = (
-        _lines(text.content, text.source) if path is not None and path.suffix == ".jsonl" else [text.content]
-    )
+    lines = path is not None and path.suffix == ".jsonl"
+    given = _lines(text.content, text.source) if lines else [text.content]
     prompts, left = [], tokens
-    for each in texts:
-        ids = encode(each)[: min(left, context)]
+    for each in given:
+        ids = (encode(each) if isinstance(each, str) else encode_chat(each))[: min(left, context)]
         if ids:
             prompts.append(tuple(ids))
             left -= len(ids)
@@ -103,20 +108,44 @@ def _filled() -> Iterator[str]:
         )
 
 
-def _lines(content: str, source: str) -> list[str]:
+def _lines(content: str, source: str) -> list[str | list[Message]]:
+    """The prompts of JSON lines. Only a newline ends a line: JSON texts may hold all other separators of Unicode."""
     found = []
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OptionError(f"{source}: line {number} is not JSON: {error}") from error
-        if isinstance(value, dict):
-            value = value.get("prompt", value.get("text"))
-        if not isinstance(value, str):
+        prompt = _prompt(value)
+        if prompt is None:
             raise OptionError(
-                f'{source}: line {number} is neither a string nor an object with a string "prompt"'
+                f'{source}: line {number} is neither a string nor an object with a string "prompt", or with '
+                '"messages" that have a "role" and a "content" each'
             )
-        found.append(value)
+        found.append(prompt)
     return found
+
+
+def _prompt(value: object) -> str | list[Message] | None:
+    """A text or a conversation; None if it is neither."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return None
+    messages = value.get("messages")
+    if messages is None:
+        text = value.get("prompt", value.get("text"))
+        return text if isinstance(text, str) else None
+    if not isinstance(messages, list) or not messages:
+        return None
+    found = [_message(item) for item in messages]
+    return None if None in found else [message for message in found if message is not None]
+
+
+def _message(value: object) -> Message | None:
+    if not isinstance(value, dict):
+        return None
+    role, content = value.get("role"), value.get("content")
+    return Message(role, content) if isinstance(role, str) and isinstance(content, str) else None

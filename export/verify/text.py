@@ -27,12 +27,12 @@ def bundled_text() -> VerificationText:
 
 
 def read_text(path: Path) -> VerificationText:
-    """Reads a UTF-8 text file.
+    """Reads a UTF-8 text file, its line ends as they are.
 
     Raises:
         OptionError: The file cannot be read or is not UTF-8.
     """
     try:
-        return VerificationText(path.read_text(encoding="utf-8"), path.name)
+        return VerificationText(path.read_bytes().decode(), path.name)
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"{path}: cannot be read as UTF-8 text: {error}") from error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn, TypeGuard
 
 from mmoe.models.errors import ConfigError
+from mmoe.models.files import read_regular
+
+# NaN, the infinities and integers that no float holds are all beyond it.
+_MAX = sys.float_info.max
 
 
 class ConfigReader:
@@ -59,11 +63,14 @@ class ConfigReader:
             self.refuse(key, f"a multiple of {multiple_of}, as the packed format needs")
         return value
 
-    def number(self, key: str) -> float:
-        """A finite number above zero."""
+    def number(self, key: str, *, minimum: float | None = None) -> float:
+        """A finite number of at least ``minimum``, or above zero."""
         value = self._value(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            self.refuse(key, "a number above zero")
+        supported = "a number above zero" if minimum is None else f"a number of at least {minimum}"
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX:
+            self.refuse(key, supported)
+        if value <= 0 if minimum is None else value < minimum:
+            self.refuse(key, supported)
         return float(value)
 
     def boolean(self, key: str) -> bool:
@@ -178,7 +185,7 @@ def read_json_object(path: Path) -> dict[str, object]:
         ConfigError: when the file is missing, unreadable, not JSON, or not an object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(path).decode())
     except FileNotFoundError:
         raise ConfigError(f"{path}: file missing; a checkpoint folder needs {path.name}") from None
     except (OSError, ValueError, RecursionError) as error:

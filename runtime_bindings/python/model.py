@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_char, c_int32
@@ -138,6 +139,31 @@ class Model:
         )
         return ids
 
+    def chat_json(self, conversation: Mapping[str, object], *, now: str | None = None) -> list[int]:
+        """Ids of a conversation by the artifact's own template.
+
+        Args:
+            conversation: What Hugging Face's `apply_chat_template` takes: ``messages``, ``tools``,
+                ``add_generation_prompt`` and so on.
+            now: What the template takes for the local time, ``2026-07-04T12:30:00``; None for the clock's.
+
+        Raises:
+            CoreFailure: The artifact has no template, or it refuses the conversation.
+        """
+        data, moment = _conversation(conversation, now)
+        ids: list[int] = filled(
+            lambda *into: call("chat_json", self._handle, data, len(data), moment, *into), c_int32, 256
+        )
+        return ids
+
+    def chat_text(self, conversation: Mapping[str, object], *, now: str | None = None) -> str:
+        """The text that the ids of `chat_json` stand for; raises as it does."""
+        data, moment = _conversation(conversation, now)
+        text: bytes = filled(
+            lambda *into: call("chat_text", self._handle, data, len(data), moment, *into), c_char, 1024
+        )
+        return text.decode()
+
     def generate(
         self,
         prompt: str | Sequence[int],
@@ -157,6 +183,10 @@ class Model:
             CoreFailure: While iterating, if the prompt does not fit or the program fails.
         """
         return Session(self, sampling).generate(prompt, max_new_tokens=max_new_tokens)
+
+
+def _conversation(conversation: Mapping[str, object], now: str | None) -> tuple[bytes, bytes | None]:
+    return json.dumps(dict(conversation)).encode(), None if now is None else now.encode()
 
 
 def _structure(message: Message | tuple[str, str] | Mapping[str, str]) -> MessageStruct:

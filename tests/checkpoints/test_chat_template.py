@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-from mmoe.checkpoints.chat_template import ChatTemplate, Message, find_template
+from mmoe.checkpoints.chat_template import ChatTemplate, Message
 from mmoe.checkpoints.errors import TokenizerError
 
 
@@ -25,7 +24,7 @@ def render(source: str, *messages: Message) -> str:
         ("{% for m in messages %}{% break %}{% endfor %}end", "end"),
         ("{% if add_generation_prompt %}\ngo\n{% endif %}\n", "go\n"),
         ("  {% set x = 1 %}\n{{ x }}", "1"),
-        ("{{ tools is defined }}", "False"),
+        ("{{ tools is none and documents is none }}", "True"),
         ("{{ raise_exception.__globals__ }}", ""),
     ],
 )
@@ -44,7 +43,7 @@ def test_a_template_may_refuse() -> None:
         render("{{ raise_exception('no system turns') }}")
 
 
-@pytest.mark.parametrize("source", ["{% for %}", "{{ x", "{% generation %}{% endgeneration %}"])
+@pytest.mark.parametrize("source", ["{% for %}", "{{ x", "{% generation %}", "{% endgeneration %}"])
 def test_a_broken_template_is_named(source: str) -> None:
     with pytest.raises(TokenizerError, match=r"folder/chat_template\.jinja: is not a valid chat template"):
         render(source)
@@ -64,14 +63,3 @@ def test_a_broken_template_is_named(source: str) -> None:
 def test_unsafe_and_failing_templates_are_stopped(source: str) -> None:
     with pytest.raises(TokenizerError, match="refused the messages"):
         render(source)
-
-
-def test_unreadable_template_file(tmp_path: Path) -> None:
-    (tmp_path / "chat_template.jinja").write_bytes(b"\xff\xfe")
-    with pytest.raises(TokenizerError, match=r"chat_template\.jinja: cannot be read"):
-        find_template(tmp_path, {})
-
-
-@pytest.mark.parametrize("settings", [{}, {"chat_template": None}, {"chat_template": [{"name": "tool"}]}])
-def test_no_template(tmp_path: Path, settings: dict[str, object]) -> None:
-    assert find_template(tmp_path, settings) is None

@@ -128,3 +128,25 @@ def test_pickle_file_instead_of_folder(tmp_path: Path) -> None:
     assert "is a pickle file" in refusal(tmp_path / "model.pt")
     (tmp_path / "model.pt").rename(tmp_path / "innocent")
     assert "is a pickle file" in refusal(tmp_path / "innocent")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("models--owner--some-name", "snapshots", COMMIT), ("owner/some-name", COMMIT)),
+        (("models--gpt2", "snapshots", COMMIT), ("gpt2", COMMIT)),
+        (("models--owner--name", "snapshots", "main"), ("main", None)),
+        (("owner--name", "snapshots", COMMIT), (COMMIT, None)),
+    ],
+)
+def test_a_snapshot_of_the_hub_cache_knows_its_repository(
+    tmp_path: Path, parts: tuple[str, ...], expected: tuple[str, str | None]
+) -> None:
+    folder = tmp_path.joinpath(*parts)
+    folder.mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    for given in (folder, link):
+        found = locate_checkpoint(given)
+        assert found.folder == given
+        assert (found.source.id, found.source.revision) == expected

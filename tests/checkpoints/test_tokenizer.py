@@ -97,12 +97,14 @@ def test_chat_prompt(tokenizer: ChatTokenizer) -> None:
     assert tokenizer.decode(ids, skip_special_tokens=False) == expected
 
 
-@pytest.mark.parametrize("start", ["", "{{ bos_token }}", "{{ bos_token }}<|begin_of_text|>"])
-def test_bos_is_there_once_whatever_the_template_does(tmp_path: Path, start: str) -> None:
+@pytest.mark.parametrize(
+    ("start", "count"), [("", 0), ("{{ bos_token }}", 1), ("{{ bos_token }}<|begin_of_text|>", 2)]
+)
+def test_the_template_decides_on_bos(tmp_path: Path, start: str, count: int) -> None:
     write_tokenizer(tmp_path, chat_template=start + "{{ messages[0].content }}")
     tokenizer = load(tmp_path)
     ids = tokenizer.encode_chat([Message("user", "fox")])
-    assert ids == tokenizer.encode("fox")
+    assert ids == [BOS_ID] * count + tokenizer.encode("fox")[1:]
     assert tokenizer.bos_id == BOS_ID
 
 

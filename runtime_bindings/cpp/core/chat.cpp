@@ -1,6 +1,7 @@
 #include "core/chat.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -63,7 +64,44 @@ class Writer {
   std::string plain_;
 };
 
+void RequireComplete(const mmoe_message& message, size_t index) {
+  if (message.role == nullptr || message.content == nullptr) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "message " + std::to_string(index) + " has no role or no content");
+  }
+}
+
+// As a JSON string. What is no UTF-8 becomes U+FFFD.
+std::string Quoted(std::string_view bytes) {
+  std::string text;
+  AppendLossyUtf8(bytes, &text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", c);
+      quoted += escape;
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
 }  // namespace
+
+std::string ConversationOf(const mmoe_message* messages, size_t count) {
+  std::string json = "{\"add_generation_prompt\": true, \"messages\": [";
+  for (size_t index = 0; index < count; ++index) {
+    const mmoe_message& message = messages[index];
+    RequireComplete(message, index);
+    if (index > 0) json += ", ";
+    json += "{\"role\": " + Quoted(message.role) + ", \"content\": " + Quoted(message.content) + "}";
+  }
+  return json + "]}";
+}
 
 void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
                 size_t count, std::vector<int32_t>* ids) {
@@ -71,10 +109,7 @@ void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe
   writer.Template(pieces.begin);
   for (size_t index = 0; index < count; ++index) {
     const mmoe_message& message = messages[index];
-    if (message.role == nullptr || message.content == nullptr) {
-      throw CoreError(MMOE_INVALID_ARGUMENT,
-                      "message " + std::to_string(index) + " has no role or no content");
-    }
+    RequireComplete(message, index);
     const auto turn = pieces.turns.find(message.role);
     if (turn == pieces.turns.end()) {
       throw CoreError(MMOE_INVALID_ARGUMENT,
@@ -87,6 +122,19 @@ void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe
     writer.Template(turn->second.after);
   }
   writer.Template(pieces.end);
+  writer.Flush();
+}
+
+void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids) {
+  Writer writer(tokenizer, ids);
+  for (const jinja::Span& span : text.Spans()) {
+    const std::string_view part = std::string_view(text.bytes()).substr(span.begin, span.end - span.begin);
+    if (span.origin == jinja::Origin::kTemplate) {
+      writer.Template(part);
+    } else {
+      writer.Message(part);
+    }
+  }
   writer.Flush();
 }
 

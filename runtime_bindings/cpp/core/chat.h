@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/manifest.h"
 #include "core/mmoe.h"
+#include "core/template/text.h"
 #include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
@@ -15,5 +17,12 @@ namespace mmoe {
 // the template lacks.
 void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
                 size_t count, std::vector<int32_t>* ids);
+
+// The messages as a JSON object for the artifact's own template, which begins the assistant's turn behind
+// them.
+std::string ConversationOf(const mmoe_message* messages, size_t count);
+
+// The same for the text of a chat template: special tokens are those that the template wrote.
+void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids);
 
 }  // namespace mmoe

@@ -113,9 +113,11 @@ int64_t Json::Integer() const {
   return value;
 }
 
-double Json::Number() const {
+double Json::Number() const { return std::strtod(NumberText().c_str(), nullptr); }
+
+std::string Json::NumberText() const {
   Require(Type::kNumber, "a number");
-  return std::strtod(document_->Text(document_->nodes_[node_]).c_str(), nullptr);
+  return document_->Text(document_->nodes_[node_]);
 }
 
 std::string Json::String() const {

@@ -23,6 +23,7 @@ class Json {
   bool Bool() const;
   int64_t Integer() const;  // a number without fraction, within int64
   double Number() const;
+  std::string NumberText() const;  // as it is written
   std::string String() const;
   size_t size() const;  // elements of an array, members of an object
 

@@ -134,14 +134,29 @@ MMOE_API mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_
                                      char* text, size_t capacity, size_t* text_bytes);
 
 typedef struct mmoe_message {
-  const char* role;    /* "system", "user" or "assistant" */
+  const char* role;    /* "system", "user", "assistant" or what else the template knows */
   const char* content; /* UTF-8; special tokens in it are plain text */
 } mmoe_message;
 /* The ids of a conversation by the artifact's chat template, ready for prefill; they begin with BOS if the
- * template says so and end with the header of the assistant's turn. MMOE_UNSUPPORTED if the artifact has no
- * template of the family. */
+ * template says so and end with the header of the assistant's turn. An artifact without a template that this
+ * library implements is served by the pieces of text in its manifest. MMOE_UNSUPPORTED if it has neither;
+ * MMOE_INVALID_ARGUMENT if the template refuses the conversation. */
 MMOE_API mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count,
                                int32_t* ids, size_t capacity, size_t* count);
+
+/* The same for all that the artifact's chat_template.jinja reads. `conversation` is a JSON object (UTF-8) of
+ * what Hugging Face's apply_chat_template takes: "messages", whose members are the template's business (role,
+ * content as text or as parts, tool_calls, ...), "tools", "documents", "add_generation_prompt" (false unless
+ * it is there) and the template's own switches. Special tokens come from the template alone: their text in
+ * messages, tools and documents is plain text. `now`: what the template takes for the local time,
+ * "2026-07-04T12:30:00"; NULL: the clock's. MMOE_UNSUPPORTED if the artifact has no such template, or one
+ * that this library does not implement; MMOE_INVALID_ARGUMENT if it refuses the conversation;
+ * MMOE_OUT_OF_RESOURCES if it never ends. The sentence names the line. */
+MMOE_API mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                    const char* now, int32_t* ids, size_t capacity, size_t* count);
+/* The text that these ids stand for, not terminated. */
+MMOE_API mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                    const char* now, char* text, size_t capacity, size_t* text_bytes);
 
 /* ---- A session: a context of one conversation ---- */
 

@@ -65,6 +65,7 @@ Model::Model(const std::string& folder, bool verify_checksums) {
   Verified verified;
   if (verify_checksums) verified = CheckDigests(manifest_, folder, {kProgramFile, kTokenizerFile});
   tokenizer_ = ReadTokenizer(folder, verified);
+  chat_template_ = std::make_unique<const ArtifactTemplate>(folder, manifest_);
   program_ = std::make_shared<const Program>(folder + "/" + kProgramFile, manifest_.executorch_version);
   RequireVerified(program_->file(), verified, kProgramFile);
   const int64_t vocab_size = program_->info().vocab_size;

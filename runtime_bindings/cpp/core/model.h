@@ -5,6 +5,7 @@
 
 #include "core/manifest.h"
 #include "core/mmoe.h"
+#include "core/model_template.h"
 #include "core/program.h"
 #include "core/tokenizer/tokenizer.h"
 
@@ -18,6 +19,9 @@ class Model {
 
   const Manifest& manifest() const { return manifest_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  // Throws when there is none that this library can read.
+  const ModelTemplate& chat_template() const { return chat_template_->Get(); }
+  bool has_chat_template() const { return chat_template_->readable(); }
   const std::shared_ptr<const Program>& program() const { return program_; }
   double load_seconds() const { return load_seconds_; }
   bool IsStop(int32_t id) const;
@@ -25,6 +29,7 @@ class Model {
  private:
   Manifest manifest_;
   std::unique_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<const ArtifactTemplate> chat_template_;
   std::shared_ptr<const Program> program_;
   double load_seconds_ = 0;
 };

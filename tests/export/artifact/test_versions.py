@@ -2,7 +2,7 @@
 
 import importlib.metadata
 
-from mmoe.export.artifact.artifact import versions
+from mmoe.export.artifact import versions
 
 
 def test_installed_packages_have_versions(monkeypatch):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from mmoe.backends.errors import ArtifactError
+from mmoe.export.artifact import writer as artifact_writer
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.artifact.artifact import writer as artifact_writer
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.files import writing as files
 from mmoe.export.files.scratch import scratch_folder
@@ -89,6 +89,26 @@ def test_an_exception_leaves_nothing_behind(target, error):
     with pytest.raises(error):
         write_until(deep, raising(error))
     assert os.listdir(target.parent) == []
+
+
+def test_a_failed_check_leaves_nothing_behind(target):
+    seen = []
+
+    def check(folder):
+        seen.append({path.name for path in folder.iterdir()})
+        assert not target.exists()
+        raise ArtifactError("does not run")
+
+    def write():
+        with ArtifactWriter(target) as writer:
+            writer.write("model.pte", NEW)
+            writer.write("tokenizer.json", b"{}")
+            writer.commit(manifest_content(), check=check)
+
+    with pytest.raises(ArtifactError, match="does not run"):
+        write()
+    assert seen == [{"model.pte", "tokenizer.json", "mmoe.json", "README.md"}]
+    assert list(target.parent.iterdir()) == []
 
 
 def test_missing_parents_are_made(target):

@@ -1,12 +1,13 @@
 """`mmoe-export convert`: the plan, the artifact, and what is said on the way."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.convert.convert import memory
+from mmoe.export.convert import memory
 from mmoe.export.demo.bundled import bundled_checkpoint
 from tests.export.cli.conftest import Command
 from tests.support.unpacked import write_unpacked
@@ -144,3 +145,27 @@ def test_what_cannot_run_here_is_not_suggested(
     assert run.code == 0
     assert run.err.endswith(f"Next:\n  mmoe-export verify {target} --checkpoint {tiny_checkpoint}\n"
                             f"  mmoe-export inspect {target}\n")  # fmt: skip
+
+
+def test_templates_are_chosen_by_name(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+    (folder / "chat_template.jinja").unlink()
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "rag.jinja").write_text("{{ messages[0].content | upper }}")
+    run = mmoe("convert", folder, "--dry-run")
+    assert (run.code, run.out) == (1, "")
+    assert "choose with --template NAME: rag" in run.err
+    run = mmoe("convert", folder, "--dry-run", "--template", "rag")
+    assert run.code == 0
+    assert "note: The chat template does more than put text around messages" in run.err
+    run = mmoe("convert", folder, "--dry-run", "--template", "rag", "--json", "--quiet")
+    assert run.err == ""
+    assert len(run.json["notes"]) == 1
+
+
+def test_the_built_in_template_is_said_aloud(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+    (folder / "chat_template.jinja").unlink()
+    run = mmoe("convert", folder, "--dry-run")
+    assert run.code == 0
+    assert "note: The checkpoint has no chat template; the built-in one" in run.err

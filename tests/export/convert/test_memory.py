@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmoe.export.convert.convert import memory
+from mmoe.export.convert import memory
 from mmoe.export.convert.memory import available_memory, require_memory
 from mmoe.runtime_bindings.python.errors import OptionError
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mmoe.export.expert_usage.prompts import real_prompts, templated_prompts
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.records import Message
 
 
 def encode(text: str) -> list[int]:
     return [0, *text.encode()]
 
 
+def encode_chat(messages: Sequence[Message]) -> list[int]:
+    return encode("".join(f"{message.role}:{message.content};" for message in messages))
+
+
 def test_a_text_is_one_prompt_cut_at_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("In the beginning\n\nthere was text.", encoding="utf-8")
-    found = real_prompts(path, encode, tokens=1000, context=10)
+    found = real_prompts(path, encode, encode_chat, tokens=1000, context=10)
     assert found.prompts == (tuple(encode("In the begi"[:9])),)
     assert found.source == "book.txt"
 
@@ -27,14 +33,34 @@ def test_json_lines_are_prompts_until_the_tokens_are_spent(tmp_path: Path) -> No
     path = tmp_path / "prompts.jsonl"
     lines = ["first", {"prompt": "second", "id": 2}, {"text": "third"}, "fourth"]
     path.write_text("\n\n".join(map(json.dumps, lines)), encoding="utf-8")
-    found = real_prompts(path, encode, tokens=6 + 7 + 3, context=100)
+    found = real_prompts(path, encode, encode_chat, tokens=6 + 7 + 3, context=100)
     assert found.prompts == (tuple(encode("first")), tuple(encode("second")), tuple(encode("th")))
     assert found.ids == [*encode("first"), *encode("second"), *encode("th")]
+
+
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    prompts = ["In the\u2028beginning", "was\u0085the\u2029word"]
+    lines = [json.dumps({"prompt": prompt}, ensure_ascii=False) for prompt in prompts]
+    path.write_bytes("\r\n".join([*lines, '{"text":\r"bare return"}']).encode())
+    found = real_prompts(path, encode, encode_chat, tokens=1000, context=100)
+    assert found.prompts == tuple(tuple(encode(text)) for text in (*prompts, "bare return"))
+
+
+def test_conversations(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a\0b"}]
+    path.write_text(json.dumps({"messages": messages}) + "\n" + json.dumps("plain"), encoding="utf-8")
+    found = real_prompts(path, encode, encode_chat, tokens=1000, context=100)
+    assert found.prompts == (tuple(encode("system:Be brief.;user:a\0b;")), tuple(encode("plain")))
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("a.jsonl", '{"messages": []}', r"a\.jsonl: line 1 is neither"),
+        ("a.jsonl", '{"messages": [{"role": "user"}]}', r'"messages" that have a "role" and a "content"'),
+        ("a.jsonl", '{"messages": ["hello"]}', r"a\.jsonl: line 1 is neither"),
         ("a.jsonl", '"good"\n{"question": "?"}', r"a\.jsonl: line 2 is neither a string nor an object"),
         ("a.jsonl", "nothing", r"a\.jsonl: line 1 is not JSON"),
         ("a.jsonl", "\n", r"a\.jsonl: holds no prompt"),
@@ -43,7 +69,7 @@ def test_json_lines_are_prompts_until_the_tokens_are_spent(tmp_path: Path) -> No
 def test_broken_prompts(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(OptionError, match=message):
-        real_prompts(tmp_path / name, encode, tokens=100, context=100)
+        real_prompts(tmp_path / name, encode, encode_chat, tokens=100, context=100)
 
 
 def test_templated_text_has_the_asked_lengths_and_repeats(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
     found.layers = open->manifest().layers;
     found.bos_id = open->manifest().bos_id;
     found.threads = mmoe::PoolThreads();
-    found.has_chat = open->manifest().chat.has_value() ? 1 : 0;
+    found.has_chat = open->has_chat_template() || open->manifest().chat ? 1 : 0;
     found.load_seconds = open->load_seconds();
     found.program_bytes = open->program()->file().bytes().size();
     found.sliding_window = static_cast<int32_t>(program.sliding_window);

@@ -1,7 +1,20 @@
+#include <optional>
 #include <vector>
 
 #include "core/api/guard.h"
 #include "core/chat.h"
+
+namespace {
+
+mmoe::jinja::Text Rendered(const mmoe::Model& model, const char* conversation, size_t bytes,
+                           const char* now) {
+  mmoe::RequireArgument(conversation != nullptr, "conversation is NULL");
+  std::optional<mmoe::jinja::CivilTime> moment;
+  if (now != nullptr) moment = mmoe::jinja::CivilTime::Parse(now);
+  return model.chat_template().Render(std::string_view(conversation, bytes), moment);
+}
+
+}  // namespace
 
 mmoe_status mmoe_tokenize(mmoe_model model, const char* text, size_t text_bytes, int32_t add_bos,
                           int32_t parse_special, int32_t* ids, size_t capacity, size_t* count) {
@@ -29,13 +42,32 @@ mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t mes
   return mmoe::Guard([&] {
     mmoe::RequireArgument(messages != nullptr && message_count > 0, "there are no messages");
     const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
-    if (!open->manifest().chat) {
-      throw mmoe::CoreError(
-          MMOE_UNSUPPORTED,
-          "the artifact has no chat template of the form that this library reads; give a plain prompt");
-    }
     std::vector<int32_t> found;
-    mmoe::EncodeChat(open->tokenizer(), *open->manifest().chat, messages, message_count, &found);
+    if (!open->has_chat_template() && open->manifest().chat) {
+      mmoe::EncodeChat(open->tokenizer(), *open->manifest().chat, messages, message_count, &found);
+    } else {
+      const std::string conversation = mmoe::ConversationOf(messages, message_count);
+      mmoe::EncodeRendered(open->tokenizer(), open->chat_template().Render(conversation, std::nullopt),
+                           &found);
+    }
     mmoe::HandAll(found, ids, capacity, count);
+  });
+}
+
+mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                           const char* now, int32_t* ids, size_t capacity, size_t* count) {
+  return mmoe::Guard([&] {
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    std::vector<int32_t> found;
+    mmoe::EncodeRendered(open->tokenizer(), Rendered(*open, conversation, conversation_bytes, now), &found);
+    mmoe::HandAll(found, ids, capacity, count);
+  });
+}
+
+mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                           const char* now, char* text, size_t capacity, size_t* text_bytes) {
+  return mmoe::Guard([&] {
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    mmoe::HandAll(Rendered(*open, conversation, conversation_bytes, now).bytes(), text, capacity, text_bytes);
   });
 }

@@ -1,0 +1,63 @@
+"""What an artifact takes over from a checkpoint besides its weights: files as they are, and the licence's name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mmoe.checkpoints.chat_template_files import TEMPLATE_FILE
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.generation_settings import GENERATION_FILE
+from mmoe.checkpoints.special_tokens import SETTINGS_FILE, SPECIAL_TOKENS_FILE
+from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
+from mmoe.models.files import is_absent, read_regular
+
+_AS_THEY_ARE = (
+    TOKENIZER_FILE,
+    SETTINGS_FILE,
+    SPECIAL_TOKENS_FILE,
+    GENERATION_FILE,
+    "LICENSE",
+    "LICENSE.txt",
+)
+_CARD = "README.md"
+
+
+def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
+    """Contents of an artifact's small files by name.
+
+    The chat template that was chosen becomes a file of its own, wherever it was: whoever reads the artifact finds it
+    in one place.
+
+    Args:
+        folder: Of the checkpoint.
+        tokenizer: What was loaded from it.
+
+    Raises:
+        CheckpointError: a file is there and cannot be read.
+    """
+    found = {}
+    for name in _AS_THEY_ARE:
+        path = folder / name
+        if is_absent(path):
+            continue
+        try:
+            found[name] = read_regular(path)
+        except OSError as error:
+            raise CheckpointError(
+                f"{path}: cannot be read ({error}); download it again, or remove it"
+            ) from error
+    if tokenizer.template is not None:
+        found[TEMPLATE_FILE] = tokenizer.template.source.encode()
+    return found
+
+
+def licence(folder: Path) -> str | None:
+    """The `license` entry in the front matter of a model card, as on the hub; a card that cannot be read has none."""
+    try:
+        text = read_regular(folder / _CARD).decode(errors="replace")
+    except OSError:
+        return None
+    front_matter = re.match(r"---\r?\n(.*?)\r?\n---\r?\n", text, flags=re.DOTALL)
+    entry = front_matter and re.search(r"^license:[ \t]*(\S.*?)\s*$", front_matter[1], flags=re.MULTILINE)
+    return entry[1] if entry else None

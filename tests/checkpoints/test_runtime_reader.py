@@ -1,0 +1,70 @@
+"""What the runtime cannot read, or reads otherwise, is refused by name before any work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.runtime_reader import require_readable
+from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
+from mmoe.models.architectures.registry import parse_config
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
+from tests.support.checkpoints import checkpoint_config
+from tests.support.tokenizers import write_tokenizer
+
+
+def load(folder: Path) -> ChatTokenizer:
+    return load_tokenizer(folder, parse_config(checkpoint_config(), where="config.json"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tokenizer(tmp_path)
+    return tmp_path
+
+
+def test_a_tokenizer_that_both_read_alike_passes(folder: Path) -> None:
+    require_readable(folder, load(folder))
+
+
+def test_a_kind_that_the_runtime_lacks_is_refused(folder: Path) -> None:
+    words = Tokenizer(models.WordLevel({"a": 0, "b": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").unlink()
+    tokenizer = load(folder)
+    with pytest.raises(TokenizerError, match="the runtime cannot read this tokenizer") as caught:
+        require_readable(folder, tokenizer)
+    assert str(folder / "tokenizer.json") in str(caught.value)
+    assert "docs/runtime.md" in str(caught.value)
+
+
+def test_other_ids_are_refused_with_the_text(folder: Path) -> None:
+    tokenizer = load(folder)
+    data = json.loads((folder / "tokenizer.json").read_text())
+    data["model"]["merges"] = []
+    (folder / "tokenizer.json").write_text(json.dumps(data))
+    with pytest.raises(
+        TokenizerError, match=r"the runtime reads another tokenizer from this file: '.*' has the ids"
+    ):
+        require_readable(folder, tokenizer)
+
+
+def test_the_runtimes_tokenizer_counts_before_it_writes(folder: Path) -> None:
+    tokenizer = CoreTokenizer((folder / "tokenizer.json").read_bytes())
+    # U+FFFD takes three tokens for each of these bytes.
+    ids = tokenizer.encode(b"\xff" * 100)
+    assert len(ids) == 300
+    assert tokenizer.decode(ids, skip_special=True) == "\ufffd".encode() * 100
+    assert tokenizer.encode(b"a\0b") == load(folder).encode("a\0b")[1:]
+
+
+def test_what_is_no_json_is_corrupt() -> None:
+    with pytest.raises(CoreFailure) as caught:
+        CoreTokenizer(b"{")
+    assert caught.value.status == Status.CORRUPT

@@ -1,0 +1,145 @@
+"""What a checkpoint's settings become in an artifact, and what is refused before or after the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models
+
+from mmoe.backends.errors import ArtifactError
+from mmoe.checkpoints.errors import CheckpointError, TokenizerError
+from mmoe.checkpoints.tokenizer import Message, load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.convert.carried import licence
+from mmoe.export.convert.convert import ConvertOptions, convert, dry_run
+from mmoe.export.convert.trial_run import require_running
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from tests.support.tokenizers import BOS, EOT
+
+RAG = "{{ bos_token }}{% for m in messages %}{{ m.content | upper }}{% endfor %}"
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy, free to be written to."""
+    return Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
+
+
+def write(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(values))
+
+
+def test_settings_reach_the_artifact(checkpoint: Path, tmp_path: Path) -> None:
+    write(
+        checkpoint / "generation_config.json", do_sample=True, temperature=0.6, top_k=20, eos_token_id=[9, 8]
+    )
+    write(checkpoint / "special_tokens_map.json", pad_token=EOT)
+    templates = checkpoint / "additional_chat_templates"
+    templates.mkdir()
+    (templates / "rag.jinja").write_text(RAG)
+    (checkpoint / "README.md").write_bytes("---\nlicense: mit\n---\n# Modèle\n".encode("latin-1"))
+    notes: list[str] = []
+    artifact = convert(
+        checkpoint, tmp_path / "artifact", options=ConvertOptions(template="rag"), tell=notes.append
+    )
+    runtime = Artifact.open(artifact.folder, check_hashes=True).manifest.runtime
+    assert runtime.sampling == SamplingConfig(temperature=0.6, top_k=20)
+    assert runtime.stop_ids == (1, 4, 8, 9)
+    assert runtime.special_tokens == {"bos_token": BOS, "eos_token": EOT, "pad_token": EOT}
+    assert artifact.manifest.source.licence == "mit"
+    # The template changes contents, which pieces of text around them cannot do.
+    assert runtime.chat is None
+    assert ["libmmoe does not do" in note for note in notes] == [True]
+    # Whoever reads the artifact finds the chosen template in one place, and the same settings.
+    assert (artifact.folder / "chat_template.jinja").read_text() == RAG
+    tokenizer = load_tokenizer(artifact.folder, artifact.config)
+    assert tokenizer.render_chat([Message("user", "why")]) == BOS + "WHY"
+    assert (tokenizer.sampling, tokenizer.stop_ids) == (runtime.sampling, set(runtime.stop_ids))
+
+
+def test_the_built_in_template_is_said_aloud_and_written_down(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "chat_template.jinja").unlink()
+    (checkpoint / "tokenizer_config.json").unlink()
+    notes: list[str] = []
+    artifact = convert(checkpoint, tmp_path / "artifact", tell=notes.append)
+    assert [note.split(";")[0] for note in notes] == ["The checkpoint has no chat template"]
+    tokenizer = load_tokenizer(artifact.folder, artifact.config)
+    assert not tokenizer.template_is_built_in
+    assert tokenizer.render_chat([Message("user", "why")]).startswith(BOS + "<|header_start|>user")
+
+
+def test_what_is_rounded_is_said(checkpoint: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    options = ConvertOptions(backend_options={"linears": "xnnpack"})
+    dry_run(checkpoint, tmp_path / "artifact", options=options, tell=notes.append)
+    assert ["bfloat16" in note for note in notes] == [True]
+
+
+@pytest.mark.parametrize("run", [convert, dry_run])
+def test_a_tokenizer_that_the_runtime_lacks_is_refused_before_the_work(
+    checkpoint: Path, tmp_path: Path, run: object
+) -> None:
+    assert callable(run)
+    Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(checkpoint / "tokenizer.json"))
+    (checkpoint / "tokenizer_config.json").unlink()
+    with pytest.raises(TokenizerError, match="the runtime cannot read this tokenizer"):
+        run(checkpoint, tmp_path / "artifact")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_an_unreadable_licence_is_refused_before_the_work(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "LICENSE").symlink_to("nowhere")
+    with pytest.raises(CheckpointError, match=r"LICENSE: cannot be read .is a link to nowhere"):
+        dry_run(checkpoint, tmp_path / "artifact")
+
+
+def test_a_card_never_stops_anything(tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    assert licence(tmp_path) is None
+    card.symlink_to("nowhere")
+    assert licence(tmp_path) is None
+    card.unlink()
+    os.mkfifo(card)
+    assert licence(tmp_path) is None
+    card.unlink()
+    card.write_bytes(b"---\r\ntitle: \xe8\r\nlicense: apache-2.0 \r\n---\r\n")
+    assert licence(tmp_path) == "apache-2.0"
+
+
+def changed(artifact: Artifact, folder: Path, change: Callable[[dict[str, Any]], object]) -> Artifact:
+    """A copy of the artifact with other words for the runtime in `mmoe.json`."""
+    copy = Path(shutil.copytree(artifact.folder, folder))
+    manifest = json.loads((copy / "mmoe.json").read_text())
+    change(manifest["runtime"])
+    (copy / "mmoe.json").write_text(json.dumps(manifest))
+    return Artifact.open(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda runtime: runtime["chat"].update(end="x"), "gives other ids than Hugging Face's libraries"),
+        (lambda runtime: runtime.update(vocab_size=64), "libmmoe cannot run what was converted"),
+    ],
+)
+def test_what_does_not_run_is_not_kept(
+    tiny_artifact: Artifact, tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    require_running(tiny_artifact.folder, tokenizer, tiny_artifact.manifest.runtime)
+    copy = changed(tiny_artifact, tmp_path / "copy", change)
+    with pytest.raises(ArtifactError, match=told):
+        require_running(copy.folder, tokenizer, copy.manifest.runtime)
+
+
+def test_manifests_from_before_the_settings_are_read(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    added = ("special_tokens", "top_k", "top_p", "min_p", "repetition_penalty")
+    old = changed(tiny_artifact, tmp_path / "copy", lambda runtime: [runtime.pop(key) for key in added])
+    assert old.manifest.runtime.sampling == SamplingConfig()
+    assert old.manifest.runtime.stop_ids == tiny_artifact.manifest.runtime.stop_ids
