@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmoe.checkpoints.assembly import pieces, whole
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import (
     TensorClass,
@@ -58,7 +59,7 @@ class Checkpoint:
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        return self._origin(name).tensor(self.files.tensor)
+        return whole(self._origin(name), self.files.tensor)
 
     def pieces(self, name: str) -> Iterator[Tensor]:
         """The same in pieces, one of which is in memory at a time: experts ``[in, out]``, or the tensor as a whole.
@@ -66,7 +67,7 @@ class Checkpoint:
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        return self._origin(name).pieces(self.files.tensor)
+        return pieces(self._origin(name), self.files.tensor)
 
     @cached_property
     def _origins(self) -> Mapping[str, Origin]:
@@ -170,7 +171,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 def _first_bad_value(origin: Origin, files: TensorFiles, *, is_scale: bool) -> str | None:
     """Where and what the first element is that is not finite or, in a scale, below zero."""
-    for expert, tensor in enumerate(origin.pieces(files.tensor)):
+    for expert, tensor in enumerate(pieces(origin, files.tensor)):
         bad = ~torch.isfinite(tensor)
         if is_scale:
             bad |= tensor < 0

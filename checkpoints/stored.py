@@ -1,13 +1,10 @@
-"""From tensors as a family's files hold them to ours: names, orientation, stacking, the order of RoPE's pairs."""
+"""Where a family's files hold our tensors: names, orientation, stacking, the order of RoPE's pairs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.architectures.config import DecoderConfig
@@ -43,43 +40,6 @@ class Origin:
     def sources(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tensor of the files that this one is made of, by name."""
         return {name: self.shape for row in self.names for name in row}
-
-    def pieces(self, read: Callable[[str], Tensor]) -> Iterator[Tensor]:
-        """Ours in pieces, of which one at a time is in memory: the experts, or a whole tensor of anything else."""
-        for row in self.names:
-            tensors = [read(name) for name in row]
-            if self.is_experts and len(self.shape) == 3:
-                yield from (
-                    self._ours([tensor[index] for tensor in tensors]) for index in range(self.shape[0])
-                )
-            else:
-                yield self._ours(tensors)
-
-    def tensor(self, read: Callable[[str], Tensor]) -> Tensor:
-        """Ours as a whole; a view of the mapped file where it is stored as it is here."""
-        if self._is_as_stored:
-            return read(self.names[0][0])
-        pieces = list(self.pieces(read))
-        return torch.stack(pieces) if self.is_experts else pieces[0]
-
-    @property
-    def _is_as_stored(self) -> bool:
-        single = len(self.names) == len(self.names[0]) == 1
-        return single and not self.out_first and self.part == (0, 1) and self.halves_of is None
-
-    def _ours(self, tensors: list[Tensor]) -> Tensor:
-        joined = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
-        index, parts = self.part
-        if parts > 1:
-            joined = joined.chunk(parts)[index]
-        if self.halves_of is not None:
-            joined = joined[adjacent_pairs(len(joined), self.halves_of)]
-        return joined.T if self.out_first else joined
-
-
-def adjacent_pairs(rows: int, head_dim: int) -> Tensor:
-    """Which row of heads with pairs as halves becomes row 0, 1, ... of heads with adjacent pairs: int64 ``[rows]``."""
-    return torch.arange(rows).view(-1, 2, head_dim // 2).transpose(1, 2).flatten()
 
 
 def locate(

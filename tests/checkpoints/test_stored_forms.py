@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mmoe.checkpoints.assembly import adjacent_pairs
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import TensorClass
-from mmoe.checkpoints.stored import adjacent_pairs
 from mmoe.checkpoints.summary import describe_checkpoint
 from mmoe.export.convert.post_training import quantize_checkpoint
 from tests.support.checkpoints import write_checkpoint

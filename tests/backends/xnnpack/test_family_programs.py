@@ -62,10 +62,8 @@ def test_an_artifact_computes_its_family(tmp_path: Path, family: str, options: d
     text = np.random.default_rng(0).integers(0, 320, TOKENS).tolist()
     eager = build_decoder(packed, REFERENCE, max_context_len=TOKENS)
     expected = eager.all_logits(torch.tensor([text]), torch.tensor([0]))[0].numpy()
-    with Model(artifact.folder) as model:
-        session = Session(model)
+    with Model(artifact.folder) as model, Session(model) as session:
         found = np.stack(logits_of_prefixes(session, text))
-        session.close()
     noise = float(((found - expected) ** 2).sum())
     assert 10 * np.log10(float((expected**2).sum()) / noise) > 29
     proof = prove_expert_weights(
