@@ -71,7 +71,11 @@ def _resized(tokenizer: dict[str, Any], config: DecoderConfig) -> dict[str, Any]
     known = ordinary[: _NUM_BYTES + len(merges)]
     filler = _filler_words(frozenset(ordinary))
     texts = [*known, *(next(filler) for _ in range(len(free_ids) - len(known)))]
-    model = tokenizer["model"] | {"vocab": dict(zip(texts, free_ids, strict=True)), "merges": merges}
+    vocab = dict(zip(texts, free_ids, strict=True))
+    if min(special) < len(vocab):
+        # The tokenizers library numbers added tokens behind the vocabulary, but for those that are in it.
+        vocab |= {text: token_id for token_id, text in special.items()}
+    model = tokenizer["model"] | {"vocab": vocab, "merges": merges}
     template = tokenizer["added_tokens"][0]
     added = [template | {"id": token_id, "content": text} for token_id, text in special.items()]
     post_processor = tokenizer["post_processor"]

@@ -23,19 +23,19 @@ def start_command(
         environment: variables to add to this process's own.
         typed: what stdin holds; None for nothing.
     """
-    stdin = tempfile.TemporaryFile()  # noqa: SIM115 (the process has it)
-    stdin.write(typed or b"")
-    stdin.seek(0)
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=stdin,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-    )
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(typed or b"")
+        stdin.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=stdin,
+            text=True,
+            encoding="utf-8",
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+        )
 
 
 def run_python(code: str, *arguments: object, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
