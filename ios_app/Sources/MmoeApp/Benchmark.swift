@@ -15,7 +15,7 @@ public enum Benchmark {
     public var id: Int { promptTokens }
   }
 
-  /// Its JSON has the names of `mmoe-export bench --json` and of the Android app's report for what they share.
+  /// What its JSON shares with that of `mmoe-export bench` and of the Android app has the same names.
   public struct Report: Codable, Equatable, Sendable {
     public let model: String
     public let processor: String

@@ -91,6 +91,10 @@ public final class Model: Sendable {
 
   /// The ids of a conversation by the artifact's chat template, ready for the assistant's turn.
   public func chat(_ messages: [Message]) throws -> [Int32] {
+    // The interface's strings end at a NUL byte: what comes after it would be lost without a word.
+    guard !messages.contains(where: { $0.content.utf8.contains(0) }) else {
+      throw MmoeError(code: .invalidArgument, message: "a message holds a NUL character; remove it")
+    }
     // C strings that live until the call is over.
     let strings = messages.map { ($0.role.rawValue.utf8CString, $0.content.utf8CString) }
     var array: [mmoe_message] = []

@@ -89,6 +89,7 @@ class ErrorsTest {
         Model.open(Reference.artifact).use { model ->
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(temperature = -1f)) }
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(topP = 0f)) }
+            assertFailsWith<MmoeException.InvalidArgument> { model.chat(listOf(Message(Role.USER, "a\u0000b"))) }
             model.newSession().use { session ->
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(intArrayOf(model.info.vocabSize)) }
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(IntArray(0)) }
