@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev native native-test sanitize core-sanitize core-thread-sanitize fuzz mutants kernel-bench arm test lint format demo ci
+.PHONY: dev native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm test lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -50,6 +50,12 @@ core-thread-sanitize:  ## the same sessions of ARTIFACT under the thread sanitiz
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) \
 	  TSAN_OPTIONS=halt_on_error=1 \
 	  $(BUILD)-thread-sanitize/tests/mmoe_core_tests --gtest_brief=1
+
+conformance:  ## the scenarios of tests/conformance through the C interface; ARTIFACT is `demo`, converted
+	cmake -S runtime_bindings/cpp -B $(BUILD)-test -G Ninja -DMMOE_BUILD_TESTS=ON -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	cmake --build $(BUILD)-test --target mmoe_conformance_tests
+	MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance \
+	  $(BUILD)-test/tests/mmoe_conformance_tests --gtest_brief=1
 
 fuzz:  ## what opening ARTIFACT reads, damaged in every way that libFuzzer thinks of
 	PYTHON=$(PYTHON) runtime_bindings/cpp/fuzz/run $(ARTIFACT)

@@ -10,13 +10,13 @@ struct BenchmarkScreen: View {
     NavigationStack {
       List {
         Section {
-          ForEach(model.report?.rows ?? []) { row in
+          ForEach(model.report?.tests ?? []) { test in
             VStack(alignment: .leading) {
-              Text("\(row.promptTokens) tokens").font(.headline)
+              Text("\(test.promptTokens) tokens").font(.headline)
               Text(
                 String(
-                  format: "first token %.2f s, prefill %.0f tok/s, decode %.1f tok/s", row.ttftSeconds,
-                  row.prefillTokensPerSecond, row.decodeTokensPerSecond)
+                  format: "first token %.2f s, prefill %.0f tok/s, decode %.1f tok/s", test.ttftSeconds,
+                  test.prefillTokensPerSecond, test.decodeTokensPerSecond)
               )
               .font(.footnote.monospacedDigit())
             }

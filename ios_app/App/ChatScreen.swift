@@ -69,9 +69,9 @@ struct FiguresBar: View {
     ScrollView(.horizontal, showsIndicators: false) {
       HStack(spacing: 16) {
         figure("load", String(format: "%.2f s", info.loadSeconds))
-        figure("first token", String(format: "%.2f s", figures.statistics.ttftSeconds))
-        figure("prefill", String(format: "%.0f tok/s", figures.statistics.prefillTokensPerSecond))
-        figure("decode", String(format: "%.1f tok/s", figures.statistics.decodeTokensPerSecond))
+        figure("first token", String(format: "%.2f s", figures.stats.ttftSeconds))
+        figure("prefill", String(format: "%.0f tok/s", figures.stats.prefillTokensPerSecond))
+        figure("decode", String(format: "%.1f tok/s", figures.stats.decodeTokensPerSecond))
         figure("peak memory", String(format: "%.0f MB", Double(figures.memory.peakBytes) / 1e6))
         figure("threads", "\(info.threads)")
       }

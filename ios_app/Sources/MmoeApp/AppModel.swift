@@ -14,7 +14,7 @@ public final class AppModel {
   }
 
   public struct Figures: Equatable, Sendable {
-    public let statistics: Statistics
+    public let stats: Stats
     public let memory: Memory
   }
 
@@ -115,12 +115,12 @@ public final class AppModel {
     work = Task {
       do {
         let text = try session.model.tokenize(benchmarkText)
-        var rows: [Benchmark.Row] = []
+        var tests: [Benchmark.Test] = []
         for length in lengths where !Task.isCancelled {
-          rows.append(try await measure(session, Benchmark.prompt(text, length: length)))
-          phase = .benchmarking(done: rows.count, of: lengths.count)
+          tests.append(try await measure(session, Benchmark.prompt(text, length: length)))
+          phase = .benchmarking(done: tests.count, of: lengths.count)
         }
-        if rows.count == lengths.count { report = try makeReport(opened, session.model.info, rows) }
+        if tests.count == lengths.count { report = try makeReport(opened, session.model.info, tests) }
       } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
         // The same; there is no report.
       } catch {
@@ -140,28 +140,30 @@ public final class AppModel {
     (session, opened, info, figures) = (nil, nil, nil, nil)
   }
 
-  private func measure(_ session: Session, _ prompt: [Int32]) async throws -> Benchmark.Row {
+  private func measure(_ session: Session, _ prompt: [Int32]) async throws -> Benchmark.Test {
     try session.reset()
     for try await _ in session.generate(prompt, maxNewTokens: Benchmark.decodeTokens) {}
-    let statistics = try session.statistics()
-    return Benchmark.Row(
-      promptTokens: prompt.count, ttftSeconds: statistics.ttftSeconds,
-      prefillTokensPerSecond: statistics.prefillTokensPerSecond,
-      decodeTokensPerSecond: statistics.decodeTokensPerSecond)
+    let stats = try session.stats()
+    return Benchmark.Test(
+      promptTokens: prompt.count, ttftSeconds: stats.ttftSeconds,
+      prefillTokensPerSecond: stats.prefillTokensPerSecond,
+      decodeTokensPerSecond: stats.decodeTokensPerSecond)
   }
 
-  private func makeReport(_ artifact: Artifact, _ info: Model.Info, _ rows: [Benchmark.Row]) throws -> Benchmark.Report
-  {
+  private func makeReport(
+    _ artifact: Artifact, _ info: Model.Info, _ tests: [Benchmark.Test]
+  ) throws -> Benchmark.Report {
     let memory = try Memory.now()
     return Benchmark.Report(
-      artifact: artifact.name, processor: artifact.processor.rawValue, threads: info.threads,
+      model: artifact.name, processor: artifact.processor.rawValue, threads: info.threads,
       loadSeconds: info.loadSeconds, peakBytes: memory.peakBytes, peakAnonymousBytes: memory.peakAnonymousBytes,
-      peakFileBytes: memory.peakFileBytes, rows: rows)
+      peakFileBytes: memory.peakFileBytes, decodeTokens: Benchmark.decodeTokens,
+      tests: tests)
   }
 
   private func settle(_ session: Session) {
-    if let statistics = try? session.statistics(), let memory = try? Memory.now() {
-      figures = Figures(statistics: statistics, memory: memory)
+    if let stats = try? session.stats(), let memory = try? Memory.now() {
+      figures = Figures(stats: stats, memory: memory)
     }
     phase = .idle
   }

@@ -6,7 +6,7 @@ public enum Benchmark {
   public static let promptLengths = [256, 1024, 4096, 8192]
   public static let decodeTokens = 128
 
-  public struct Row: Codable, Equatable, Identifiable, Sendable {
+  public struct Test: Codable, Equatable, Identifiable, Sendable {
     public let promptTokens: Int
     public let ttftSeconds: Double
     public let prefillTokensPerSecond: Double
@@ -15,15 +15,17 @@ public enum Benchmark {
     public var id: Int { promptTokens }
   }
 
+  /// What its JSON shares with that of `mmoe-export bench` and of the Android app has the same names.
   public struct Report: Codable, Equatable, Sendable {
-    public let artifact: String
+    public let model: String
     public let processor: String
     public let threads: Int
     public let loadSeconds: Double
     public let peakBytes: UInt64
     public let peakAnonymousBytes: UInt64
     public let peakFileBytes: UInt64
-    public let rows: [Row]
+    public let decodeTokens: Int
+    public let tests: [Test]
 
     public func json() throws -> Data {
       let encoder = JSONEncoder()

@@ -77,7 +77,7 @@ final class AppModelTests: XCTestCase {
       XCTAssertEqual(model.messages.count, 2)
       XCTAssertFalse(model.messages[1].content.isEmpty)
       let figures = try XCTUnwrap(model.figures)
-      XCTAssertGreaterThan(figures.statistics.prefillTokensPerSecond, 0)
+      XCTAssertGreaterThan(figures.stats.prefillTokensPerSecond, 0)
       XCTAssertGreaterThan(figures.memory.peakBytes, 0)
       model.newConversation()
       XCTAssertTrue(model.messages.isEmpty)
@@ -129,11 +129,12 @@ final class AppModelTests: XCTestCase {
       model.runBenchmark()
       await model.finished()
       let report = try XCTUnwrap(model.report)
-      XCTAssertEqual(report.rows.map(\.promptTokens), [256])
+      XCTAssertEqual(report.tests.map(\.promptTokens), [256])
       let json = try JSONSerialization.jsonObject(with: try report.json()) as? [String: Any]
-      let rows = try XCTUnwrap(json?["rows"] as? [[String: Any]])
-      XCTAssertGreaterThan(try XCTUnwrap(rows[0]["decode_tokens_per_second"] as? Double), 0)
+      let tests = try XCTUnwrap(json?["tests"] as? [[String: Any]])
+      XCTAssertGreaterThan(try XCTUnwrap(tests[0]["decode_tokens_per_second"] as? Double), 0)
       XCTAssertEqual(json?["processor"] as? String, "CPU")
+      XCTAssertEqual(json?["decode_tokens"] as? Int, 128)
     }
   }
 }

@@ -33,16 +33,10 @@ void SetSampling(JNIEnv* env, jclass, jlong session, jfloat temperature, jint to
   Succeeded(env, mmoe_session_set_sampling(Handle(session), &sampling));
 }
 
-void Prefill(JNIEnv* env, jclass, jlong session, jintArray ids, jint offset, jlongArray done) {
+void Prefill(JNIEnv* env, jclass, jlong session, jintArray ids) {
   Guarded(env, 0, [&] {
     const std::vector<int32_t> values = ToIds(env, ids);
-    const auto begin = static_cast<size_t>(offset);
-    size_t appended = 0;
-    const mmoe_status status =
-        mmoe_session_prefill(Handle(session), values.data() + begin, values.size() - begin, &appended);
-    const auto count = static_cast<jlong>(appended);
-    env->SetLongArrayRegion(done, 0, 1, &count);
-    Succeeded(env, status);
+    Succeeded(env, mmoe_session_prefill(Handle(session), values.data(), values.size(), nullptr));
     return 0;
   });
 }
@@ -97,6 +91,10 @@ void Cancel(JNIEnv* env, jclass, jlong session) {
   if (status != MMOE_CLOSED) Succeeded(env, status);
 }
 
+void ClearCancel(JNIEnv* env, jclass, jlong session) {
+  Succeeded(env, mmoe_session_clear_cancel(Handle(session)));
+}
+
 jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
   mmoe_stats stats;
   mmoe_stats_init(&stats);
@@ -116,7 +114,7 @@ std::vector<JNINativeMethod> SessionMethods() {
   return {Method("sessionOpen", "(J)J", Open),
           Method("sessionClose", "(J)V", Close),
           Method("sessionSetSampling", "(JFIFFFJ)V", SetSampling),
-          Method("sessionPrefill", "(J[II[J)V", Prefill),
+          Method("sessionPrefill", "(J[I)V", Prefill),
           Method("sessionPrompt", "(J[I)V", Prompt),
           Method("sessionNext", "(J[I)[B", Next),
           Method("sessionCommit", "(J)V", Commit),
@@ -126,6 +124,7 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionTruncate", "(JJ)V", Truncate),
           Method("sessionReset", "(J)V", Reset),
           Method("sessionCancel", "(J)V", Cancel),
+          Method("sessionClearCancel", "(J)V", ClearCancel),
           Method("sessionStats", "(J[J)[D", Stats)};
 }
 

@@ -4,10 +4,11 @@
 import java.io.File
 import kotlin.system.exitProcess
 import kotlinx.coroutines.runBlocking
-import org.mmoe.Chat
 import org.mmoe.Memory
+import org.mmoe.Message
 import org.mmoe.MmoeException
 import org.mmoe.Model
+import org.mmoe.Role
 import org.mmoe.Sampling
 import org.mmoe.Session
 
@@ -59,10 +60,13 @@ private class UsageException(message: String) : Exception(message)
 private suspend fun run(options: Options) {
     Model.open(options.artifact, options.threads).use { model ->
         model.newSession(options.sampling).use { session ->
-            val pieces =
-                if (options.chat) Chat(session).send(options.prompt, options.maxNewTokens)
-                else session.generate(options.prompt, options.maxNewTokens)
-            pieces.collect {
+            val steps =
+                if (options.chat) {
+                    session.generate(model.chat(listOf(Message(Role.USER, options.prompt))), options.maxNewTokens)
+                } else {
+                    session.generate(options.prompt, options.maxNewTokens)
+                }
+            steps.collect {
                 print(it.text)
                 System.out.flush()
             }

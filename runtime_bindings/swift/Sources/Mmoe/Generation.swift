@@ -22,7 +22,7 @@ private final class Call: @unchecked Sendable {
 
   func finish(_ session: Session) {
     locked {
-      if cancelled { session.clearCancel() }
+      if cancelled { try? session.clearCancel() }  // closed: then nobody meets it
       finished = true
     }
   }
@@ -31,27 +31,50 @@ private final class Call: @unchecked Sendable {
 /// The state of one stream; its consumer asks for one step at a time.
 private final class Generation: @unchecked Sendable {
   private let session: Session
-  private var prompt: [Int32]?
-  private var left: Int
+  private var prompt: Session.Prompt?
+  private let maxNewTokens: Int?
+  private let onFinish: (@Sendable (String) -> Void)?
+  private var count = 0
+  private var text = ""
+  private var ended = false
 
-  init(_ session: Session, _ prompt: [Int32], _ maxNewTokens: Int) {
+  init(
+    _ session: Session, _ prompt: @escaping Session.Prompt, _ maxNewTokens: Int?,
+    _ onFinish: (@Sendable (String) -> Void)?
+  ) {
     self.session = session
     self.prompt = prompt
-    left = maxNewTokens
+    self.maxNewTokens = maxNewTokens
+    self.onFinish = onFinish
   }
 
   func next() async throws -> Session.Step? {
-    guard left > 0, !Task.isCancelled else { return nil }
-    let prompt = prompt.take()
+    guard !ended, !Task.isCancelled else { return nil }
+    if let maxNewTokens, maxNewTokens < 0 {
+      throw MmoeError(code: .invalidArgument, message: "maxNewTokens must not be negative, not \(maxNewTokens)")
+    }
     do {
-      let step = try await session.computing { session in
-        if let prompt { try session.prompt(prompt) }
-        return try session.next()
-      }
-      left = step.finish == .none ? left - 1 : 0
-      return step.finish == .none || !step.text.isEmpty ? step : nil
-    } catch let error as MmoeError where error.code == .cancelled && Task.isCancelled {
-      return nil
+      let step = try await compute()
+      text += step.text
+      ended = step.finishReason != nil
+      if ended { onFinish?(text) }
+      return step
+    } catch let error as MmoeError where error.code == .cancelled {
+      ended = true
+      guard !Task.isCancelled else { return nil }
+      // Closing a session ends its call as cancelled, too: this then throws `.closed`.
+      try session.clearCancel()
+      return Session.Step(id: -1, text: "", finishReason: .cancelled)
+    }
+  }
+
+  private func compute() async throws -> Session.Step {
+    let prompt = prompt.take()
+    let isComplete = count == maxNewTokens
+    count += 1
+    return try await session.computing { session in
+      if let ids = try prompt?(session.model) { try session.prompt(ids) }
+      return isComplete ? Session.Step(id: -1, text: "", finishReason: .length) : try session.next()
     }
   }
 }
@@ -64,15 +87,34 @@ extension Optional {
 }
 
 extension Session {
-  /// Continues a prompt, piece by piece. The prompt is given from its first token on: what the context holds already is
-  /// not run again, so a conversation costs its new turn only.
+  /// What becomes the context, nil for what it is already; asked for when the first step is.
+  typealias Prompt = @Sendable (Model) throws -> [Int32]?
+
+  /// Makes a text the context, as `prompt` does it, and streams what follows.
+  public func generate(_ text: String, maxNewTokens: Int? = nil) -> AsyncThrowingStream<Step, Error> {
+    stream({ try $0.tokenize(text) }, maxNewTokens: maxNewTokens)
+  }
+
+  /// Makes ids the context, as `prompt` does it, and streams what follows: a step for each token, and a last one with the
+  /// reason why the text ended.
   ///
   ///     for try await step in session.generate(try model.chat(messages)) { print(step.text, terminator: "") }
   ///
-  /// Each step is computed when it is asked for. The stream ends after a stop token, at the end of the context, or after
-  /// `maxNewTokens`; cancelling the consuming task ends it within one token, and the context keeps what was run.
-  public func generate(_ prompt: [Int32], maxNewTokens: Int = .max) -> AsyncThrowingStream<Step, Error> {
-    let generation = Generation(self, prompt, maxNewTokens)
+  /// Each step is computed when it is asked for. Cancelling the consuming task ends the stream within one token, without
+  /// a last step, and the context keeps what was run.
+  ///
+  /// - Parameters:
+  ///   - ids: the prompt from its first token on; nil goes on from the context.
+  ///   - maxNewTokens: tokens at most; nil goes on until the text ends or the context is full.
+  public func generate(_ ids: [Int32]? = nil, maxNewTokens: Int? = nil) -> AsyncThrowingStream<Step, Error> {
+    stream({ _ in ids }, maxNewTokens: maxNewTokens)
+  }
+
+  /// As `generate`; `onFinish` is given the text when it has ended by itself.
+  func stream(_ prompt: @escaping Prompt, maxNewTokens: Int?, onFinish: (@Sendable (String) -> Void)? = nil)
+    -> AsyncThrowingStream<Step, Error>
+  {
+    let generation = Generation(self, prompt, maxNewTokens, onFinish)
     return AsyncThrowingStream { try await generation.next() }
   }
 

@@ -26,6 +26,8 @@ public final class Model: Sendable {
     /// Tokens the KV cache holds.
     public let maxContextLen: Int
     public let layers: Int
+    /// The token that begins a text; nil if there is none.
+    public let bosID: Int32?
     public let threads: Int
     public let hasChat: Bool
     public let loadSeconds: Double
@@ -55,30 +57,44 @@ public final class Model: Sendable {
     _ = mmoe_model_get_info(handle, &found)
     info = Info(
       vocabSize: Int(found.vocab_size), maxSeqLen: Int(found.max_seq_len), maxContextLen: Int(found.max_context_len),
-      layers: Int(found.layers), threads: Int(found.threads), hasChat: found.has_chat != 0,
-      loadSeconds: found.load_seconds, programBytes: found.program_bytes)
+      layers: Int(found.layers), bosID: found.bos_id < 0 ? nil : found.bos_id, threads: Int(found.threads),
+      hasChat: found.has_chat != 0, loadSeconds: found.load_seconds, programBytes: found.program_bytes)
   }
 
   deinit { mmoe_model_close(handle) }
 
-  /// The ids of a text. Text of special tokens stays text, so a user's words cannot forge a turn.
-  public func tokenize(_ text: String, addBOS: Bool = true) throws -> [Int32] {
+  /// Closes the model and its sessions, and ends the calls that run in them.
+  public func close() { mmoe_model_close(handle) }
+
+  /// The ids of a text.
+  ///
+  /// - Parameters:
+  ///   - addBOS: whether the tokenizer's own beginning comes first.
+  ///   - parseSpecial: whether the text of special tokens becomes their ids; leave it off for text of a user.
+  public func tokenize(_ text: String, addBOS: Bool = true, parseSpecial: Bool = false) throws -> [Int32] {
     var text = text
     return try text.withUTF8 { bytes in
       try bytes.withMemoryRebound(to: CChar.self) { chars in
-        try collect(Int32(0)) { mmoe_tokenize(handle, chars.baseAddress, chars.count, addBOS ? 1 : 0, 0, $0, $1, $2) }
+        try collect(Int32(0)) {
+          mmoe_tokenize(
+            handle, chars.baseAddress, chars.count, addBOS ? 1 : 0, parseSpecial ? 1 : 0, $0, $1, $2)
+        }
       }
     }
   }
 
-  /// The text of ids, special tokens left out.
-  public func detokenize(_ ids: [Int32]) throws -> String {
-    let bytes = try collect(CChar(0)) { mmoe_detokenize(handle, ids, ids.count, 1, $0, $1, $2) }
+  /// The text of ids; bytes that are no UTF-8 become U+FFFD.
+  public func detokenize(_ ids: [Int32], skipSpecial: Bool = true) throws -> String {
+    let bytes = try collect(CChar(0)) { mmoe_detokenize(handle, ids, ids.count, skipSpecial ? 1 : 0, $0, $1, $2) }
     return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// The ids of a conversation by the artifact's chat template, ready for the assistant's turn.
   public func chat(_ messages: [Message]) throws -> [Int32] {
+    // The interface's strings end at a NUL byte: what comes after it would be lost without a word.
+    guard !messages.contains(where: { $0.content.utf8.contains(0) }) else {
+      throw MmoeError(code: .invalidArgument, message: "a message holds a NUL character; remove it")
+    }
     // C strings that live until the call is over.
     let strings = messages.map { ($0.role.rawValue.utf8CString, $0.content.utf8CString) }
     var array: [mmoe_message] = []

@@ -1,17 +1,35 @@
 import CMmoe
 
+/// Why a text ended.
+public enum FinishReason: String, Sendable {
+  /// The model ended it.
+  case stopToken = "stop_token"
+  /// It has as many tokens as were asked for.
+  case length
+  /// The context has no room for another token.
+  case contextFull = "context_full"
+  /// `Session.cancel` ended it.
+  case cancelled
+
+  init?(_ finish: Int32) {
+    switch mmoe_finish(UInt32(finish)) {
+    case MMOE_FINISH_STOP_TOKEN: self = .stopToken
+    case MMOE_FINISH_CONTEXT_FULL: self = .contextFull
+    default: return nil
+    }
+  }
+}
+
 /// A context of one conversation. It does one thing at a time: a second call while one runs throws `.busy`.
 public final class Session: Sendable {
   /// What one decode step gave.
   public struct Step: Equatable, Sendable {
-    public enum Finish: Int32, Sendable {
-      case none, stopToken, contextFull
-    }
-
+    /// The new token; with a `finishReason` the stop token, or -1.
     public let id: Int32
     /// Whole characters that became readable; often none.
     public let text: String
-    public let finish: Finish
+    /// Nil while the text goes on; otherwise this is its end and no token of it.
+    public let finishReason: FinishReason?
   }
 
   let handle: mmoe_session
@@ -42,16 +60,32 @@ public final class Session: Sendable {
     try check(mmoe_session_next(handle, &step))
     let bytes = UnsafeRawBufferPointer(start: step.text, count: step.text_bytes)
     return Step(
-      id: step.id, text: String(decoding: bytes, as: UTF8.self), finish: Step.Finish(rawValue: step.finish) ?? .none)
+      id: step.id, text: String(decoding: bytes, as: UTF8.self), finishReason: FinishReason(step.finish))
   }
 
+  /// Puts the token chosen last into the context, as the next step would.
+  public func commit() throws { try check(mmoe_session_commit(handle)) }
+
+  /// Appends one given token and leaves its `logits`: decoding under the caller's control.
+  public func decode(_ id: Int32) throws { try check(mmoe_session_decode(handle, id)) }
+
+  /// Logits of the last token run, one for each of `vocabSize`.
+  public func logits() throws -> [Float] {
+    var logits = [Float](repeating: 0, count: model.info.vocabSize)
+    try check(mmoe_session_logits(handle, &logits, logits.count))
+    return logits
+  }
+
+  /// Replaces the sampling and restarts its random numbers from the seed.
   public func setSampling(_ sampling: Sampling) throws {
     var sampling = sampling.core
     try check(mmoe_session_set_sampling(handle, &sampling))
   }
 
+  /// Empties the context; statistics, random numbers and a pending cancel start afresh.
   public func reset() throws { try check(mmoe_session_reset(handle)) }
 
+  /// Keeps the first `position` tokens; costs nothing.
   public func truncate(to position: Int) throws { try check(mmoe_session_truncate(handle, Int64(position))) }
 
   /// Tokens in the context.
@@ -64,15 +98,17 @@ public final class Session: Sendable {
   /// Ends the running call, or the next one if none runs, with `.cancelled`; from any thread.
   public func cancel() { mmoe_session_cancel(handle) }
 
-  func clearCancel() { mmoe_session_clear_cancel(handle) }
+  /// Drops a cancel that no call has met yet.
+  public func clearCancel() throws { try check(mmoe_session_clear_cancel(handle)) }
 
-  public func statistics() throws -> Statistics {
+  /// Counts and times since the last `prompt` or `prefill`.
+  public func stats() throws -> Stats {
     var stats = mmoe_stats()
     mmoe_stats_init(&stats)
     try check(mmoe_session_stats(handle, &stats))
-    return Statistics(
+    return Stats(
       loadSeconds: stats.load_seconds, ttftSeconds: stats.ttft_seconds, prefillTokens: Int(stats.prefill_tokens),
       prefillSeconds: stats.prefill_seconds, decodeTokens: Int(stats.decode_tokens),
-      decodeSeconds: stats.decode_seconds)
+      decodeSeconds: stats.decode_seconds, programSeconds: stats.program_seconds)
   }
 }

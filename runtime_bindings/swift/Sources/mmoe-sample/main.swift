@@ -18,11 +18,11 @@ do {
   }
   let session = try Session(model, sampling: sampling)
   let limit = arguments.count > 3 ? Int(arguments[3]) ?? 64 : 64
-  for try await step in session.generate(try model.tokenize(arguments[2]), maxNewTokens: limit) {
+  for try await step in session.generate(arguments[2], maxNewTokens: limit) {
     FileHandle.standardOutput.write(Data(step.text.utf8))
   }
   print()
-  let stats = try session.statistics()
+  let stats = try session.stats()
   say(
     String(
       format: "load %.3f s, first token %.3f s, prefill %.0f tokens/s, decode %.0f tokens/s, peak %.0f MB",

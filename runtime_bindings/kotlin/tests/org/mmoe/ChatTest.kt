@@ -1,5 +1,8 @@
 package org.mmoe
 
+import com.google.gson.JsonParser
+import java.io.File
+import kotlin.io.path.createTempDirectory
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
@@ -30,28 +33,27 @@ class ChatTest {
 
     @Test
     fun threeTurnsSayWhatFreshOnesSay() = withModel { model ->
-        model.newSession().use { session ->
-            val chat = Chat(session, system = "Answer.")
+        Chat(model, system = "Answer.").use { chat ->
             var prefilled = 0L
             for (question in listOf("Who was the king?", "And his son?", "Where did they go up?")) {
-                val before = chat.messages
+                val before = chat.history
                 val answer = chat.send(question, 24).toList().joinToString("") { it.text }
                 assertEquals(answerAfresh(model, before + Message(Role.USER, question), 24), answer)
-                assertEquals(before + Message(Role.USER, question) + Message(Role.ASSISTANT, answer), chat.messages)
-                prefilled += session.stats.prefillTokens
+                assertEquals(before + Message(Role.USER, question) + Message(Role.ASSISTANT, answer), chat.history)
+                prefilled += chat.stats.prefillTokens
             }
-            val all = model.chat(chat.messages.dropLast(1)).size
+            val all = model.chat(chat.history.dropLast(1)).size
             assertTrue(prefilled <= all + 8, "the turns prefilled $prefilled tokens, the whole conversation has $all")
         }
     }
 
     @Test
-    fun anAnswerThatIsCutShortStaysAsFarAsItCame() = withModel { model ->
-        model.newSession().use { session ->
-            val chat = Chat(session)
-            val begun = chat.send("Tell me of the sea.", 100).take(6).toList().joinToString("") { it.text }
-            assertEquals(Message(Role.ASSISTANT, begun), chat.messages.last())
-            val before = chat.messages
+    fun anAnswerThatIsCutShortIsForgotten() = withModel { model ->
+        Chat(model).use { chat ->
+            chat.send("Who was the king?", 8).toList()
+            val before = chat.history
+            chat.send("Tell me of the sea.", 100).take(6).toList()
+            assertEquals(before, chat.history)
             val answer = chat.send("Go on.", 16).toList().joinToString("") { it.text }
             assertEquals(answerAfresh(model, before + Message(Role.USER, "Go on."), 16), answer)
         }
@@ -59,15 +61,30 @@ class ChatTest {
 
     @Test
     fun aTurnThatDoesNotFitIsTakenBack() = withModel { model ->
-        model.newSession().use { session ->
-            val chat = Chat(session)
+        Chat(model).use { chat ->
             chat.send("Who was the king?", 8).toList()
-            val before = chat.messages
+            val before = chat.history
             val tooLong = "and the sea ".repeat(model.info.maxContextLen)
             assertFailsWith<MmoeException.ContextFull> { chat.send(tooLong).toList() }
-            assertEquals(before, chat.messages)
+            assertEquals(before, chat.history)
             val answer = chat.send("And his son?", 8).toList().joinToString("") { it.text }
             assertEquals(answerAfresh(model, before + Message(Role.USER, "And his son?"), 8), answer)
         }
+    }
+
+    @Test
+    fun anArtifactWithoutATemplateSaysSoAtOnce() = withModel { model ->
+        val copy = createTempDirectory("artifact").toFile()
+        try {
+            Reference.artifact.copyRecursively(copy, overwrite = true)
+            val manifest = File(copy, "mmoe.json")
+            val parsed = JsonParser.parseString(manifest.readText()).asJsonObject
+            parsed.getAsJsonObject("runtime").remove("chat")
+            manifest.writeText(parsed.toString())
+            Model.open(copy).use { without -> assertFailsWith<MmoeException.Unsupported> { Chat(without) } }
+        } finally {
+            copy.deleteRecursively()
+        }
+        assertTrue(model.info.hasChat)
     }
 }

@@ -79,8 +79,7 @@ class ErrorsTest {
                 assertEquals(0, session.position)
                 session.prefill(IntArray(model.info.maxContextLen) { 1 })
                 assertEquals(model.info.maxContextLen.toLong(), session.position)
-                val pieces = session.generate(IntArray(0)).toList()
-                assertEquals(Finish.CONTEXT_FULL, pieces.last().finish)
+                assertEquals(FinishReason.CONTEXT_FULL, session.generate().toList().last().finishReason)
             }
         }
     }
@@ -90,11 +89,12 @@ class ErrorsTest {
         Model.open(Reference.artifact).use { model ->
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(temperature = -1f)) }
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(topP = 0f)) }
+            assertFailsWith<MmoeException.InvalidArgument> { model.chat(listOf(Message(Role.USER, "a\u0000b"))) }
             model.newSession().use { session ->
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(intArrayOf(model.info.vocabSize)) }
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(IntArray(0)) }
                 assertFailsWith<MmoeException.InvalidArgument> { session.truncate(1) }
-                assertFailsWith<IllegalArgumentException> { session.generate("x", maxNewTokens = 0) }
+                assertFailsWith<IllegalArgumentException> { session.generate("x", maxNewTokens = -1) }
             }
         }
         Unit
@@ -121,7 +121,6 @@ class ErrorsTest {
     fun everyStatusHasItsException() {
         val expected = mapOf("runtime" to "ProgramFailed", "buffer_too_small" to "Unknown")
         for (status in 1..13) {
-            if (status == MmoeException.CANCELLED) continue
             val name = Native.statusName(status).decodeToString()
             val type = expected[name] ?: name.split("_").joinToString("") { it.replaceFirstChar(Char::uppercase) }
             assertEquals(type, MmoeException.of(status, "")::class.simpleName)

@@ -45,19 +45,19 @@ class TextTest {
 
     /** At this temperature every token is about as likely: single bytes of all kinds come in every order. */
     @Test
-    fun streamedPiecesNeverSplitACharacter() = runBlocking {
+    fun streamedTextNeverSplitACharacter() = runBlocking {
         Model.open(Reference.artifact).use { model ->
             var multibyte = 0
             for (seed in 0L until 24L) {
                 model.newSession(Sampling(temperature = 1e4f, seed = seed)).use { session ->
-                    val pieces = session.generate("In the", 400).toList()
-                    val ids = pieces.filter { it.finish != Finish.STOP_TOKEN }.map { it.id }.toIntArray()
-                    val streamed = pieces.joinToString("") { it.text }
+                    val steps = session.generate("In the", 400).toList()
+                    val ids = steps.filter { it.finishReason == null }.map { it.id }.toIntArray()
+                    val streamed = steps.joinToString("") { it.text }
                     val whole = model.detokenize(ids)
                     // What is left of an unfinished character at the end is not streamed.
                     assertTrue(whole.startsWith(streamed), "seed $seed")
                     assertTrue(whole.length - streamed.length <= 3, "seed $seed: ${whole.length - streamed.length} left")
-                    assertTrue(pieces.none { it.text.firstOrNull()?.isLowSurrogate() == true || it.text.lastOrNull()?.isHighSurrogate() == true })
+                    assertTrue(steps.none { it.text.firstOrNull()?.isLowSurrogate() == true || it.text.lastOrNull()?.isHighSurrogate() == true })
                     multibyte += streamed.count { it.code > 127 && it != '\uFFFD' }
                 }
             }

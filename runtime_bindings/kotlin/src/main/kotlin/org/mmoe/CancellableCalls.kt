@@ -13,30 +13,48 @@ import kotlinx.coroutines.launch
 internal class CancellableCalls(private val session: Long, private val job: Job) {
     private val lock = Any()
     private var inCall = false
+    private var cancelSent = false
 
     /**
-     * Runs [block]. A cancel that reaches the library just as its call returns stays pending there and would end the
-     * session's next call, which belongs to somebody else: that one is repeated.
+     * Runs [block].
+     *
+     * @throws MmoeException.Cancelled by [Session.cancel]; a cancelled coroutine throws its own exception.
      */
     fun <T> call(block: () -> T): T {
-        while (true) {
-            synchronized(lock) { inCall = true }
-            try {
-                // After inCall is set: a cancellation from here on is seen by cancelRunning, an earlier one here.
-                job.ensureActive()
-                return block()
-            } catch (_: NativeCancelled) {
-                job.ensureActive()
-            } finally {
-                synchronized(lock) { inCall = false }
+        synchronized(lock) { inCall = true }
+        try {
+            // After inCall is set: a cancellation from here on is seen by cancelRunning, an earlier one here.
+            job.ensureActive()
+            return block()
+        } catch (cancelled: MmoeException.Cancelled) {
+            job.ensureActive()
+            // Closing a session ends its call as cancelled, too: this then throws Closed.
+            Native.sessionClearCancel(session)
+            throw cancelled
+        } finally {
+            synchronized(lock) {
+                inCall = false
+                // It may have reached the library just as its call returned, and would end somebody's next one.
+                if (cancelSent) dropCancel()
             }
         }
     }
 
     fun cancelRunning(): Unit =
         synchronized(lock) {
-            if (inCall) Native.sessionCancel(session)
+            if (inCall) {
+                Native.sessionCancel(session)
+                cancelSent = true
+            }
         }
+
+    private fun dropCancel() {
+        try {
+            Native.sessionClearCancel(session)
+        } catch (_: MmoeException.Closed) {
+            // Then no call will meet it.
+        }
+    }
 }
 
 /** Gives [block] calls that end with the surrounding coroutine. */

@@ -20,6 +20,9 @@ public sealed class MmoeException(message: String) : Exception(message) {
     /** Another thread is inside this session. */
     public class Busy(message: String) : MmoeException(message)
 
+    /** [Session.cancel] ended the call. */
+    public class Cancelled(message: String) : MmoeException(message)
+
     /** The model or session was closed, maybe during the call. */
     public class Closed(message: String) : MmoeException(message)
 
@@ -39,8 +42,6 @@ public sealed class MmoeException(message: String) : Exception(message) {
     public class Unknown(public val status: Int, message: String) : MmoeException(message)
 
     internal companion object {
-        const val CANCELLED = 7
-
         fun of(status: Int, message: String): MmoeException =
             when (status) {
                 1 -> InvalidArgument(message)
@@ -49,6 +50,7 @@ public sealed class MmoeException(message: String) : Exception(message) {
                 4 -> Version(message)
                 5 -> ContextFull(message)
                 6 -> Busy(message)
+                7 -> Cancelled(message)
                 8 -> Closed(message)
                 10 -> OutOfResources(message)
                 11 -> Unsupported(message)

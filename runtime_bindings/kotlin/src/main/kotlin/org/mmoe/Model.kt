@@ -49,12 +49,16 @@ public class Model private constructor(private val handle: Long) : Closeable {
      * assistant's turn.
      *
      * @throws MmoeException.Unsupported the artifact has no template of the family.
+     * @throws MmoeException.InvalidArgument a message holds a NUL character.
      */
-    public fun chat(messages: List<Message>): IntArray =
-        Native.chat(
-            handle,
-            messages.flatMap { listOf(it.role.id.encodeToByteArray(), it.content.encodeToByteArray()) }.toTypedArray(),
-        )
+    public fun chat(messages: List<Message>): IntArray {
+        // The interface's strings end at a NUL byte: what comes after it would be lost without a word.
+        if (messages.any { '\u0000' in it.content }) {
+            throw MmoeException.InvalidArgument("a message holds a NUL character; remove it")
+        }
+        val texts = messages.flatMap { listOf(it.role.id.encodeToByteArray(), it.content.encodeToByteArray()) }
+        return Native.chat(handle, texts.toTypedArray())
+    }
 
     /** A new, empty context. */
     public fun newSession(sampling: Sampling = Sampling.GREEDY): Session {

@@ -1,8 +1,5 @@
 package org.mmoe
 
-/** The library ended a call because it was told to; never leaves this package. */
-internal class NativeCancelled : Exception()
-
 /**
  * The C ABI as jni/ exposes it. Text crosses as UTF-8 bytes, for JNI's own strings are "modified" UTF-8, which writes
  * emoji as two surrogates. Handles are the ABI's 64-bit numbers. Every function may throw what [fail] throws.
@@ -55,8 +52,7 @@ internal object Native {
         seed: Long,
     )
 
-    /** Appends ids from [offset] on; done[0] becomes the number appended, also when it throws. */
-    @JvmStatic external fun sessionPrefill(session: Long, ids: IntArray, offset: Int, done: LongArray)
+    @JvmStatic external fun sessionPrefill(session: Long, ids: IntArray)
 
     /** Makes the context exactly ids, keeping what it holds of them. */
     @JvmStatic external fun sessionPrompt(session: Long, ids: IntArray)
@@ -78,13 +74,12 @@ internal object Native {
 
     @JvmStatic external fun sessionCancel(session: Long)
 
+    @JvmStatic external fun sessionClearCancel(session: Long)
+
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray
 
     /** Called by jni/ on the thread of the failed call, so that [lastError] is that call's. */
     @JvmStatic
-    fun fail(status: Int): Nothing {
-        if (status == MmoeException.CANCELLED) throw NativeCancelled()
-        throw MmoeException.of(status, lastError().decodeToString())
-    }
+    fun fail(status: Int): Nothing = throw MmoeException.of(status, lastError().decodeToString())
 }

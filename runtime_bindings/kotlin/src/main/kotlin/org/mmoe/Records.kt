@@ -39,20 +39,27 @@ public data class Sampling(
     }
 }
 
-/** Why a generation ended. */
-public enum class Finish {
-    /** The model ended its text: the piece's id is that token, whose text is left out. */
+/** Why a text ended. */
+public enum class FinishReason {
+    /** The model ended it. */
     STOP_TOKEN,
 
-    /** No room for another token: the piece's id is -1. */
+    /** It has as many tokens as were asked for. */
+    LENGTH,
+
+    /** The context has no room for another token. */
     CONTEXT_FULL,
 
-    /** The caller's own limit. */
-    MAX_NEW_TOKENS,
+    /** [Session.cancel] ended it. */
+    CANCELLED,
 }
 
-/** A token and the text that became readable with it: whole characters, maybe none. The last one says why it ended. */
-public data class Piece(public val id: Int, public val text: String, public val finish: Finish? = null)
+/**
+ * A token and the text that became readable with it: whole characters, maybe none.
+ *
+ * With a [finishReason] it is the end of the text and no token of it: [id] is then the stop token, or -1.
+ */
+public data class Step(public val id: Int, public val text: String, public val finishReason: FinishReason? = null)
 
 /** Who speaks. */
 public enum class Role(internal val id: String) {

@@ -12,7 +12,7 @@ import kotlinx.coroutines.withContext
 
 /**
  * The context of one conversation. It does one thing at a time: a second call while one runs throws
- * [MmoeException.Busy]. Only [close] may come at any moment; it ends the running call.
+ * [MmoeException.Busy]. Only [cancel] and [close] may come at any moment; they end the running call.
  *
  * Suspending functions and flows compute on [Dispatchers.Default]. Cancelling their coroutine ends the library's work
  * within one token of decode or one chunk of prefill; the session can be used again afterwards.
@@ -23,7 +23,7 @@ public class Session internal constructor(public val model: Model, private val h
     /** Tokens in the context. */
     public val position: Long get() = Native.sessionPosition(handle)
 
-    /** Figures of the last prefill and of the decode since; while something runs, as of the last piece. */
+    /** Figures of the last prefill and of the decode since; while something runs, as of the last step. */
     public val stats: Stats
         get() =
             try {
@@ -37,7 +37,7 @@ public class Session internal constructor(public val model: Model, private val h
      *
      * @throws MmoeException.ContextFull they do not fit; nothing was run.
      */
-    public suspend fun prefill(ids: IntArray): Unit = computing { prefill(it, ids) }
+    public suspend fun prefill(ids: IntArray): Unit = computing { it.call { Native.sessionPrefill(handle, ids) } }
 
     /**
      * Makes the context exactly [ids]: what it holds of them from the front is kept, only the rest is run. A
@@ -47,19 +47,26 @@ public class Session internal constructor(public val model: Model, private val h
      */
     public suspend fun prompt(ids: IntArray): Unit = computing { it.call { Native.sessionPrompt(handle, ids) } }
 
-    /** Appends [text], with the tokenizer's beginning if the context is empty, and streams its continuation. */
-    public fun generate(text: String, maxNewTokens: Int = Int.MAX_VALUE): Flow<Piece> = stream(maxNewTokens) {
-        model.tokenize(text, addBos = position == 0L)
-    }
+    /**
+     * Runs the token chosen last, if there is one, and chooses the next, which is not in the context yet.
+     *
+     * @throws MmoeException.InvalidArgument nothing was run before.
+     */
+    public suspend fun next(): Step = computing { next(it) }
+
+    /** Makes [text] the context, as [prompt] does it, and streams what follows. */
+    public fun generate(text: String, maxNewTokens: Int? = null): Flow<Step> =
+        stream(maxNewTokens) { model.tokenize(text) }
 
     /**
-     * Appends [ids] and streams what follows, one piece per token. It is cold: nothing runs until it is collected. The
-     * library works on the next token while the collector handles the last one, and never further ahead.
+     * Makes [ids] the context, as [prompt] does it, and streams what follows: a step for each token, and a last one with
+     * the reason why the text ended. It is cold: nothing runs until it is collected. The library works on the next
+     * token while the collector handles the last one, and never further ahead.
      *
-     * @param ids may be empty after a prefill or prompt, to go on from there.
-     * @param maxNewTokens the flow ends after so many pieces, at least 1.
+     * @param ids null goes on from the context.
+     * @param maxNewTokens tokens at most; null goes on until the text ends or the context is full.
      */
-    public fun generate(ids: IntArray, maxNewTokens: Int = Int.MAX_VALUE): Flow<Piece> = stream(maxNewTokens) { ids }
+    public fun generate(ids: IntArray? = null, maxNewTokens: Int? = null): Flow<Step> = stream(maxNewTokens) { ids }
 
     /** Puts the token chosen last into the context, as the next token or prefill would. */
     public suspend fun commit(): Unit = computing { it.call { Native.sessionCommit(handle) } }
@@ -77,56 +84,54 @@ public class Session internal constructor(public val model: Model, private val h
     /** Keeps the first [position] tokens; costs nothing. */
     public fun truncate(position: Long): Unit = Native.sessionTruncate(handle, position)
 
-    /** Empties the context; statistics and random numbers start afresh. */
+    /** Empties the context; statistics, random numbers and a pending cancel start afresh. */
     public fun reset(): Unit = Native.sessionReset(handle)
+
+    /** Ends the running call, or the next one if none runs, with [MmoeException.Cancelled]; from any thread. */
+    public fun cancel(): Unit = Native.sessionCancel(handle)
+
+    /** Drops a cancel that no call has met yet. */
+    public fun clearCancel(): Unit = Native.sessionClearCancel(handle)
 
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
     override fun close(): Unit = Native.sessionClose(handle)
 
-    private suspend fun computing(block: (CancellableCalls) -> Unit): Unit =
-        withContext(Dispatchers.Default) { cancellableCalls(handle) { block(it) } }
-
-    private fun stream(maxNewTokens: Int, prompt: () -> IntArray): Flow<Piece> {
-        require(maxNewTokens >= 1) { "maxNewTokens must be at least 1, not $maxNewTokens" }
+    private fun stream(maxNewTokens: Int?, prompt: () -> IntArray?): Flow<Step> {
+        require(maxNewTokens == null || maxNewTokens >= 0) { "maxNewTokens must not be negative, not $maxNewTokens" }
         return flow {
             cancellableCalls(handle) { calls ->
-                val ids = prompt()
-                if (ids.isNotEmpty()) prefill(calls, ids)
                 var count = 0
                 do {
-                    val piece = next(calls, last = ++count == maxNewTokens)
-                    emit(piece)
-                } while (piece.finish == null)
+                    val step =
+                        try {
+                            if (count == 0) prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
+                            if (count++ == maxNewTokens) Step(-1, "", FinishReason.LENGTH) else next(calls)
+                        } catch (_: MmoeException.Cancelled) {
+                            Step(-1, "", FinishReason.CANCELLED)
+                        }
+                    emit(step)
+                } while (step.finishReason == null)
             }
         }.flowOn(Dispatchers.Default)
             .buffer(Channel.RENDEZVOUS)
-            // A piece that is ready already is not handed to a collector that was cancelled meanwhile.
+            // A step that is ready already is not handed to a collector that was cancelled meanwhile.
             .cancellable()
     }
 
-    private fun prefill(calls: CancellableCalls, ids: IntArray) {
-        var offset = 0
-        val done = LongArray(1)
-        calls.call {
-            try {
-                Native.sessionPrefill(handle, ids, offset, done)
-            } finally {
-                offset += done[0].toInt()
-            }
-        }
-    }
+    private suspend fun <T> computing(block: (CancellableCalls) -> T): T =
+        withContext(Dispatchers.Default) { cancellableCalls(handle) { block(it) } }
 
-    private fun next(calls: CancellableCalls, last: Boolean): Piece {
+    private fun next(calls: CancellableCalls): Step {
         val idAndFinish = IntArray(2)
         val text = calls.call { Native.sessionNext(handle, idAndFinish) }.decodeToString()
         lastStats = stats
-        val finish =
+        val reason =
             when (idAndFinish[1]) {
-                0 -> if (last) Finish.MAX_NEW_TOKENS else null
-                1 -> Finish.STOP_TOKEN
-                else -> Finish.CONTEXT_FULL
+                0 -> null
+                1 -> FinishReason.STOP_TOKEN
+                else -> FinishReason.CONTEXT_FULL
             }
-        return Piece(idAndFinish[0], text, finish)
+        return Step(idAndFinish[0], text, reason)
     }
 
     private fun readStats(): Stats {

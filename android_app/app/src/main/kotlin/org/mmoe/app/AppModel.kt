@@ -61,11 +61,11 @@ class AppModel(
         mutableState.update { it.copy(transcript = it.transcript + Turn(prompt)) }
         var tokens = 0
         try {
-            current.send(prompt).collect { piece ->
-                tokens++
+            current.send(prompt).collect { step ->
+                if (step.finishReason == null) tokens++
                 mutableState.update {
                     val work = if (it.work == Work.Stopping) it.work else Work.Decode(tokens)
-                    val transcript = it.transcript.withMore(piece.text)
+                    val transcript = it.transcript.withMore(step.text)
                     it.copy(transcript = transcript, work = work, figures = figures(model, current))
                 }
             }

@@ -4,14 +4,15 @@ import java.io.Closeable
 import java.io.File
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.flow.emitAll
+import kotlinx.coroutines.flow.flow
 import org.mmoe.Chat
 import org.mmoe.Memory
 import org.mmoe.Model
 import org.mmoe.ModelInfo
-import org.mmoe.Piece
-import org.mmoe.Sampling
 import org.mmoe.Session
 import org.mmoe.Stats
+import org.mmoe.Step
 
 /** What the app needs of org.mmoe; its tests put a scripted one in the place of [MmoeEngine]. */
 interface Engine {
@@ -35,7 +36,7 @@ interface LoadedModel : Closeable {
 }
 
 interface Conversation : Closeable {
-    fun send(text: String): Flow<Piece>
+    fun send(text: String): Flow<Step>
 
     val stats: Stats
 }
@@ -51,7 +52,8 @@ object MmoeEngine : Engine {
 private class MmoeModel(private val model: Model) : LoadedModel {
     override val info: ModelInfo get() = model.info
 
-    override fun newConversation(): Conversation = MmoeConversation(model.newSession(Sampling.GREEDY))
+    override fun newConversation(): Conversation =
+        if (model.info.hasChat) TemplateConversation(Chat(model)) else PlainConversation(model.newSession())
 
     override fun tokenize(text: String): IntArray = model.tokenize(text)
 
@@ -67,11 +69,20 @@ private class MmoeModel(private val model: Model) : LoadedModel {
     override fun close() = model.close()
 }
 
-/** With a chat template a conversation, without one a text that each message is appended to. */
-private class MmoeConversation(private val session: Session) : Conversation {
-    private val chat = if (session.model.info.hasChat) Chat(session) else null
+private class TemplateConversation(private val chat: Chat) : Conversation {
+    override fun send(text: String): Flow<Step> = chat.send(text)
 
-    override fun send(text: String): Flow<Piece> = chat?.send(text) ?: session.generate(text)
+    override val stats: Stats get() = chat.stats
+
+    override fun close() = chat.close()
+}
+
+/** Without a chat template: a text that each message is appended to. */
+private class PlainConversation(private val session: Session) : Conversation {
+    override fun send(text: String): Flow<Step> = flow {
+        session.prefill(session.model.tokenize(text, addBos = session.position == 0L))
+        emitAll(session.generate())
+    }
 
     override val stats: Stats get() = session.stats
 

@@ -17,9 +17,9 @@ import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
-import org.mmoe.Finish
+import org.mmoe.FinishReason
 import org.mmoe.MmoeException
-import org.mmoe.Piece
+import org.mmoe.Step
 
 /** The app's behaviour with a scripted engine. */
 class AppModelTest {
@@ -85,16 +85,16 @@ class AppModelTest {
         model.openS()
         model.send("Hello")
         assertEquals(Work.Prefill, model.state.value.work)
-        engine.pieces.send(Piece(1, "Good "))
+        engine.steps.send(Step(1, "Good "))
         assertEquals(Work.Decode(1), model.until { it.work is Work.Decode }.work)
-        engine.pieces.send(Piece(2, ""))
-        engine.pieces.send(Piece(3, "day \uD83D\uDE42"))
-        engine.pieces.send(Piece(4, "", Finish.STOP_TOKEN))
+        engine.steps.send(Step(2, ""))
+        engine.steps.send(Step(3, "day \uD83D\uDE42"))
+        engine.steps.send(Step(4, "", FinishReason.STOP_TOKEN))
         val state = model.until { it.canStart }
         assertEquals(listOf(Turn("Hello", "Good day \uD83D\uDE42")), state.transcript)
-        assertEquals(4, assertNotNull(state.figures).stats.decodeTokens)
+        assertEquals(3, assertNotNull(state.figures).stats.decodeTokens)
         model.send("Again")
-        engine.pieces.send(Piece(5, "Yes", Finish.STOP_TOKEN))
+        engine.steps.send(Step(5, "Yes", FinishReason.STOP_TOKEN))
         model.until { it.canStart }
         assertEquals("> Hello\nGood day \uD83D\uDE42\n\n> Again\nYes", model.state.value.transcriptText())
         assertEquals(1, engine.openConversations.get(), "both turns belong to one conversation")
@@ -107,7 +107,7 @@ class AppModelTest {
     fun stopEndsTheAnswerAndKeepsWhatThereIs() = withModel { model ->
         model.openS()
         model.send("Hello")
-        engine.pieces.send(Piece(1, "Good "))
+        engine.steps.send(Step(1, "Good "))
         model.until { it.work == Work.Decode(1) }
         model.stop()
         val state = model.until { it.canRun }
@@ -124,7 +124,7 @@ class AppModelTest {
         model.benchmark()
         model.newConversation()
         model.open("S", threads = 1)
-        engine.pieces.send(Piece(1, "Hi", Finish.STOP_TOKEN))
+        engine.steps.send(Step(1, "Hi", FinishReason.STOP_TOKEN))
         val state = model.until { it.canStart }
         assertEquals(listOf(Turn("Hello", "Hi")), state.transcript)
         assertEquals(emptyList(), engine.measured)
@@ -136,10 +136,10 @@ class AppModelTest {
         val seen = mutableListOf<AppState>()
         val screen = launch { model.state.toList(seen) }
         model.send("Hello")
-        engine.pieces.send(Piece(1, "Good "))
+        engine.steps.send(Step(1, "Good "))
         model.until { it.work == Work.Decode(1) }
         screen.cancel()
-        engine.pieces.send(Piece(2, "day", Finish.STOP_TOKEN))
+        engine.steps.send(Step(2, "day", FinishReason.STOP_TOKEN))
         model.until { it.canStart }
         assertTrue(seen.none { it.transcriptText().endsWith("day") })
         assertEquals("> Hello\nGood day", model.state.first().transcriptText(), "a new screen sees all of it")
@@ -149,7 +149,7 @@ class AppModelTest {
     fun shortMemoryClosesTheModelAndSaysSo() = withModel { model ->
         model.openS()
         model.send("Hello")
-        engine.pieces.send(Piece(1, "Good "))
+        engine.steps.send(Step(1, "Good "))
         model.until { it.work is Work.Decode }
         model.trimMemory(20) // TRIM_MEMORY_UI_HIDDEN: another app is in front, memory is not short
         assertIs<ModelState.Open>(model.state.value.model)

@@ -10,13 +10,13 @@ import kotlinx.coroutines.flow.flow
 import org.mmoe.Memory
 import org.mmoe.MmoeException
 import org.mmoe.ModelInfo
-import org.mmoe.Piece
 import org.mmoe.Stats
+import org.mmoe.Step
 
-/** A scripted engine: answers come piece by piece as the test lets them, and it counts what is open. */
+/** A scripted engine: answers come step by step as the test lets them, and it counts what is open. */
 class FakeEngine(private val contextLen: Int = 8192) : Engine {
-    /** One piece for every element that the test sends. */
-    val pieces = Channel<Piece>(Channel.UNLIMITED)
+    /** What the model says; the test sends it. */
+    val steps = Channel<Step>(Channel.UNLIMITED)
     val openModels = AtomicInteger()
     val openConversations = AtomicInteger()
     val measured = mutableListOf<Pair<Int, Int>>()
@@ -58,13 +58,13 @@ class FakeEngine(private val contextLen: Int = 8192) : Engine {
     private inner class FakeConversation : Conversation {
         private var count = 0L
 
-        override fun send(text: String): Flow<Piece> = flow {
+        override fun send(text: String): Flow<Step> = flow {
             failure?.let { throw it }
             do {
-                val piece = pieces.receive()
-                count++
-                emit(piece)
-            } while (piece.finish == null)
+                val step = steps.receive()
+                if (step.finishReason == null) count++
+                emit(step)
+            } while (step.finishReason == null)
         }
 
         override val stats get() = Stats(0.25, 0.5, 10, 0.5, count, count / 20.0, count / 21.0)

@@ -1,14 +1,17 @@
 import CMmoe
 
 /// Counts and times since the last prompt, measured inside the core.
-public struct Statistics: Equatable, Sendable {
+public struct Stats: Equatable, Sendable {
   public let loadSeconds: Double
   /// From the start of the prompt until its first answer token was chosen.
   public let ttftSeconds: Double
   public let prefillTokens: Int
   public let prefillSeconds: Double
   public let decodeTokens: Int
+  /// Inside the core: the caller's own time is not in it.
   public let decodeSeconds: Double
+  /// The part of `decodeSeconds` inside the program.
+  public let programSeconds: Double
 
   public var prefillTokensPerSecond: Double { prefillSeconds > 0 ? Double(prefillTokens) / prefillSeconds : 0 }
   public var decodeTokensPerSecond: Double { decodeSeconds > 0 ? Double(decodeTokens) / decodeSeconds : 0 }

@@ -1,0 +1,441 @@
+// The scenarios of tests/conformance through the C ABI alone; the README there describes their format.
+// MMOE_TEST_ARTIFACT names the bundled checkpoint, converted, and MMOE_TEST_SCENARIOS the folder of the scenarios.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/json.h"
+#include "core/mmoe.h"
+
+namespace {
+
+using mmoe::Json;
+using Ids = std::vector<int32_t>;
+using Result = std::map<std::string, std::string>;  // what a call gives, each value as Text writes it
+using Messages = std::vector<std::pair<std::string, std::string>>;
+
+// ---- Values, written the same whether they were expected or given ----
+
+std::string Text(const std::string& value) { return '"' + value + '"'; }
+std::string Text(int64_t value) { return std::to_string(value); }
+
+template <typename Values, typename Write>
+std::string List(const Values& values, Write write) {
+  std::string text;
+  for (const auto& value : values) text += (text.empty() ? "" : ", ") + write(value);
+  return '[' + text + ']';
+}
+std::string Text(const Ids& ids) {
+  return List(ids, [](int32_t id) { return Text(int64_t{id}); });
+}
+std::string Text(const Messages& messages) {
+  return List(messages,
+              [](const auto& message) { return Text(message.first) + ": " + Text(message.second); });
+}
+
+std::vector<Json> Elements(const Json& array) {
+  std::vector<Json> elements;
+  for (Json value = array.First(); value.valid(); value = value.Next()) elements.push_back(value);
+  return elements;
+}
+
+std::string Text(const Json& value) {
+  switch (value.type()) {
+    case Json::Type::kNull:
+      return "null";
+    case Json::Type::kBool:
+      return value.Bool() ? "true" : "false";
+    case Json::Type::kNumber:
+      return Text(value.Integer());
+    case Json::Type::kString:
+      return Text(value.String());
+    case Json::Type::kArray:
+      return List(Elements(value), [](const Json& each) { return Text(each); });
+    case Json::Type::kObject:
+      return Text(value.Get("role").String()) + ": " + Text(value.Get("content").String());
+  }
+  return "";
+}
+
+// ---- Arguments ----
+
+template <typename Value>
+Value Repeated(const Value& value, const Json& call) {
+  const std::optional<Json> times = call.Find("times");
+  Value all;
+  for (int64_t i = 0; i < (times ? times->Integer() : 1); ++i)
+    all.insert(all.end(), value.begin(), value.end());
+  return all;
+}
+Ids IdsOf(const Json& call) {
+  Ids ids;
+  for (const Json& id : Elements(call.Get("ids"))) ids.push_back(static_cast<int32_t>(id.Integer()));
+  return Repeated(ids, call);
+}
+std::string TextOf(const Json& call) { return Repeated(call.Get("text").String(), call); }
+bool Flag(const Json& call, const char* name, bool otherwise) {
+  const std::optional<Json> flag = call.Find(name);
+  return flag ? flag->Bool() : otherwise;
+}
+std::optional<size_t> Count(const Json& call, const char* name) {
+  const std::optional<Json> count = call.Find(name);
+  return count ? std::optional<size_t>(static_cast<size_t>(count->Integer())) : std::nullopt;
+}
+
+mmoe_sampling SamplingOf(const std::optional<Json>& values) {
+  mmoe_sampling sampling;
+  mmoe_sampling_init(&sampling);
+  if (!values) return sampling;
+  for (Json value = values->First(); value.valid(); value = value.Next()) {
+    const std::string name = value.Name();
+    if (name == "temperature") {
+      sampling.temperature = static_cast<float>(value.Number());
+    } else if (name == "top_k") {
+      sampling.top_k = static_cast<int32_t>(value.Integer());
+    } else if (name == "top_p") {
+      sampling.top_p = static_cast<float>(value.Number());
+    } else if (name == "min_p") {
+      sampling.min_p = static_cast<float>(value.Number());
+    } else if (name == "repetition_penalty") {
+      sampling.repetition_penalty = static_cast<float>(value.Number());
+    } else if (name == "seed") {
+      sampling.seed = static_cast<uint64_t>(value.Integer());
+    } else {
+      ADD_FAILURE() << "no value of a sampling: " << name;
+    }
+  }
+  return sampling;
+}
+
+// ---- Calls ----
+
+struct Refused {
+  mmoe_status status;
+};
+void Check(mmoe_status status) {
+  if (status != MMOE_OK) throw Refused{status};
+}
+
+std::string FinishText(int32_t finish) {
+  switch (finish) {
+    case MMOE_FINISH_NONE:
+      return "null";
+    case MMOE_FINISH_STOP_TOKEN:
+      return Text(std::string("stop_token"));
+    case MMOE_FINISH_CONTEXT_FULL:
+      return Text(std::string("context_full"));
+  }
+  return "?";
+}
+
+// A model and a session, or a conversation in it, for the calls of one scenario.
+class Caller {
+ public:
+  explicit Caller(const Json& scenario) {
+    Check(mmoe_model_open(std::getenv("MMOE_TEST_ARTIFACT"), nullptr, &model_));
+    const mmoe_sampling sampling = SamplingOf(scenario.Find("sampling"));
+    Check(mmoe_session_open(model_, &sampling, &session_));
+    if (const std::optional<Json> chat = scenario.Find("chat")) {
+      if (const std::optional<Json> system = chat->Find("system")) history_ = {{"system", system->String()}};
+      opening_ = history_;
+    }
+  }
+  ~Caller() { mmoe_model_close(model_); }
+  Caller(const Caller&) = delete;
+
+  Result Call(const Json& call) {
+    using Method = Result (Caller::*)(const Json&);
+    static const std::map<std::string, Method> methods = {{"info", &Caller::Info},
+                                                          {"tokenize", &Caller::Tokenize},
+                                                          {"detokenize", &Caller::Detokenize},
+                                                          {"chat", &Caller::Chat},
+                                                          {"prompt", &Caller::Prompt},
+                                                          {"prefill", &Caller::Prefill},
+                                                          {"next", &Caller::Next},
+                                                          {"commit", &Caller::Commit},
+                                                          {"decode", &Caller::Decode},
+                                                          {"logits", &Caller::Logits},
+                                                          {"position", &Caller::Position},
+                                                          {"truncate", &Caller::Truncate},
+                                                          {"reset", &Caller::Reset},
+                                                          {"cancel", &Caller::Cancel},
+                                                          {"clear_cancel", &Caller::ClearCancel},
+                                                          {"close", &Caller::Close},
+                                                          {"set_sampling", &Caller::SetSampling},
+                                                          {"stats", &Caller::Stats},
+                                                          {"generate", &Caller::Generate},
+                                                          {"send", &Caller::Send},
+                                                          {"history", &Caller::History},
+                                                          {"close_model", &Caller::CloseModel}};
+    try {
+      return (this->*methods.at(call.Get("call").String()))(call);
+    } catch (const Refused& refused) {
+      return {{"error", Text(std::string(mmoe_status_name(refused.status)))}};
+    }
+  }
+
+ private:
+  Result Info(const Json&) {
+    mmoe_model_info info;
+    mmoe_model_info_init(&info);
+    Check(mmoe_model_get_info(model_, &info));
+    return {{"vocab_size", Text(int64_t{info.vocab_size})},
+            {"max_context_len", Text(int64_t{info.max_context_len})},
+            {"layers", Text(int64_t{info.layers})},
+            {"bos_id", Text(int64_t{info.bos_id})},
+            {"has_chat", info.has_chat ? "true" : "false"}};
+  }
+
+  Result Tokenize(const Json& call) {
+    const std::string text = TextOf(call);
+    Ids ids(text.size() + 1);  // a token stands for a byte at least
+    size_t count = 0;
+    Check(mmoe_tokenize(model_, text.data(), text.size(), Flag(call, "add_bos", true),
+                        Flag(call, "parse_special", false), ids.data(), ids.size(), &count));
+    ids.resize(count);
+    return {{"ids", Text(ids)}};
+  }
+
+  Result Detokenize(const Json& call) {
+    const Ids ids = IdsOf(call);
+    const bool skip_special = Flag(call, "skip_special", true);
+    size_t bytes = 0;
+    const mmoe_status asked =
+        mmoe_detokenize(model_, ids.data(), ids.size(), skip_special, nullptr, 0, &bytes);
+    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
+    std::string text(bytes, '\0');
+    Check(mmoe_detokenize(model_, ids.data(), ids.size(), skip_special, text.data(), text.size(), &bytes));
+    return {{"text", Text(text)}};
+  }
+
+  Result Chat(const Json& call) {
+    Messages messages;
+    for (const Json& message : Elements(call.Get("messages"))) {
+      messages.emplace_back(message.Get("role").String(), message.Get("content").String());
+    }
+    return {{"ids", Text(ConversationIds(messages))}};
+  }
+
+  Result Prompt(const Json& call) {
+    const Ids ids = IdsOf(call);
+    Check(mmoe_session_prompt(session_, ids.data(), ids.size(), nullptr));
+    return {};
+  }
+
+  Result Prefill(const Json& call) {
+    const Ids ids = IdsOf(call);
+    Check(mmoe_session_prefill(session_, ids.data(), ids.size(), nullptr));
+    return {};
+  }
+
+  Result Next(const Json&) {
+    mmoe_step step;
+    Check(mmoe_session_next(session_, &step));
+    return {{"id", Text(int64_t{step.id})},
+            {"text", Text(std::string(step.text, step.text_bytes))},
+            {"finish_reason", FinishText(step.finish)}};
+  }
+
+  Result Commit(const Json&) { return Done(mmoe_session_commit(session_)); }
+  Result Decode(const Json& call) {
+    return Done(mmoe_session_decode(session_, static_cast<int32_t>(call.Get("id").Integer())));
+  }
+
+  Result Logits(const Json&) {
+    mmoe_model_info info;
+    mmoe_model_info_init(&info);
+    Check(mmoe_model_get_info(model_, &info));
+    std::vector<float> logits(static_cast<size_t>(info.vocab_size));
+    Check(mmoe_session_logits(session_, logits.data(), logits.size()));
+    const auto largest = std::max_element(logits.begin(), logits.end());
+    return {{"count", Text(static_cast<int64_t>(logits.size()))},
+            {"argmax", Text(int64_t{largest - logits.begin()})}};
+  }
+
+  Result Position(const Json&) {
+    int64_t position = 0;
+    Check(mmoe_session_position(session_, &position));
+    return {{"position", Text(position)}};
+  }
+
+  Result Truncate(const Json& call) {
+    return Done(mmoe_session_truncate(session_, call.Get("position").Integer()));
+  }
+
+  Result Reset(const Json&) {
+    history_ = opening_;
+    return Done(mmoe_session_reset(session_));
+  }
+
+  Result Cancel(const Json&) { return Done(mmoe_session_cancel(session_)); }
+  Result ClearCancel(const Json&) { return Done(mmoe_session_clear_cancel(session_)); }
+
+  Result Close(const Json&) {
+    const mmoe_status status = mmoe_session_close(session_);
+    // C refuses a handle that is closed already; the other languages take it for done.
+    return status == MMOE_CLOSED ? Result() : Done(status);
+  }
+
+  Result SetSampling(const Json& call) {
+    const mmoe_sampling sampling = SamplingOf(call.Get("sampling"));
+    return Done(mmoe_session_set_sampling(session_, &sampling));
+  }
+
+  Result Stats(const Json&) {
+    mmoe_stats stats;
+    mmoe_stats_init(&stats);
+    Check(mmoe_session_stats(session_, &stats));
+    return {{"prefill_tokens", Text(stats.prefill_tokens)}, {"decode_tokens", Text(stats.decode_tokens)}};
+  }
+
+  Result Generate(const Json& call) {
+    std::optional<Ids> ids;
+    if (call.Find("ids")) ids = IdsOf(call);
+    if (call.Find("text")) {
+      const std::string text = TextOf(call);
+      ids = Ids(text.size() + 1);
+      size_t count = 0;
+      Check(mmoe_tokenize(model_, text.data(), text.size(), 1, 0, ids->data(), ids->size(), &count));
+      ids->resize(count);
+    }
+    return Answer(ids, call).result;
+  }
+
+  Result Send(const Json& call) {
+    Messages turns = history_;
+    turns.emplace_back("user", TextOf(call));
+    const Generated answer = Answer(ConversationIds(turns), call);
+    if (answer.ended) {
+      turns.emplace_back("assistant", answer.text);
+      history_ = turns;
+    }
+    return answer.result;
+  }
+
+  Result History(const Json&) { return {{"messages", Text(history_)}}; }
+  Result CloseModel(const Json&) { return Done(mmoe_model_close(model_)); }
+
+  struct Generated {
+    std::string text;
+    bool ended = false;  // by itself, neither cancelled nor left
+    Result result;
+  };
+
+  static Result Done(mmoe_status status) {
+    Check(status);
+    return {};
+  }
+
+  Ids ConversationIds(const Messages& messages) const {
+    std::vector<mmoe_message> structures;
+    for (const auto& [role, content] : messages) structures.push_back({role.c_str(), content.c_str()});
+    size_t count = 0;
+    const mmoe_status asked = mmoe_chat(model_, structures.data(), structures.size(), nullptr, 0, &count);
+    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
+    Ids ids(count);
+    Check(mmoe_chat(model_, structures.data(), structures.size(), ids.data(), ids.size(), &count));
+    return ids;
+  }
+
+  // What `generate` is in the other languages: the prompt becomes the context, then one token after the other.
+  Generated Answer(const std::optional<Ids>& prompt, const Json& call) {
+    const std::optional<size_t> limit = Count(call, "max_new_tokens");
+    const std::optional<size_t> cancel_after = Count(call, "cancel_after");
+    const std::optional<size_t> abandon_after = Count(call, "abandon_after");
+    Generated answer;
+    Ids ids;
+    std::string reason = Text(std::string("length"));
+    mmoe_status status =
+        prompt ? mmoe_session_prompt(session_, prompt->data(), prompt->size(), nullptr) : MMOE_OK;
+    while (status == MMOE_OK && ids.size() != limit) {
+      if (ids.size() == abandon_after)
+        return {answer.text, false, {{"ids", Text(ids)}, {"text", Text(answer.text)}}};
+      if (ids.size() == cancel_after) Check(mmoe_session_cancel(session_));
+      mmoe_step step;
+      status = mmoe_session_next(session_, &step);
+      if (status != MMOE_OK) break;
+      answer.text.append(step.text, step.text_bytes);
+      if (step.finish != MMOE_FINISH_NONE) {
+        reason = FinishText(step.finish);
+        break;
+      }
+      ids.push_back(step.id);
+    }
+    if (status == MMOE_CANCELLED) {
+      reason = Text(std::string("cancelled"));
+    } else {
+      Check(status);
+      answer.ended = true;
+    }
+    answer.result = {{"ids", Text(ids)}, {"text", Text(answer.text)}, {"finish_reason", reason}};
+    return answer;
+  }
+
+  mmoe_model model_ = 0;
+  mmoe_session session_ = 0;
+  Messages opening_;
+  Messages history_;
+};
+
+// ---- Scenarios ----
+
+// The files and their texts, which the values of the scenarios point into.
+const std::vector<Json>& Scenarios() {
+  static std::list<std::string> texts;
+  static std::list<mmoe::JsonDocument> documents;
+  static const std::vector<Json> scenarios = [] {
+    std::vector<Json> all;
+    const char* folder = std::getenv("MMOE_TEST_SCENARIOS");
+    if (folder == nullptr) return all;
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      if (file.path().extension() != ".json") continue;
+      std::ifstream stream(file.path(), std::ios::binary);
+      texts.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+      documents.emplace_back(texts.back(), file.path().filename().string());
+      for (const Json& scenario : Elements(documents.back().root())) all.push_back(scenario);
+    }
+    return all;
+  }();
+  return scenarios;
+}
+
+class Conformance : public testing::TestWithParam<Json> {};
+
+TEST_P(Conformance, GivesWhatIsExpected) {
+  Caller caller(GetParam());
+  for (const Json& call : Elements(GetParam().Get("calls"))) {
+    Result expected;
+    if (const std::optional<Json> values = call.Find("expect")) {
+      for (const Json& value : Elements(*values)) expected[value.Name()] = Text(value);
+    }
+    EXPECT_EQ(caller.Call(call), expected) << call.Get("call").String();
+  }
+}
+
+std::string TestName(const testing::TestParamInfo<Json>& scenario) {
+  std::string name = scenario.param.Get("name").String();
+  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, Conformance, testing::ValuesIn(Scenarios()), TestName);
+
+TEST(ConformanceFiles, AreFound) {
+  ASSERT_NE(std::getenv("MMOE_TEST_ARTIFACT"), nullptr)
+      << "set MMOE_TEST_ARTIFACT to the bundled checkpoint, converted";
+  EXPECT_GE(Scenarios().size(), 30u) << "set MMOE_TEST_SCENARIOS to tests/conformance";
+}
+
+}  // namespace

@@ -1,0 +1,209 @@
+package org.mmoe
+
+import com.google.gson.JsonArray
+import com.google.gson.JsonElement
+import com.google.gson.JsonNull
+import com.google.gson.JsonObject
+import com.google.gson.JsonParser
+import com.google.gson.JsonPrimitive
+import java.io.Closeable
+import java.io.File
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertTrue
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.runBlocking
+
+/** The scenarios of tests/conformance, whose README describes their format. */
+class ConformanceTest {
+    private val scenarios: List<JsonObject> =
+        File(System.getProperty("mmoe.scenarios")).listFiles { file -> file.extension == "json" }!!
+            .flatMap { JsonParser.parseReader(it.reader()).asJsonArray }
+            .map { it.asJsonObject }
+
+    @Test
+    fun thereAreScenarios() = assertTrue(scenarios.size >= 30, "${scenarios.size}")
+
+    @Test
+    fun everyCallGivesWhatIsExpected() = runBlocking {
+        for (scenario in scenarios) {
+            caller(scenario).use { caller ->
+                for (call in scenario.getAsJsonArray("calls").map { it.asJsonObject }) {
+                    val expected = call.getAsJsonObject("expect") ?: JsonObject()
+                    assertEquals(expected, caller.result(call), "${scenario["name"]}: $call")
+                }
+            }
+        }
+    }
+
+    private fun caller(scenario: JsonObject): Caller {
+        val model = Model.open(Reference.artifact)
+        val sampling = sampling(scenario.getAsJsonObject("sampling"))
+        val chat = scenario.getAsJsonObject("chat") ?: return SessionCaller(model, model.newSession(sampling))
+        return ChatCaller(model, Chat(model, chat["system"]?.asString, sampling))
+    }
+}
+
+private fun sampling(values: JsonObject?): Sampling {
+    var sampling = Sampling()
+    for ((name, value) in values?.entrySet().orEmpty()) {
+        sampling =
+            when (name) {
+                "temperature" -> sampling.copy(temperature = value.asFloat)
+                "top_k" -> sampling.copy(topK = value.asInt)
+                "top_p" -> sampling.copy(topP = value.asFloat)
+                "min_p" -> sampling.copy(minP = value.asFloat)
+                "repetition_penalty" -> sampling.copy(repetitionPenalty = value.asFloat)
+                "seed" -> sampling.copy(seed = value.asLong)
+                else -> error("no value of a sampling: $name")
+            }
+    }
+    return sampling
+}
+
+private fun json(value: Any?): JsonElement =
+    when (value) {
+        null -> JsonNull.INSTANCE
+        is Number -> JsonPrimitive(value.toLong())
+        is Boolean -> JsonPrimitive(value)
+        is FinishReason, is Role -> JsonPrimitive((value as Enum<*>).name.lowercase())
+        is Message -> json("role" to value.role, "content" to value.content)
+        is IntArray -> json(value.toList())
+        is List<*> -> JsonArray().apply { value.forEach { add(json(it)) } }
+        else -> JsonPrimitive(value.toString())
+    }
+
+private fun json(vararg members: Pair<String, Any?>): JsonObject =
+    JsonObject().apply { members.forEach { (name, value) -> add(name, json(value)) } }
+
+private val JsonObject.times: Int get() = this["times"]?.asInt ?: 1
+
+private val JsonObject.ids: IntArray
+    get() {
+        val ids = getAsJsonArray("ids").map { it.asInt }
+        return IntArray(ids.size * times) { ids[it % ids.size] }
+    }
+
+private val JsonObject.text: String get() = this["text"].asString.repeat(times)
+
+/** A model and what the calls of one scenario are made to. */
+private abstract class Caller(protected val model: Model) : Closeable {
+    suspend fun result(call: JsonObject): JsonObject =
+        try {
+            perform(call)
+        } catch (error: MmoeException) {
+            json("error" to statusName(error))
+        }
+
+    protected open suspend fun perform(call: JsonObject): JsonObject =
+        when (val name = call["call"].asString) {
+            "info" -> with(model.info) {
+                json(
+                    "vocab_size" to vocabSize,
+                    "max_context_len" to maxContextLen,
+                    "layers" to layers,
+                    "bos_id" to bosId,
+                    "has_chat" to hasChat,
+                )
+            }
+            "tokenize" -> {
+                val addBos = call["add_bos"]?.asBoolean ?: true
+                val parseSpecial = call["parse_special"]?.asBoolean ?: false
+                json("ids" to model.tokenize(call.text, addBos, parseSpecial))
+            }
+            "detokenize" -> json("text" to model.detokenize(call.ids, call["skip_special"]?.asBoolean ?: true))
+            "chat" -> {
+                val messages = call.getAsJsonArray("messages").map { it.asJsonObject }.map { message ->
+                    Message(Role.valueOf(message["role"].asString.uppercase()), message["content"].asString)
+                }
+                json("ids" to model.chat(messages))
+            }
+            "close_model" -> done { model.close() }
+            else -> error("no call: $name")
+        }
+
+    protected inline fun done(block: () -> Unit): JsonObject {
+        block()
+        return JsonObject()
+    }
+
+    /** Collects [steps] as far as the call says; [cancel] ends them. */
+    protected suspend fun read(steps: Flow<Step>, call: JsonObject, cancel: () -> Unit): JsonObject {
+        val abandonAfter = call["abandon_after"]?.asInt
+        val cancelAfter = call["cancel_after"]?.asInt
+        val read = mutableListOf<Step>()
+        (if (abandonAfter == null) steps else steps.take(abandonAfter)).collect { step ->
+            read += step
+            if (read.size == cancelAfter) cancel()
+        }
+        val tokens = read.filter { it.finishReason == null }
+        if (abandonAfter != null) return json("ids" to tokens.map { it.id }, "text" to tokens.joinToString("") { it.text })
+        // The library was at work on the next token when it was cancelled.
+        val compared = if (cancelAfter == null) read else tokens.take(cancelAfter)
+        if (cancelAfter != null) assertTrue(tokens.size <= cancelAfter + 1, "$tokens")
+        return json(
+            "ids" to compared.filter { it.finishReason == null }.map { it.id },
+            "text" to compared.joinToString("") { it.text },
+            "finish_reason" to read.last().finishReason,
+        )
+    }
+
+    protected fun stats(stats: Stats): JsonObject =
+        json("prefill_tokens" to stats.prefillTokens, "decode_tokens" to stats.decodeTokens)
+
+    override fun close() {
+        // A scenario may have closed it.
+        runCatching { model.close() }.onFailure { if (it !is MmoeException.Closed) throw it }
+    }
+
+    /** `ContextFull` is `context_full`. */
+    private fun statusName(error: MmoeException): String =
+        error::class.simpleName!!.replace(Regex("(?<=.)[A-Z]"), "_$0").lowercase()
+}
+
+private class SessionCaller(model: Model, private val session: Session) : Caller(model) {
+    override suspend fun perform(call: JsonObject): JsonObject =
+        when (call["call"].asString) {
+            "prompt" -> done { session.prompt(call.ids) }
+            "prefill" -> done { session.prefill(call.ids) }
+            "next" -> session.next().let { json("id" to it.id, "text" to it.text, "finish_reason" to it.finishReason) }
+            "commit" -> done { session.commit() }
+            "decode" -> done { session.decode(call["id"].asInt) }
+            "logits" -> session.logits().let { logits ->
+                json("count" to logits.size, "argmax" to logits.indices.maxBy { logits[it] })
+            }
+            "position" -> json("position" to session.position)
+            "truncate" -> done { session.truncate(call["position"].asLong) }
+            "reset" -> done { session.reset() }
+            "cancel" -> done { session.cancel() }
+            "clear_cancel" -> done { session.clearCancel() }
+            "close" -> done { session.close() }
+            "set_sampling" -> done { session.setSampling(sampling(call.getAsJsonObject("sampling"))) }
+            "stats" -> stats(session.stats)
+            "generate" -> {
+                val limit = call["max_new_tokens"]?.asInt
+                val steps =
+                    when {
+                        call.has("text") -> session.generate(call.text, limit)
+                        call.has("ids") -> session.generate(call.ids, limit)
+                        else -> session.generate(maxNewTokens = limit)
+                    }
+                read(steps, call, session::cancel)
+            }
+            else -> super.perform(call)
+        }
+}
+
+private class ChatCaller(model: Model, private val chat: Chat) : Caller(model) {
+    override suspend fun perform(call: JsonObject): JsonObject =
+        when (call["call"].asString) {
+            "send" -> read(chat.send(call.text, call["max_new_tokens"]?.asInt), call, chat::cancel)
+            "stats" -> stats(chat.stats)
+            "history" -> json("messages" to chat.history)
+            "reset" -> done { chat.reset() }
+            "close" -> done { chat.close() }
+            else -> super.perform(call)
+        }
+}

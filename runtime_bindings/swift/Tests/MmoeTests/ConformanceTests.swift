@@ -1,0 +1,198 @@
+import Foundation
+import XCTest
+
+@testable import Mmoe
+
+/// The scenarios of tests/conformance, whose README describes their format.
+final class ConformanceTests: XCTestCase {
+  func testEveryCallGivesWhatIsExpected() async throws {
+    let folder = try XCTUnwrap(ProcessInfo.processInfo.environment["MMOE_SCENARIOS"], "set by .ci/swift")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+    var count = 0
+    for file in files where file.hasSuffix(".json") {
+      let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/" + file))
+      for scenario in try JSONDecoder().decode([JSON].self, from: data) {
+        count += 1
+        try await run(scenario)
+      }
+    }
+    XCTAssertGreaterThanOrEqual(count, 30)
+  }
+
+  private func run(_ scenario: JSON) async throws {
+    let caller = try Caller(scenario, artifact: try Expected.load().artifact)
+    for call in try XCTUnwrap(scenario["calls"]?.array) {
+      let result = try await caller.result(call)
+      XCTAssertEqual(.object(result), call["expect"] ?? .object([:]), "\(scenario["name"]!): \(call)")
+    }
+  }
+}
+
+/// A model and what the calls of one scenario are made to: a session, or a conversation.
+private struct Caller {
+  typealias Result = [String: JSON]
+
+  private enum Receiver {
+    case session(Session)
+    case chat(Chat)
+  }
+
+  private struct UnknownCall: Error {
+    let call: JSON
+  }
+
+  private let model: Model
+  private let receiver: Receiver
+
+  init(_ scenario: JSON, artifact: String) throws {
+    model = try Model(folder: artifact)
+    let sampling = Self.sampling(scenario["sampling"])
+    if let chat = scenario["chat"] {
+      receiver = .chat(try Chat(model, system: chat["system"]?.string, sampling: sampling))
+    } else {
+      receiver = .session(try Session(model, sampling: sampling))
+    }
+  }
+
+  func result(_ call: JSON) async throws -> Result {
+    do {
+      if let result = try modelResult(call) { return result }
+      switch receiver {
+      case .session(let session): return try await sessionResult(session, call)
+      case .chat(let chat): return try await chatResult(chat, call)
+      }
+    } catch let error as MmoeError {
+      return ["error": .string(Self.statusName(error.code))]
+    }
+  }
+
+  /// Nil for what is no call of the model.
+  private func modelResult(_ call: JSON) throws -> Result? {
+    switch call["call"]?.string {
+    case "info":
+      let info = model.info
+      return [
+        "vocab_size": .integer(info.vocabSize), "max_context_len": .integer(info.maxContextLen),
+        "layers": .integer(info.layers), "bos_id": info.bosID.map { .integer(Int($0)) } ?? .null,
+        "has_chat": .bool(info.hasChat),
+      ]
+    case "tokenize":
+      let (addBOS, parseSpecial) = (call["add_bos"]?.bool ?? true, call["parse_special"]?.bool ?? false)
+      return ["ids": .ids(try model.tokenize(call.text, addBOS: addBOS, parseSpecial: parseSpecial))]
+    case "detokenize":
+      return ["text": .string(try model.detokenize(call.ids, skipSpecial: call["skip_special"]?.bool ?? true))]
+    case "chat":
+      let messages = (call["messages"]?.array ?? []).map { message in
+        Message(Message.Role(rawValue: message["role"]!.string!)!, message["content"]!.string!)
+      }
+      return ["ids": .ids(try model.chat(messages))]
+    case "close_model":
+      model.close()
+      return [:]
+    default: return nil
+    }
+  }
+
+  private func sessionResult(_ session: Session, _ call: JSON) async throws -> Result {
+    switch call["call"]?.string {
+    case "prompt": try session.prompt(call.ids)
+    case "prefill": try session.prefill(call.ids)
+    case "next":
+      let step = try session.next()
+      return [
+        "id": .integer(Int(step.id)), "text": .string(step.text),
+        "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
+      ]
+    case "commit": try session.commit()
+    case "decode": try session.decode(Int32(call["id"]!.integer!))
+    case "logits":
+      let logits = try session.logits()
+      return ["count": .integer(logits.count), "argmax": .integer(logits.firstIndex(of: logits.max()!)!)]
+    case "position": return ["position": .integer(try session.position())]
+    case "truncate": try session.truncate(to: call["position"]!.integer!)
+    case "reset": try session.reset()
+    case "cancel": session.cancel()
+    case "clear_cancel": try session.clearCancel()
+    case "close": session.close()
+    case "set_sampling": try session.setSampling(Self.sampling(call["sampling"]))
+    case "stats": return Self.result(try session.stats())
+    case "generate":
+      let limit = call["max_new_tokens"]?.integer
+      if call["text"] != nil {
+        return try await read(session.generate(call.text, maxNewTokens: limit), call, session.cancel)
+      }
+      let ids = call["ids"] == nil ? nil : call.ids
+      return try await read(session.generate(ids, maxNewTokens: limit), call, session.cancel)
+    default: throw UnknownCall(call: call)
+    }
+    return [:]
+  }
+
+  private func chatResult(_ chat: Chat, _ call: JSON) async throws -> Result {
+    switch call["call"]?.string {
+    case "send":
+      let limit = call["max_new_tokens"]?.integer
+      return try await read(chat.send(call.text, maxNewTokens: limit), call, chat.cancel)
+    case "stats": return Self.result(try chat.stats())
+    case "history":
+      let messages = chat.history.map { message in
+        JSON.object(["role": .string(message.role.rawValue), "content": .string(message.content)])
+      }
+      return ["messages": .array(messages)]
+    case "reset": try chat.reset()
+    case "close": chat.close()
+    default: throw UnknownCall(call: call)
+    }
+    return [:]
+  }
+
+  /// Reads a stream as far as the call says.
+  private func read(
+    _ steps: AsyncThrowingStream<Session.Step, Error>, _ call: JSON, _ cancel: () -> Void
+  ) async throws -> Result {
+    var ids: [Int32] = []
+    var text = ""
+    for try await step in steps {
+      text += step.text
+      if let reason = step.finishReason {
+        return ["ids": .ids(ids), "text": .string(text), "finish_reason": .string(reason.rawValue)]
+      }
+      ids.append(step.id)
+      if ids.count == call["abandon_after"]?.integer { break }
+      if ids.count == call["cancel_after"]?.integer { cancel() }
+    }
+    return ["ids": .ids(ids), "text": .string(text)]
+  }
+
+  private static func result(_ stats: Stats) -> Result {
+    ["prefill_tokens": .integer(stats.prefillTokens), "decode_tokens": .integer(stats.decodeTokens)]
+  }
+
+  private static func sampling(_ values: JSON?) -> Sampling {
+    let defaults = Sampling()
+    return Sampling(
+      temperature: values?["temperature"]?.float ?? defaults.temperature,
+      topK: values?["top_k"]?.integer ?? defaults.topK, topP: values?["top_p"]?.float ?? defaults.topP,
+      minP: values?["min_p"]?.float ?? defaults.minP,
+      repetitionPenalty: values?["repetition_penalty"]?.float ?? defaults.repetitionPenalty,
+      seed: values?["seed"]?.integer.map(UInt64.init) ?? defaults.seed)
+  }
+
+  /// `contextFull` is `context_full`.
+  private static func statusName(_ code: MmoeError.Code) -> String {
+    "\(code)".map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
+  }
+}
+
+extension JSON {
+  /// The ids that a call is given, `times` over.
+  fileprivate var ids: [Int32] {
+    let ids = (self["ids"]?.array ?? []).map { Int32($0.integer!) }
+    return Array(repeatElement(ids, count: times).joined())
+  }
+
+  /// The text that a call is given, `times` over.
+  fileprivate var text: String { String(repeating: self["text"]?.string ?? "", count: times) }
+
+  private var times: Int { self["times"]?.integer ?? 1 }
+}

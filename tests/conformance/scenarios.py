@@ -1,0 +1,182 @@
+"""Reads the scenarios and performs their calls by the Python API; README.md describes the format."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mmoe
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.stream import Stream
+
+Call = Mapping[str, Any]
+Result = dict[str, Any]
+
+FILES = tuple(sorted(Path(__file__).parent.glob("*.json")))
+
+
+def read_scenarios(path: Path) -> list[dict[str, Any]]:
+    """The scenarios of one file."""
+    scenarios: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return scenarios
+
+
+def perform(folder: Path, scenario: Mapping[str, Any]) -> list[Result]:
+    """What each call of a scenario gives, in their order; the model is opened for it and closed again."""
+    with mmoe.load(folder) as model:
+        sampling = _sampling(scenario.get("sampling", {}))
+        caller: _Caller
+        if "chat" in scenario:
+            caller = _ChatCaller(
+                model, mmoe.Chat(model, system=scenario["chat"].get("system"), sampling=sampling)
+            )
+        else:
+            caller = _SessionCaller(model, mmoe.Session(model, sampling))
+        return [caller.result(call) for call in scenario["calls"]]
+
+
+def prompt_of(call: Call) -> Any:
+    """The ids or the text that a call is given, `times` over; None if it is given neither."""
+    given = call.get("ids", call.get("text"))
+    return None if given is None else given * call.get("times", 1)
+
+
+def _sampling(values: Mapping[str, Any]) -> mmoe.SamplingConfig:
+    return mmoe.SamplingConfig(**values)
+
+
+class _Caller:
+    """Calls of a model; the name of a call is that of the method."""
+
+    def __init__(self, model: mmoe.Model) -> None:
+        self._model = model
+
+    def result(self, call: Call) -> Result:
+        method: Callable[[Call], Result | None] = getattr(self, call["call"])
+        try:
+            return method(call) or {}
+        except CoreFailure as failure:
+            return {"error": failure.status.name.lower()}
+        except OptionError:
+            return {"error": "invalid_argument"}
+
+    def info(self, _: Call) -> Result:
+        info = self._model.info
+        return {
+            "vocab_size": info.vocab_size,
+            "max_context_len": info.max_context_len,
+            "layers": info.layers,
+            "bos_id": info.bos_id,
+            "has_chat": info.has_chat,
+        }
+
+    def tokenize(self, call: Call) -> Result:
+        options = {name: call[name] for name in ("add_bos", "parse_special") if name in call}
+        return {"ids": self._model.tokenize(call["text"], **options)}
+
+    def detokenize(self, call: Call) -> Result:
+        options = {name: call[name] for name in ("skip_special",) if name in call}
+        return {"text": self._model.detokenize(call["ids"], **options)}
+
+    def chat(self, call: Call) -> Result:
+        return {"ids": self._model.chat(call["messages"])}
+
+    def close_model(self, _: Call) -> None:
+        self._model.close()
+
+    @staticmethod
+    def _read(stream: Stream, call: Call) -> Result:
+        """Reads a stream as far as the call says."""
+        if "abandon_after" in call:
+            texts = list(itertools.islice(stream, call["abandon_after"]))
+            return {"ids": list(stream.ids), "text": "".join(texts)}
+        if "cancel_after" in call:
+            for _ in itertools.islice(stream, call["cancel_after"]):
+                pass
+            stream.cancel()
+        for _ in stream:
+            pass
+        return {"ids": stream.ids, "text": stream.text, "finish_reason": stream.finish_reason}
+
+
+class _SessionCaller(_Caller):
+    def __init__(self, model: mmoe.Model, session: mmoe.Session) -> None:
+        super().__init__(model)
+        self._session = session
+
+    def prompt(self, call: Call) -> None:
+        self._session.prompt(prompt_of(call))
+
+    def prefill(self, call: Call) -> None:
+        self._session.prefill(prompt_of(call))
+
+    def next(self, _: Call) -> Result:
+        return self._session.next()._asdict()
+
+    def commit(self, _: Call) -> None:
+        self._session.commit()
+
+    def decode(self, call: Call) -> None:
+        self._session.decode(call["id"])
+
+    def logits(self, _: Call) -> Result:
+        logits = self._session.logits()
+        return {"count": len(logits), "argmax": int(np.argmax(logits))}
+
+    def position(self, _: Call) -> Result:
+        return {"position": self._session.position}
+
+    def truncate(self, call: Call) -> None:
+        self._session.truncate(call["position"])
+
+    def reset(self, _: Call) -> None:
+        self._session.reset()
+
+    def cancel(self, _: Call) -> None:
+        self._session.cancel()
+
+    def clear_cancel(self, _: Call) -> None:
+        self._session.clear_cancel()
+
+    def close(self, _: Call) -> None:
+        self._session.close()
+
+    def set_sampling(self, call: Call) -> None:
+        self._session.set_sampling(_sampling(call["sampling"]))
+
+    def stats(self, _: Call) -> Result:
+        stats = self._session.stats
+        return {"prefill_tokens": stats.prefill_tokens, "decode_tokens": stats.decode_tokens}
+
+    def generate(self, call: Call) -> Result:
+        stream = self._session.generate(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        return self._read(stream, call)
+
+
+class _ChatCaller(_Caller):
+    def __init__(self, model: mmoe.Model, chat: mmoe.Chat) -> None:
+        super().__init__(model)
+        self._chat = chat
+
+    def send(self, call: Call) -> Result:
+        self._stream = self._chat.send(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        return self._read(self._stream, call)
+
+    def stats(self, _: Call) -> Result:
+        stats = self._stream.stats
+        return {"prefill_tokens": stats.prefill_tokens, "decode_tokens": stats.decode_tokens}
+
+    def history(self, _: Call) -> Result:
+        return {"messages": [message._asdict() for message in self._chat.history]}
+
+    def reset(self, _: Call) -> None:
+        self._chat.reset()
+
+    def close(self, _: Call) -> None:
+        self._chat.close()

@@ -1,0 +1,117 @@
+"""The scenarios by the Python API, and what they expect against other implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+
+import mmoe
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.runtime_bindings.python.records import FinishReason
+from mmoe.runtime_bindings.python.runner import ModelRunner
+from tests.conformance.scenarios import FILES, perform, prompt_of, read_scenarios
+from tests.support.token_loop import generated_ids
+
+SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
+
+
+def calls_of(*names: str) -> Iterator[dict[str, Any]]:
+    return (call for scenario in SCENARIOS for call in scenario["calls"] if call["call"] in names)
+
+
+def conversation_ids(artifact: Artifact, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """The chat template of the released checkpoints, written down once more, by `tokenizers`."""
+    tokenizer = Tokenizer.from_file(str(artifact.folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+
+    def text(content: str) -> list[int]:
+        ids: list[int] = tokenizer.encode(content, add_special_tokens=False).ids
+        return ids
+
+    def header(role: str) -> list[int]:
+        begin, end = map(tokenizer.token_to_id, ("<|header_start|>", "<|header_end|>"))
+        return [begin, *text(role), end]
+
+    ids = [tokenizer.token_to_id("<|begin_of_text|>")]
+    for message in messages:
+        content = text("\n\n" + message["content"].strip())
+        ids += [*header(message["role"]), *content, tokenizer.token_to_id("<|eot|>")]
+    return ids + header("assistant") + text("\n\n")
+
+
+def looped_ids(
+    artifact: Artifact, prompt_ids: list[int], call: Mapping[str, Any], sampling: Mapping[str, Any] | None
+) -> list[int]:
+    """As many ids as the call expects, and one more where the model must end the text."""
+    expected = call["expect"]
+    return generated_ids(
+        ModelRunner(artifact.model_path),
+        prompt_ids,
+        len(expected["ids"]) + (expected.get("finish_reason") == FinishReason.STOP_TOKEN),
+        sampling=None if sampling is None else mmoe.SamplingConfig(**sampling),
+        stop_ids=artifact.manifest.runtime.stop_ids,
+    )
+
+
+def test_names_differ_and_every_way_to_end_is_there() -> None:
+    names = [scenario["name"] for scenario in SCENARIOS]
+    assert len(names) == len(set(names)) >= 30
+    reasons = {call["expect"].get("finish_reason") for call in calls_of("generate", "send")}
+    assert reasons >= set(FinishReason)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario["name"])
+def test_python_gives_what_is_expected(scenario: dict[str, Any], demo_artifact: Artifact) -> None:
+    results = perform(demo_artifact.folder, scenario)
+    for call, result in zip(scenario["calls"], results, strict=True):
+        assert result == call.get("expect", {}), call
+
+
+def test_ids_and_texts_are_those_of_tokenizers(demo_artifact: Artifact) -> None:
+    tokenizer = Tokenizer.from_file(str(demo_artifact.folder / "tokenizer.json"))
+    bos = [demo_artifact.manifest.runtime.bos_id]
+    for call in calls_of("tokenize"):
+        if "ids" in call["expect"]:
+            tokenizer.encode_special_tokens = not call.get("parse_special", False)
+            ids = tokenizer.encode(call["text"], add_special_tokens=False).ids
+            assert call["expect"]["ids"] == (bos if call.get("add_bos", True) else []) + ids, call
+    for call in calls_of("detokenize"):
+        if all(0 <= each < tokenizer.get_vocab_size() for each in call["ids"]):
+            text = tokenizer.decode(call["ids"], skip_special_tokens=call.get("skip_special", True))
+            assert call["expect"]["text"] == text, call
+
+
+def test_conversations_have_the_ids_of_their_parts(demo_artifact: Artifact) -> None:
+    for call in calls_of("chat"):
+        assert call["expect"]["ids"] == conversation_ids(demo_artifact, call["messages"]), call
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        each
+        for each in SCENARIOS
+        if each["calls"][0]["call"] == "generate" and "ids" in each["calls"][0]["expect"]
+    ],
+    ids=lambda scenario: scenario["name"],
+)
+def test_texts_are_those_of_a_loop_over_the_logits(scenario: dict[str, Any], demo_artifact: Artifact) -> None:
+    """Greedy ones by NumPy, drawn ones by the sampler outside of a session."""
+    call = scenario["calls"][0]
+    tokenizer = load_tokenizer(demo_artifact.folder, demo_artifact.config)
+    prompt = prompt_of(call)
+    ids = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
+    assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, call, scenario.get("sampling"))
+
+
+def test_a_first_answer_is_that_of_a_loop_over_the_logits(demo_artifact: Artifact) -> None:
+    for scenario in (each for each in SCENARIOS if "chat" in each):
+        system = scenario["chat"].get("system")
+        messages = [] if system is None else [{"role": "system", "content": system}]
+        call = next(call for call in scenario["calls"] if call["call"] == "send")
+        ids = conversation_ids(demo_artifact, [*messages, {"role": "user", "content": prompt_of(call)}])
+        assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, call, scenario.get("sampling")), call
