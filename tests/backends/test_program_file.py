@@ -39,6 +39,7 @@ def plain_instruction(call: Any) -> tuple[Any, ...]:
     return kind, *(map(plain, vars(call).values()) if kind in ("KernelCall", "DelegateCall") else ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["tiny_artifact", "tiny_delegated_artifact"])
 def test_a_program_is_what_executorch_reads(fixture: str, request: pytest.FixtureRequest) -> None:
     artifact: Artifact = request.getfixturevalue(fixture)
@@ -73,6 +74,7 @@ def test_a_program_is_what_executorch_reads(fixture: str, request: pytest.Fixtur
     assert any(isinstance(value, program_schema.Tensor) for value in ours.execution_plan[0].values)
 
 
+@pytest.mark.slow
 def test_a_damaged_description_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     program = write_toy_artifact(tmp_path).read_bytes()
     damaged = tmp_path / "damaged.pte"

@@ -145,6 +145,7 @@ def assert_rows(found, exact, cache_type, scales):
     assert (np.abs(found - exact) <= rounding + floats * (1 + np.abs(exact))).all()
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(case=cases(), cache_type=st.sampled_from(CacheType), data=st.data())
 def test_against_float64_in_any_split(case, cache_type, data):
@@ -304,6 +305,7 @@ def windows(draw):
     return inputs, options, rows, cuts[:-1]
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(case=windows(), cache_type=st.sampled_from(CacheType), data=st.data())
 def test_a_window_in_a_ring_against_float64(case, cache_type, data):

@@ -40,6 +40,7 @@ def assert_within_bound(oracle, x, found):
     assert (np.abs(found - expected) <= bound).all()
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(case=layers())
 def test_error_stays_within_the_bound_of_int8_activations(case):

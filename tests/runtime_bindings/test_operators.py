@@ -152,6 +152,7 @@ def attention_operator(cache):
     return (torch.ops.mmoe.attention_int8 if cache is CacheType.INT8 else torch.ops.mmoe.attention).default
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache_type", CacheType)
 def test_attention_writes_its_caches_and_gives_the_kernels_bits(cache_type):
     rng = np.random.default_rng(3)

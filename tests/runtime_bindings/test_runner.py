@@ -174,6 +174,7 @@ def test_a_missing_operator_is_explained_even_where_another_client_has_silenced_
         ModelRunner(replace_program(folder, data.replace(b"aten::mm", b"aten::mz")))
 
 
+@pytest.mark.slow
 def test_a_program_that_is_not_a_language_model(tmp_path):
     with pytest.raises(RuntimeFailure, match="is no language model: get_max_seq_len failed"):
         ModelRunner(write_toy_artifact(tmp_path, get_max_seq_len=None))

@@ -61,6 +61,7 @@ def slow_draw(distribution: dict[int, float], place: float, by_id: bool) -> set[
     return found
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(
     logits=LOGITS,
@@ -86,6 +87,7 @@ def test_each_draw_is_the_slow_implementations(logits, temperature, top_k, min_p
         assert found in slow_draw(distribution, uniform(seed, draw), by_id=top_p == 1)
 
 
+@pytest.mark.slow
 def test_the_nucleus_may_be_wider_than_the_first_guess():
     logits = np.random.default_rng(3).normal(size=9_000).astype(np.float32)
     config = SamplingConfig(temperature=1.0, top_p=0.95, seed=5)

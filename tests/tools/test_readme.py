@@ -29,6 +29,7 @@ def test_readme_shows_what_the_file_has() -> None:
     assert shown_table() == table(read_figures())
 
 
+@pytest.mark.slow
 def test_a_verification_gives_the_file(demo_artifact: Artifact) -> None:
     from mmoe.export.demo.bundled import bundled_checkpoint
     from mmoe.export.verify.ladder import VerifyOptions, verify

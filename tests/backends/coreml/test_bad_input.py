@@ -23,6 +23,7 @@ def test_without_coremltools_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         load_backend("coreml")
 
 
+@pytest.mark.slow
 def test_sliding_windows_are_refused(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "dense", dense_overrides())
     with pytest.raises(OptionError, match="coreml backend has no sliding-window attention"):

@@ -32,6 +32,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "options"), CASES.values(), ids=CASES)
 def test_a_replay_computes_its_family(tmp_path: Path, family: str, options: dict[str, Any]) -> None:
     source = save_model(make_model(family, vocab_size=320, **options), tmp_path / "source")

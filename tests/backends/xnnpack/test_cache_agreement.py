@@ -29,6 +29,7 @@ def top_tokens(kv_cache: KvCache) -> torch.Tensor:
         return torch.cat([decoder.all_logits(window, start)[0].argmax(dim=-1) for window in windows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kv_cache", "agreement"), [(KvCache.FLOAT16, 0.998), (KvCache.INT8, 0.99)])
 def test_a_smaller_cache_chooses_the_same_tokens(kv_cache: KvCache, agreement: float) -> None:
     same = top_tokens(kv_cache) == top_tokens(KvCache.FLOAT32)

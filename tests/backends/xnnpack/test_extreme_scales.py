@@ -45,6 +45,7 @@ def write_extreme_checkpoint(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linears", Linears)
 def test_extreme_scales_load_and_run(tmp_path: Path, linears: Linears) -> None:
     folder = write_extreme_checkpoint(tmp_path / "checkpoint")

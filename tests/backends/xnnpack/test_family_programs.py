@@ -52,6 +52,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "options"), CASES.values(), ids=CASES)
 def test_an_artifact_computes_its_family(tmp_path: Path, family: str, options: dict[str, Any]) -> None:
     source = save_model(make_model(family, **SIZES | options), tmp_path / "source")

@@ -97,6 +97,7 @@ def test_summary_for_people(
     assert run.err == ""
 
 
+@pytest.mark.slow
 def test_bfloat16_is_quantised_on_request_and_packed_weights_are_not(
     mmoe: Command, tmp_path: Path, tiny_checkpoint: Path
 ) -> None:

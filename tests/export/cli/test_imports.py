@@ -64,6 +64,7 @@ REFERENCE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "order", [(GENERATE, REFERENCE), (REFERENCE, GENERATE)], ids=["libmmoe first", "last"]
 )
@@ -74,6 +75,7 @@ def test_both_runtimes_live_in_one_process(order: tuple[str, str], tiny_artifact
     assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["done"]), run.stderr
 
 
+@pytest.mark.slow
 def test_the_library_keeps_known_load_messages_to_itself(tiny_checkpoint: Path, tmp_path: Path) -> None:
     code = f"import mmoe; mmoe.convert({str(tiny_checkpoint)!r}, {str(tmp_path / 'artifact')!r})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

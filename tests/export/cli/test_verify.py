@@ -49,6 +49,7 @@ def ladder(monkeypatch: pytest.MonkeyPatch) -> FakeLadder:
     return fake
 
 
+@pytest.mark.slow
 def test_the_real_ladder(
     mmoe: Command, artifact_copy: Artifact, tiny_checkpoint: Path, text: Path, tmp_path: Path
 ) -> None:

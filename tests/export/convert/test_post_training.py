@@ -28,6 +28,7 @@ from tests.support.unpacked import unpacked_tensors, write_unpacked
 INT4 = ConvertOptions(quantize=Quantize.INT4_G32)
 
 
+@pytest.mark.slow
 def test_the_bundled_model_comes_back_from_bfloat16(tmp_path: Path) -> None:
     """Every one of its 200,448 groups: the integers are the same, the scales reproduce every bfloat16 value."""
     packed = open_checkpoint(bundled_checkpoint())

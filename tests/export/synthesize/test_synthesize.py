@@ -204,6 +204,7 @@ def test_read_size_takes_a_folder() -> None:
     assert read_size(str(bundled_checkpoint()))["hidden_size"] == 192
 
 
+@pytest.mark.slow
 def test_a_synthetic_checkpoint_converts(tmp_path: Path) -> None:
     from mmoe.export.convert.convert import convert
 

@@ -51,6 +51,7 @@ def test_other_logits_miss_the_limit(tiny_artifact: Artifact, monkeypatch: pytes
     assert [stage.passed for stage in report.stages] == [True, False]
 
 
+@pytest.mark.slow
 def test_other_weights_are_no_agreement(tiny_artifact: Artifact, tmp_path: Path) -> None:
     other = convert(write_checkpoint(tmp_path / "checkpoint", seed=99), tmp_path / "artifact")
     report = _compare(tiny_artifact, other, min_top1_agreement=0)

@@ -43,6 +43,7 @@ def model(demo_artifact: Artifact) -> Model:
     return Model(demo_artifact.folder)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=400)
 @given(conversation=CONVERSATION)
 def test_ids_are_those_of_the_template(

@@ -99,6 +99,7 @@ def test_a_deleted_artifact_goes_on_and_a_cut_one_ends(folder: Path) -> None:
     assert refusal.value.status == Status.IO
 
 
+@pytest.mark.slow
 def test_a_damaged_program_is_a_code_where_the_runtime_would_abort(tmp_path: Path) -> None:
     path = write_toy_artifact(tmp_path)
     program = path.read_bytes()

@@ -77,6 +77,7 @@ class PatternMaker:
         return f"(?{self.rng.choice('=!')}{self.sequence(depth - 1)})"
 
 
+@pytest.mark.slow
 def test_matches_are_those_of_a_backtracking_matcher() -> None:
     maker = PatternMaker(seed=1)
     compared = 0

@@ -81,6 +81,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore"
 )  # of Python, for what the expressions are, and of hypothesis, for their number

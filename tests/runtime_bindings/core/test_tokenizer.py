@@ -40,6 +40,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Tokenizer, NativeTokenizer]:
     return Tokenizer.from_str(text), NativeTokenizer(text.encode())
 
 
+@pytest.mark.slow
 def test_ids_and_round_trip_are_those_of_the_library(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     for text in generated(COUNT, seed=1):
@@ -88,6 +89,7 @@ def test_streaming_hands_out_whole_characters_that_add_up(pair: tuple[Tokenizer,
     assert "".join(piece.decode() for piece in pieces) == text
 
 
+@pytest.mark.slow
 def test_a_word_of_a_million_letters_takes_no_quadratic_time(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     for text in ("a" * 1_000_000, "ab" * 200_000, "the" * 100_000):
