@@ -25,7 +25,7 @@ from mmoe.export.convert.carried import carried_files, licence
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
-from mmoe.export.convert.post_training import check_request, packed_copy, remove_abandoned_copies
+from mmoe.export.convert.post_training import check_request, packed_copy
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
@@ -209,7 +209,6 @@ def _prepare(
     backend = load_backend(options.backend, options.backend_options)
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
-    remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
     checkpoint = open_checkpoint(
         named_source(source), revision=revision, unpacked=options.quantize is not None

@@ -52,23 +52,20 @@ def check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
 def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILENT) -> Iterator[Checkpoint]:
     """A packed copy for the length of the block; a packed checkpoint is its own.
 
-    The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes.
+    The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes. Copies whose processes were killed are
+    removed first.
 
     Args:
         checkpoint: An opened checkpoint.
         near: The folder in which the copy's folder is made.
         progress: Told of every tensor.
     """
+    remove_abandoned(near, _COPY)
     if checkpoint.config.quantization is not None:
         yield checkpoint
         return
     with scratch_folder(near, _COPY) as folder:
         yield quantize_checkpoint(checkpoint, folder, progress=progress)
-
-
-def remove_abandoned_copies(near: Path) -> None:
-    """Removes packed copies whose processes were killed."""
-    remove_abandoned(near, _COPY)
 
 
 def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:
