@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from mmoe.export.artifact.artifact import CARD_FILE
 from mmoe.export.artifact.manifest import MANIFEST_FILE
 from mmoe.models.files import read_regular
+from mmoe.models.json_text import parse_json
 
 # How many names a message lists.
 _NAMED = 5
@@ -47,8 +47,8 @@ def why_not_replaceable(folder: Path) -> str | None:
 def _listed_files(manifest: Path) -> frozenset[str] | None:
     """Names of the files that a manifest lists; None if it is not one of ours."""
     try:
-        data = json.loads(read_regular(manifest))
-    except (OSError, ValueError, RecursionError):
+        data = parse_json(read_regular(manifest))
+    except (OSError, ValueError):
         return None
     if not isinstance(data, dict) or not isinstance(data.get("format_version"), int):
         return None

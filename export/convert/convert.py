@@ -1,6 +1,5 @@
 """Converts a checkpoint into an artifact: read, build, export, lower, write."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from mmoe.checkpoints.runtime_reader import require_readable
+from mmoe.checkpoints.runtime_reader import require_intact, require_readable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
@@ -32,6 +31,7 @@ from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config_reader import read_json_object
 from mmoe.models.architectures.registry import flat_config
 from mmoe.models.decoder import build_decoder
 
@@ -214,6 +214,7 @@ def _prepare(
         named_source(source), revision=revision, unpacked=options.quantize is not None
     )
     check_request(checkpoint, options.quantize)
+    require_intact(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
@@ -245,7 +246,7 @@ def _prepare(
 
 
 def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> ManifestContent:
-    architecture = flat_config(json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    architecture = flat_config(read_json_object(checkpoint.folder / CONFIG_FILE))
     quantization = architecture.pop("quantization")
     assert isinstance(quantization, dict)
     config, tokenizer = checkpoint.config, job.tokenizer

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mmoe.models.files import read_regular
+from mmoe.models.json_text import parse_json
 
 MARKER = ".mmoe-scratch.json"
 _FORMAT = "mmoe-export work in progress"
@@ -81,8 +82,8 @@ def scratch_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path
 def _is_marked(path: Path) -> bool:
     """Whether `scratch_folder` made a folder, and no user did."""
     try:
-        marker = json.loads(read_regular(path / MARKER))
-    except (OSError, ValueError, RecursionError):
+        marker = parse_json(read_regular(path / MARKER))
+    except (OSError, ValueError):
         return False
     return not path.is_symlink() and isinstance(marker, dict) and marker.get("format") == _FORMAT
 

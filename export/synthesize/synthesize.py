@@ -14,8 +14,8 @@ from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.checkpoints.shards import SINGLE_FILE
-from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.artifact.artifact import CARD_FILE
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.files.safetensors import write_safetensors
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import explained_write_errors, free_bytes
