@@ -134,8 +134,8 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
         )
     if config.num_hidden_layers > len(found):
         raise CheckpointError(
-            f"{where}: config.json says num_hidden_layers = {config.num_hidden_layers}, but there are only {len(found)} "
-            "tensors; take config.json from the checkpoint's own repository"
+            f"{where}: config.json says num_hidden_layers = {config.num_hidden_layers}, but there are only "
+            f"{len(found)} tensors; take config.json from the checkpoint's own repository"
         )
     expected = _expected_in_files(config, found)
     twins = tied_twins(config, found)

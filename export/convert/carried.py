@@ -43,8 +43,8 @@ def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
             continue
         if leads_out_of(folder, path):
             raise CheckpointError(
-                f"{path}: is a link out of the checkpoint, to {path.resolve()}, which would become part of the artifact; "
-                "put the file itself there, or remove the link"
+                f"{path}: is a link out of the checkpoint, to {path.resolve()}, which would become part of the "
+                "artifact; put the file itself there, or remove the link"
             )
         try:
             found[name] = read_regular(path)

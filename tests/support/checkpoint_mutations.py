@@ -98,7 +98,7 @@ _SNIPPETS = (
     "{{ 'a' | center(10**12) }}",
     "{{ lipsum(n=1000000) }}",
     "{{ range(10**12) | list }}",
-    "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}x{% endfor %}{% endfor %}{% endfor %}",
+    "{% for a in range(99999) %}" * 3 + "x" + "{% endfor %}" * 3,
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "{{ " + "not " * 5000 + "1 }}",

@@ -1,4 +1,4 @@
-"""Text of strangers' files, made safe for a terminal: what would move its cursor or reorder its line is shown instead."""
+"""Strangers' text made safe for a terminal: what would move its cursor or reorder its line is shown instead."""
 
 from __future__ import annotations
 
