@@ -11,7 +11,7 @@ from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 
-from mmoe.checkpoints.template_limits import BoundedEnvironment
+from mmoe.checkpoints.template_limits import BoundedEnvironment, bounded
 
 
 class _Generation(Extension):
@@ -31,7 +31,7 @@ def template_environment() -> BoundedEnvironment:
     environment = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
-    environment.filters["tojson"] = _to_json
+    environment.filters["tojson"] = bounded(_to_json)
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
     return environment

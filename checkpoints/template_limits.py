@@ -49,7 +49,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         for name in ("lipsum", "cycler"):
             self.globals.pop(name, None)
         for name, function in list(self.filters.items()):
-            self.filters[name] = _bounded(function, is_format=name == "format")
+            self.filters[name] = bounded(function, is_format=name == "format")
 
     def begin(self) -> None:
         """A rendering begins: its steps are counted from here."""
@@ -79,7 +79,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """A method or a function."""
-        own = getattr(__obj, "__self__", None)
+        # The sandbox wraps the methods that format.
+        own = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
         is_format = getattr(__obj, "__name__", "") in ("format", "format_map")
         format_text = own if is_format and isinstance(own, str) else None
         receiver = (own,) if isinstance(own, str | list | tuple) else ()
@@ -94,7 +95,14 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return numbers
 
 
-def _bounded(function: Callable[..., Any], *, is_format: bool) -> Callable[..., Any]:
+def bounded(function: Callable[..., Any], *, is_format: bool = False) -> Callable[..., Any]:
+    """A filter that refuses arguments of which it would make too much.
+
+    Args:
+        function: The filter.
+        is_format: Whether its first argument is a format.
+    """
+
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         format_text = args[0] if is_format and args and isinstance(args[0], str) else None
