@@ -1,5 +1,7 @@
 """Converts a checkpoint into an artifact: read, build, export, lower, write."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, Runtim
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.convert.carried import carried_files, licence
+from mmoe.export.convert.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
@@ -86,7 +89,13 @@ def convert(
     Raises:
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
-    job = _prepare(source, target, revision, options or ConvertOptions(), progress, tell)
+    with explained_limits(f"converting {source}"):
+        return _convert(
+            _prepare(source, target, revision, options or ConvertOptions(), progress, tell), progress
+        )
+
+
+def _convert(job: _Job, progress: Progress) -> Artifact:
     with (
         job.writer as writer,
         packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
@@ -130,7 +139,8 @@ def dry_run(
     Raises:
         MmoeError: The conversion would fail.
     """
-    return _prepare(source, target, revision, options or ConvertOptions(), progress, tell).plan
+    with explained_limits(f"converting {source}"):
+        return _prepare(source, target, revision, options or ConvertOptions(), progress, tell).plan
 
 
 def build_program(

@@ -183,7 +183,7 @@ def _with_header(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _with_snippet(draw: st.DrawFn, content: bytes) -> bytes:
-    text = content.decode(errors="surrogatepass")
+    text = content.decode(errors="surrogateescape")
     place = draw(st.one_of(st.sampled_from((0, len(text))), st.integers(0, len(text))))
     snippet = draw(st.sampled_from(_SNIPPETS))
     return (text[:place] + snippet + text[place:]).encode(errors="surrogatepass")
