@@ -59,10 +59,10 @@ class ChatTemplate:
         self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)
         self._where = where
-        environment = template_environment()
+        self._environment = template_environment()
         try:
-            self._template = environment.from_string(self.source)
-            self._tree = environment.parse(self.source)
+            self._template = self._environment.from_string(self.source)
+            self._tree = self._environment.parse(self.source)
         except Exception as error:  # a template is foreign text, on which the compiler may fail in any way
             raise TokenizerError(f"{where}: is not a valid chat template ({error})") from error
 
@@ -83,6 +83,7 @@ class ChatTemplate:
         Raises:
             TokenizerError: when the template refuses the messages or fails.
         """
+        self._environment.begin()
         try:
             return self._template.render(
                 messages=[asdict(message) for message in messages],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 from mmoe.checkpoints.errors import CheckpointError
+from mmoe.models.files import require_regular
+from mmoe.models.json_text import parse_json
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 
@@ -17,7 +19,11 @@ _LFS_POINTER = b"version https://git-lfs"
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raises: CheckpointError: when ``path`` is a pickle file by its name or by its first bytes."""
+    """Raises: CheckpointError: when ``path`` is no regular file, or a pickle by its name or by its first bytes."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}; download it again") from error
     with path.open("rb") as file:
         head = file.read(8)
     is_pickle = head.startswith(_ZIP_MAGIC) or (
@@ -45,7 +51,7 @@ def describe_damage(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         header = file.read(header_end)[8:]
     try:
-        entries = json.loads(header)
+        entries: Any = parse_json(header)
         expected = header_end + max(
             entry["data_offsets"][1] for key, entry in entries.items() if key != "__metadata__"
         )

@@ -110,6 +110,9 @@ def tied_twins(config: DecoderConfig, found: Mapping[str, TensorSpec]) -> dict[s
     return {f"{HEAD}.{part}": f"{TABLE}.{part}" for part in parts if f"{HEAD}.{part}" in found}
 
 
+_MOST_COMPARISONS = 100_000
+
+
 def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, where: str) -> None:
     """Compares the tensors of a checkpoint with what its config promises.
 
@@ -129,12 +132,19 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
             f"{where}: config.json has no 'quantization' block, but {packed} of {len(found)} tensors are packed; "
             "take config.json from the checkpoint's own repository"
         )
+    if config.num_hidden_layers > len(found):
+        raise CheckpointError(
+            f"{where}: config.json says num_hidden_layers = {config.num_hidden_layers}, but there are only "
+            f"{len(found)} tensors; take config.json from the checkpoint's own repository"
+        )
     expected = _expected_in_files(config, found)
     twins = tied_twins(config, found)
     missing = [name for name in expected if name not in found]
     strange = sorted(name for name in found if name not in expected and name not in twins)
     unexpected = [name for name in strange if not _BUFFERS.fullmatch(name)]
-    problems = [f"missing: {name} ({expected[name]}){_hint(name, unexpected)}" for name in missing]
+    # What is likest is looked for among all, which takes too long where much is amiss.
+    likely = unexpected if len(missing) * len(unexpected) <= _MOST_COMPARISONS else []
+    problems = [f"missing: {name} ({expected[name]}){_hint(name, likely)}" for name in missing]
     problems += [f"unexpected: {name} ({found[name]})" for name in unexpected]
     for name, spec in expected.items():
         if name in found and found[name].dtype not in _allowed_types(spec):

@@ -7,11 +7,36 @@ from pathlib import Path
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
 from mmoe.checkpoints.trials import TRIAL_TEXTS
-from mmoe.models.files import read_regular
-from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.models.files import is_absent, read_regular
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
+
+
+def require_intact(folder: Path) -> None:
+    """Reads tokenizer.json with the runtime's reader first: on a hostile one Hugging Face's may end the process.
+
+    Kinds of tokenizers that the runtime does not have pass; so does an absent file, which the loader refuses.
+
+    Args:
+        folder: Of the checkpoint.
+
+    Raises:
+        TokenizerError: the file is damaged.
+    """
+    path = folder / TOKENIZER_FILE
+    if is_absent(path):
+        return
+    try:
+        CoreTokenizer(read_regular(path))
+    except OSError as error:
+        raise TokenizerError(f"{path}: cannot be read ({error}); download it again") from error
+    except CoreFailure as failure:
+        if failure.status is not Status.UNSUPPORTED:
+            raise TokenizerError(
+                f"{path}: is not a readable tokenizer ({failure}); download it again"
+            ) from failure
 
 
 def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +12,18 @@ from torch import Tensor
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
 from mmoe.checkpoints.tensor_spec import TensorSpec
+from mmoe.models.files import read_regular
+from mmoe.models.json_text import parse_json
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+
+# Linux lets a process map 65,530 areas of files.
+_MOST_SHARDS = 10_000
+# How many missing files or contradictions a message lists.
+_LISTED = 50
+# Of a file's name, on every file system in use.
+_NAME_BYTES = 255
 
 
 class TensorFiles:
@@ -75,30 +84,49 @@ def _read_index(folder: Path) -> dict[str, str] | None:
             raise CheckpointError(_nothing_found(folder))
         return None
     try:
-        weight_map = json.loads(index_path.read_text(encoding="utf-8"))["weight_map"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        index = parse_json(read_regular(index_path))
+    except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"{index_path}: is not a safetensors index with a 'weight_map' ({error!r})"
+            f"{index_path}: is not a safetensors index with a 'weight_map' ({error}); download it again"
         ) from error
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
     for tensor, name in weight_map.items():
-        if not isinstance(name, str) or Path(name).name != name:
+        if not isinstance(name, str) or not _is_file_name(name):
             raise CheckpointError(
-                f"{index_path}: tensor {tensor} is said to be in {name!r}, which is not a file name"
+                f"{index_path}: tensor {tensor} is said to be in {_shown(name)}, which is not a file name"
             )
+    shards = set(weight_map.values())
+    if len(shards) > _MOST_SHARDS:
+        raise CheckpointError(
+            f"{index_path}: names {len(shards):,} files, of which at most {_MOST_SHARDS:,} can be open at a time; "
+            "join them"
+        )
     if has_single and SINGLE_FILE not in weight_map.values():
         raise CheckpointError(
             f"{folder}: holds both {SINGLE_FILE} and {INDEX_FILE}, which does not name it; "
             "remove the one that is stale"
         )
-    missing = sorted({name for name in weight_map.values() if not (folder / name).exists()})
+    missing = sorted(name for name in shards if not (folder / name).exists())
     if missing:
+        more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
         raise CheckpointError(
-            f"{folder}: {', '.join(missing)} missing, though {INDEX_FILE} names it; "
+            f"{folder}: {', '.join(missing[:_LISTED])}{more} missing, though {INDEX_FILE} names it; "
             "download the checkpoint again"
         )
     return weight_map
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a name can be that of a file in a folder, and of nothing outside of it."""
+    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and "\0" not in name
+    return is_plain and len(os.fsencode(name)) <= _NAME_BYTES
+
+
+def _shown(name: object) -> str:
+    text = repr(name)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def _nothing_found(folder: Path) -> str:

@@ -12,6 +12,7 @@ from mmoe.checkpoints.file_diagnosis import refuse_pickle
 from mmoe.checkpoints.hub import download
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.registry import load_config
+from mmoe.models.files import as_path
 from mmoe.runtime_bindings.python.errors import OptionError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -69,7 +70,7 @@ def locate_checkpoint(
         CheckpointError: when ``source`` is neither an existing folder nor a hub id.
         OptionError: when a revision is given for a folder.
     """
-    path = Path(source).expanduser()
+    path = as_path(source)
     if path.is_dir():
         if revision is not None:
             raise OptionError(f"a revision ({revision}) goes with a hub id, but {source} is a folder")

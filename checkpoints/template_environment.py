@@ -10,7 +10,8 @@ import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mmoe.checkpoints.template_limits import BoundedEnvironment, bounded
 
 
 class _Generation(Extension):
@@ -25,12 +26,12 @@ class _Generation(Extension):
         return nodes.Scope(body).set_lineno(line)
 
 
-def template_environment() -> ImmutableSandboxedEnvironment:
+def template_environment() -> BoundedEnvironment:
     """An environment in which the text of a chat template can be compiled."""
-    environment = ImmutableSandboxedEnvironment(
+    environment = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
-    environment.filters["tojson"] = _to_json
+    environment.filters["tojson"] = bounded(_to_json)
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
     return environment

@@ -1,5 +1,7 @@
 """`README.md` of an artifact: a model card made of the manifest and nothing else."""
 
+import json
+import re
 from pathlib import Path
 
 from mmoe.backends.registry import declaration
@@ -7,6 +9,9 @@ from mmoe.export.artifact.manifest import Manifest
 from mmoe.export.artifact.verification.figures import markdown_table
 from mmoe.export.demo.bundled import BUNDLED
 
+# What begins HTML, an entity, a link, emphasis, code or a cell.
+_MARKDOWN = re.compile(r"[<>&\[\]`*|\\]")
+_PLAIN_ID = re.compile(r"[A-Za-z][\w.-]*/[\w.-]+", flags=re.ASCII)
 _TEMPLATE = Path(__file__).parent / "model_card.md.jinja"
 
 
@@ -16,6 +21,9 @@ def render_model_card(manifest: Manifest) -> str:
 
     source = manifest.source
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters["text"] = _as_text
+    environment.filters["code"] = _as_code
+    environment.filters["yaml"] = _as_yaml
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         manifest=manifest,
         architecture=manifest.architecture,
@@ -26,6 +34,28 @@ def render_model_card(manifest: Manifest) -> str:
         verify=_verify_command(manifest),
         markdown_table=markdown_table,
         report=manifest.verification,
+    )
+
+
+def _as_text(value: object) -> str:
+    """A value from the checkpoint as one line of plain text: no HTML, Markdown or end of a table's cell in it."""
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", _one_line(value))
+
+
+def _as_code(value: object) -> str:
+    """The same between backticks, where a backtick or a bar would end the code or the cell."""
+    return f"`{_one_line(value).replace('`', chr(39)).replace('|', '/')}`"
+
+
+def _as_yaml(value: object) -> str:
+    """A scalar, quoted unless it is a plain id on the hub: JSON's strings are YAML's."""
+    text = _one_line(value)
+    return text if _PLAIN_ID.fullmatch(text) else json.dumps(text)
+
+
+def _one_line(value: object) -> str:
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value)
     )
 
 

@@ -7,6 +7,7 @@ from mmoe.backends.errors import ArtifactError
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.records import Json, RecordError, from_json, to_json
+from mmoe.models.json_text import parse_json
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 FORMAT_VERSION = 1
@@ -162,7 +163,7 @@ class Manifest(ManifestContent):
             ArtifactError: not JSON, another format version, or a key missing, unknown or of the wrong kind.
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text)
         except ValueError as error:
             raise ArtifactError(f"{where}: not JSON ({error}); convert the checkpoint again") from error
         version = data.get("format_version") if isinstance(data, dict) else None

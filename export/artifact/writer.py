@@ -1,8 +1,6 @@
 """Writes an artifact all at once or not at all."""
 
-import glob
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields
@@ -14,6 +12,8 @@ from mmoe.backends.errors import ArtifactError
 from mmoe.export.artifact.artifact import CARD_FILE, REQUIRED_FILES, Artifact
 from mmoe.export.artifact.card import render_model_card
 from mmoe.export.artifact.manifest import MANIFEST_FILE, FileRecord, Manifest, ManifestContent
+from mmoe.export.artifact.replaceable import why_not_replaceable
+from mmoe.export.files.place import require_place
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import (
     disk_full_error,
@@ -24,33 +24,35 @@ from mmoe.export.files.writing import (
     sync,
 )
 
-_PARTIAL, _ASIDE = ".partial", ".old"
+_PARTIAL = ".partial"
+# In the hidden folder: the artifact that is being written, and the one that it replaces.
+_NEW, _OLD = "new", "old"
 
 
 class ArtifactWriter:
     """Collects files in a hidden folder next to the target and renames it when it is whole.
 
     Leaving the `with` block without `commit`, by whatever exception, leaves nothing behind and an existing
-    artifact untouched. A replaced artifact is renamed aside first, so for an instant there is none.
+    artifact untouched. A replaced artifact is moved into the hidden folder first, so for an instant there is none.
     """
 
     def __init__(self, target: str | Path, *, overwrite: bool = False) -> None:
-        """Checks the target, and removes what killed conversions to it left behind; nothing is written yet.
+        """Checks the target; nothing is written or removed before the `with` block.
 
         Args:
             target: the artifact's folder; missing parents are created.
             overwrite: replace an artifact, or an empty folder, that is there; anything else never is.
 
         Raises:
-            ArtifactError: something is there that must not be replaced.
+            ArtifactError: something is there that must not be replaced, or no folder can be made there.
         """
         # Resolved, so that a symbolic link to an artifact stays a link when the artifact is replaced.
-        self._target = Path(target).resolve()
+        self._target = require_place(target, scratch_suffix=_PARTIAL)
         self._overwrite = overwrite
         self._prefix = f".{self._target.name}."
-        self._remove_abandoned()
         self._check_target()
         self._scratch = ExitStack()
+        self._hidden: Path | None = None
         self._created_parents: list[Path] = []
 
     @property
@@ -74,16 +76,24 @@ class ArtifactWriter:
             )
 
     def __enter__(self) -> "ArtifactWriter":
+        """Removes what killed conversions to the target left behind, and makes the hidden folder.
+
+        Raises:
+            ArtifactError: it cannot be made, or an artifact has come back that must not be replaced.
+        """
         try:
             with explained_write_errors(self._target):
                 self._create_parents()
-                self._partial = self._scratch.enter_context(
+                remove_abandoned(self._target.parent, self._prefix, _PARTIAL, rescue=self._put_back)
+                self._check_target()
+                self._hidden = self._scratch.enter_context(
                     scratch_folder(self._target.parent, self._prefix, _PARTIAL)
                 )
+                self._partial, self._aside = self._hidden / _NEW, self._hidden / _OLD
+                self._partial.mkdir()
         except BaseException:
-            self._remove_parents()
+            self._remove_leftovers()
             raise
-        self._aside = self._partial.with_suffix(_ASIDE)
         return self
 
     def __exit__(
@@ -150,13 +160,13 @@ class ArtifactWriter:
 
     def _check_target(self) -> None:
         target = self._target
-        if not target.exists():
+        if not os.path.lexists(target):
             return
         if not self._overwrite:
             raise ArtifactError(f"{target}: exists already; choose another folder or pass --overwrite")
-        replaceable = target.is_dir() and ((target / MANIFEST_FILE).is_file() or not any(target.iterdir()))
-        if not replaceable:
-            raise ArtifactError(f"{target}: exists and is not an artifact; it will not be overwritten")
+        reason = why_not_replaceable(target)
+        if reason is not None:
+            raise ArtifactError(f"{target}: {reason}; it will not be overwritten, choose another folder")
 
     def _create_parents(self) -> None:
         missing = [folder for folder in self._target.parents if not folder.exists()]
@@ -165,31 +175,21 @@ class ArtifactWriter:
             self._created_parents.append(folder)
 
     def _put_in_place(self) -> None:
-        try:
-            if self._target.exists():
-                os.replace(self._target, self._aside)
-            os.replace(self._partial, self._target)
-        except BaseException:
-            if self._aside.exists() and not self._target.exists():
-                os.replace(self._aside, self._target)
-            raise
+        if self._target.exists():
+            os.replace(self._target, self._aside)
+        os.replace(self._partial, self._target)
         self._created_parents.clear()
 
-    def _remove_abandoned(self) -> None:
-        """Puts back an artifact that a run was killed while replacing, and removes what is of no use."""
-        remove_abandoned(self._target.parent, self._prefix, _PARTIAL)
-        for aside in self._target.parent.glob(f"{glob.escape(self._prefix)}*{_ASIDE}"):
-            if aside.with_suffix(_PARTIAL).exists():
-                continue  # its process lives, and is about to finish
-            if self._target.exists():
-                shutil.rmtree(aside, ignore_errors=True)
-            else:
-                os.replace(aside, self._target)
+    def _put_back(self, abandoned: Path) -> None:
+        """Gives an artifact its name again whose replacement ended between the two renames."""
+        if (abandoned / _OLD).is_dir() and not self._target.exists():
+            os.replace(abandoned / _OLD, self._target)
 
     def _remove_leftovers(self) -> None:
+        if self._hidden is not None:
+            # If this fails, the folder stays as it is, for the next run.
+            self._put_back(self._hidden)
         self._scratch.close()
-        if self._target.exists():
-            shutil.rmtree(self._aside, ignore_errors=True)
         self._remove_parents()
 
     def _remove_parents(self) -> None:

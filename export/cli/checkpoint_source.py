@@ -1,9 +1,8 @@
 """Fetches a checkpoint from the hub before a progress display starts, because the hub's client draws its own."""
 
-from pathlib import Path
-
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.demo.bundled import BUNDLED
+from mmoe.models.files import as_path
 
 
 def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bool = False) -> str | None:
@@ -21,7 +20,7 @@ def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bo
     Raises:
         MmoeError: The checkpoint cannot be had.
     """
-    folder = Path(source).expanduser()
+    folder = as_path(source)
     if source == BUNDLED:
         if folder.is_dir():
             terminal.say(f"{BUNDLED} is the bundled checkpoint; the folder of that name is ./{BUNDLED}")

@@ -18,6 +18,7 @@ from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes, format_seconds
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.demo.bundled import BUNDLED
+from mmoe.models.files import as_path
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -94,7 +95,7 @@ def convert(
     """
     chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    target = out or Path(f"{Path(source).expanduser().resolve().name}-{backend}")
+    target = out or Path(f"{as_path(source).resolve().name}-{backend}")
     revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
     notes: list[str] = []
@@ -138,7 +139,7 @@ def convert(
         )
         folder = shlex.quote(str(target))
         recorded = artifact.manifest.source
-        named = recorded.id == BUNDLED or not Path(source).expanduser().is_dir()
+        named = recorded.id == BUNDLED or not as_path(source).is_dir()
         checkpoint = "" if named else f" --checkpoint {shlex.quote(source)}"
         run = "generate" if declaration(backend).runs_in_libmmoe else "inspect"
         prompt = ' --prompt "Once upon a time"' if run == "generate" else ""

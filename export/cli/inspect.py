@@ -1,6 +1,5 @@
 """`mmoe-export inspect`: what is inside an artifact, a program or a checkpoint."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from mmoe.export.cli.ui.options import Json, Quiet, Revision, Verbose
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
+from mmoe.models.files import as_path
 
 if TYPE_CHECKING:
     from mmoe.checkpoints.summary import CheckpointSummary
@@ -44,7 +44,7 @@ def inspect(
     Nothing is run, and no weights are read.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    place = Path(path).expanduser()
+    place = as_path(path)
     from mmoe.export.artifact.artifact import MODEL_FILE
     from mmoe.export.artifact.manifest import MANIFEST_FILE
     from mmoe.export.files.records import to_json

@@ -17,6 +17,7 @@ from typer.main import get_command
 from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import stop_code, stop_on_signals
 from mmoe.export.cli.ui.usage import UsageError, explain_usage
+from mmoe.export.cli.ui.visible import visible
 from mmoe.runtime_bindings.python.errors import MmoeError
 
 PROGRAM = "mmoe-export"
@@ -103,13 +104,13 @@ def _run(arguments: Sequence[str]) -> int:
             args=arguments, prog_name=PROGRAM, standalone_mode=False
         )
     except UsageError as error:
-        sys.stderr.write(explain_usage(error))
+        sys.stderr.write(visible(explain_usage(error)))
         json_output.write_failure(error.format_message())
         return error.exit_code
     except MmoeError as error:
         if stop_code() is not None:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         json_output.write_failure(str(error))
         return 1
     except typer.Abort:

@@ -10,7 +10,7 @@ from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.generation_settings import GENERATION_FILE
 from mmoe.checkpoints.special_tokens import SETTINGS_FILE, SPECIAL_TOKENS_FILE
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
-from mmoe.models.files import is_absent, read_regular
+from mmoe.models.files import is_absent, leads_out_of, read_regular
 
 _AS_THEY_ARE = (
     TOKENIZER_FILE,
@@ -34,13 +34,18 @@ def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
         tokenizer: What was loaded from it.
 
     Raises:
-        CheckpointError: a file is there and cannot be read.
+        CheckpointError: a file is there and cannot be read, or is a link out of the checkpoint.
     """
     found = {}
     for name in _AS_THEY_ARE:
         path = folder / name
         if is_absent(path):
             continue
+        if leads_out_of(folder, path):
+            raise CheckpointError(
+                f"{path}: is a link out of the checkpoint, to {path.resolve()}, which would become part of the "
+                "artifact; put the file itself there, or remove the link"
+            )
         try:
             found[name] = read_regular(path)
         except OSError as error:
@@ -54,6 +59,8 @@ def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
 
 def licence(folder: Path) -> str | None:
     """The `license` entry in the front matter of a model card, as on the hub; a card that cannot be read has none."""
+    if leads_out_of(folder, folder / _CARD):
+        return None
     try:
         text = read_regular(folder / _CARD).decode(errors="replace")
     except OSError:

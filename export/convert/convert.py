@@ -1,6 +1,7 @@
 """Converts a checkpoint into an artifact: read, build, export, lower, write."""
 
-import json
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,23 +16,25 @@ from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from mmoe.checkpoints.runtime_reader import require_readable
+from mmoe.checkpoints.runtime_reader import require_intact, require_readable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.convert.carried import carried_files, licence
+from mmoe.export.convert.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
-from mmoe.export.convert.post_training import check_request, packed_copy, remove_abandoned_copies
+from mmoe.export.convert.post_training import check_request, packed_copy
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config_reader import read_json_object
 from mmoe.models.architectures.registry import flat_config
 from mmoe.models.decoder import build_decoder
 
@@ -86,7 +89,13 @@ def convert(
     Raises:
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
-    job = _prepare(source, target, revision, options or ConvertOptions(), progress, tell)
+    with explained_limits(f"converting {source}"):
+        return _convert(
+            _prepare(source, target, revision, options or ConvertOptions(), progress, tell), progress
+        )
+
+
+def _convert(job: _Job, progress: Progress) -> Artifact:
     with (
         job.writer as writer,
         packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
@@ -130,7 +139,8 @@ def dry_run(
     Raises:
         MmoeError: The conversion would fail.
     """
-    return _prepare(source, target, revision, options or ConvertOptions(), progress, tell).plan
+    with explained_limits(f"converting {source}"):
+        return _prepare(source, target, revision, options or ConvertOptions(), progress, tell).plan
 
 
 def build_program(
@@ -209,12 +219,12 @@ def _prepare(
     backend = load_backend(options.backend, options.backend_options)
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
-    remove_abandoned_copies(writer.folder)
     progress.phase("Checking the checkpoint")
     checkpoint = open_checkpoint(
         named_source(source), revision=revision, unpacked=options.quantize is not None
     )
     check_request(checkpoint, options.quantize)
+    require_intact(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
@@ -246,7 +256,7 @@ def _prepare(
 
 
 def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> ManifestContent:
-    architecture = flat_config(json.loads((checkpoint.folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    architecture = flat_config(read_json_object(checkpoint.folder / CONFIG_FILE))
     quantization = architecture.pop("quantization")
     assert isinstance(quantization, dict)
     config, tokenizer = checkpoint.config, job.tokenizer

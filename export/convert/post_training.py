@@ -22,8 +22,10 @@ from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import explained_write_errors
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config_reader import read_json_object
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.architectures.registry import load_config
+from mmoe.models.files import leads_out_of
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.quant.post_training import quantize_weights
 from mmoe.runtime_bindings.python.errors import OptionError
@@ -52,23 +54,20 @@ def check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
 def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILENT) -> Iterator[Checkpoint]:
     """A packed copy for the length of the block; a packed checkpoint is its own.
 
-    The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes.
+    The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes. Copies whose processes were killed are
+    removed first.
 
     Args:
         checkpoint: An opened checkpoint.
         near: The folder in which the copy's folder is made.
         progress: Told of every tensor.
     """
+    remove_abandoned(near, _COPY)
     if checkpoint.config.quantization is not None:
         yield checkpoint
         return
     with scratch_folder(near, _COPY) as folder:
         yield quantize_checkpoint(checkpoint, folder, progress=progress)
-
-
-def remove_abandoned_copies(near: Path) -> None:
-    """Removes packed copies whose processes were killed."""
-    remove_abandoned(near, _COPY)
 
 
 def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:
@@ -171,7 +170,9 @@ def _bytes(tensor: Tensor) -> bytes:
 def _write_texts(source: Path, folder: Path, quantization: dict[str, object]) -> None:
     for pattern in _TEXTS:
         for path in source.glob(pattern):
-            if path.is_file() and path.name not in (CONFIG_FILE, INDEX_FILE):
+            if path.name in (CONFIG_FILE, INDEX_FILE) or leads_out_of(source, path):
+                continue
+            if path.is_file():
                 shutil.copyfile(path, folder / path.name)
-    config = json.loads((source / CONFIG_FILE).read_text(encoding="utf-8")) | {"quantization": quantization}
+    config = read_json_object(source / CONFIG_FILE) | {"quantization": quantization}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

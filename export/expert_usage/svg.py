@@ -53,11 +53,11 @@ def line_chart(
     parts += [_tick(at_x(tick), _HEIGHT - _BOTTOM + 18, tick) for tick in ticks]
     for line in series:
         points = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in line.points)
-        parts.append(f'<polyline class="line {line.style}" points="{points}"/>')
+        parts.append(f'<polyline class="line {escape(line.style)}" points="{points}"/>')
         for x, y in line.points:
             label = escape(f"{line.name}: {y:.4g} at {x:.6g}")
             shape = f'cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3"'
-            parts.append(f'<circle class="dot {line.style}" {shape}><title>{label}</title></circle>')
+            parts.append(f'<circle class="dot {escape(line.style)}" {shape}><title>{label}</title></circle>')
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(
         f'<text class="axis mid" x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 8}">{escape(x_label)}</text>'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import read_json_object
+from mmoe.models.files import as_path
 from mmoe.runtime_bindings.python.errors import OptionError
 
 # Vocabulary ids of the family's special tokens, from the released tokenizer.
@@ -128,7 +128,7 @@ def read_size(size: str) -> dict[str, Any]:
         return released_config(ModelSize(size.upper()))
     if size.lower() == DENSE.lower():
         return dense_config()
-    path = Path(size).expanduser()
+    path = as_path(size)
     path = path / CONFIG_FILE if path.is_dir() else path
     if not path.is_file():
         raise OptionError(f"size is {size!r}: it must be S, M, L, {DENSE} or the path of a {CONFIG_FILE}")

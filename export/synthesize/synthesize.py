@@ -14,6 +14,7 @@ from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.checkpoints.shards import SINGLE_FILE
+from mmoe.export.artifact.artifact import CARD_FILE
 from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.files.safetensors import write_safetensors
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
@@ -82,13 +83,14 @@ def synthesize(
     texts = tokenizer_files(config)
     specs = expected_tensors(config)
     total = sum(spec.num_bytes for spec in specs.values())
-    _check_target(target, total, overwrite=overwrite)
+    own = {*texts, SINGLE_FILE, CONFIG_FILE, CARD_FILE}
+    _check_target(target, total, replaceable=overwrite and _is_synthetic(target, own))
     if can_grow(trained.config, config):
         origin, chunks_of = GrownModel.ORIGIN, GrownModel(trained, config, seed=seed).chunks
     else:
         origin, chunks_of = RandomModel.ORIGIN, RandomModel(trained, config, seed=seed).chunks
     texts[CONFIG_FILE] = json.dumps(data, indent=2) + "\n"
-    texts["README.md"] = _card(config, origin, seed=seed, total=total)
+    texts[CARD_FILE] = _card(config, origin, seed=seed, total=total)
     progress.phase("Writing the tensors")
     with _whole_folder(target) as folder:
         metadata = {"format": "pt", SYNTHETIC_KEY: f"seed {seed}"}
@@ -98,17 +100,22 @@ def synthesize(
     return open_checkpoint(target)
 
 
-def _check_target(target: Path, needed: int, *, overwrite: bool) -> None:
-    if target.exists() and not (overwrite and _is_synthetic(target)):
-        cure = "choose another folder" if overwrite else "choose another folder, or overwrite"
-        raise CheckpointError(f"{target}: is there already; {cure} (only synthetic checkpoints are replaced)")
+def _check_target(target: Path, needed: int, *, replaceable: bool) -> None:
+    if target.exists() and not replaceable:
+        raise CheckpointError(
+            f"{target}: is there already; choose another folder, or overwrite (only synthetic checkpoints are "
+            "replaced, and only where nothing else is in their folder)"
+        )
     free = free_bytes(target.parent)
     if needed > free:
         raise CheckpointError(f"{target}: needs {needed:,} bytes, but only {free:,} are free on this disk")
 
 
-def _is_synthetic(folder: Path) -> bool:
+def _is_synthetic(folder: Path, own: set[str]) -> bool:
+    """Whether a folder is a synthetic checkpoint with no files but its own."""
     try:
+        if any(path.name not in own or not path.is_file() for path in folder.iterdir()):
+            return False
         data: Any = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
@@ -121,11 +128,13 @@ def _whole_folder(target: Path) -> Iterator[Path]:
     with explained_write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.parent, f".{target.name}.", ".partial")
-        with scratch_folder(target.parent, f".{target.name}.", ".partial") as partial:
-            yield partial
+        with scratch_folder(target.parent, f".{target.name}.", ".partial") as hidden:
+            new = hidden / "new"
+            new.mkdir()
+            yield new
             if target.exists():
                 shutil.rmtree(target)
-            os.rename(partial, target)
+            os.rename(new, target)
 
 
 def _card(config: DecoderConfig, origin: str, *, seed: int, total: int) -> str:

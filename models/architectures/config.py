@@ -29,6 +29,10 @@ COMMON_KEYS: tuple[str | tuple[str, ...], ...] = (
 )
 
 
+# Ten times as deep as any model; what is checked layer by layer must come to an end.
+_MOST_LAYERS = 2000
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
     """A decoder of pre-norm layers with grouped-query attention.
@@ -126,7 +130,7 @@ def read_common(
     """
     if not reader.is_null("hidden_act"):
         reader.fixed("hidden_act", "silu")
-    layers = reader.integer("num_hidden_layers")
+    layers = reader.integer("num_hidden_layers", maximum=_MOST_LAYERS)
     vocab_size = reader.integer("vocab_size")
     hidden_size = reader.integer("hidden_size", multiple_of=GROUP_SIZE)
     heads = reader.integer("num_attention_heads")

@@ -10,9 +10,12 @@ from typing import NoReturn, TypeGuard
 
 from mmoe.models.errors import ConfigError
 from mmoe.models.files import read_regular
+from mmoe.models.json_text import parse_json
 
 # NaN, the infinities and integers that no float holds are all beyond it.
 _MAX = sys.float_info.max
+# What a count of anything in a model may be: the programs hold them in 32 bits.
+_LARGEST_COUNT = (1 << 31) - 1
 
 
 class ConfigReader:
@@ -54,11 +57,15 @@ class ConfigReader:
                 "checkpoint's own repository, where each of them is set"
             )
 
-    def integer(self, key: str, *, minimum: int = 1, multiple_of: int = 1) -> int:
-        """An integer of at least ``minimum`` that ``multiple_of`` divides."""
+    def integer(
+        self, key: str, *, minimum: int = 1, maximum: int = _LARGEST_COUNT, multiple_of: int = 1
+    ) -> int:
+        """An integer from ``minimum`` to ``maximum`` that ``multiple_of`` divides."""
         value = self._value(key)
         if not _is_integer(value) or value < minimum:
             self.refuse(key, f"an integer of at least {minimum}")
+        if value > maximum:
+            self.refuse(key, f"an integer of at most {maximum}")
         if value % multiple_of:
             self.refuse(key, f"a multiple of {multiple_of}, as the packed format needs")
         return value
@@ -185,10 +192,10 @@ def read_json_object(path: Path) -> dict[str, object]:
         ConfigError: when the file is missing, unreadable, not JSON, or not an object.
     """
     try:
-        data = json.loads(read_regular(path).decode())
+        data = parse_json(read_regular(path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: file missing; a checkpoint folder needs {path.name}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: is not a JSON object at its top level")

@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from mmoe.export.cli.ui.visible import visible_json
+
 SCHEMA_VERSION = 1
 """Of every document that does not have its own."""
 
@@ -29,8 +31,8 @@ def write_result(data: Mapping[str, object]) -> None:
     """Writes the result."""
     _Output.written = True
     document = {"schema_version": SCHEMA_VERSION, **data}
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(f"{visible_json(text)}\n")
 
 
 def write_failure(message: str) -> None:

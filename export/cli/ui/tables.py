@@ -8,6 +8,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from mmoe.export.cli.ui.units import format_bytes
+from mmoe.export.cli.ui.visible import visible
 
 # Wider than any table.
 _UNLIMITED = 100_000
@@ -40,7 +41,7 @@ def field_table(fields: Mapping[str, str], *, title: str | None = None) -> Rende
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in fields.items():
-        table.add_row(name, value)
+        table.add_row(visible(name), visible(value))
     return Group("", table) if title else table
 
 
@@ -52,7 +53,7 @@ def size_table(sizes: Mapping[str, int], *, title: str | None = None) -> Rendera
     table.add_column(justify="right", no_wrap=True)
     total = sum(sizes.values())
     for name, size in sorted(sizes.items(), key=lambda item: item[1], reverse=True):
-        table.add_row(name, format_bytes(size), f"{size / total:.1%}" if total else "")
+        table.add_row(visible(name), format_bytes(size), f"{size / total:.1%}" if total else "")
     return Group("", table) if title else table
 
 

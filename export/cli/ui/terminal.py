@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from mmoe.backends.quiet import show_known_messages
 from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import StoppableProgress
+from mmoe.export.cli.ui.visible import visible
 from mmoe.export.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
+
+    from mmoe.export.cli.ui.console import SafeConsole
 
 # A table in a pipe or a file should not be squeezed into the 80 columns of no terminal.
 _PIPE_WIDTH = 160
@@ -39,16 +42,16 @@ class Terminal:
             show_known_messages()
 
     @cached_property
-    def _out(self) -> Console:
-        from rich.console import Console
+    def _out(self) -> SafeConsole:
+        from mmoe.export.cli.ui.console import SafeConsole
 
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        return Console(width=width, highlight=False)
+        return SafeConsole(width=width)
 
     def say(self, text: str) -> None:
         """Tells the user something on stderr, unless told to be quiet."""
         if not self._quiet:
-            print(text, file=sys.stderr)
+            print(visible(text), file=sys.stderr)
 
     def show(self, *renderables: RenderableType) -> None:
         """Shows a result on stdout, unless it is wanted as JSON."""
@@ -57,9 +60,9 @@ class Terminal:
                 self._out.print(renderable, soft_wrap=isinstance(renderable, str), markup=False)
 
     def write(self, text: str) -> None:
-        """Streams a piece of a result to stdout at once and as it is, unless it is wanted as JSON."""
+        """Streams a piece of a result to stdout at once, unless it is wanted as JSON: as it is, but for a terminal."""
         if not self.as_json:
-            sys.stdout.write(text)
+            sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
 
     def result(self, data: Mapping[str, object]) -> None:
@@ -73,11 +76,10 @@ class Terminal:
         if self._quiet:
             yield StoppableProgress(SILENT)
             return
-        from rich.console import Console
-
+        from mmoe.export.cli.ui.console import SafeConsole
         from mmoe.export.cli.ui.progress import LineProgress, LiveProgress
 
-        console = Console(stderr=True, highlight=False)
+        console = SafeConsole(stderr=True)
         display = LiveProgress(console) if console.is_terminal else LineProgress(console)
         with display as progress:
             yield StoppableProgress(progress)

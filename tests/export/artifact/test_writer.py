@@ -14,6 +14,7 @@ from mmoe.backends.errors import ArtifactError
 from mmoe.export.artifact import writer as artifact_writer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.writer import ArtifactWriter
+from mmoe.export.files import place
 from mmoe.export.files import writing as files
 from mmoe.export.files.scratch import scratch_folder
 from tests.support.artifacts import MODEL_BYTES, manifest_content, write_artifact
@@ -124,10 +125,8 @@ def test_an_existing_target_is_refused_before_anything_is_written(target):
 
 def test_overwriting_swaps_the_whole_artifact(target):
     write_artifact(target, model=OLD)
-    (target / "left-over.txt").touch()
     write_artifact(target, model=NEW, overwrite=True)
     assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == NEW
-    assert not (target / "left-over.txt").exists()
     assert os.listdir(target.parent) == ["artifact"]
 
 
@@ -268,17 +267,64 @@ def test_something_else_in_a_new_parent_is_left_alone(target):
     assert (target / "parent" / "note").exists()
 
 
+@pytest.mark.parametrize("foreign", ["thesis.txt", ".git", "model.pte.bak", "model.pte", "README.md"])
+def test_an_artifact_with_something_else_in_its_folder_is_never_overwritten(target, foreign):
+    write_artifact(target, model=OLD)
+    path = target / foreign
+    if path.suffix == ".txt" or path.suffix == ".bak":
+        path.write_text("years of work")
+        kept = path
+    else:  # a folder, even one with the name of a file that the manifest lists
+        path.unlink(missing_ok=True)
+        path.mkdir()
+        kept = path / "HEAD"
+        kept.write_text("years of work")
+    with pytest.raises(ArtifactError, match=f"no part of the artifact: {foreign};"):
+        ArtifactWriter(target, overwrite=True)
+    assert kept.read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    "manifest", ["{}", "[]", "not JSON", '{"files": {"thesis.txt": 1}}', "[" * 100_000, None]
+)
+def test_a_folder_without_a_manifest_of_ours_is_never_overwritten(target, manifest):
+    target.mkdir()
+    if manifest is None:
+        os.mkfifo(target / "mmoe.json")  # whoever reads it waits for ever
+    else:
+        (target / "mmoe.json").write_text(manifest)
+    (target / "thesis.txt").write_text("years of work")
+    with pytest.raises(ArtifactError, match="not an artifact"):
+        ArtifactWriter(target, overwrite=True)
+    assert (target / "thesis.txt").read_text() == "years of work"
+
+
+def killed_while_writing(target, *, replaced):
+    """What a process leaves that is killed while it works on `target`; returns its hidden folder."""
+    hidden = target.with_name(".artifact.01234567.partial")
+    with scratch_folder(target.parent, ".artifact.", ".partial") as living:
+        shutil.copytree(living, hidden)
+    (hidden / "new").mkdir()
+    (hidden / "new" / "model.pte").write_bytes(NEW)
+    if replaced:
+        target.rename(hidden / "old")
+    return hidden
+
+
 def test_an_artifact_comes_back_if_its_replacement_was_killed(target):
     write_artifact(target, model=OLD)
-    target.rename(target.with_name(".artifact.01234567.old"))
-    with pytest.raises(ArtifactError, match="exists already"):
-        ArtifactWriter(target)
+    killed_while_writing(target, replaced=True)
+    with pytest.raises(ArtifactError, match="exists already"), ArtifactWriter(target):
+        pass
     assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == OLD
+    assert os.listdir(target.parent) == ["artifact"]
 
 
 def test_an_artifact_that_was_replaced_before_the_kill_goes(target):
     write_artifact(target, model=OLD)
-    shutil.copytree(target, target.with_name(".artifact.01234567.old"))
+    killed_while_writing(target, replaced=True)
+    write_artifact(target.with_name("other"), model=NEW)
+    target.with_name("other").rename(target)
     write_artifact(target, model=NEW, overwrite=True)
     assert os.listdir(target.parent) == ["artifact"]
     assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == NEW
@@ -286,9 +332,56 @@ def test_an_artifact_that_was_replaced_before_the_kill_goes(target):
 
 def test_an_artifact_that_is_being_replaced_is_left_to_its_process(target):
     write_artifact(target, model=OLD)
-    aside = target.rename(target.with_name(".artifact.01234567.old"))
-    with scratch_folder(target.parent, ".artifact.", ".partial") as partial:
-        aside = aside.rename(partial.with_suffix(".old"))
-        ArtifactWriter(target)
-        assert aside.is_dir()
-        assert not target.exists()
+    with scratch_folder(target.parent, ".artifact.", ".partial") as hidden:
+        target.rename(hidden / "old")
+        with ArtifactWriter(target):
+            assert (hidden / "old" / "model.pte").read_bytes() == OLD
+            assert not target.exists()
+
+
+def test_nothing_is_removed_before_the_work(target):
+    hidden = killed_while_writing(target, replaced=False)
+    ArtifactWriter(target)
+    assert (hidden / "new" / "model.pte").read_bytes() == NEW
+    write_artifact(target)
+    assert not hidden.exists()
+
+
+@pytest.mark.parametrize(
+    "name", [".artifact.my-photos.old", ".artifact.deadbeef.old", ".artifact.deadbeef.partial"]
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_users_folder_is_left_alone_whatever_its_name(target, name, overwrite):
+    if overwrite:
+        write_artifact(target, model=OLD)
+    photos = target.with_name(name)
+    (photos / "old").mkdir(parents=True)
+    (photos / "old" / "sea.jpg").write_bytes(b"a summer")
+    write_artifact(target, model=NEW, overwrite=overwrite)
+    assert (photos / "old" / "sea.jpg").read_bytes() == b"a summer"
+    assert sorted(os.listdir(target.parent)) == [name, "artifact"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 240, "name is too long"),
+        ("x" * 5000, "not a path that the system allows"),
+        ("a\0b", "not a path that the system allows"),
+        ("file/artifact", "file is not a folder"),
+        ("loop/artifact", "not a path that the system allows"),
+    ],
+)
+def test_a_place_that_the_system_refuses_is_told_before_any_work(tmp_path, name, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ArtifactError, match=message):
+        ArtifactWriter(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == ["file", "loop"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(target, monkeypatch):
+    # Permissions do not bind the super-user, as whom tests may run; a read-only file system does.
+    monkeypatch.setattr(place.os, "access", lambda folder, mode: False)
+    with pytest.raises(ArtifactError, match="is read-only; choose another place"):
+        ArtifactWriter(target / "deep")

@@ -1,5 +1,6 @@
 """What a user can get wrong in a checkpoint: one clear message, exit code 1, nothing written."""
 
+import errno
 import json
 import re
 import resource
@@ -180,6 +181,45 @@ def test_full_disk(
         run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
     assert run.code == 1
     assert_single_message(run.err, "artifact: the disk is full after [0-9,]+ bytes")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "no more memory.*ulimit -v"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "no more memory.*ulimit -v"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "no more memory"),
+        (OSError(errno.EMFILE, "Too many open files"), "no more files.*ulimit -n"),
+    ],
+)
+def test_limits_of_the_process(
+    mmoe: Command,
+    tmp_path: Path,
+    tiny_checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mmoe.export.convert.convert.build_program", fail)
+    run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
+    assert run.code == 1
+    assert_single_message(run.err, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [4_000, 20_000, 60_000])
+def test_a_disk_that_fills_up_at_any_point_of_a_conversion(
+    mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, limit: int
+) -> None:
+    with _file_size_limit(limit):
+        run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
+    assert run.code == 1
+    assert_single_message(run.err, "artifact: the disk is full")
     assert list(tmp_path.iterdir()) == []
 
 

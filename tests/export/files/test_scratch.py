@@ -1,5 +1,6 @@
 """Folders of work in progress: removed when done, and by others only once their process is gone."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,7 @@ import pytest
 
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.files import scratch
-from mmoe.export.files.scratch import remove_abandoned, scratch_folder
+from mmoe.export.files.scratch import MARKER, remove_abandoned, scratch_folder
 from tests.support.subprocesses import start_command
 from tests.support.unpacked import write_unpacked
 
@@ -69,27 +69,31 @@ def test_a_folder_of_a_living_process_stays_and_of_a_killed_one_goes(tmp_path: P
 
 def test_only_folders_with_such_names_are_removed(tmp_path: Path) -> None:
     kept = {".work-notes", ".work-0123456", ".work-012345678", ".other-01234567", "work-01234567"}
-    for name in kept | {".work-01234567"}:
-        (tmp_path / name).mkdir()
+    with scratch_folder(tmp_path, "model") as made:
+        for name in kept | {".work-01234567"}:
+            shutil.copytree(made, tmp_path / name)
     remove_abandoned(tmp_path, ".work-")
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
-def test_another_folder_is_made_if_a_run_takes_a_new_one_for_abandoned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock, taken = scratch._lock, []
-
-    def removed_first(path: Path) -> int | None:
-        if not taken:
-            taken.append(path)
-            shutil.rmtree(path)
-        return lock(path)
-
-    monkeypatch.setattr(scratch, "_lock", removed_first)
-    with scratch_folder(tmp_path, ".work-") as folder:
-        assert folder != taken[0]
-        assert folder.is_dir()
+def test_only_marked_folders_are_removed(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path, "model") as made:
+        marked = tmp_path / "elsewhere"
+        shutil.copytree(made, marked)
+    users = tmp_path / ".work-deadbeef"
+    users.mkdir()
+    (users / "photo").write_text("a summer")
+    for number, content in enumerate(("{}", "[]", "?", "[" * 100_000)):
+        other = tmp_path / f".work-0000000{number}"
+        other.mkdir()
+        (other / MARKER).write_text(content)
+    (tmp_path / ".work-0000000a").mkdir()
+    os.mkfifo(tmp_path / ".work-0000000a" / MARKER)
+    os.mkfifo(tmp_path / ".work-0000000b")
+    (tmp_path / ".work-0000000c").symlink_to(marked)
+    before = sorted(tmp_path.rglob("*"))
+    remove_abandoned(tmp_path, ".work-")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.slow
@@ -98,7 +102,7 @@ def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     tmp_path: Path, tiny_checkpoint: Path, number: signal.Signals
 ) -> None:
     process = start_command("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
-    wait_for(lambda: list(tmp_path.glob("new/.artifact.*.partial/model.pte")), process)
+    wait_for(lambda: list(tmp_path.glob("new/.artifact.*.partial/new/model.pte")), process)
     process.send_signal(number)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number, err
@@ -111,7 +115,7 @@ def test_the_next_conversion_removes_what_a_killed_one_left(tmp_path: Path, tiny
     source, out = write_unpacked(tmp_path / "bfloat16", open_checkpoint(tiny_checkpoint)), tmp_path / "out"
     arguments = ("convert", source, "--quantize", "int4-g32", "--out", out / "artifact", "--quiet")
     process = start_command(*arguments)
-    wait_for(lambda: list(out.glob(".artifact.*.partial/model.pte")), process)
+    wait_for(lambda: list(out.glob(".artifact.*.partial/new/model.pte")), process)
     process.kill()
     process.communicate()
     assert {path.name.split(".")[1][:9] for path in out.iterdir()} == {"artifact", "quantised"}

@@ -1,0 +1,39 @@
+"""The system's limits on a process, met in the middle of work: one message with the cure."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmoe.runtime_bindings.python.errors import OptionError
+
+_MEMORY = "the system gives it no more memory; close other programs, or raise its limit (ulimit -v)"
+_FILES = "the system lets it open no more files; raise its limit (ulimit -n)"
+_REASONS = {errno.ENOMEM: _MEMORY, errno.EMFILE: _FILES, errno.ENFILE: _FILES}
+# How PyTorch's allocator says it, as a RuntimeError.
+_ALLOCATOR = ("can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+@contextmanager
+def explained_limits(work: str) -> Iterator[None]:
+    """Turns an exception that says that memory or open files ran out into an OptionError; others pass.
+
+    Args:
+        work: What cannot be done, for the message.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError) as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise OptionError(f"{work}: {reason}") from error
+
+
+def _reason(error: BaseException) -> str | None:
+    if isinstance(error, MemoryError):
+        return _MEMORY
+    if isinstance(error, OSError):
+        return _REASONS.get(error.errno or 0)
+    return _MEMORY if any(words in str(error).lower() for words in _ALLOCATOR) else None
