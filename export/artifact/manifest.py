@@ -167,7 +167,7 @@ class Manifest(ManifestContent):
         except ValueError as error:
             raise ArtifactError(f"{where}: not JSON ({error}); convert the checkpoint again") from error
         version = data.get("format_version") if isinstance(data, dict) else None
-        if version != FORMAT_VERSION:
+        if not isinstance(data, dict) or version != FORMAT_VERSION:
             raise ArtifactError(
                 f"{where}: format_version is {version!r}, this exporter reads {FORMAT_VERSION}; "
                 "convert the checkpoint again or use the exporter that wrote it"

@@ -1,8 +1,9 @@
 """`mmoe-export generate`: runs an artifact on a prompt, a message, or a conversation."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +28,11 @@ echo "Dear Sir," | mmoe-export generate mobilemoe-s --prompt - --json
 _SAMPLING = "Sampling"
 
 
+def _recommended(text: str) -> Any:
+    """An option that stands in the artifact unless it is given: what the checkpoint's makers recommend."""
+    return typer.Option(help=text, show_default="the artifact's", rich_help_panel=_SAMPLING)
+
+
 def generate(
     artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
     prompt: Annotated[
@@ -39,32 +45,15 @@ def generate(
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=0, help="Most tokens to generate.")] = 256,
-    temperature: Annotated[
-        float, typer.Option(help="Sampling temperature; 0 is greedy.", rich_help_panel=_SAMPLING)
-    ] = 0.0,
-    top_p: Annotated[
-        float,
-        typer.Option(help="Keep the most probable tokens up to this sum.", rich_help_panel=_SAMPLING),
-    ] = 1.0,
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            help="Keep the k most probable tokens; 0 keeps all.",
-            show_default="all",
-            rich_help_panel=_SAMPLING,
-        ),
-    ] = None,
+    temperature: Annotated[float | None, _recommended("Sampling temperature; 0 is greedy.")] = None,
+    top_p: Annotated[float | None, _recommended("Keep the most probable tokens up to this sum.")] = None,
+    top_k: Annotated[int | None, _recommended("Keep the k most probable tokens; 0 keeps all.")] = None,
     min_p: Annotated[
-        float,
-        typer.Option(
-            help="Drop tokens less probable than this share of the most probable one.",
-            rich_help_panel=_SAMPLING,
-        ),
-    ] = 0.0,
+        float | None, _recommended("Drop tokens less probable than this share of the most probable one.")
+    ] = None,
     repetition_penalty: Annotated[
-        float,
-        typer.Option(help="Above 1, tokens seen before become less probable.", rich_help_panel=_SAMPLING),
-    ] = 1.0,
+        float | None, _recommended("Above 1, tokens seen before become less probable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_SAMPLING)] = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -85,17 +74,21 @@ def generate(
         raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
-    sampling = SamplingConfig(
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        seed=seed,
-    )
+    options = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "seed": seed,
+    }
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    SamplingConfig(**given)  # a value out of range is told before anything is opened
+    from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
+    sampling = replace(Artifact.open(artifact).manifest.runtime.sampling, **given)
     with load(artifact, threads=threads) as model:
         if prompt is not None:
             stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)

@@ -241,7 +241,7 @@ def _prepare(
     files = carried_files(checkpoint.folder, tokenizer)
     checkpoint.check_values(progress.step)
     if tell is not None:
-        for note in notes(backend, tokenizer, pieces, runs_in_libmmoe=runs_in_libmmoe):
+        for note in notes(backend, tokenizer):
             tell(note)
     return _Job(
         writer=writer,

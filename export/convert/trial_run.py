@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmoe.backends.errors import ArtifactError
-from mmoe.checkpoints.chat_pieces import ChatPieces
+from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.tokenizer import ChatTokenizer, Message
 from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
 from mmoe.export.artifact.manifest import RuntimeRecord
-from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.session import Session
 
@@ -30,7 +31,7 @@ def require_running(folder: Path, tokenizer: ChatTokenizer, runtime: RuntimeReco
             _decode_one(model, runtime)
             differing = [
                 *_differing_texts(model, tokenizer),
-                *_differing_chats(model, tokenizer, runtime.chat),
+                *_differing_chats(model, tokenizer),
             ]
     except CoreFailure as failure:
         raise ArtifactError(
@@ -54,19 +55,32 @@ def _differing_texts(model: Model, tokenizer: ChatTokenizer) -> list[str]:
     return [text for text in plain if model.tokenize(text) != tokenizer.encode(text)]
 
 
-def _differing_chats(
-    model: Model, tokenizer: ChatTokenizer, pieces: ChatPieces | None
-) -> list[tuple[Message, ...]]:
-    if pieces is None:
+def _differing_chats(model: Model, tokenizer: ChatTokenizer) -> list[tuple[Message, ...]]:
+    """Conversations of which the runtime makes other ids; one that both refuse is no difference."""
+    if not model.info.has_chat:
         return []
     return [
         conversation
         for conversation in trial_conversations()
-        if all(message.role in pieces.turns for message in conversation)
-        and not any(_names_a_token(message.content, tokenizer) for message in conversation)
-        and model.chat([(message.role, message.content) for message in conversation])
-        != tokenizer.encode_chat(conversation)
+        if not any(_names_a_token(message.content, tokenizer) for message in conversation)
+        and _runtime_ids(model, conversation) != _reference_ids(tokenizer, conversation)
     ]
+
+
+def _runtime_ids(model: Model, conversation: Sequence[Message]) -> list[int] | None:
+    try:
+        return model.chat([(message.role, message.content) for message in conversation])
+    except CoreFailure as failure:
+        if failure.status is Status.UNSUPPORTED:
+            raise
+        return None
+
+
+def _reference_ids(tokenizer: ChatTokenizer, conversation: Sequence[Message]) -> list[int] | None:
+    try:
+        return tokenizer.encode_chat(conversation)
+    except TokenizerError:
+        return None
 
 
 def _names_a_token(text: str, tokenizer: ChatTokenizer) -> bool:

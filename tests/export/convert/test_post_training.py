@@ -79,7 +79,7 @@ def test_a_converted_artifact_says_what_happened_and_verifies(tmp_path: Path) ->
     assert "bfloat16 weights were quantised to int4 on conversion" in card
     assert "nothing was re-quantised" not in card
     report = verify(
-        Artifact.open(artifact.folder), source, bundled_text(), options=VerifyOptions(max_tokens=24)
+        Artifact.open(artifact.folder), source, bundled_text(), options=VerifyOptions(max_tokens=40)
     )
     last = report.stages[-1]
     assert (last.name, last.gates) == ("(before quantisation)", ())

@@ -55,7 +55,7 @@ def test_settings_reach_the_artifact(checkpoint: Path, tmp_path: Path) -> None:
     assert artifact.manifest.source.licence == "mit"
     # The template changes contents, which pieces of text around them cannot do.
     assert runtime.chat is None
-    assert ["libmmoe does not do" in note for note in notes] == [True]
+    assert notes == []
     # Whoever reads the artifact finds the chosen template in one place, and the same settings.
     assert (artifact.folder / "chat_template.jinja").read_text() == RAG
     tokenizer = load_tokenizer(artifact.folder, artifact.config)
@@ -121,20 +121,21 @@ def changed(artifact: Artifact, folder: Path, change: Callable[[dict[str, Any]],
     return Artifact.open(copy)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda runtime: runtime["chat"].update(end="x"), "gives other ids than Hugging Face's libraries"),
-        (lambda runtime: runtime.update(vocab_size=64), "libmmoe cannot run what was converted"),
-    ],
-)
-def test_what_does_not_run_is_not_kept(
-    tiny_artifact: Artifact, tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
-) -> None:
+def test_what_does_not_run_is_not_kept(tiny_artifact: Artifact, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
     require_running(tiny_artifact.folder, tokenizer, tiny_artifact.manifest.runtime)
-    copy = changed(tiny_artifact, tmp_path / "copy", change)
-    with pytest.raises(ArtifactError, match=told):
+    copy = changed(tiny_artifact, tmp_path / "copy", lambda runtime: runtime.update(vocab_size=64))
+    with pytest.raises(ArtifactError, match="libmmoe cannot run what was converted"):
+        require_running(copy.folder, tokenizer, copy.manifest.runtime)
+
+
+def test_another_conversation_than_the_templates_is_not_kept(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    copy = changed(tiny_artifact, tmp_path / "copy", lambda runtime: None)
+    template = copy.folder / "chat_template.jinja"
+    # As long as before, because sizes are compared.
+    template.write_text(template.read_text().replace("assistant", "assistans"))
+    with pytest.raises(ArtifactError, match="gives other ids than Hugging Face's libraries"):
         require_running(copy.folder, tokenizer, copy.manifest.runtime)
 
 

@@ -80,6 +80,7 @@ class ChatTest {
             val manifest = File(copy, "mmoe.json")
             val parsed = JsonParser.parseString(manifest.readText()).asJsonObject
             parsed.getAsJsonObject("runtime").remove("chat")
+            parsed.getAsJsonObject("files").remove("chat_template.jinja")
             manifest.writeText(parsed.toString())
             Model.open(copy).use { without -> assertFailsWith<MmoeException.Unsupported> { Chat(without) } }
         } finally {
