@@ -69,7 +69,12 @@ def test_dense_matrices_are_the_checkpoints_bit_for_bit(mlx_demo_artifact: Artif
     file = DelegateFile(ProgramFile(mlx_demo_artifact.model_path))
     compared = 0
     for index in file.constant_indices():
-        name = file.constant_name(index).replace("lm_head", "embed_tokens").replace(".project.", ".")
+        name = (
+            file.constant_name(index)
+            .replace("lm_head", "embed_tokens")
+            .replace(".project.", ".")
+            .replace(".mixer.", ".self_attn.")
+        )
         stem, dot, kind = name.rpartition(".matrix.")
         if not dot or kind not in ("weight", "scale"):
             continue
