@@ -42,6 +42,7 @@ class ChatTemplate:
 
     Attributes:
         source: Its text, with newlines for line ends of other kinds.
+        where: What messages call it.
     """
 
     def __init__(self, source: str, *, special_tokens: Mapping[str, str], where: str) -> None:
@@ -58,7 +59,7 @@ class ChatTemplate:
         # As Jinja's lexer does, so that whoever else reads the text reads the same.
         self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)
-        self._where = where
+        self.where = where
         self._environment = template_environment()
         try:
             self._template = self._environment.from_string(self.source)
@@ -77,6 +78,16 @@ class ChatTemplate:
         constants = (node.value for node in self._tree.find_all(nodes.Const))
         return frozenset(value for value in constants if isinstance(value, str) and value)
 
+    def variables(self, messages: Sequence[Message]) -> dict[str, object]:
+        """The names that the template is given for a conversation, whoever renders it."""
+        return {
+            "messages": [asdict(message) for message in messages],
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": True,
+            **self._special_tokens,
+        }
+
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt text that asks for the assistant's next turn.
 
@@ -85,14 +96,6 @@ class ChatTemplate:
         """
         self._environment.begin()
         try:
-            return self._template.render(
-                messages=[asdict(message) for message in messages],
-                tools=None,
-                documents=None,
-                add_generation_prompt=True,
-                **self._special_tokens,
-            )
+            return self._template.render(self.variables(messages))
         except Exception as error:  # a template is foreign code, which may fail in any way
-            raise TokenizerError(
-                f"{self._where}: the chat template refused the messages ({error})"
-            ) from error
+            raise TokenizerError(f"{self.where}: the chat template refused the messages ({error})") from error

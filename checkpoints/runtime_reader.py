@@ -1,17 +1,24 @@
-"""Asks the runtime whether it reads a tokenizer as Hugging Face does, before an app finds out."""
+"""Asks the runtime whether it reads a tokenizer and a chat template as Hugging Face does, before an app finds out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from mmoe.checkpoints.chat_template import ChatTemplate, Message
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
-from mmoe.checkpoints.trials import TRIAL_TEXTS
+from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
 from mmoe.models.files import is_absent, read_regular
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.template import CoreTemplate
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
+_TEMPLATE_CURE = (
+    "an app could not chat with it; mend the template, choose another one with --template NAME, or take it out of the "
+    "folder (docs/runtime.md says what the runtime's templates can do)"
+)
 
 
 def require_intact(folder: Path) -> None:
@@ -68,6 +75,52 @@ def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
         decoded = runtime.decode(expected, skip_special=False).decode(errors="replace")
         if decoded != tokenizer.decode(expected, skip_special_tokens=False):
             _refuse(path, f"the ids {_shown(expected)} have another text in it than in Hugging Face's")
+
+
+def require_renderable(template: ChatTemplate) -> None:
+    """Renders trial conversations with the runtime's interpreter and with Jinja, which must say the same.
+
+    Args:
+        template: The checkpoint's.
+
+    Raises:
+        TokenizerError: the runtime cannot read the template or makes another text of a conversation, or the template
+            itself refuses every conversation.
+    """
+    try:
+        runtime = CoreTemplate(template.source)
+    except CoreFailure as failure:
+        raise TokenizerError(
+            f"{template.where}: the runtime cannot read this chat template ({failure}): {_TEMPLATE_CURE}"
+        ) from failure
+    refusals = []
+    accepted = 0
+    for conversation in trial_conversations():
+        expected: str | None = None
+        try:
+            expected = template.render(conversation)
+            accepted += 1
+        except TokenizerError as error:
+            refusals.append(error)
+        found, why = _rendered(runtime, template, conversation)
+        same_day = template.depends_on_time and None not in (expected, found)
+        if found != expected and not same_day:
+            raise TokenizerError(
+                f"{template.where}: the runtime makes {_shown(found) if found is not None else f'nothing ({why})'} of "
+                f"a conversation that is {_shown(expected) if expected is not None else 'refused'} with Hugging Face's "
+                f"libraries, for instance {_shown([message.role for message in conversation])}: {_TEMPLATE_CURE}"
+            )
+    if not accepted:
+        raise TokenizerError(f"{refusals[0]}, and every other conversation that was tried: {_TEMPLATE_CURE}")
+
+
+def _rendered(
+    runtime: CoreTemplate, template: ChatTemplate, conversation: Sequence[Message]
+) -> tuple[str | None, str]:
+    try:
+        return runtime.render(template.variables(conversation)), ""
+    except CoreFailure as failure:
+        return None, str(failure)
 
 
 def _refuse(path: Path, why: str) -> None:

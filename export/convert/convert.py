@@ -16,7 +16,7 @@ from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from mmoe.checkpoints.runtime_reader import require_intact, require_readable
+from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
@@ -228,6 +228,8 @@ def _prepare(
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
+        if tokenizer.template is not None:
+            require_renderable(tokenizer.template)
     pieces = tokenizer.chat_pieces()
     plan = plan_conversion(
         checkpoint,

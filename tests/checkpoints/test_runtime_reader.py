@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from mmoe.checkpoints.chat_template import ChatTemplate
 from mmoe.checkpoints.errors import TokenizerError
-from mmoe.checkpoints.runtime_reader import require_readable
+from mmoe.checkpoints.runtime_reader import require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.models.architectures.registry import parse_config
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.template import CoreTemplate
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 from tests.support.checkpoints import checkpoint_config
 from tests.support.tokenizers import write_tokenizer
@@ -68,3 +70,43 @@ def test_what_is_no_json_is_corrupt() -> None:
     with pytest.raises(CoreFailure) as caught:
         CoreTokenizer(b"{")
     assert caught.value.status == Status.CORRUPT
+
+
+def template(source: str) -> ChatTemplate:
+    return ChatTemplate(source, special_tokens={"bos_token": "<s>"}, where="chat_template.jinja")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ('{% include "x" %}', 'the runtime cannot read this chat template .*no statement "include"'),
+        ("{{ messages[0].content | truncate(5) }}", 'cannot read this chat template .*no filter "truncate"'),
+        (
+            "{{ messages[0].frobnicate() }}",
+            "the chat template refused the messages .*every other conversation",
+        ),
+        ("{{ raise_exception('never') }}", "never.*every other conversation that was tried"),
+    ],
+)
+def test_a_template_that_no_app_could_use_is_refused(source: str, told: str) -> None:
+    with pytest.raises(TokenizerError, match=rf"^chat_template\.jinja: .*{told}"):
+        require_renderable(template(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}{% endfor %}",
+        # Refuses some conversations, as many released templates do.
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ messages | tojson }}",
+        "{{ strftime_now('%d %b %Y') }}{{ messages[-1].content }}",
+    ],
+)
+def test_a_template_that_both_render_alike_passes(source: str) -> None:
+    require_renderable(template(source))
+
+
+def test_another_text_than_jinjas_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CoreTemplate, "render", lambda *_, **__: "another")
+    with pytest.raises(TokenizerError, match="the runtime makes 'another' of a conversation that is '"):
+        require_renderable(template("{{ messages[0].content }}"))
