@@ -56,9 +56,9 @@ class RuntimeRecord:
             end of a chat turn.
         special_tokens: texts by the names that a chat template may use, such as bos_token.
         temperature: of the checkpoint's author, as the next four; 0 is greedy.
-        top_k: likeliest tokens that are kept; 0 keeps all.
+        top_k: most probable tokens that are kept; 0 keeps all.
         top_p: probability that the kept tokens reach.
-        min_p: share of the likeliest token's probability below which tokens are dropped.
+        min_p: share of the most probable token's probability below which tokens are dropped.
         repetition_penalty: of tokens seen before; 1 changes nothing.
         chat: the chat template as pieces of text; None if there is none, or none of that form.
     """

@@ -1,4 +1,4 @@
-"""Public families as artifacts: quantised on conversion, run by libmmoe, held against eager float32."""
+"""Public families as artifacts: quantised on conversion, run by libmmoe, compared with eager float32."""
 
 from __future__ import annotations
 
