@@ -9,7 +9,7 @@ from mmoe.checkpoints.chat_template import ChatTemplate, Message
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
 from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
-from mmoe.models.files import is_absent, read_regular
+from mmoe.models.files import read_regular
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.template import CoreTemplate
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
@@ -19,31 +19,6 @@ _TEMPLATE_CURE = (
     "an app could not chat with it; mend the template, choose another one with --template NAME, or take it out of the "
     "folder (docs/runtime.md says what the runtime's templates can do)"
 )
-
-
-def require_intact(folder: Path) -> None:
-    """Reads tokenizer.json with the runtime's reader first: on a hostile one Hugging Face's may end the process.
-
-    Kinds of tokenizers that the runtime does not have pass; so does an absent file, which the loader refuses.
-
-    Args:
-        folder: Of the checkpoint.
-
-    Raises:
-        TokenizerError: the file is damaged.
-    """
-    path = folder / TOKENIZER_FILE
-    if is_absent(path):
-        return
-    try:
-        CoreTokenizer(read_regular(path))
-    except OSError as error:
-        raise TokenizerError(f"{path}: cannot be read ({error}); download it again") from error
-    except CoreFailure as failure:
-        if failure.status is not Status.UNSUPPORTED:
-            raise TokenizerError(
-                f"{path}: is not a readable tokenizer ({failure}); download it again"
-            ) from failure
 
 
 def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
@@ -96,13 +71,13 @@ def require_renderable(template: ChatTemplate) -> None:
     refusals = []
     accepted = 0
     for conversation in trial_conversations():
+        found, why = _rendered(runtime, template, conversation)
         expected: str | None = None
         try:
             expected = template.render(conversation)
             accepted += 1
         except TokenizerError as error:
             refusals.append(error)
-        found, why = _rendered(runtime, template, conversation)
         same_day = template.depends_on_time and None not in (expected, found)
         if found != expected and not same_day:
             raise TokenizerError(
@@ -120,6 +95,9 @@ def _rendered(
     try:
         return runtime.render(template.variables(conversation)), ""
     except CoreFailure as failure:
+        if failure.status is Status.OUT_OF_RESOURCES:
+            # Nor would Jinja come to an end with it soon, or with the other conversations.
+            raise TokenizerError(f"{template.where}: {failure}: {_TEMPLATE_CURE}") from failure
         return None, str(failure)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
 from mmoe.checkpoints.tensor_spec import TensorSpec
-from mmoe.models.files import read_regular
+from mmoe.models.files import leads_out_of, read_regular
 from mmoe.models.json_text import parse_json
 
 SINGLE_FILE = "model.safetensors"
@@ -24,6 +25,9 @@ _MOST_SHARDS = 10_000
 _LISTED = 50
 # Of a file's name, on every file system in use.
 _NAME_BYTES = 255
+# Of a tensor; those of released checkpoints have up to 80 characters.
+_LONGEST_NAME = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class TensorFiles:
@@ -36,6 +40,7 @@ class TensorFiles:
             CheckpointError: naming the file that is missing or damaged, or each tensor that the index and the
                 files disagree about.
         """
+        self._folder = folder
         index = _read_index(folder)
         names = sorted(set(index.values())) if index is not None else [SINGLE_FILE]
         self._files = {name: _open(folder / name) for name in names}
@@ -43,6 +48,11 @@ class TensorFiles:
         problems = []
         for file_name, file in self._files.items():
             for tensor in file.keys():  # noqa: SIM118 (a safe_open file is not a mapping)
+                if not _is_name(tensor):
+                    raise CheckpointError(
+                        f"{folder / file_name}: a tensor's name is {_shown(tensor)}, which is no name for one; take "
+                        "the file from the checkpoint's own repository"
+                    )
                 if tensor in self._file_of:
                     problems.append(f"{tensor} is in both {self._file_of[tensor]} and {file_name}")
                 self._file_of[tensor] = file_name
@@ -58,6 +68,12 @@ class TensorFiles:
     def num_files(self) -> int:
         """How many files hold the tensors."""
         return len(self._files)
+
+    @property
+    def linked(self) -> list[Path]:
+        """Those of the files that are links to places outside of the folder."""
+        paths = (self._folder / name for name in self._files)
+        return [path for path in paths if leads_out_of(self._folder, path)]
 
     def tensor(self, name: str) -> Tensor:
         """A view of the mapped file.
@@ -93,6 +109,8 @@ def _read_index(folder: Path) -> dict[str, str] | None:
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
     for tensor, name in weight_map.items():
+        if not _is_name(tensor):
+            raise CheckpointError(f"{index_path}: a tensor's name is {_shown(tensor)}, which is no name for one")
         if not isinstance(name, str) or not _is_file_name(name):
             raise CheckpointError(
                 f"{index_path}: tensor {tensor} is said to be in {_shown(name)}, which is not a file name"
@@ -120,8 +138,13 @@ def _read_index(folder: Path) -> dict[str, str] | None:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name can be that of a file in a folder, and of nothing outside of it."""
-    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and "\0" not in name
+    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and _is_name(name)
     return is_plain and len(os.fsencode(name)) <= _NAME_BYTES
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name fits into a line of a message; one with line ends could pretend to be another message."""
+    return len(name) <= _LONGEST_NAME and not _CONTROL.search(name)
 
 
 def _shown(name: object) -> str:

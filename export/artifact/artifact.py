@@ -10,6 +10,7 @@ from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.writing import replace_texts, sha256_of
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.registry import parse_config
+from mmoe.models.files import read_regular
 
 MODEL_FILE = "model.pte"
 TOKENIZER_FILE = "tokenizer.json"
@@ -65,7 +66,7 @@ class Artifact:
                 f"{folder}: not an artifact: it has no {MANIFEST_FILE}; make one with `mmoe-export convert`"
             )
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(f"{path}: cannot be read: {error}") from error
         artifact = cls(folder, Manifest.from_json_text(text, where=str(path)))

@@ -16,14 +16,14 @@ from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
+from mmoe.checkpoints.runtime_reader import require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
-from mmoe.export.convert.carried import carried_files, licence
-from mmoe.export.convert.limits import explained_limits
+from mmoe.export.convert.carried import carried_files, licence, require_own_files
+from mmoe.export.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
@@ -224,7 +224,7 @@ def _prepare(
         named_source(source), revision=revision, unpacked=options.quantize is not None
     )
     check_request(checkpoint, options.quantize)
-    require_intact(checkpoint.folder)
+    require_own_files(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
@@ -243,7 +243,7 @@ def _prepare(
     files = carried_files(checkpoint.folder, tokenizer)
     checkpoint.check_values(progress.step)
     if tell is not None:
-        for note in notes(backend, tokenizer):
+        for note in notes(backend, checkpoint, tokenizer):
             tell(note)
     return _Job(
         writer=writer,

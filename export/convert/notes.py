@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mmoe.backends.base import Backend
+from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.tokenizer import ChatTokenizer
+from mmoe.models.files import destination
 
 
-def notes(backend: Backend, tokenizer: ChatTokenizer) -> Iterator[str]:
+def notes(backend: Backend, checkpoint: Checkpoint, tokenizer: ChatTokenizer) -> Iterator[str]:
     """Sentences; none if the artifact holds the checkpoint's values and its own template.
 
     Args:
         backend: What the program is lowered for.
+        checkpoint: What is converted.
         tokenizer: Of the checkpoint.
     """
     if tokenizer.template_is_built_in:
         yield "The checkpoint has no chat template; the built-in one of its family is used."
+    for path in checkpoint.files.linked:
+        yield f"{path} is a link to {destination(path)}, whose weights become part of the artifact."
     if backend.rounding is not None:
         yield backend.rounding
