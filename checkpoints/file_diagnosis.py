@@ -25,7 +25,9 @@ def refuse_pickle(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}; download it again") from error
+        raise CheckpointError(
+            f"{path}: cannot be read: {error.strerror or error}; download it again"
+        ) from error
     is_pickle = head.startswith(_ZIP_MAGIC) or (
         len(head) == 8 and head[0] == _PICKLE_PROTOCOL and any(head[4:])
     )
@@ -43,12 +45,12 @@ def describe_damage(path: Path, error: Exception) -> str:
         with path.open("rb") as file:
             head = file.read(len(_LFS_POINTER))
             if head == _LFS_POINTER:
-                return f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository"
+                return (
+                    f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository"
+                )
             header_end = 8 + int.from_bytes(head[:8], "little")
             if header_end > max(size, 1 << 27):
-                return (
-                    f"{path}: is not a safetensors file, or its header is corrupt ({error}); download it again"
-                )
+                return f"{path}: is not a safetensors file, or its header is corrupt ({error}); download it again"
             if size < 8 or header_end > size:
                 return f"{path}: is truncated inside its header ({size} bytes); download it again"
             file.seek(8)

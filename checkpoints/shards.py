@@ -27,7 +27,7 @@ _LISTED = 50
 _NAME_BYTES = 255
 # Of a tensor; those of released checkpoints have up to 80 characters.
 _LONGEST_NAME = 1000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TensorFiles:
@@ -110,7 +110,9 @@ def _read_index(folder: Path) -> dict[str, str] | None:
         raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
     for tensor, name in weight_map.items():
         if not _is_name(tensor):
-            raise CheckpointError(f"{index_path}: a tensor's name is {_shown(tensor)}, which is no name for one")
+            raise CheckpointError(
+                f"{index_path}: a tensor's name is {_shown(tensor)}, which is no name for one"
+            )
         if not isinstance(name, str) or not _is_file_name(name):
             raise CheckpointError(
                 f"{index_path}: tensor {tensor} is said to be in {_shown(name)}, which is not a file name"

@@ -68,10 +68,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             yield item
 
     def handle_exception(self, source: str | None = None) -> NoReturn:
-        """Raises what a template did, without Jinja's work on the traceback: that takes seconds for a deep recursion."""
+        """Raises what a template did, without Jinja's rewriting of tracebacks: seconds, if a recursion was deep."""
         if source is not None:
             super().handle_exception(source)
-        raise  # noqa: PLE0704  # Jinja calls this where it handles the exception
+        raise  # Jinja calls this where it handles the exception
 
     def joined(self, parts: Iterable[object]) -> str:
         """The parts as one text."""

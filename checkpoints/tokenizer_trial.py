@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -64,6 +65,7 @@ def _why_not(described: str, texts: Sequence[str]) -> str | None:
             input=json.dumps([described, *texts]),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "RAYON_NUM_THREADS": "1"},
             text=True,
             encoding="utf-8",
             timeout=_SECONDS,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mmoe.runtime_bindings.python.errors import OptionError
 
-
 # A tokenizer has up to 35 MB, the index of the largest models 20.
 _MOST_BYTES = 128 << 20
 

@@ -117,9 +117,10 @@ def bench(
     from mmoe.export.bench.measure import bench as measure
     from mmoe.export.bench.output import format_of, write_report
     from mmoe.export.bench.render import OutputFormat, bench_record, render
+    from mmoe.export.files.place import require_file_place
 
     default = None if format is None else OutputFormat(format.value)
-    targets = [(path, format_of(path, default)) for path in output or ()]
+    targets = [(require_file_place(path), format_of(path, default)) for path in output or ()]
     opened = Artifact.open(artifact)
     other = None if vs is None else Artifact.open(vs)
     with terminal.progress() as progress:

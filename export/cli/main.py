@@ -129,5 +129,5 @@ def _refusal(error: OSError) -> str:
 
 
 def _one_message(text: str) -> str:
-    """An error as it is told: a line, and what follows is indented, so that no text of a stranger's looks like another."""
+    """An error as it is told; its further lines are indented, so that no stranger's text looks like another error."""
     return re.sub(r"\n(?! )", "\n  ", visible(f"error: {text}"))

@@ -62,13 +62,15 @@ def profile(
     options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
     from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.expert_usage.html import render_html
+    from mmoe.export.files.place import require_file_place
     from mmoe.export.files.records import to_json
-    from mmoe.export.files.writing import replace_texts
+    from mmoe.export.files.writing import write_file
 
+    target = require_file_place(out)
     opened = Artifact.open(artifact)
     with terminal.progress() as progress:
         report = measure(opened, options=options, progress=progress)
-    replace_texts(out.parent, {out.name: render_html(report)})
+    write_file(target, render_html(report).encode())
     terminal.show(*_lines(report))
     data = to_json(report)
     assert isinstance(data, dict)

@@ -23,7 +23,6 @@ from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, Runtim
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
 from mmoe.export.convert.carried import carried_files, licence, require_own_files
-from mmoe.export.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
@@ -32,6 +31,7 @@ from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
+from mmoe.export.limits import explained_limits
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import read_json_object

@@ -29,7 +29,7 @@ def prepare_streams() -> None:
 
 @contextmanager
 def explained_output() -> Iterator[None]:
-    """Turns an OSError of what is written to stdout in the block into an OutputError; a reader that has gone is none."""
+    """Turns an OSError of writing to stdout into an OutputError, but not that its reader has gone."""
     try:
         yield
         sys.stdout.flush()
