@@ -19,6 +19,8 @@ CHAT_TEMPLATE_FILE = "chat_template.jinja"
 CARD_FILE = "README.md"
 
 REQUIRED_FILES = (MODEL_FILE, TOKENIZER_FILE)
+# How many faults a message tells.
+_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Artifact:
             elif check_hashes and sha256_of(path) != record.sha256:
                 problems.append(f"{name} was altered: its sha256 is not the recorded one")
         if problems:
+            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
             raise ArtifactError(
-                f"{self.folder}: damaged artifact: {'; '.join(problems)}; copy or convert it again"
+                f"{self.folder}: damaged artifact: {'; '.join(problems[:_TOLD])}{more}; copy or convert it again"
             )

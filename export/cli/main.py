@@ -24,6 +24,7 @@ from mmoe.runtime_bindings.python.errors import MmoeError
 
 PROGRAM = "mmoe-export"
 INTERRUPTED = 130
+_LONGEST_MESSAGE = 10_000
 
 # Modules beside this one, each with a function of its name and its EXAMPLES, in the order of the help.
 VERBS = ("convert", "inspect", "verify", "generate", "bench", "profile", "cost", "synthesize", "demo")
@@ -114,7 +115,7 @@ def _run(arguments: Sequence[str]) -> int:
         if stop_code() is not None:
             raise
         # Of the system's own refusals these are the ones that nobody foresaw: a folder without permission, a bad disk.
-        message = str(error) if isinstance(error, MmoeError) else _refusal(error)
+        message = _shortened(str(error) if isinstance(error, MmoeError) else _refusal(error))
         print_diagnostic(_one_message(message))
         json_output.write_failure(message)
         return 1
@@ -126,6 +127,12 @@ def _run(arguments: Sequence[str]) -> int:
 def _refusal(error: OSError) -> str:
     where = "" if error.filename is None else f"{error.filename}: "
     return f"{where}the system refuses it: {error.strerror or error}"
+
+
+def _shortened(text: str) -> str:
+    """What a message quotes may be as long as a file."""
+    more = len(text) - _LONGEST_MESSAGE
+    return text if more <= 0 else f"{text[:_LONGEST_MESSAGE]}... (and {more:,} characters more)"
 
 
 def _one_message(text: str) -> str:
