@@ -21,7 +21,7 @@ VERBS = (
 )
 
 
-def run(verb: tuple[str, ...], artifact: Artifact, redirection: str) -> "subprocess.CompletedProcess[str]":
+def run(verb: tuple[str, ...], artifact: Artifact, redirection: str) -> subprocess.CompletedProcess[str]:
     """Runs the command in a shell that redirects its streams."""
     given = [str(artifact.folder) if word == "ARTIFACT" else word for word in verb]
     return subprocess.run(
