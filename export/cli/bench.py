@@ -11,6 +11,7 @@ from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
 from mmoe.export.progress import Progress
+from mmoe.runtime_bindings.python.core import MAX_THREADS
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -61,7 +62,7 @@ def bench(
     ] = None,
     decode_tokens: Annotated[int, typer.Option(min=1, help="Tokens to decode for a sample.")] = 32,
     rounds: Annotated[int, typer.Option(min=1, help="Samples of every figure.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the runtime.")] = 2,
     attempts: Annotated[
         int, typer.Option(min=1, help="Times to repeat a sample while others use more than 10 % of the CPUs.")
     ] = 1,

@@ -8,6 +8,7 @@ import typer
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
+from mmoe.runtime_bindings.python.core import MAX_THREADS
 
 if TYPE_CHECKING:
     from mmoe.export.expert_usage.report import UsageProfile
@@ -40,7 +41,7 @@ def profile(
         int | None,
         typer.Option(min=1, help="Tokens of each kind of text, at most.", show_default="the context"),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the runtime.")] = 2,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path(
         "profile.html"
     ),
