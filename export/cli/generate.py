@@ -84,12 +84,11 @@ def generate(
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     SamplingConfig(**given)  # a value out of range is told before anything is opened
-    from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
-    sampling = replace(Artifact.open(artifact).manifest.runtime.sampling, **given)
     with load(artifact, threads=threads) as model:
+        sampling = replace(model.sampling, **given)
         if prompt is not None:
             stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)
         else:
