@@ -140,7 +140,8 @@ def _lines(content: str, source: str) -> list[str | Conversation]:
         if prompt is None:
             raise OptionError(
                 f'{source}: line {number} is neither a string nor an object with a string "prompt", or with '
-                '"messages" that have a "role" and a "content" (or "tool_calls") each, and maybe "tools" that are objects'
+                '"messages" that have a "role" and a "content" (or "tool_calls") each, and maybe "tools" that are '
+                "objects"
             )
         found.append(prompt)
     return found
