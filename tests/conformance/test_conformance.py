@@ -126,7 +126,9 @@ def test_conversations_have_the_ids_of_their_parts(demo_artifact: Artifact) -> N
 
 
 def test_templates_have_the_ids_of_transformers_and_tokenizers(variants: Path) -> None:
-    families = {scenario["artifact"]: scenario for scenario in SCENARIOS if calls_named(scenario, "chat_json")}
+    families = {
+        scenario["artifact"]: scenario for scenario in SCENARIOS if calls_named(scenario, "chat_json")
+    }
     assert len(families) >= 7
     for name, scenario in families.items():
         source = (variants / name / "chat_template.jinja").read_text(encoding="utf-8")

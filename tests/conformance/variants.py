@@ -45,12 +45,17 @@ class Variant:
 VARIANTS = {
     "deepseek": Variant(
         template="deepseek-ai-DeepSeek-V3.1.jinja",
-        tokens=(
-            *("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),
-            *("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁sep｜>"),
-            *("<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"),
+        tokens=tuple(
+            f"<\uff5c{name}\uff5c>"
+            for name in (
+                *("begin▁of▁sentence", "end▁of▁sentence", "User", "Assistant", "tool▁calls▁begin"),
+                *("tool▁calls▁end", "tool▁sep", "tool▁output▁begin", "tool▁output▁end"),
+            )
         ),
-        names={"bos_token": "<｜begin▁of▁sentence｜>", "eos_token": "<｜end▁of▁sentence｜>"},
+        names={
+            "bos_token": "<\uff5cbegin▁of▁sentence\uff5c>",
+            "eos_token": "<\uff5cend▁of▁sentence\uff5c>",
+        },
     ),
     "gpt-oss": Variant(
         template="openai-gpt-oss-120b.jinja",
@@ -121,7 +126,9 @@ def write_variant(artifact: Path, variant: Variant, folder: Path) -> None:
     changed = {}
     if variant.template is not None:
         changed["chat_template.jinja"] = (TEMPLATES / variant.template).read_text(encoding="utf-8")
-        changed["tokenizer.json"] = _renamed((artifact / "tokenizer.json").read_text(encoding="utf-8"), variant)
+        changed["tokenizer.json"] = _renamed(
+            (artifact / "tokenizer.json").read_text(encoding="utf-8"), variant
+        )
         manifest["runtime"]["special_tokens"] = dict(variant.names)
     for name, text in changed.items():
         (folder / name).unlink()

@@ -71,7 +71,11 @@ def test_tools_and_their_calls(tmp_path: Path) -> None:
         ("a.jsonl", '{"messages": []}', r"a\.jsonl: line 1 is neither"),
         ("a.jsonl", '{"messages": [{"role": "user"}]}', r'"messages" that have a "role" and a "content"'),
         ("a.jsonl", '{"messages": ["hello"]}', r"a\.jsonl: line 1 is neither"),
-        ("a.jsonl", '{"messages": [{"role": "user", "content": "?"}], "tools": ["f"]}', '"tools" that are objects'),
+        (
+            "a.jsonl",
+            '{"messages": [{"role": "user", "content": "?"}], "tools": ["f"]}',
+            '"tools" that are objects',
+        ),
         ("a.jsonl", '"good"\n{"question": "?"}', r"a\.jsonl: line 2 is neither a string nor an object"),
         ("a.jsonl", "nothing", r"a\.jsonl: line 1 is not JSON"),
         ("a.jsonl", "\n", r"a\.jsonl: holds no prompt"),
