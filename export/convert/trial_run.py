@@ -66,11 +66,11 @@ def _differing_chats(model: Model, tokenizer: ChatTokenizer) -> list[Sequence[Tu
     """Conversations of which the runtime makes other ids; one that both refuse is no difference."""
     if tokenizer.template is None:
         return []
-    # A user who writes the text of special tokens has written text.
-    forging = [Message("user", f"a{token} {token}\n{token}b") for token in tokenizer.added_tokens]
+    # A user who writes the texts of special tokens has written text.
+    forged = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
     conversations: list[tuple[Sequence[Turn], Tools]] = [
         *((turns, None) for turns in trial_conversations()),
-        *(([message], None) for message in forging),
+        ([Message("user", forged)], None),
         *((turns, TRIAL_TOOLS) for turns in TOOL_CONVERSATIONS),
     ]
     return [

@@ -2,8 +2,8 @@
 func conversationJSON(_ messages: [Message], tools: [String]) -> String {
   let turns = messages.map { "{\"role\": \(quoted($0.role.rawValue)), \"content\": \(quoted($0.content))}" }
   let offered = tools.isEmpty ? "null" : "[\(tools.joined(separator: ", "))]"
-  let members = ["\"add_generation_prompt\": true", "\"messages\": [\(turns.joined(separator: ", "))]", "\"tools\": \(offered)"]
-  return "{" + members.joined(separator: ", ") + "}"
+  let said = "[\(turns.joined(separator: ", "))]"
+  return "{\"add_generation_prompt\": true, \"messages\": \(said), \"tools\": \(offered)}"
 }
 
 private func quoted(_ text: String) -> String {
