@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,8 @@ from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 
 # The same for both, or a template that tells the time would differ.
 _NOW = datetime(2026, 7, 4, 12, 30, 5)
+# Released templates take 0.1 s for all conversations; one that takes a second for each has been tried enough by then.
+_MOST_SECONDS = 5
 
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
 
@@ -90,7 +93,10 @@ def require_renderable(template: ChatTemplate) -> None:
     """
     jinja = JinjaTemplate(template.source, where=template.where)
     accepted, refusal = 0, ""
+    deadline = time.monotonic() + _MOST_SECONDS
     for messages, tools in _trials(jinja.literals):
+        if time.monotonic() > deadline:
+            break
         variables = template.variables(messages, tools=tools)
         expected, refused = _outcome(partial(jinja.render, variables, now=_NOW))
         found, why = _outcome(partial(template.render, messages, tools=tools, now=_NOW.isoformat()))
@@ -108,8 +114,8 @@ def require_renderable(template: ChatTemplate) -> None:
 def _trials(
     literals: Collection[str],
 ) -> Iterator[tuple[Sequence[Turn], Sequence[Mapping[str, object]] | None]]:
-    yield from ((messages, None) for messages in trial_conversations(literals))
     yield from ((messages, TRIAL_TOOLS) for messages in TOOL_CONVERSATIONS)
+    yield from ((messages, None) for messages in trial_conversations(literals))
 
 
 def _outcome(render: Callable[[], str]) -> tuple[str | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_template_that_both_render_alike_passes(source: str) -> None:
 
 def test_another_text_than_jinjas_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CoreTemplate, "spans", lambda *_, **__: [Span("another", False)])
-    told = "the runtime makes 'another' of a conversation of which Hugging Face's libraries make 'Why[?]'"
+    told = "the runtime makes 'another' of a conversation of which Hugging Face's libraries make 'Will it rain[?]'"
     with pytest.raises(TokenizerError, match=told):
         require_renderable(template("{{ messages[0].content }}"))
 
@@ -126,3 +127,11 @@ def test_tools_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JinjaTemplate, "render", lambda *_, **__: "")
     with pytest.raises(TokenizerError, match="the runtime makes 'weather' of a conversation"):
         require_renderable(template("{{ tools[0].function.name if tools else '' }}"))
+
+
+def test_a_slow_template_is_given_up_in_seconds() -> None:
+    steps = "{% for i in range(99999) %}" * 2 + "x" + "{% endfor %}" * 2
+    begun = time.perf_counter()
+    with pytest.raises(TokenizerError, match="every other conversation that was tried"):
+        require_renderable(template(steps))
+    assert time.perf_counter() - begun < 10
