@@ -31,6 +31,13 @@ public class Model private constructor(private val handle: Long) : Closeable {
             )
         }
 
+    /** What the checkpoint's author recommends; greedy without a recommendation. */
+    public val sampling: Sampling =
+        FloatArray(4).let { floats ->
+            val topK = Native.modelSampling(handle, floats)
+            Sampling(floats[0], topK, topP = floats[1], minP = floats[2], repetitionPenalty = floats[3])
+        }
+
     /**
      * The ids of [text].
      *
@@ -43,13 +50,6 @@ public class Model private constructor(private val handle: Long) : Closeable {
     /** The text of [ids]; bytes that are no UTF-8 become U+FFFD. */
     public fun detokenize(ids: IntArray, skipSpecial: Boolean = true): String =
         Native.detokenize(handle, ids, skipSpecial).decodeToString()
-
-    /** What the checkpoint's author recommends; greedy without a recommendation. */
-    public val sampling: Sampling =
-        FloatArray(4).let { floats ->
-            val topK = Native.modelSampling(handle, floats)
-            Sampling(floats[0], topK, topP = floats[1], minP = floats[2], repetitionPenalty = floats[3])
-        }
 
     /**
      * The ids of a conversation by the artifact's chat template, ready for prefill: they end with the header of the
