@@ -51,7 +51,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> ChatTokenizer:
 
 
 @settings(derandomize=True, deadline=None)
-@given(text=st.text(st.characters(exclude_characters="|")))
+@given(text=st.text(st.characters(exclude_characters="|", exclude_categories=("Cs",))))
 def test_round_trip_of_any_text(tokenizer: ChatTokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     assert ids[0] == BOS_ID
