@@ -71,18 +71,19 @@ class Tile {
   explicit Tile(int tokens)
       : tokens_(tokens),
         rows_(static_cast<size_t>(tokens) + 2),
+        exact_(Normal(kHidden * tokens)),
+        exact_scales_(static_cast<size_t>(kHidden), kScale),
         out_(Allocate(kHidden * tokens)),
         steps_(static_cast<size_t>(tokens)),
         sums_(static_cast<size_t>(tokens)) {
-    const std::vector<float> x = Normal(kHidden * tokens);
-    const std::vector<uint16_t> scales(kHidden, kScale);
     for (int t = 0; t < tokens; ++t) {
       int16_t* row = rows_[static_cast<size_t>(t)].values;
-      row_scales_.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
+      row_scales_.push_back(Kernels().quantize_row(exact_.data() + t * kHidden, kHidden, row));
       pointers_.push_back(row);
+      exact_rows_.push_back(exact_.data() + t * kHidden);
     }
     scale_of_scales_ =
-        Kernels().quantize_scales(scales.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
+        Kernels().quantize_scales(exact_scales_.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
   }
 
   QuantizeTileArgs args() {
@@ -90,6 +91,8 @@ class Tile {
             row_scales_.data(),
             rows_[pointers_.size()].values,
             scale_of_scales_,
+            exact_rows_.data(),
+            exact_scales_.data(),
             kHidden,
             tokens_,
             reinterpret_cast<int8_t*>(out_.get()),
@@ -103,6 +106,9 @@ class Tile {
   int tokens_;
   std::vector<QuantizedRow> rows_;  // then the scales, then scratch
   std::vector<const int16_t*> pointers_;
+  std::vector<float> exact_;
+  std::vector<uint16_t> exact_scales_;
+  std::vector<const float*> exact_rows_;
   std::vector<float> row_scales_;
   float scale_of_scales_;
   Memory out_;
