@@ -100,8 +100,8 @@ class ExpertScalesRecord:
     Attributes:
         panels: of all routed experts.
         largest_ratio: of the largest scale of a panel to its smallest but zero.
-        wide_panels: panels in which a scale is less than a sixteenth of the largest, or zero. Only there may int16 be
-            too coarse for a token's activations, which the kernels multiply as floats then.
+        wide_panels: panels in which that is more than 16. Only there, and for a token whose largest value meets a scale
+            of zero, may int16 be too coarse for the activations, which the kernels multiply as floats then.
     """
 
     panels: int

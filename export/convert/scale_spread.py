@@ -9,8 +9,8 @@ from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, tensor_class
 from mmoe.export.artifact.manifest import ExpertScalesRecord
 
-# Of 32,767 levels of int16, the largest product of a token keeps more than the kernels want, 2,048, if its largest
-# value meets a scale that is no smaller than this share of the panel's largest.
+# Of 32,767 levels of int16, a token's largest product has the 2,048 that the kernels ask for at least, if the token's
+# largest value meets no smaller a scale than the panel's largest over this.
 _CLOSE = 16
 
 
@@ -30,26 +30,17 @@ def expert_scales(checkpoint: Checkpoint) -> ExpertScalesRecord | None:
     ]
     if not ratios:
         return None
-    to_smallest, to_smallest_or_zero = (torch.cat(kind) for kind in zip(*ratios, strict=True))
+    ratio = torch.cat(ratios)
     return ExpertScalesRecord(
-        panels=len(to_smallest),
-        largest_ratio=float(to_smallest.max()),
-        wide_panels=int((to_smallest_or_zero > _CLOSE).sum()),
+        panels=len(ratio), largest_ratio=float(ratio.max()), wide_panels=int((ratio > _CLOSE).sum())
     )
 
 
-def _panel_ratios(scales: Tensor) -> tuple[Tensor, Tensor]:
-    """``[E, in, P]`` -> each panel's largest scale to its smallest but zero, and to its smallest, both ``[E * P]``.
-
-    A panel of zeros alone has the ratio 1.
-    """
+def _panel_ratios(scales: Tensor) -> Tensor:
+    """``[E, in, P]`` -> each panel's largest scale to its smallest but zero, ``[E * P]``; 1 where all are zero."""
     largest = scales.amax(dim=1)
     smallest = torch.where(scales > 0, scales, largest.unsqueeze(1)).amin(dim=1)
-    dead = largest == 0
-    to_smallest, to_smallest_or_zero = (
-        torch.where(dead, 1.0, largest / least).flatten() for least in (smallest, scales.amin(dim=1))
-    )
-    return to_smallest, to_smallest_or_zero
+    return torch.where(largest > 0, largest / smallest, 1.0).flatten()
 
 
 def wide_scales_note(found: ExpertScalesRecord) -> str:
