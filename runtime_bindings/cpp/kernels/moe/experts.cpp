@@ -60,18 +60,18 @@ struct Projection {
 };
 
 // What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
-QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p, const Tile& tile,
-                              const ExpertScratch& scratch) {
+inline QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p,
+                                     const Tile& tile, const ExpertScratch& scratch) {
   const int64_t inputs = projection.matrix.inputs;
+  const uint16_t* exact_scales = projection.Scale(task, p);
   int16_t* scales = scratch.scales + p * scratch.stride;
   if (tile.index == 0) {
-    scratch.scales_of_scales[p] =
-        projection.kernels.quantize_scales(projection.Scale(task, p), inputs, scales);
+    scratch.scales_of_scales[p] = projection.kernels.quantize_scales(exact_scales, inputs, scales);
   }
   const QuantizedTile& to = scratch.quantized[p % 2];
-  return {scratch.rows,       scratch.row_scales,        scales, scratch.scales_of_scales[p],
-          scratch.exact_rows, projection.Scale(task, p), inputs, tile.tokens,
-          to.activations,     to.activation_scales,      to.sums};
+  return {scratch.rows,       scratch.row_scales,   scales, scratch.scales_of_scales[p],
+          scratch.exact_rows, exact_scales,         inputs, tile.tokens,
+          to.activations,     to.activation_scales, to.sums};
 }
 
 // Panel p of a task.
