@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -65,10 +66,13 @@ struct QuantizedRow {
   alignas(64) int16_t values[kHidden];
 };
 
+// Whether int16 is fine enough for a tile, or its tokens must be quantised from floats.
+enum class Scales { kClose, kFarApart };
+
 // The rows of a tile, to be quantised for a panel.
 class Tile {
  public:
-  explicit Tile(int tokens)
+  explicit Tile(int tokens, Scales kind = Scales::kClose)
       : tokens_(tokens),
         rows_(static_cast<size_t>(tokens) + 2),
         exact_(Normal(kHidden * tokens)),
@@ -76,6 +80,13 @@ class Tile {
         out_(Allocate(kHidden * tokens)),
         steps_(static_cast<size_t>(tokens)),
         sums_(static_cast<size_t>(tokens)) {
+    if (kind == Scales::kFarApart) {
+      // 2^10 moves from the activations of 32 inputs into their scales.
+      std::fill_n(exact_scales_.begin(), 32, static_cast<uint16_t>(kScale + (10 << 10)));
+      for (int64_t i = 0; i < kHidden * tokens; ++i) {
+        if (i % kHidden < 32) exact_[static_cast<size_t>(i)] /= 1024.0f;
+      }
+    }
     for (int t = 0; t < tokens; ++t) {
       int16_t* row = rows_[static_cast<size_t>(t)].values;
       row_scales_.push_back(Kernels().quantize_row(exact_.data() + t * kHidden, kHidden, row));
@@ -116,8 +127,8 @@ class Tile {
   std::vector<int32_t> sums_;
 };
 
-void QuantizeTile(benchmark::State& state, int tokens) {
-  Tile tile(tokens);
+void QuantizeTile(benchmark::State& state, int tokens, Scales kind) {
+  Tile tile(tokens, kind);
   for (auto _ : state) {
     Kernels().quantize_tile(tile.args());
     benchmark::ClobberMemory();
@@ -249,7 +260,9 @@ int main(int argc, char** argv) {
   Register("quantize_scales", QuantizeScales);
   for (const int tokens : {1, 4, Kernels().token_tile}) {
     Register("quantize_tile/" + std::to_string(tokens),
-             [tokens](benchmark::State& state) { QuantizeTile(state, tokens); });
+             [tokens](benchmark::State& state) { QuantizeTile(state, tokens, Scales::kClose); });
+    Register("quantize_tile_far_apart/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { QuantizeTile(state, tokens, Scales::kFarApart); });
   }
   for (int tokens = 1; tokens <= Kernels().token_tile; ++tokens) {
     Register("panel_dot/" + std::to_string(tokens),
