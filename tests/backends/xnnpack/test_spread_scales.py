@@ -77,7 +77,7 @@ def test_twins_are_as_accurate_as_of_scales_close_together(tmp_path: Path, power
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("power", POWERS)
+@pytest.mark.parametrize("power", [0, 5, 9, 13])
 def test_artifacts_are_as_accurate_as_of_scales_close_together(tmp_path: Path, power: int) -> None:
     folder = write_spread_checkpoint(tmp_path / "checkpoint", power)
     artifact = convert(folder, tmp_path / "artifact")
