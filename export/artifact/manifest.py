@@ -4,11 +4,9 @@ import json
 from dataclasses import dataclass, field, replace
 
 from mmoe.backends.errors import ArtifactError
-from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.records import Json, RecordError, from_json, to_json
 from mmoe.models.json_text import parse_json
-from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "mmoe.json"
@@ -60,7 +58,6 @@ class RuntimeRecord:
         top_p: probability that the kept tokens reach.
         min_p: share of the most probable token's probability below which tokens are dropped.
         repetition_penalty: of tokens seen before; 1 changes nothing.
-        chat: the chat template as pieces of text; None if there is none, or none of that form.
     """
 
     max_seq_len: int
@@ -75,22 +72,6 @@ class RuntimeRecord:
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
-    chat: ChatPieces | None = None
-
-    @property
-    def sampling(self) -> SamplingConfig:
-        """How to choose tokens unless the user says otherwise.
-
-        Raises:
-            OptionError: a value is outside its range.
-        """
-        return SamplingConfig(
-            temperature=self.temperature,
-            top_k=self.top_k or None,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            repetition_penalty=self.repetition_penalty,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +171,10 @@ class Manifest(ManifestContent):
                 f"{where}: format_version is {version!r}, this exporter reads {FORMAT_VERSION}; "
                 "convert the checkpoint again or use the exporter that wrote it"
             )
+        runtime = data.get("runtime")
+        if isinstance(runtime, dict):
+            # Earlier converters wrote the chat template here once more, as pieces of text around contents.
+            runtime.pop("chat", None)
         try:
             report = data.pop("verification", None)
             verification = (

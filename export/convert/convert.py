@@ -14,7 +14,6 @@ from mmoe.backends.mapped_constants import write_program
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
-from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
@@ -206,7 +205,6 @@ class _Job:
     runs_in_libmmoe: bool
     checkpoint: Checkpoint
     tokenizer: ChatTokenizer
-    pieces: ChatPieces | None
     files: Mapping[str, bytes]
     plan: ConversionPlan
 
@@ -233,7 +231,6 @@ def _prepare(
         require_readable(checkpoint.folder, tokenizer)
         if tokenizer.template is not None:
             require_renderable(tokenizer.template)
-    pieces = tokenizer.chat_pieces()
     plan = plan_conversion(
         checkpoint,
         backend=backend,
@@ -254,7 +251,6 @@ def _prepare(
         runs_in_libmmoe=runs_in_libmmoe,
         checkpoint=checkpoint,
         tokenizer=tokenizer,
-        pieces=pieces,
         files=files,
         plan=plan,
     )
@@ -291,6 +287,5 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
             top_p=sampling.top_p,
             min_p=sampling.min_p,
             repetition_penalty=sampling.repetition_penalty,
-            chat=job.pieces,
         ),
     )

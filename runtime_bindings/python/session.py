@@ -37,7 +37,7 @@ class Session:
 
         Args:
             model: An open model.
-            sampling: How to choose tokens; greedy if None.
+            sampling: How to choose tokens; the artifact's own if None.
 
         Raises:
             CoreFailure: The model is closed, or there is no memory for the cache.
@@ -47,8 +47,8 @@ class Session:
         # Weakly, for a stream keeps its session: the two of `Model.generate` end with the last reference to the text.
         self._stream: weakref.ReferenceType[Stream] | None = None
         self._vocab_size = model.info.vocab_size
-        chosen = (sampling or SamplingConfig()).structure
-        call("session_open", model.handle, byref(chosen), byref(self._handle))
+        chosen = None if sampling is None else byref(sampling.structure)
+        call("session_open", model.handle, chosen, byref(self._handle))
 
     def __enter__(self) -> Session:
         return self
