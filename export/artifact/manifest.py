@@ -75,6 +75,22 @@ class RuntimeRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpertScalesRecord:
+    """How far apart the scales of 32 outputs of an expert, a panel, lie over its inputs.
+
+    Attributes:
+        panels: of all routed experts.
+        largest_ratio: of the largest scale of a panel to its smallest but zero.
+        wide_panels: panels in which that is more than 16. Only there, and for a token whose largest value meets a scale
+            of zero, may int16 be too coarse for the activations, which the kernels multiply as floats then.
+    """
+
+    panels: int
+    largest_ratio: float
+    wide_panels: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileRecord:
     """A file of the artifact.
 
@@ -99,6 +115,7 @@ class ManifestContent:
         backend: how the program was lowered.
         sizes: bytes in `model.pte` by class of tensor.
         runtime: for runners.
+        expert_scales: of the routed experts; None if there are none, or an older exporter did not look.
     """
 
     source: SourceRecord
@@ -108,6 +125,7 @@ class ManifestContent:
     backend: BackendRecord
     sizes: dict[str, int]
     runtime: RuntimeRecord
+    expert_scales: ExpertScalesRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
