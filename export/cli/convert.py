@@ -39,6 +39,8 @@ mmoe-export convert facebook/MobileMoE-S-QAT --backend mlx --out mobilemoe-s-gpu
 
 mmoe-export convert facebook/MobileMoE-S-SFT --quantize int4-g32
 
+mmoe-export convert ./olmoe-1b-7b-q4_0.gguf
+
 mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
 
@@ -47,7 +49,7 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 def convert(
     source: Annotated[
         str,
-        typer.Argument(help="A checkpoint folder, an id on the Hugging Face hub, or demo, the bundled one."),
+        typer.Argument(help="A checkpoint folder, a GGUF file, an id on the Hugging Face hub, or demo, the bundled one."),
     ],
     out: Annotated[
         Path | None,
@@ -95,7 +97,7 @@ def convert(
     """
     chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    target = out or Path(f"{as_path(source).resolve().name}-{backend}")
+    target = out or Path(f"{as_path(source).resolve().name.removesuffix('.gguf')}-{backend}")
     revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
     notes: list[str] = []

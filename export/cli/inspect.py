@@ -30,7 +30,7 @@ mmoe-export inspect facebook/MobileMoE-S-QAT
 
 def inspect(
     path: Annotated[
-        str, typer.Argument(help="An artifact, a .pte file, a checkpoint folder, a hub id, or demo.")
+        str, typer.Argument(help="An artifact, a .pte or GGUF file, a checkpoint folder, a hub id, or demo.")
     ],
     revision: Revision = None,
     as_json: Json = False,
@@ -62,13 +62,13 @@ def inspect(
         terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
     else:
         revision = fetch(path, revision, terminal, unpacked=True)
-        from mmoe.checkpoints.checkpoint import open_checkpoint
+        from mmoe.checkpoints.opening import open_source
         from mmoe.checkpoints.summary import describe_checkpoint
         from mmoe.export.demo.bundled import named_source
 
         kind, summary = (
             "checkpoint",
-            describe_checkpoint(open_checkpoint(named_source(path), revision=revision, unpacked=True)),
+            describe_checkpoint(open_source(named_source(path), revision=revision, unpacked=True)),
         )
         terminal.show(*_checkpoint_tables(summary))
     data = to_json(summary)

@@ -15,7 +15,8 @@ from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.chat_pieces import ChatPieces
-from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.opening import open_source
 from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
@@ -76,7 +77,7 @@ def convert(
     At its end, what libmmoe is to run is run in it: one token, before the folder has its name.
 
     Args:
-        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
+        source: A checkpoint folder, a GGUF file, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -126,7 +127,7 @@ def dry_run(
     """Checks all that `convert` checks before its long work, and stops there; nothing is written.
 
     Args:
-        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
+        source: A checkpoint folder, a GGUF file, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -220,7 +221,7 @@ def _prepare(
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(
+    checkpoint = open_source(
         named_source(source), revision=revision, unpacked=options.quantize is not None
     )
     check_request(checkpoint, options.quantize)

@@ -8,7 +8,8 @@ from mmoe.backends.base import Backend, Programs
 from mmoe.backends.errors import ArtifactError
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import AllLogits
-from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.opening import open_source
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.backend import backend_of
 from mmoe.export.artifact.verification.limits import Gate, Thresholds
@@ -90,7 +91,7 @@ def verify(
     source, revision = source_of(artifact, source, revision)
     text = text or bundled_text()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
+    original = open_source(named_source(source), revision=revision, unpacked=quantized_here)
     if original.config.as_packed() != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
