@@ -70,7 +70,7 @@ def plan_conversion(
     sequence = min(DEFAULT_MAX_SEQ_LEN, context) if max_seq_len is None else max_seq_len
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
-    packed = expected_tensors(config if config.quantization is not None else config.as_packed())
+    packed = expected_tensors(config.as_packed())
     table = sum(
         spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
     )

@@ -86,8 +86,8 @@ class DecoderConfig:
         return Multipliers()
 
     def as_packed(self) -> Self:
-        """The same model, packed."""
-        return replace(self, quantization=self.PACKED)
+        """The same model, packed: as it is, or as it will be."""
+        return self if self.quantization is not None else replace(self, quantization=self.PACKED)
 
     @property
     def layers(self) -> tuple[LayerDescription, ...]:
