@@ -82,7 +82,10 @@ class XnnpackBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`; what the operators lack, a program is composed of."""
-        return narrow_head_norms(config)
+        # Formats grouped along the input have negative scales, which XNNPACK refuses.
+        signed = config.quantization is not None and config.quantization.experts_by_input
+        delegated = ("negative scales in --linears xnnpack (--linears mmoe has them)",)
+        return narrow_head_norms(config) + (delegated if signed and self._delegates else ())
 
     @property
     def _delegates(self) -> bool:
