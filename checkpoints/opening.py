@@ -1,4 +1,4 @@
-"""Opens whatever a checkpoint is in: a folder, a repository of the hub, or a GGUF file."""
+"""Opens whatever a checkpoint is in: a folder of ours or of another tool, a hub repository, or a GGUF file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.gguf.gguf_file import SUFFIX
 from mmoe.checkpoints.gguf.opened import open_gguf
+from mmoe.checkpoints.int4_linears.opened import is_packed_elsewhere, open_int4_linears
 from mmoe.models.files import as_path
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -20,9 +21,11 @@ def open_source(source: str | Path, *, revision: str | None = None, unpacked: bo
         unpacked: See `open_checkpoint`.
 
     Raises:
-        MmoeError: as `open_checkpoint` and `open_gguf` do.
+        MmoeError: as `open_checkpoint`, `open_gguf` and `open_int4_linears` do.
     """
     path = as_path(source)
+    if path.is_dir() and revision is None and is_packed_elsewhere(path):
+        return open_int4_linears(path)
     if path.suffix != SUFFIX or not path.is_file():
         return open_checkpoint(source, revision=revision, unpacked=unpacked)
     if revision is not None:

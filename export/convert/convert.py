@@ -260,8 +260,12 @@ def _prepare(
 
 def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> ManifestContent:
     architecture = flat_config(read_json_object(checkpoint.folder / CONFIG_FILE))
-    quantization = architecture.pop("quantization")
-    assert isinstance(quantization, dict)
+    # Another tool's words on its packing say nothing of the program.
+    architecture.pop("quantization_config", None)
+    quantization = architecture.pop("quantization", None)
+    if not isinstance(quantization, dict):
+        assert checkpoint.config.quantization is not None
+        quantization = checkpoint.config.quantization.to_block()
     config, tokenizer = checkpoint.config, job.tokenizer
     sampling = tokenizer.sampling
     return ManifestContent(
