@@ -102,7 +102,8 @@ def unpack_grouped_panels(panels: GroupedPanels) -> GroupedExperts:
 
 
 def _columns(values: Tensor) -> Tensor:
-    return values.unflatten(1, (-1, PANEL_OUTPUTS)).transpose(2, 3).contiguous()
+    columns: Tensor = values.unflatten(1, (-1, PANEL_OUTPUTS)).transpose(2, 3).contiguous()
+    return columns
 
 
 def _rows(values: Tensor) -> Tensor:

@@ -139,12 +139,13 @@ class XnnpackBackend:
 
 
 def _grouped_experts(program: ProgramFile, call: KernelCall) -> ExpertWeights:
-    gate_up_weight, gate_up_scale, down_weight, down_scale, gate_up_zero, down_zero = (
-        None if isinstance(value, Null) else torch.from_numpy(program.constant(value))
-        for value in call.arguments[3:9]
+    gate_up_weight, gate_up_scale, down_weight, down_scale = (
+        torch.from_numpy(program.constant(value)) for value in call.arguments[3:7]
     )
-    assert gate_up_weight is not None and gate_up_scale is not None
-    assert down_weight is not None and down_scale is not None
+    gate_up_zero, down_zero = (
+        None if isinstance(value, Null) else torch.from_numpy(program.constant(value))
+        for value in call.arguments[7:9]
+    )
     gate_up = unpack_grouped_panels(GroupedPanels(gate_up_weight, gate_up_scale, gate_up_zero))
     down = unpack_grouped_panels(GroupedPanels(down_weight, down_scale, down_zero))
     return ExpertWeights(

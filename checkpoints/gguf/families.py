@@ -217,7 +217,11 @@ def names_of(family: GgufFamily, module: str, part: str) -> tuple[str, ...]:
         module: Our name of the module, such as ``model.layers.0.self_attn.q_proj``, or of experts.
         part: ``weight`` or ``bias``.
     """
-    top = {"model.embed_tokens": "token_embd.weight", "lm_head": "output.weight", "model.norm": family.final_norm}
+    top = {
+        "model.embed_tokens": "token_embd.weight",
+        "lm_head": "output.weight",
+        "model.norm": family.final_norm,
+    }
     if module in top:
         return (top[module],)
     place = _PLACE.fullmatch(module)

@@ -63,7 +63,9 @@ class GgufFile:
                 f"{path}: is not a readable GGUF file ({error}); download it again"
             ) from error
         if reader.byte_order != "I":
-            raise CheckpointError(f"{path}: was written for machines of the other byte order; convert it anew")
+            raise CheckpointError(
+                f"{path}: was written for machines of the other byte order; convert it anew"
+            )
         parts = self.value(_SPLIT_COUNT)
         if isinstance(parts, int) and parts > 1:
             raise CheckpointError(

@@ -14,7 +14,7 @@ class CompressedTensors:
 
     name = "compressed-tensors"
     packed = ".weight_packed"
-    others = (".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx")
+    others: tuple[str, ...] = (".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx")
 
     def scheme(self, config: ConfigReader) -> Scheme:
         """See `Int4Format.scheme`; several groups of modules must be quantised alike."""

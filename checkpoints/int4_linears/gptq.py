@@ -26,7 +26,7 @@ class Gptq:
 
     name = "GPTQ"
     packed = ".qweight"
-    others = (".qzeros", ".scales", ".g_idx")
+    others: tuple[str, ...] = (".qzeros", ".scales", ".g_idx")
 
     _zero_offset = 1
 

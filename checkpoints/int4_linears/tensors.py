@@ -49,9 +49,7 @@ class Int4Tensors:
         """
         self._files, self._form, self._scheme = files, form, scheme
         self._head_dim = config.head_dim
-        self._modules = {
-            name.removesuffix(form.packed) for name in files.specs if name.endswith(form.packed)
-        }
+        self._modules = {name.removesuffix(form.packed) for name in files.specs if name.endswith(form.packed)}
         unpacked = self._as_unpacked()
         check_inventory(config, unpacked, where=where)
         self._origins = locate_tensors(config, unpacked)

@@ -49,7 +49,9 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 def convert(
     source: Annotated[
         str,
-        typer.Argument(help="A checkpoint folder, a GGUF file, an id on the Hugging Face hub, or demo, the bundled one."),
+        typer.Argument(
+            help="A checkpoint folder, a GGUF file, an id on the Hugging Face hub, or demo, the bundled one."
+        ),
     ],
     out: Annotated[
         Path | None,

@@ -221,9 +221,7 @@ def _prepare(
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_source(
-        named_source(source), revision=revision, unpacked=options.quantize is not None
-    )
+    checkpoint = open_source(named_source(source), revision=revision, unpacked=options.quantize is not None)
     check_request(checkpoint, options.quantize)
     require_intact(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)

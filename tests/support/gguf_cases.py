@@ -39,7 +39,9 @@ class GgufCase:
         """Writes the file; returns the model with the weights that the `gguf` package finds in it."""
         model = make_model(self.family, **{"vocab_size": VOCAB, "rope_theta": 10000.0} | self.options)
         found = write_gguf(path, model, self.architecture, _COMMON | self.metadata, **how)
-        model.load_state_dict({name: torch.from_numpy(values) for name, values in found.items()}, strict=False)
+        model.load_state_dict(
+            {name: torch.from_numpy(values) for name, values in found.items()}, strict=False
+        )
         return model
 
 

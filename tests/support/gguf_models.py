@@ -55,7 +55,9 @@ _TOP = {
     "model.norm.weight": "output_norm.weight",
     "model.embedding_norm.weight": "token_embd_norm.weight",
 }
-_DOWN = re.compile(r"(mlp\.experts|feed_forward\.experts)\.down_proj|block_sparse_moe\.(output_linear\.weight|experts\.down_proj)")
+_DOWN = re.compile(
+    r"(mlp\.experts|feed_forward\.experts)\.down_proj|block_sparse_moe\.(output_linear\.weight|experts\.down_proj)"
+)
 _GATE_UP = re.compile(
     r"(mlp\.experts|feed_forward\.experts)\.gate_up_proj|block_sparse_moe\.(input_linear\.weight|experts\.gate_up_proj)"
 )
@@ -147,7 +149,14 @@ def _turned_heads(architecture: str, name: str, config: Any) -> int | None:
 def _adjacent(rows: int, heads: int) -> npt.NDArray[np.intp]:
     """Rows of halves put next to each other, head by head."""
     width = rows // heads
-    return np.array([h * width + i + half * (width // 2) for h in range(heads) for i in range(width // 2) for half in (0, 1)])
+    return np.array(
+        [
+            h * width + i + half * (width // 2)
+            for h in range(heads)
+            for i in range(width // 2)
+            for half in (0, 1)
+        ]
+    )
 
 
 def _add(writer: gguf.GGUFWriter, key: str, value: object) -> None:

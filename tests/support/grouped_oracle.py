@@ -1,5 +1,5 @@
-"""Routed experts grouped along the input, straight from their definition: panels filled by loops, a float64 layer with a
-bound on the kernels' error, and their integer arithmetic in numpy. Shares no code with the kernels or the exporter.
+"""Routed experts grouped along the input, straight from their definition: panels filled by loops, a float64 layer with
+a bound on the kernels' error, and their integer arithmetic in numpy. Shares no code with the kernels or the exporter.
 """
 
 from __future__ import annotations
@@ -130,9 +130,7 @@ class GroupedLayer:
             for expert, weight in zip(selected[t], weights[t].astype(np.float64), strict=True):
                 z = self.gate_up.dense(expert) @ row
                 (gate, up) = np.split(z, 2)
-                gate_error, up_error = np.split(
-                    self.gate_up.error_bound(row, np.zeros_like(row), expert), 2
-                )
+                gate_error, up_error = np.split(self.gate_up.error_bound(row, np.zeros_like(row), expert), 2)
                 silu = gate / (1 + np.exp(-gate))
                 silu_error = 1.1 * gate_error  # the slope of silu lies within -0.1 .. 1.1
                 h = silu * up

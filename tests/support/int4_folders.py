@@ -1,4 +1,4 @@
-"""Folders of small OLMoE models whose linears are packed by `compressed-tensors` itself, or by GPTQ's published layout."""
+"""Folders of small OLMoE models whose linears `compressed-tensors` itself has packed, or GPTQ's published layout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ OPTIONS: dict[str, Any] = {
 KEPT = ("embed_tokens", "lm_head", "mlp.gate.weight", "norm")
 
 
-def _released(folder: Path, **options: Any) -> tuple[transformers.PreTrainedModel, dict[str, torch.Tensor], dict[str, Any]]:
+def _released(
+    folder: Path, **options: Any
+) -> tuple[transformers.PreTrainedModel, dict[str, torch.Tensor], dict[str, Any]]:
     """A model, its tensors by the names of released files, and its config."""
     from safetensors.torch import load_file
 
@@ -59,7 +61,9 @@ def write_compressed_tensors(
 ) -> dict[str, torch.Tensor]:
     """Packs all linears but those of `KEPT`; returns what the library makes of them again, float32, by name."""
     _, tensors, config = _released(folder)
-    arguments = QuantizationArgs(num_bits=4, type="int", symmetric=symmetric, strategy="group", group_size=group)
+    arguments = QuantizationArgs(
+        num_bits=4, type="int", symmetric=symmetric, strategy="group", group_size=group
+    )
     scheme = QuantizationScheme(targets=["Linear"], weights=arguments)
     stored, dense = {}, {}
     for name, weight in tensors.items():
@@ -108,7 +112,9 @@ def write_compressed_tensors(
     return dense
 
 
-def write_gptq(folder: Path, *, group: int, symmetric: bool, version: str = "gptq") -> dict[str, torch.Tensor]:
+def write_gptq(
+    folder: Path, *, group: int, symmetric: bool, version: str = "gptq"
+) -> dict[str, torch.Tensor]:
     """The same in GPTQ's layout, word by word and nibble by nibble; the weights are float64 loops' products."""
     _, tensors, config = _released(folder)
     stored, dense = {}, {}
@@ -119,7 +125,11 @@ def write_gptq(folder: Path, *, group: int, symmetric: bool, version: str = "gpt
             continue
         outputs, inputs = weight.shape
         nibbles = rng.integers(0, 16, (inputs, outputs))
-        zeros = np.full((inputs // group, outputs), 8) if symmetric else rng.integers(1, 16, (inputs // group, outputs))
+        zeros = (
+            np.full((inputs // group, outputs), 8)
+            if symmetric
+            else rng.integers(1, 16, (inputs // group, outputs))
+        )
         scale = rng.uniform(0.01, 0.05, zeros.shape).astype(np.float16)
         qweight = np.zeros((inputs // 8, outputs), np.uint32)
         for i in range(inputs):

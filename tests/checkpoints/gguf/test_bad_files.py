@@ -73,7 +73,12 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 
 def test_metadata_that_does_not_fit_the_tensors_names_them(tmp_path: Path) -> None:
     case = GgufCase(OLMOE.family, OLMOE.options, "olmoe", {"feed_forward_length": 64, "block_count": 3})
-    refused(written(tmp_path, case), CheckpointError, "missing: blk.2.attn_q.weight", "wrong shape: blk.0.ffn_gate_exps")
+    refused(
+        written(tmp_path, case),
+        CheckpointError,
+        "missing: blk.2.attn_q.weight",
+        "wrong shape: blk.0.ffn_gate_exps",
+    )
 
 
 def test_a_tensor_too_many_is_named(tmp_path: Path) -> None:

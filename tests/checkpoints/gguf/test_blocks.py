@@ -45,7 +45,9 @@ def test_int8_blocks_become_exactly_their_floats(rows: int, blocks: int, seed: i
     np.testing.assert_array_equal(found.numpy(), gguf.dequantize(data, Q8_0))
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("F32", torch.float32), ("F16", torch.float16), ("BF16", torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("F32", torch.float32), ("F16", torch.float16), ("BF16", torch.bfloat16)]
+)
 def test_floats_keep_their_type(name: str, dtype: torch.dtype) -> None:
     values = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
     stored = gguf.quantize(values, gguf.GGMLQuantizationType[name])
