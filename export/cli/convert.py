@@ -177,7 +177,7 @@ def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
                 "on a grid already": f"{outcome['recovered_groups']:,} ({share:.2%}), recovered exactly",
                 "the others": str(outcome["scales"]),
             },
-            title="quantised to int4-g32",
+            title=f"quantised to {quantization['format']}",
         )
     ]
 

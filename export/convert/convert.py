@@ -28,7 +28,7 @@ from mmoe.export.convert.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
-from mmoe.export.convert.post_training import check_request, packed_copy
+from mmoe.export.convert.post_training import check_request, packed_copy, quantized_config
 from mmoe.export.convert.quantize_option import Quantize
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
@@ -99,7 +99,9 @@ def convert(
 def _convert(job: _Job, progress: Progress) -> Artifact:
     with (
         job.writer as writer,
-        packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
+        packed_copy(
+            job.checkpoint, near=writer.folder, quantize=job.quantize, progress=progress
+        ) as checkpoint,
     ):
         with writer.open(MODEL_FILE) as file:
             build_program(checkpoint, job.tokenizer, job.backend, job.plan, file, progress)
@@ -207,6 +209,7 @@ class _Job:
     pieces: ChatPieces | None
     files: Mapping[str, bytes]
     plan: ConversionPlan
+    quantize: Quantize
 
 
 def _prepare(
@@ -230,8 +233,12 @@ def _prepare(
         if tokenizer.template is not None:
             require_renderable(tokenizer.template)
     pieces = tokenizer.chat_pieces()
+    quantize = options.quantize or Quantize.INT4_G32
     plan = plan_conversion(
         checkpoint,
+        quantized_config(checkpoint.config, quantize)
+        if checkpoint.config.quantization is None
+        else checkpoint.config,
         backend=backend,
         max_seq_len=options.max_seq_len,
         max_context_len=options.max_context_len,
@@ -253,6 +260,7 @@ def _prepare(
         pieces=pieces,
         files=files,
         plan=plan,
+        quantize=quantize,
     )
 
 
