@@ -32,7 +32,9 @@ def fitting_groups(checkpoint: Checkpoint) -> dict[str, float]:
     return {name: _share(checkpoint, sampled, recipe) for name, recipe in _RECIPES.items()}
 
 
-def _share(checkpoint: Checkpoint, sampled: list[Matrix], recipe: Callable[[Tensor, bool], Quantized]) -> float:
+def _share(
+    checkpoint: Checkpoint, sampled: list[Matrix], recipe: Callable[[Tensor, bool], Quantized]
+) -> float:
     groups = recovered = 0
     for matrix in sampled:
         for piece in _first_pieces(checkpoint, matrix):

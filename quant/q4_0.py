@@ -1,8 +1,8 @@
 """Q4_0, the recipe of llama.cpp: the value of largest magnitude becomes -8 of a signed scale.
 
-Models that were trained for it saw these integers, so that replaying the recipe loses nothing that training did not see.
-Integers are rounded with the scale in float32, which becomes float16 afterwards. Product and sum are rounded one after the
-other, as the `gguf` package has them.
+Models that were trained for it saw these integers, so that replaying the recipe loses nothing that training did not
+see. Integers are rounded with the scale in float32, which becomes float16 afterwards. Product and sum are rounded one
+after the other, as the `gguf` package has them.
 """
 
 from __future__ import annotations

@@ -140,10 +140,14 @@ def _checkpoint_tables(summary: "CheckpointSummary") -> list[RenderableType]:
 def _unpacked(summary: "CheckpointSummary") -> dict[str, object]:
     """What to quantise floats with: the recipe on whose grid most groups are, if that is more than chance."""
     shares = summary.fitting_groups or {}
-    shown: dict[str, object] = {f"groups on the grid of {name}": f"{share:.1%}" for name, share in shares.items()}
+    shown: dict[str, object] = {
+        f"groups on the grid of {name}": f"{share:.1%}" for name, share in shares.items()
+    }
     best = max(shares, key=lambda name: shares[name], default=None)
     fits = best is not None and shares[best] > 0.5
-    advice = f"--quantize {best}" if fits else "no grid; latent weights need the recipe that they were trained for"
+    advice = (
+        f"--quantize {best}" if fits else "no grid; latent weights need the recipe that they were trained for"
+    )
     return {"weights": "bfloat16", **shown, "looks like": advice}
 
 

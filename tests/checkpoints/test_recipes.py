@@ -25,7 +25,7 @@ def test_weights_that_came_from_q4_0_are_on_its_grid(tmp_path: Path) -> None:
 def test_weights_rounded_to_a_grid_along_the_outputs_are_told(tmp_path: Path) -> None:
     model = make_model("Olmoe", **OPTIONS)
     with torch.no_grad():
-        for name, tensor in model.named_parameters():
+        for tensor in model.parameters():
             if tensor.dim() < 2:
                 continue
             # Stacks of experts are [out, in] in memory, and grouped along the outputs here.
