@@ -21,8 +21,12 @@ def expert_scales(checkpoint: Checkpoint) -> ExpertScalesRecord | None:
         checkpoint: A packed checkpoint.
 
     Returns:
-        What it found; None if the model has no routed experts.
+        What it found; None if the model has no routed experts, or experts that are grouped along the input, whose
+        scales do not meet the activations.
     """
+    quantization = checkpoint.config.quantization
+    if quantization is not None and quantization.experts_by_input:
+        return None
     ratios = [
         _panel_ratios(checkpoint.tensor(name).float())
         for name in checkpoint.specs

@@ -27,19 +27,6 @@ struct Task {
   int64_t panels[kMaxPanels];  // of the expert's
 };
 
-// One tile: rows first..first+tokens-1 of the dispatch, the index-th of several tiles of equal size.
-struct Tile {
-  int64_t first;
-  int tokens;
-  int64_t index, tiles;
-};
-
-Tile TileAt(const Dispatch& dispatch, int64_t expert, int64_t index, int64_t tiles) {
-  const int64_t begin = dispatch.expert_begin[expert], rows = dispatch.expert_begin[expert + 1] - begin;
-  const int64_t skipped = rows * index / tiles;
-  return {begin + skipped, static_cast<int>(rows * (index + 1) / tiles - skipped), index, tiles};
-}
-
 // A matrix and what its products are made with.
 struct Projection {
   const ExpertMatrix& matrix;
