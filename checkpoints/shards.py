@@ -13,7 +13,7 @@ from torch import Tensor
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
 from mmoe.checkpoints.tensor_spec import TensorSpec
-from mmoe.models.files import leads_out_of, read_regular
+from mmoe.models.files import read_regular
 from mmoe.models.json_text import parse_json
 
 SINGLE_FILE = "model.safetensors"
@@ -40,7 +40,6 @@ class TensorFiles:
             CheckpointError: naming the file that is missing or damaged, or each tensor that the index and the
                 files disagree about.
         """
-        self._folder = folder
         index = _read_index(folder)
         names = sorted(set(index.values())) if index is not None else [SINGLE_FILE]
         self._files = {name: _open(folder / name) for name in names}
@@ -68,12 +67,6 @@ class TensorFiles:
     def num_files(self) -> int:
         """How many files hold the tensors."""
         return len(self._files)
-
-    @property
-    def linked(self) -> list[Path]:
-        """Those of the files that are links to places outside of the folder."""
-        paths = (self._folder / name for name in self._files)
-        return [path for path in paths if leads_out_of(self._folder, path)]
 
     def tensor(self, name: str) -> Tensor:
         """A view of the mapped file.

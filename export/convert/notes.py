@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mmoe.backends.base import Backend
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.tokenizer import ChatTokenizer
-from mmoe.models.files import destination
+from mmoe.models.files import destination, leads_out_of
 
 
 def notes(backend: Backend, checkpoint: Checkpoint, tokenizer: ChatTokenizer) -> Iterator[str]:
@@ -20,7 +20,8 @@ def notes(backend: Backend, checkpoint: Checkpoint, tokenizer: ChatTokenizer) ->
     """
     if tokenizer.template_is_built_in:
         yield "The checkpoint has no chat template; the built-in one of its family is used."
-    for path in checkpoint.files.linked:
-        yield f"{path} is a link to {destination(path)}, whose weights become part of the artifact."
+    for path in sorted(checkpoint.folder.glob("*.safetensors")):
+        if leads_out_of(checkpoint.folder, path):
+            yield f"{path} is a link to {destination(path)}, whose weights become part of the artifact."
     if backend.rounding is not None:
         yield backend.rounding

@@ -57,9 +57,9 @@ def test_version(mmoe: Command) -> None:
         (("bench", "x", "--threads", "4294967295"), "'--threads'"),
         (("profile", "x", "--threads", "1025"), "'--threads'"),
         (("verify", "x", "--threads", "1025"), "'--threads'"),
-        (("generate", "x", "--prompt", "a", "--chat", "b"), "give --prompt or --chat, not both"),
+        (("generate", "x", "--prompt", "a", "--chat", "b"), "give one of --prompt, --chat and --messages"),
         (("generate", "x", "--prompt", "a", "--system", "b"), "--system goes with --chat"),
-        (("generate", "x", "--json"), "give --prompt or --chat"),
+        (("generate", "x", "--json"), "give --prompt, --chat or --messages"),
     ],
 )
 def test_wrong_usage(mmoe: Command, arguments: tuple[str, ...], message: str) -> None:
