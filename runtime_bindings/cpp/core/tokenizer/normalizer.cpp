@@ -18,7 +18,8 @@ constexpr size_t kMostAdded = 4096;  // to short texts
 
 void RequireRoom(size_t bytes, size_t most) {
   if (bytes <= most) return;
-  throw CoreError(MMOE_OUT_OF_RESOURCES, "the tokenizer's normalizer makes more than " + std::to_string(kMostGrowth) +
+  throw CoreError(MMOE_OUT_OF_RESOURCES, "the tokenizer's normalizer makes more than " +
+                                             std::to_string(kMostGrowth) +
                                              " bytes of one; use another tokenizer.json");
 }
 
