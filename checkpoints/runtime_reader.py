@@ -21,16 +21,17 @@ _TEMPLATE_CURE = (
 )
 
 
-def require_intact(folder: Path) -> None:
+def require_intact(folder: Path, *, runs_in_libmmoe: bool) -> None:
     """Reads tokenizer.json with the runtime's reader first: on a hostile one Hugging Face's may end the process.
 
-    Kinds of tokenizers that the runtime does not have pass; so does an absent file, which the loader refuses.
+    An absent file passes, as the loader refuses it.
 
     Args:
         folder: Of the checkpoint.
+        runs_in_libmmoe: Whether a kind of tokenizer that the runtime does not have is a fault.
 
     Raises:
-        TokenizerError: the file is damaged.
+        TokenizerError: the file is damaged, or of such a kind.
     """
     path = folder / TOKENIZER_FILE
     if is_absent(path):
@@ -44,6 +45,8 @@ def require_intact(folder: Path) -> None:
             raise TokenizerError(
                 f"{path}: is not a readable tokenizer ({failure}); download it again"
             ) from failure
+        if runs_in_libmmoe:
+            raise _unreadable(path, failure) from failure
 
 
 def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
@@ -58,11 +61,9 @@ def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
     """
     path = folder / TOKENIZER_FILE
     try:
-        runtime = CoreTokenizer(read_regular(path))
+        runtime = CoreTokenizer(tokenizer.tokenizer_json.encode())
     except CoreFailure as failure:
-        raise TokenizerError(
-            f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
     special = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
     for text in (*TRIAL_TEXTS, special):
         expected = tokenizer.encode(text)
@@ -121,6 +122,10 @@ def _rendered(
         return runtime.render(template.variables(conversation)), ""
     except CoreFailure as failure:
         return None, str(failure)
+
+
+def _unreadable(path: Path, failure: CoreFailure) -> TokenizerError:
+    return TokenizerError(f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}")
 
 
 def _refuse(path: Path, why: str) -> None:
