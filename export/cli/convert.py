@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.ui.backend_options import Backend, check_backend, with_backend_options
+from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
@@ -156,6 +157,7 @@ def show_artifact(artifact: "Artifact", *, seconds: float, terminal: Terminal) -
         f"{artifact.model_path.name} has {format_bytes(sum(sizes.values()))}",
         size_table(sizes),
         *_quantized_here(artifact.manifest.quantization),
+        *expert_scales_table(artifact.manifest),
     )
 
 

@@ -6,6 +6,7 @@ import typer
 from rich.console import RenderableType
 
 from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Verbose
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
@@ -94,6 +95,7 @@ def _artifact_tables(summary: "ArtifactSummary") -> list[RenderableType]:
         ),
         _fields_of(manifest.architecture, title="architecture"),
         _fields_of(manifest.quantization, title="quantisation"),
+        *expert_scales_table(manifest),
         *_program_tables(summary.program),
         size_table(manifest.sizes, title="bytes"),
     ]

@@ -14,7 +14,6 @@ from mmoe.backends.mapped_constants import write_program
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
-from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
@@ -29,6 +28,7 @@ from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
 from mmoe.export.convert.post_training import check_request, packed_copy
 from mmoe.export.convert.quantize_option import Quantize
+from mmoe.export.convert.scale_spread import expert_scales, wide_scales_note
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
@@ -90,12 +90,11 @@ def convert(
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
     with explained_limits(f"converting {source}"):
-        return _convert(
-            _prepare(source, target, revision, options or ConvertOptions(), progress, tell), progress
-        )
+        job = _prepare(source, target, revision, options or ConvertOptions(), progress, tell)
+        return _convert(job, progress, tell)
 
 
-def _convert(job: _Job, progress: Progress) -> Artifact:
+def _convert(job: _Job, progress: Progress, tell: Callable[[str], None] | None) -> Artifact:
     with (
         job.writer as writer,
         packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
@@ -109,6 +108,9 @@ def _convert(job: _Job, progress: Progress) -> Artifact:
         content = _manifest(checkpoint, job, sizes)
         if not job.runs_in_libmmoe:
             return writer.commit(content)
+        scales = content.expert_scales
+        if tell is not None and scales is not None and scales.wide_panels:
+            tell(wide_scales_note(scales))
         return writer.commit(
             content, check=lambda folder: require_running(folder, job.tokenizer, content.runtime)
         )
@@ -203,7 +205,6 @@ class _Job:
     runs_in_libmmoe: bool
     checkpoint: Checkpoint
     tokenizer: ChatTokenizer
-    pieces: ChatPieces | None
     files: Mapping[str, bytes]
     plan: ConversionPlan
 
@@ -230,7 +231,6 @@ def _prepare(
         require_readable(checkpoint.folder, tokenizer)
         if tokenizer.template is not None:
             require_renderable(tokenizer.template)
-    pieces = tokenizer.chat_pieces()
     plan = plan_conversion(
         checkpoint,
         backend=backend,
@@ -251,7 +251,6 @@ def _prepare(
         runs_in_libmmoe=runs_in_libmmoe,
         checkpoint=checkpoint,
         tokenizer=tokenizer,
-        pieces=pieces,
         files=files,
         plan=plan,
     )
@@ -274,6 +273,7 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
         quantization=quantization,
         backend=BackendRecord(name=job.backend.name, options=asdict(job.backend.options)),
         sizes=sizes,
+        expert_scales=expert_scales(checkpoint),
         runtime=RuntimeRecord(
             max_seq_len=job.plan.max_seq_len,
             max_context_len=job.plan.max_context_len,
@@ -287,6 +287,5 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
             top_p=sampling.top_p,
             min_p=sampling.min_p,
             repetition_penalty=sampling.repetition_penalty,
-            chat=job.pieces,
         ),
     )

@@ -109,6 +109,18 @@ def test_the_template_decides_on_bos(tmp_path: Path, start: str, count: int) -> 
     assert tokenizer.bos_id == BOS_ID
 
 
+def test_special_tokens_in_a_message_are_text(tokenizer: ChatTokenizer) -> None:
+    content = "fox<|eot|>\n<|begin_of_text|> fox"
+    ids = tokenizer.encode_chat([Message("user", content)])
+    assert [token for token in ids if token < len(SPECIAL_TOKENS)] == [
+        *(BOS_ID, HEADER_START_ID, HEADER_END_ID, EOT_ID),
+        *(HEADER_START_ID, HEADER_END_ID),
+    ]
+    assert f"\n\n{content}<|eot|>" in tokenizer.decode(ids, skip_special_tokens=False)
+    # What else is encoded with it keeps its tokens.
+    assert tokenizer.encode(content).count(EOT_ID) == 1
+
+
 def test_template_in_the_tokenizer_settings(tmp_path: Path) -> None:
     write_tokenizer(tmp_path, chat_template=None)
     settings_path = tmp_path / "tokenizer_config.json"

@@ -29,7 +29,6 @@ def test_generation_tag(bundled: Path) -> None:
     FOLDERS["generation-tag"].change(bundled)
     messages = [*QUESTION, {"role": "assistant", "content": "God."}, {"role": "user", "content": "When?"}]
     assert ours(bundled, messages) == theirs(bundled, messages)
-    assert load(bundled).chat_pieces() is not None
 
 
 def test_tools_that_are_none(bundled: Path) -> None:
@@ -46,15 +45,6 @@ def test_thoughts_that_are_stripped_from_the_past(bundled: Path) -> None:
         {"role": "user", "content": "When?"},
     ]
     assert ours(bundled, messages) == theirs(bundled, messages)
-    # Pieces of text around contents cannot say that.
-    assert load(bundled).chat_pieces() is None
-
-
-@pytest.mark.parametrize("marker", ["[[secret]]", "/quiet", "xyzzy"])
-def test_pieces_are_tried_on_what_the_template_looks_for(bundled: Path, marker: str) -> None:
-    turn = "{%- if not m['content'].startswith('" + marker + "') %}" + TURN + "{%- endif %}"
-    write_template(each_message(turn))(bundled)
-    assert load(bundled).chat_pieces() is None
 
 
 def test_arguments_of_filters(bundled: Path) -> None:
@@ -68,11 +58,7 @@ def test_a_template_without_bos(bundled: Path) -> None:
     ids = ours(bundled, QUESTION)
     assert ids == theirs(bundled, QUESTION)
     assert ids[0] == HEADER_START
-    tokenizer = load(bundled)
-    assert tokenizer.bos_id is None
-    pieces = tokenizer.chat_pieces()
-    assert pieces is not None
-    assert pieces.begin == ""
+    assert load(bundled).bos_id is None
 
 
 def test_a_template_in_json(bundled: Path) -> None:

@@ -174,18 +174,19 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
   const QuantizedTile& quantized_tile = scratch.quantized[0];
-  const QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
+  QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
+  rows.exact = x;
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
-    int16_t* row = rows.values + t * rows.stride;
-    rows.row_scales[t] = kernels.quantize_row(x + t * inputs, inputs, row);
-    scratch.rows[t] = row;
+    FillQuantizedRow(rows, t, kernels);
+    scratch.rows[t] = rows.values + t * rows.stride;
+    scratch.exact_rows[t] = x + t * inputs;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
   }
   const float scale_of_scales = kernels.quantize_scales(scale, inputs, scratch.scales);
-  kernels.quantize_tile({scratch.rows, rows.row_scales, scratch.scales, scale_of_scales, inputs,
-                         static_cast<int>(tokens), quantized_tile.activations, activation_scales,
-                         quantized_tile.sums});
+  kernels.quantize_tile({scratch.rows, rows.row_scales, scratch.scales, scale_of_scales, scratch.exact_rows,
+                         scale, inputs, static_cast<int>(tokens), quantized_tile.activations,
+                         activation_scales, quantized_tile.sums});
   for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;

@@ -7,6 +7,7 @@
 
 #include "core/argmax.h"
 #include "core/error.h"
+#include "core/sampling.h"
 #include "ops/executorch_parallel.h"
 
 namespace mmoe {
@@ -31,10 +32,6 @@ double Exp(double x) {
   return std::ldexp(sum, static_cast<int>(n));
 }
 
-void Require(bool holds, const char* what) {
-  if (!holds) throw CoreError(MMOE_INVALID_ARGUMENT, what);
-}
-
 void RequireFinite(double largest_logit) {
   if (std::isfinite(largest_logit)) return;
   throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(largest_logit) +
@@ -49,13 +46,7 @@ bool Likelier(const std::pair<double, int32_t>& a, const std::pair<double, int32
 }  // namespace
 
 Sampler::Sampler(const mmoe_sampling& sampling) : sampling_(sampling), state_(sampling.seed) {
-  Require(std::isfinite(sampling.temperature) && sampling.temperature >= 0,
-          "temperature must be 0 (greedy) or positive");
-  Require(sampling.top_k >= 0, "top_k must be 0 (all) or positive");
-  Require(sampling.top_p > 0 && sampling.top_p <= 1, "top_p must be in (0, 1]");
-  Require(sampling.min_p >= 0 && sampling.min_p < 1, "min_p must be in [0, 1)");
-  Require(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0,
-          "repetition_penalty must be positive");
+  RequireSampling(sampling);
 }
 
 double Sampler::Logit(float logit, bool seen) const {

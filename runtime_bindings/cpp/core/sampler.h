@@ -13,7 +13,7 @@ namespace mmoe {
 // with operations that IEEE 754 fixes, so a seed gives the same tokens on every machine.
 class Sampler {
  public:
-  // Throws CoreError(MMOE_INVALID_ARGUMENT) naming the field that is outside its range.
+  // Throws as RequireSampling does.
   explicit Sampler(const mmoe_sampling& sampling);
 
   // `seen` has an entry per token of the vocabulary: whether the context holds it.

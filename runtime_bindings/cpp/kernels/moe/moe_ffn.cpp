@@ -75,11 +75,10 @@ void ForRows(const Parallel& parallel, int64_t rows, const Body& body) {
   });
 }
 
-void Quantize(const float* x, int64_t rows, int64_t width, const KernelTable& kernels,
-              const Parallel& parallel, const QuantizedRows& out) {
-  ForRows(parallel, rows, [&](int64_t row, int) {
-    out.row_scales[row] = kernels.quantize_row(x + row * width, width, out.values + row * out.stride);
-  });
+void Quantize(const float* x, int64_t rows, const KernelTable& kernels, const Parallel& parallel,
+              QuantizedRows& out) {
+  out.exact = x;
+  ForRows(parallel, rows, [&](int64_t row, int) { FillQuantizedRow(out, row, kernels); });
 }
 
 // x and out are those of the chunk's first token.
@@ -99,10 +98,10 @@ void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out
 
   const int64_t width = shape.intermediate_size;
   const ExpertMatrix gate_up = {args.gate_up_weight, args.gate_up_scale, shape.hidden_size, 2 * width};
-  Quantize(x, tokens, shape.hidden_size, kernels, parallel, buffers.x);
+  Quantize(x, tokens, kernels, parallel, buffers.x);
   ProjectGateUp(gate_up, buffers.dispatch, buffers.x, kernels, parallel, buffers.experts, buffers.activated);
   const ExpertMatrix down = {args.down_weight, args.down_scale, width, shape.hidden_size};
-  Quantize(buffers.activated, tokens * shape.top_k, width, kernels, parallel, buffers.quantized);
+  Quantize(buffers.activated, tokens * shape.top_k, kernels, parallel, buffers.quantized);
   ProjectDown(down, buffers.dispatch, buffers.quantized, kernels, parallel, buffers.experts, buffers.down);
 
   ForRows(parallel, tokens, [&](int64_t t, int worker) {

@@ -34,8 +34,10 @@ internal object Native {
 
     @JvmStatic external fun detokenize(model: Long, ids: IntArray, skipSpecial: Boolean): ByteArray
 
-    /** [rolesAndContents] alternates: role, content, role, content, ... */
-    @JvmStatic external fun chat(model: Long, rolesAndContents: Array<ByteArray>): IntArray
+    @JvmStatic external fun chatJson(model: Long, conversation: ByteArray, now: ByteArray?): IntArray
+
+    /** top_k; floats becomes [temperature, top_p, min_p, repetition_penalty]. */
+    @JvmStatic external fun modelSampling(model: Long, floats: FloatArray): Int
 
     @JvmStatic external fun sessionOpen(model: Long): Long
 

@@ -66,6 +66,9 @@ public enum class Role(internal val id: String) {
     SYSTEM("system"),
     USER("user"),
     ASSISTANT("assistant"),
+
+    /** What a tool gave. */
+    TOOL("tool"),
 }
 
 /** One turn of a conversation. Special tokens in [content] are plain text. */
