@@ -71,7 +71,7 @@ test:  ## everything that pytest runs
 	$(PYTHON) -m pytest
 
 full-size:  ## every backend and option at size S: ten conversions, an hour on two cores, 8 GB of memory, 6 GB of disk
-	$(PYTHON) -m pytest tests/full_size -v --durations 0
+	$(PYTHON) -m pytest tests/full_size -n 0 -v --durations 0
 
 lint:  ## ruff, mypy, import-linter, clang-format
 	$(PYTHON) -m ruff check .
