@@ -26,16 +26,17 @@ _MOST_SECONDS = 5
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
 
 
-def require_intact(folder: Path) -> None:
+def require_intact(folder: Path, *, runs_in_libmmoe: bool) -> None:
     """Reads tokenizer.json with the runtime's reader first: on a hostile one Hugging Face's may end the process.
 
-    Kinds of tokenizers that the runtime does not have pass; so does an absent file, which the loader refuses.
+    An absent file passes, as the loader refuses it.
 
     Args:
         folder: Of the checkpoint.
+        runs_in_libmmoe: Whether a kind of tokenizer that the runtime does not have is a fault.
 
     Raises:
-        TokenizerError: the file is damaged.
+        TokenizerError: the file is damaged, or of such a kind.
     """
     path = folder / TOKENIZER_FILE
     if is_absent(path):
@@ -49,6 +50,8 @@ def require_intact(folder: Path) -> None:
             raise TokenizerError(
                 f"{path}: is not a readable tokenizer ({failure}); download it again"
             ) from failure
+        if runs_in_libmmoe:
+            raise _unreadable(path, failure) from failure
 
 
 def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
@@ -63,11 +66,9 @@ def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
     """
     path = folder / TOKENIZER_FILE
     try:
-        runtime = CoreTokenizer(read_regular(path))
+        runtime = CoreTokenizer(tokenizer.tokenizer_json.encode())
     except CoreFailure as failure:
-        raise TokenizerError(
-            f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
     special = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
     for text in (*TRIAL_TEXTS, special):
         expected = tokenizer.encode(text)
@@ -128,6 +129,10 @@ def _outcome(render: Callable[[], str]) -> tuple[str | None, str]:
 
 def _made(text: str | None, why: str) -> str:
     return f"nothing ({why})" if text is None else _shown(text)
+
+
+def _unreadable(path: Path, failure: CoreFailure) -> TokenizerError:
+    return TokenizerError(f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}")
 
 
 def _refuse(path: Path, why: str) -> None:

@@ -26,8 +26,14 @@ def as_path(given: str | Path) -> Path:
     return path
 
 
+# Several times the largest tokenizer.json; a sparse file of any size is made in an instant.
+_MOST_BYTES = 1 << 28
+
+
 def read_regular(path: Path) -> bytes:
     """The bytes of a regular file, or of a link to one; a pipe or a device is refused instead of waited for.
+
+    Not for weights: a file of more than 256 MiB is refused as well.
 
     Raises:
         FileNotFoundError: there is nothing of that name. A link to nothing is another error, because somebody meant
@@ -35,6 +41,9 @@ def read_regular(path: Path) -> bytes:
         OSError: it cannot be read; the message says why.
     """
     require_regular(path)
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise OSError(f"has {size:,} bytes, and {_MOST_BYTES:,} are the most that are read")
     return path.read_bytes()
 
 

@@ -227,7 +227,7 @@ def _prepare(
     progress.phase("Checking the checkpoint")
     checkpoint = open_source(named_source(source), revision=revision, unpacked=options.quantize is not None)
     check_request(checkpoint, options.quantize)
-    require_intact(checkpoint.folder)
+    require_intact(checkpoint.folder, runs_in_libmmoe=runs_in_libmmoe)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
