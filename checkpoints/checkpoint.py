@@ -152,7 +152,11 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
     """
     located = locate_checkpoint(source, revision=revision, unpacked=unpacked)
     folder = located.folder
-    if not any(folder.iterdir()):
+    try:
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be looked into ({error.strerror})") from error
+    if is_empty:
         raise CheckpointError(f"{folder}: is empty; a checkpoint has {CONFIG_FILE} and {SINGLE_FILE}")
     config = load_config(folder)
     if config.quantization is None and not unpacked:

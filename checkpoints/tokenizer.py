@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -15,6 +16,7 @@ from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.generation_settings import read_generation_settings
 from mmoe.checkpoints.special_tokens import SETTINGS_FILE, SpecialTokens, read_special_tokens
 from mmoe.checkpoints.text_files import read_json, read_text
+from mmoe.checkpoints.tokenizer_trial import require_harmless
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.records import Message
@@ -25,6 +27,8 @@ __all__ = ["SETTINGS_FILE", "ChatTokenizer", "Message", "load_tokenizer"]
 TOKENIZER_FILE = "tokenizer.json"
 _BOS = "<|begin_of_text|>"
 _END_OF_TURN = "<|eot|>"
+# pyo3 makes this class anew in each library, so that it cannot be imported.
+_PANIC = "PanicException"
 
 
 class ChatTokenizer:
@@ -82,13 +86,23 @@ class ChatTokenizer:
         return [token.content for _, token in sorted(added.items())]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other."""
-        ids: list[int] = self._tokenizer.encode(text).ids
+        """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other.
+
+        Raises:
+            TokenizerError: when the tokenizers library fails on it.
+        """
+        with _explained(self._where):
+            ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """Text of ``ids``, its spaces untouched; an id without a token gives nothing, broken UTF-8 U+FFFD."""
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        """Text of ``ids``, its spaces untouched; an id without a token gives nothing, broken UTF-8 U+FFFD.
+
+        Raises:
+            TokenizerError: when the tokenizers library fails on them.
+        """
+        with _explained(self._where):
+            text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
 
     def render_chat(
@@ -117,10 +131,11 @@ class ChatTokenizer:
         Special tokens are those of the template; their text in messages and tools is plain text, as in the apps.
 
         Raises:
-            TokenizerError: as `render_chat` does.
+            TokenizerError: as `render_chat` does, or when the tokenizers library fails on its text.
         """
         spans = self._required_template().spans(messages, tools=tools, now=now)
-        return encode_spans(self._tokenizer, spans)
+        with _explained(self._where):
+            return encode_spans(self._tokenizer, spans)
 
     def _required_template(self) -> ChatTemplate:
         if self.template is None:
@@ -210,15 +225,9 @@ def _read_tokenizer(path: Path) -> tuple[Tokenizer, str]:
     text = read_text(path)
     if text is None:
         raise TokenizerError(f"{path}: file missing; take it from the checkpoint's own repository")
-    try:
+    require_harmless(path, text)
+    with _explained(str(path)):
         tokenizer = Tokenizer.from_str(text)
-    except BaseException as error:
-        # The library raises a bare Exception whatever is wrong, or panics, which is no Exception at all.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise TokenizerError(
-                f"{path}: is not a readable tokenizer ({error}); download it again"
-            ) from error
-        raise
     # Settings left over from training would cut prompts short without a word.
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -232,6 +241,19 @@ def _refuse_splitting(folder: Path) -> None:
         raise TokenizerError(
             f"{path}: key 'split_special_tokens' is set, so that chat templates would have no special tokens; remove it"
         )
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turns what the tokenizers library raises into a TokenizerError: bare Exceptions, and panics, which are none."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
+        raise TokenizerError(
+            f"{where}: Hugging Face's tokenizers library fails on it ({error}); download tokenizer.json again"
+        ) from error
 
 
 def _bos_token(tokenizer: Tokenizer, special: SpecialTokens, config: DecoderConfig) -> str | None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from mmoe.runtime_bindings.python.errors import OptionError
 
+# A tokenizer has up to 35 MB, the index of the largest models 20.
+_MOST_BYTES = 128 << 20
+
 
 def as_path(given: str | Path) -> Path:
     """What a user gives as a path, with the home folder in place of ``~``; nothing need be there.
@@ -26,25 +29,20 @@ def as_path(given: str | Path) -> Path:
     return path
 
 
-# Several times the largest tokenizer.json; a sparse file of any size is made in an instant.
-_MOST_BYTES = 1 << 28
-
-
 def read_regular(path: Path) -> bytes:
     """The bytes of a regular file, or of a link to one; a pipe or a device is refused instead of waited for.
-
-    Not for weights: a file of more than 256 MiB is refused as well.
 
     Raises:
         FileNotFoundError: there is nothing of that name. A link to nothing is another error, because somebody meant
             the file to be there.
-        OSError: it cannot be read; the message says why.
+        OSError: it cannot be read, or is larger than any text beside a model's weights; the message says why.
     """
     require_regular(path)
-    size = path.stat().st_size
-    if size > _MOST_BYTES:
-        raise OSError(f"has {size:,} bytes, and {_MOST_BYTES:,} are the most that are read")
-    return path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise OSError(f"is larger than {_MOST_BYTES >> 20} MiB")
+    return data
 
 
 def require_regular(path: Path) -> None:
@@ -71,10 +69,15 @@ def leads_out_of(folder: Path, path: Path) -> bool:
     The hub's cache is laid out with such links: a file of `models--OWNER--NAME/snapshots/COMMIT` is a link into
     `models--OWNER--NAME/blobs`, which counts as inside.
     """
-    inside = [folder.resolve()]
+    inside = [destination(folder)]
     if inside[0].parent.name == "snapshots":
         inside.append(inside[0].parent.parent / "blobs")
-    return not any(path.resolve().is_relative_to(place) for place in inside)
+    return not any(destination(path).is_relative_to(place) for place in inside)
+
+
+def destination(path: Path) -> Path:
+    """Where a path leads through all of its links; of a loop of links, one of them."""
+    return Path(os.path.realpath(path))
 
 
 def is_absent(path: Path) -> bool:

@@ -2,6 +2,8 @@
 // The answer on stdout (text, or ids for --ids), figures on stderr. Exits with 0, 1 if the model or the run
 // fails, 2 on wrong usage.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "core/mmoe.h"
+#include "core/text/visible.h"
 #include "tools/options.h"
 
 namespace mmoe {
@@ -85,16 +88,24 @@ double Prefill(const std::vector<int32_t>& ids, int64_t chunk, mmoe_session sess
 
 void Generate(const Options& options, mmoe_session session) {
   const bool print_ids = !options.ids.empty();
+  const bool to_terminal = isatty(STDOUT_FILENO) != 0;
   for (int64_t produced = 0; produced < options.max_new_tokens; ++produced) {
     mmoe_step step;
     Check(mmoe_session_next(session, &step));
-    if (!print_ids) std::fwrite(step.text, 1, step.text_bytes, stdout);
+    if (!print_ids) {
+      const std::string text(step.text, step.text_bytes);
+      const std::string shown = to_terminal ? Visible(text, true) : text;
+      std::fwrite(shown.data(), 1, shown.size(), stdout);
+    }
     if (step.finish == MMOE_FINISH_CONTEXT_FULL) std::fputs("stopped: the context is full\n", stderr);
     if (step.finish != MMOE_FINISH_NONE) break;
     if (print_ids) std::printf(produced == 0 ? "%d" : ",%d", step.id);
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) break;
   }
   std::putchar('\n');
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw std::runtime_error("standard output: cannot be written");
+  }
 }
 
 double Rate(int64_t tokens, double seconds) {

@@ -230,3 +230,18 @@ def test_a_cut_file_is_refused_wherever_it_ends() -> None:
     for end in [0, 1, len(data) // 2, *(rng.randrange(len(data) - 2) for _ in range(100))]:
         with pytest.raises(NativeTokenizerError, match=r"status 3: .*byte"):
             NativeTokenizer(data[:end])
+
+
+def replacing(*contents: str) -> NativeTokenizer:
+    """The bundled tokenizer, whose normalizer puts each text in turn in place of every "a"."""
+    data = json.loads(bundled())
+    rules = [{"type": "Replace", "pattern": {"String": "a"}, "content": content} for content in contents]
+    data["normalizer"] = {"type": "Sequence", "normalizers": rules}
+    return NativeTokenizer(json.dumps(data).encode())
+
+
+def test_a_normalizer_may_not_fill_the_memory() -> None:
+    assert replacing("a" * 60).encode(b"a" * 1000) == replacing().encode(b"a" * 60_000)
+    for contents in (["a" * 100] * 8, ["a" * 1_000_000]):
+        with pytest.raises(NativeTokenizerError, match=r"status 10: .*more than 64 bytes of one"):
+            replacing(*contents).encode(b"a" * 1000)
