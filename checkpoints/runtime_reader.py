@@ -13,7 +13,6 @@ from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.jinja_template import JinjaTemplate
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
 from mmoe.checkpoints.trials import TOOL_CONVERSATIONS, TRIAL_TEXTS, TRIAL_TOOLS, trial_conversations
-from mmoe.models.files import read_regular
 from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
@@ -38,11 +37,9 @@ def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
     """
     path = folder / TOKENIZER_FILE
     try:
-        runtime = CoreTokenizer(read_regular(path))
+        runtime = CoreTokenizer(tokenizer.tokenizer_json.encode())
     except CoreFailure as failure:
-        raise TokenizerError(
-            f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
     special = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
     for text in (*TRIAL_TEXTS, special):
         expected = tokenizer.encode(text)
@@ -107,6 +104,10 @@ def _outcome(render: Callable[[], str]) -> tuple[str | None, str]:
 
 def _made(text: str | None, why: str) -> str:
     return f"nothing ({why})" if text is None else _shown(text)
+
+
+def _unreadable(path: Path, failure: CoreFailure) -> TokenizerError:
+    return TokenizerError(f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}")
 
 
 def _refuse(path: Path, why: str) -> None:

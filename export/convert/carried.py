@@ -48,8 +48,8 @@ def require_own_files(folder: Path) -> None:
 def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
     """Contents of an artifact's small files by name.
 
-    The chat template that was chosen becomes a file of its own, wherever it was: whoever reads the artifact finds it
-    in one place.
+    The chat template that was chosen becomes a file of its own, and tokens that the settings add become part of
+    tokenizer.json, wherever they were: whoever reads the artifact finds them in one place.
 
     Args:
         folder: Of the checkpoint.
@@ -69,6 +69,7 @@ def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
             raise CheckpointError(
                 f"{path}: cannot be read ({error}); download it again, or remove it"
             ) from error
+    found[TOKENIZER_FILE] = tokenizer.tokenizer_json.encode()
     if tokenizer.template is not None:
         found[TEMPLATE_FILE] = tokenizer.template.source.encode()
     return found

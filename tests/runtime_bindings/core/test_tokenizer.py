@@ -16,7 +16,7 @@ from mmoe.export.synthesize.tokenizer import tokenizer_files
 from mmoe.models.architectures.registry import parse_config
 from tests.support.generated_text import EMOJI, SPECIAL, broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
-from tests.support.tokenizer_families import DIGITS, byte_level
+from tests.support.tokenizer_families import DIGITS, FAMILIES, byte_level, train
 
 # Strings for each tokenizer; 100,000 in all and a few more.
 COUNT = 52_000
@@ -87,6 +87,19 @@ def test_streaming_hands_out_whole_characters_that_add_up(pair: tuple[Tokenizer,
     text = "".join(EMOJI) * 3
     pieces = native.stream(native.encode(text.encode()))
     assert "".join(piece.decode() for piece in pieces) == text
+
+
+def test_long_words_merge_in_the_order_of_any_ranks() -> None:
+    """Trained merges have lower ranks than what they make possible; a file may say otherwise."""
+    data = json.loads(train(FAMILIES["gpt2"]).to_str())
+    rng = random.Random(4)
+    for _ in range(5):
+        rng.shuffle(data["model"]["merges"])
+        expected = Tokenizer.from_str(json.dumps(data))
+        native = NativeTokenizer(json.dumps(data).encode())
+        for letters in ("ab", "the", "etaoinshrdlu", "aaab", "inging"):
+            text = "".join(rng.choices(letters, k=2_000))
+            assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids
 
 
 @pytest.mark.slow
