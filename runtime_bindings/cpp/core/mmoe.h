@@ -1,4 +1,4 @@
-/* libmmoe: load an artifact of mmoe-export and run it. C ABI, version 1.
+/* libmmoe: load an artifact of mmoe-export and run it. C ABI, version 2.
  *
  *   mmoe_model model;
  *   mmoe_session session;
@@ -22,7 +22,7 @@
  * threads: there every call is refused with MMOE_UNSUPPORTED, and closing does nothing.
  *
  * Structs begin with their size, which the matching *_init function sets: a later version of the ABI may
- * append fields.
+ * append fields. Those that do not (mmoe_step, mmoe_message, mmoe_text) never change.
  */
 #ifndef MMOE_H_
 #define MMOE_H_
@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-#define MMOE_ABI_VERSION 1
+#define MMOE_ABI_VERSION 2 /* 2: mmoe_limits, mmoe_session_flush, mmoe_finish_name */
 
 typedef int32_t mmoe_status;
 enum {
@@ -193,11 +193,18 @@ MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* id
 
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
-  MMOE_FINISH_STOP_TOKEN = 1,  /* the model ended its text; step.id is that token, whose text is left out */
-  MMOE_FINISH_CONTEXT_FULL = 2 /* no room for another token */
+  MMOE_FINISH_STOP_TOKEN = 1,   /* the model ended its text; step.id is that token, whose text is left out */
+  MMOE_FINISH_CONTEXT_FULL = 2, /* no room for another token */
+  MMOE_FINISH_STOP_STRING =
+      3,                 /* the text came to one of mmoe_limits.stop; step.id is the token that completed it,
+                                   -1 if only the end of the text did */
+  MMOE_FINISH_LENGTH = 4 /* the text has mmoe_limits.max_new_tokens tokens */
 } mmoe_finish;
+/* "stop_token", "context_full", "stop_string", "length"; "none" for MMOE_FINISH_NONE; never NULL. */
+MMOE_API const char* mmoe_finish_name(int32_t finish);
+
 typedef struct mmoe_step {
-  int32_t id;       /* the new token; -1 when the context is full */
+  int32_t id;       /* the new token; -1 when the context is full or the text has all its tokens */
   int32_t finish;   /* an mmoe_finish; once not NONE, every further next returns the same until a prefill */
   const char* text; /* what became readable: whole UTF-8 characters, maybe none; valid until this
                        thread's next call, even if another thread closes the session */
@@ -206,6 +213,30 @@ typedef struct mmoe_step {
 /* Runs the token chosen last (if any) and chooses the next one. The token it returns is not in the context
  * yet: the next call, mmoe_session_commit or a prefill puts it there first. */
 MMOE_API mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step);
+
+typedef struct mmoe_text {
+  const char* bytes; /* UTF-8, may hold NUL bytes; bytes that are no UTF-8 count as U+FFFD */
+  size_t count;
+} mmoe_text;
+typedef struct mmoe_limits {
+  uint32_t struct_size;
+  const mmoe_text*
+      stop; /* none of them empty. The text ends before the first: the one that is complete first, of
+                            several that are the longest. Special tokens have no text that a stop could be in */
+  size_t stop_count;
+  int64_t
+      min_new_tokens; /* 0: none. Until there are so many, no stop token is chosen and no stop looked for */
+  int64_t max_new_tokens; /* -1: no limit */
+} mmoe_limits;
+MMOE_API void mmoe_limits_init(mmoe_limits* limits); /* none */
+/* What ends the text that follows, from the next token on; those chosen before do not count. A prefill, a
+ * prompt, a truncate and a reset begin a text without limits: set them behind. A text that has ended with
+ * MMOE_FINISH_LENGTH goes on. While a step's text may be the beginning of a stop, it is held back and comes with
+ * a later step, the last one at the latest. `limits` is copied; NULL: none. */
+MMOE_API mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits);
+/* For a caller that stops asking for tokens, e.g. after a cancel: step.text is what was held back until now, but
+ * for the bytes of an unfinished character. The rest of `step` is what the last next gave. */
+MMOE_API mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step);
 /* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */
 MMOE_API mmoe_status mmoe_session_commit(mmoe_session session);
 /* Appends one given token and leaves its logits: decode under the caller's control. */

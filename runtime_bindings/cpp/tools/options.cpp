@@ -17,6 +17,8 @@ const char* const kUsage =
     "  --ids IDS             continues token ids, comma separated; prints token ids\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
+    "  --min-new-tokens N    do not stop before there are N tokens\n"
+    "  --stop TEXT           stop before this text; may be given several times\n"
     "  --temperature T       0 (default) takes the most probable token\n"
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
     "                        how to choose among the others; see mmoe.h\n"
@@ -74,6 +76,12 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--prompt", [&](Value value) { ++prompts, options.prompt = value; }},
       {"--chat", [&](Value value) { ++prompts, options.chat = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--stop",
+       [&](Value value) {
+         if (value.empty()) throw UsageError("--stop needs a text that is not empty");
+         options.stop.push_back(value);
+       }},
       {"--threads",
        [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, MMOE_MAX_THREADS)); }},
       {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},

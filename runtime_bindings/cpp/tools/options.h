@@ -17,6 +17,8 @@ struct Options {
   std::string prompt;
   std::string chat;
   int64_t max_new_tokens = 64;
+  int64_t min_new_tokens = 0;
+  std::vector<std::string> stop;
   uint32_t threads = 0;
   bool verify_checksums = false;
   int64_t chunk = 0;

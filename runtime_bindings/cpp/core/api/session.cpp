@@ -2,6 +2,7 @@
 
 #include "core/api/guard.h"
 #include "core/memory.h"
+#include "core/text/utf8.h"
 
 namespace {
 
@@ -16,6 +17,21 @@ void NotePeaks() {
   mmoe_memory now;
   mmoe_memory_init(&now);
   mmoe::ReadMemory(&now);
+}
+
+mmoe::Limits ToLimits(const mmoe_limits& limits) {
+  mmoe::RequireArgument(limits.stop != nullptr || limits.stop_count == 0, "stop is NULL");
+  mmoe::RequireArgument(limits.min_new_tokens >= 0, "min_new_tokens must not be negative");
+  mmoe::RequireArgument(limits.max_new_tokens >= -1, "max_new_tokens must be -1 (no limit), 0 or positive");
+  mmoe::Limits found;
+  for (size_t index = 0; index < limits.stop_count; ++index) {
+    const mmoe_text& stop = limits.stop[index];
+    mmoe::RequireArgument(stop.bytes != nullptr && stop.count > 0, "a stop string is empty");
+    mmoe::AppendLossyUtf8({stop.bytes, stop.count}, &found.stop.emplace_back());
+  }
+  found.min_new_tokens = limits.min_new_tokens;
+  found.max_new_tokens = limits.max_new_tokens;
+  return found;
 }
 
 }  // namespace
@@ -75,6 +91,26 @@ mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireArgument(step != nullptr, "step is NULL");
     open.Next(step);
+  });
+}
+
+void mmoe_limits_init(mmoe_limits* limits) {
+  if (limits == nullptr) return;
+  *limits = {};
+  limits->struct_size = sizeof(*limits);
+  limits->max_new_tokens = -1;
+}
+
+mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits) {
+  return InSession(session, [&](mmoe::Session& open) {
+    open.SetLimits(ToLimits(mmoe::Received(limits, mmoe_limits_init, "mmoe_limits")));
+  });
+}
+
+mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(step != nullptr, "step is NULL");
+    open.Flush(step);
   });
 }
 
