@@ -1,5 +1,6 @@
 """A conversation in the terminal; the context is kept from turn to turn."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mmoe.export.cli.ui.streaming import tell
@@ -7,16 +8,17 @@ from mmoe.export.cli.ui.terminal import Terminal
 
 if TYPE_CHECKING:
     from mmoe.runtime_bindings.python.chat import Chat
+    from mmoe.runtime_bindings.python.limits import Limits
 
 _HELP = "A conversation: /new forgets it, Ctrl-D ends it."
 
 
-def converse(chat: "Chat", *, max_new_tokens: int | None, terminal: Terminal) -> None:
+def converse(chat: "Chat", *, limits: "Limits", terminal: Terminal) -> None:
     """Answers lines from stdin until it ends.
 
     Args:
         chat: A new conversation.
-        max_new_tokens: Tokens of one answer at most.
+        limits: What ends an answer.
         terminal: Where answers go.
 
     Raises:
@@ -32,4 +34,4 @@ def converse(chat: "Chat", *, max_new_tokens: int | None, terminal: Terminal) ->
         if line == "/new":
             chat.reset()
         elif line.strip():
-            tell(chat.send(line, max_new_tokens=max_new_tokens), terminal)
+            tell(chat.send(line, **asdict(limits)), terminal)

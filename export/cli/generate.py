@@ -1,7 +1,7 @@
 """`mmoe-export generate`: runs an artifact on a prompt, a message, or a conversation."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,12 @@ def generate(
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=0, help="Most tokens to generate.")] = 256,
+    min_new_tokens: Annotated[
+        int, typer.Option(min=0, help="Tokens before which the text does not end by itself.")
+    ] = 0,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="End before this text; may be repeated.")
+    ] = None,
     temperature: Annotated[float | None, _recommended("Sampling temperature; 0 is greedy.")] = None,
     top_p: Annotated[float | None, _recommended("Keep the most probable tokens up to this sum.")] = None,
     top_k: Annotated[int | None, _recommended("Keep the k most probable tokens; 0 keeps all.")] = None,
@@ -72,6 +78,7 @@ def generate(
         raise UsageError("--system goes with --chat or a conversation, not with --prompt")
     if interactive and (as_json or not sys.stdin.isatty()):
         raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
+    from mmoe.runtime_bindings.python.limits import Limits
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
     options = {
@@ -84,6 +91,7 @@ def generate(
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     SamplingConfig(**given)  # a value out of range is told before anything is opened
+    limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
     from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
@@ -91,13 +99,13 @@ def generate(
     sampling = replace(Artifact.open(artifact).manifest.runtime.sampling, **given)
     with load(artifact, threads=threads) as model:
         if prompt is not None:
-            stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)
+            stream = model.generate(_prompt_text(prompt), sampling=sampling, **asdict(limits))
         else:
             conversation = Chat(model, system=system, sampling=sampling)
             if chat is None:
-                converse(conversation, max_new_tokens=max_new_tokens, terminal=terminal)
+                converse(conversation, limits=limits, terminal=terminal)
                 return
-            stream = conversation.send(chat, max_new_tokens=max_new_tokens)
+            stream = conversation.send(chat, **asdict(limits))
         tell(stream, terminal)
         terminal.result(generation_record(stream))
 

@@ -14,7 +14,7 @@ from typing import Any
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 MAX_THREADS = 1024
 
 # Lone surrogates that do not stand for a byte that could not be decoded.
@@ -97,6 +97,24 @@ class StepStruct(ctypes.Structure):
     _fields_ = (("id", c_int32), ("finish", c_int32), ("text", ctypes.c_void_p), ("text_bytes", c_size_t))
 
 
+class TextStruct(ctypes.Structure):
+    """`mmoe_text`."""
+
+    _fields_ = (("bytes", c_char_p), ("count", c_size_t))
+
+
+class LimitsStruct(ctypes.Structure):
+    """`mmoe_limits`."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("stop", POINTER(TextStruct)),
+        ("stop_count", c_size_t),
+        ("min_new_tokens", c_int64),
+        ("max_new_tokens", c_int64),
+    )
+
+
 class StatsStruct(ctypes.Structure):
     """`mmoe_stats`."""
 
@@ -151,6 +169,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_prefill": [Handle, _ids, c_size_t, _size],
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
+    "session_set_limits": [Handle, POINTER(LimitsStruct)],
+    "session_flush": [Handle, POINTER(StepStruct)],
     "session_commit": [Handle],
     "session_decode": [Handle, c_int32],
     "session_logits": [Handle, POINTER(c_float), c_size_t],

@@ -7,7 +7,7 @@ from ctypes import POINTER, byref, c_float, c_int64, string_at
 from typing import TYPE_CHECKING, Any
 
 from mmoe.runtime_bindings.python.core import Handle, StatsStruct, StepStruct, call, id_array, initialised
-from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.stream import Stream
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from mmoe.runtime_bindings.python.model import Model
 
-_FINISH_REASONS = (None, FinishReason.STOP_TOKEN, FinishReason.CONTEXT_FULL)
+_FINISH_REASONS = (
+    None,
+    FinishReason.STOP_TOKEN,
+    FinishReason.CONTEXT_FULL,
+    FinishReason.STOP_STRING,
+    FinishReason.LENGTH,
+)
 
 
 class Session:
@@ -99,6 +105,19 @@ class Session:
         text = string_at(step.text, step.text_bytes).decode()
         return Step(step.id, text, _FINISH_REASONS[step.finish])
 
+    def set_limits(self, limits: Limits) -> None:
+        """Limits the text that follows; `prompt`, `prefill`, `truncate` and `reset` begin one without limits.
+
+        Tokens are counted from here, and a text that ended by its length goes on.
+        """
+        call("session_set_limits", self._handle, byref(limits.structure))
+
+    def flush(self) -> str:
+        """Text that was held back because a stop string may begin with it, for a caller that stops here."""
+        step = StepStruct()
+        call("session_flush", self._handle, byref(step))
+        return string_at(step.text, step.text_bytes).decode()
+
     def commit(self) -> None:
         """Puts the token chosen last into the context, as the next step would."""
         call("session_commit", self._handle)
@@ -155,7 +174,12 @@ class Session:
         return Stats(**values_of(found, Stats))
 
     def generate(
-        self, prompt: str | Sequence[int] | None = None, *, max_new_tokens: int | None = None
+        self,
+        prompt: str | Sequence[int] | None = None,
+        *,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        stop: str | Sequence[str] = (),
     ) -> Stream:
         """Streams what follows a prompt; nothing runs until the first piece is asked for.
 
@@ -164,24 +188,25 @@ class Session:
         Args:
             prompt: A text or ids, which become the context as `prompt` does it; None goes on from the context.
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
+            min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
+            stop: Strings that the text ends before, or one.
 
         Raises:
-            OptionError: `max_new_tokens` is negative.
+            OptionError: A number is negative, or a stop string is empty.
             CoreFailure: While iterating, if the prompt does not fit or the program fails.
         """
         ids = self.model.tokenize(prompt) if isinstance(prompt, str) else prompt
-        return self.stream(None if ids is None else list(ids), max_new_tokens)
+        limits = Limits.of(stop, min_new_tokens, max_new_tokens)
+        return self.stream(None if ids is None else list(ids), limits)
 
     def stream(
         self,
         prompt_ids: list[int] | None,
-        max_new_tokens: int | None,
+        limits: Limits,
         on_finish: Callable[[Stream], None] | None = None,
     ) -> Stream:
         """As `generate`, and tells when the text has ended by itself; see `Stream`."""
-        if max_new_tokens is not None and max_new_tokens < 0:
-            raise OptionError(f"max_new_tokens must not be negative, not {max_new_tokens}")
         if self._stream is not None:
             self._stream.supersede()
-        self._stream = Stream(self, prompt_ids, max_new_tokens, on_finish)
+        self._stream = Stream(self, prompt_ids, limits, on_finish)
         return self._stream

@@ -13,6 +13,7 @@ import numpy as np
 import mmoe
 from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.stream import Stream
 
 Call = Mapping[str, Any]
@@ -49,6 +50,11 @@ def prompt_of(call: Call) -> Any:
 
 def _sampling(values: Mapping[str, Any]) -> mmoe.SamplingConfig:
     return mmoe.SamplingConfig(**values)
+
+
+def _limits(values: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("stop", "min_new_tokens", "max_new_tokens")
+    return {name: values[name] for name in names if name in values}
 
 
 class _Caller:
@@ -119,6 +125,13 @@ class _SessionCaller(_Caller):
     def next(self, _: Call) -> Result:
         return self._session.next()._asdict()
 
+    def set_limits(self, call: Call) -> None:
+        limits = _limits(call)
+        self._session.set_limits(Limits(**{**limits, "stop": tuple(limits.get("stop", ()))}))
+
+    def flush(self, _: Call) -> Result:
+        return {"text": self._session.flush()}
+
     def commit(self, _: Call) -> None:
         self._session.commit()
 
@@ -155,7 +168,7 @@ class _SessionCaller(_Caller):
         return {"prefill_tokens": stats.prefill_tokens, "decode_tokens": stats.decode_tokens}
 
     def generate(self, call: Call) -> Result:
-        stream = self._session.generate(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        stream = self._session.generate(prompt_of(call), **_limits(call))
         return self._read(stream, call)
 
 
@@ -165,7 +178,7 @@ class _ChatCaller(_Caller):
         self._chat = chat
 
     def send(self, call: Call) -> Result:
-        self._stream = self._chat.send(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        self._stream = self._chat.send(prompt_of(call), **_limits(call))
         return self._read(self._stream, call)
 
     def stats(self, _: Call) -> Result:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _REASONS = {
     "stop_token": "the text ended",
+    "stop_string": "came to a stop string",
     "length": "stopped at --max-new-tokens",
     "context_full": "the context is full",
     "cancelled": "cancelled",
