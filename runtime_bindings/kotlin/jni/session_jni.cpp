@@ -57,6 +57,35 @@ jbyteArray Next(JNIEnv* env, jclass, jlong session, jintArray id_and_finish) {
   return ToJava(env, step.text, step.text_bytes);
 }
 
+void SetLimits(JNIEnv* env, jclass, jlong session, jobjectArray stop, jlong min_new_tokens,
+               jlong max_new_tokens) {
+  Guarded(env, 0, [&] {
+    const jsize count = env->GetArrayLength(stop);
+    std::vector<std::string> texts;
+    for (jsize index = 0; index < count; ++index) {
+      const auto text = static_cast<jbyteArray>(env->GetObjectArrayElement(stop, index));
+      texts.push_back(ToBytes(env, text));
+      env->DeleteLocalRef(text);
+    }
+    std::vector<mmoe_text> stops;
+    for (const std::string& text : texts) stops.push_back({text.data(), text.size()});
+    mmoe_limits limits;
+    mmoe_limits_init(&limits);
+    limits.stop = stops.data();
+    limits.stop_count = stops.size();
+    limits.min_new_tokens = min_new_tokens;
+    limits.max_new_tokens = max_new_tokens;
+    Succeeded(env, mmoe_session_set_limits(Handle(session), &limits));
+    return 0;
+  });
+}
+
+jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
+  mmoe_step step;
+  if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
+  return ToJava(env, step.text, step.text_bytes);
+}
+
 void Commit(JNIEnv* env, jclass, jlong session) { Succeeded(env, mmoe_session_commit(Handle(session))); }
 
 void Decode(JNIEnv* env, jclass, jlong session, jint id) {
@@ -117,6 +146,8 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionPrefill", "(J[I)V", Prefill),
           Method("sessionPrompt", "(J[I)V", Prompt),
           Method("sessionNext", "(J[I)[B", Next),
+          Method("sessionSetLimits", "(J[[BJJ)V", SetLimits),
+          Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),
           Method("sessionLogits", "(J[F)V", Logits),

@@ -8,6 +8,8 @@ public enum FinishReason: String, Sendable {
   case length
   /// The context has no room for another token.
   case contextFull = "context_full"
+  /// It came to one of `Limits.stop`.
+  case stopString = "stop_string"
   /// `Session.cancel` ended it.
   case cancelled
 
@@ -15,6 +17,8 @@ public enum FinishReason: String, Sendable {
     switch mmoe_finish(UInt32(finish)) {
     case MMOE_FINISH_STOP_TOKEN: self = .stopToken
     case MMOE_FINISH_CONTEXT_FULL: self = .contextFull
+    case MMOE_FINISH_STOP_STRING: self = .stopString
+    case MMOE_FINISH_LENGTH: self = .length
     default: return nil
     }
   }
@@ -24,7 +28,7 @@ public enum FinishReason: String, Sendable {
 public final class Session: Sendable {
   /// What one decode step gave.
   public struct Step: Equatable, Sendable {
-    /// The new token; with a `finishReason` the stop token, or -1.
+    /// The new token; with a `finishReason` the token that ended the text, or -1.
     public let id: Int32
     /// Whole characters that became readable; often none.
     public let text: String
@@ -61,6 +65,19 @@ public final class Session: Sendable {
     let bytes = UnsafeRawBufferPointer(start: step.text, count: step.text_bytes)
     return Step(
       id: step.id, text: String(decoding: bytes, as: UTF8.self), finishReason: FinishReason(step.finish))
+  }
+
+  /// Limits the text that follows; `prompt`, `prefill`, `truncate` and `reset` begin one without limits. Tokens are counted
+  /// from here, and a text that ended by its length goes on.
+  public func setLimits(_ limits: Limits) throws {
+    try limits.withCore { try check(mmoe_session_set_limits(handle, $0)) }
+  }
+
+  /// Text that was held back because a stop string may begin with it, for a caller that stops here.
+  public func flush() throws -> String {
+    var step = mmoe_step()
+    try check(mmoe_session_flush(handle, &step))
+    return String(decoding: UnsafeRawBufferPointer(start: step.text, count: step.text_bytes), as: UTF8.self)
   }
 
   /// Puts the token chosen last into the context, as the next step would.

@@ -60,6 +60,13 @@ internal object Native {
     /** The text that became readable; idAndFinish becomes [id, mmoe_finish]. */
     @JvmStatic external fun sessionNext(session: Long, idAndFinish: IntArray): ByteArray
 
+    /** maxNewTokens -1: no limit. */
+    @JvmStatic
+    external fun sessionSetLimits(session: Long, stop: Array<ByteArray>, minNewTokens: Long, maxNewTokens: Long)
+
+    /** The text that was held back. */
+    @JvmStatic external fun sessionFlush(session: Long): ByteArray
+
     @JvmStatic external fun sessionCommit(session: Long)
 
     @JvmStatic external fun sessionDecode(session: Long, id: Int)
