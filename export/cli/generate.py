@@ -60,6 +60,17 @@ def generate(
     repetition_penalty: Annotated[
         float | None, _recommended("Above 1, tokens seen before become less probable.")
     ] = None,
+    frequency_penalty: Annotated[
+        float,
+        typer.Option(
+            help="Taken from a token's logit for each time that the text holds it.",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = 0.0,
+    presence_penalty: Annotated[
+        float,
+        typer.Option(help="Taken once if the text holds the token.", rich_help_panel=_SAMPLING),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_SAMPLING)] = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -87,6 +98,8 @@ def generate(
         "top_p": top_p,
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
+        "frequency_penalty": frequency_penalty,
+        "presence_penalty": presence_penalty,
         "seed": seed,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}

@@ -88,7 +88,21 @@ class SamplingStruct(ctypes.Structure):
         ("min_p", c_float),
         ("repetition_penalty", c_float),
         ("seed", c_uint64),
+        ("frequency_penalty", c_float),
+        ("presence_penalty", c_float),
     )
+
+
+class LogitBiasStruct(ctypes.Structure):
+    """`mmoe_logit_bias`."""
+
+    _fields_ = (("id", c_int32), ("bias", c_float))
+
+
+class TokenLogprobStruct(ctypes.Structure):
+    """`mmoe_token_logprob`."""
+
+    _fields_ = (("id", c_int32), ("logprob", c_float))
 
 
 class StepStruct(ctypes.Structure):
@@ -166,6 +180,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_open": [Handle, POINTER(SamplingStruct), POINTER(Handle)],
     "session_close": [Handle],
     "session_set_sampling": [Handle, POINTER(SamplingStruct)],
+    "session_set_logit_bias": [Handle, POINTER(LogitBiasStruct), c_size_t],
+    "session_logprobs": [Handle, POINTER(TokenLogprobStruct), POINTER(TokenLogprobStruct), c_size_t],
     "session_prefill": [Handle, _ids, c_size_t, _size],
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
@@ -182,7 +198,17 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_stats": [Handle, POINTER(StatsStruct)],
     "sampler_open": [POINTER(SamplingStruct), POINTER(Handle)],
     "sampler_close": [Handle],
-    "sampler_sample": [Handle, POINTER(c_float), c_size_t, _ids, c_size_t, POINTER(c_int32)],
+    "sampler_set_logit_bias": [Handle, POINTER(LogitBiasStruct), c_size_t],
+    "sampler_sample_text": [
+        Handle,
+        POINTER(c_float),
+        c_size_t,
+        _ids,
+        c_size_t,
+        _ids,
+        c_size_t,
+        POINTER(c_int32),
+    ],
 }
 
 

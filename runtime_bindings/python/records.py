@@ -52,6 +52,18 @@ class Step(NamedTuple):
     finish_reason: FinishReason | None
 
 
+class TokenLogprob(NamedTuple):
+    """What the model thought of a token.
+
+    Attributes:
+        id: The token.
+        logprob: Natural logarithm of its probability, before bias, penalties and temperature.
+    """
+
+    id: int
+    logprob: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """An open model.

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, byref, c_float, c_int64, string_at
 from typing import TYPE_CHECKING, Any
 
-from mmoe.runtime_bindings.python.core import Handle, StatsStruct, StepStruct, call, id_array, initialised
+from mmoe.runtime_bindings.python.core import (
+    Handle,
+    StatsStruct,
+    StepStruct,
+    TokenLogprobStruct,
+    call,
+    id_array,
+    initialised,
+)
 from mmoe.runtime_bindings.python.limits import Limits
-from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, values_of
-from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, TokenLogprob, values_of
+from mmoe.runtime_bindings.python.sampling import SamplingConfig, bias_array
 from mmoe.runtime_bindings.python.stream import Stream
 
 if TYPE_CHECKING:
@@ -79,6 +87,30 @@ class Session:
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Replaces the sampling and restarts its random numbers from the seed."""
         call("session_set_sampling", self._handle, byref(sampling.structure))
+
+    def set_logit_bias(self, bias: Mapping[int, float]) -> None:
+        """What is added to logits before all else of the sampling, until it is replaced; -inf excludes a token.
+
+        Raises:
+            CoreFailure: An id is outside the vocabulary, or a value is NaN or +inf.
+        """
+        call("session_set_logit_bias", self._handle, bias_array(bias), len(bias))
+
+    def logprobs(self, top: int = 0) -> tuple[TokenLogprob, list[TokenLogprob]]:
+        """What the model itself thought of the token that `next` chose, before bias, penalties and temperature.
+
+        Args:
+            top: How many of the most probable tokens to tell, too.
+
+        Returns:
+            The chosen token, and the `top` most probable ones, ties by id.
+
+        Raises:
+            CoreFailure: No token was chosen since something was run, or `top` is more than the vocabulary.
+        """
+        chosen, best = TokenLogprobStruct(), (TokenLogprobStruct * top)()
+        call("session_logprobs", self._handle, byref(chosen), best, top)
+        return TokenLogprob(chosen.id, chosen.logprob), [TokenLogprob(each.id, each.logprob) for each in best]
 
     def prompt(self, ids: Sequence[int]) -> None:
         """Makes the context exactly these ids; what it holds of them already, from the front, is not run again.

@@ -129,6 +129,13 @@ class _SessionCaller(_Caller):
         limits = _limits(call)
         self._session.set_limits(Limits(**{**limits, "stop": tuple(limits.get("stop", ()))}))
 
+    def set_logit_bias(self, call: Call) -> None:
+        self._session.set_logit_bias(dict(call["bias"]))
+
+    def logprobs(self, call: Call) -> Result:
+        chosen, top = self._session.logprobs(call.get("top", 0))
+        return {"chosen": chosen.id, "top": [each.id for each in top]}
+
     def flush(self, _: Call) -> Result:
         return {"text": self._session.flush()}
 

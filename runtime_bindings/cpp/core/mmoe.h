@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-#define MMOE_ABI_VERSION 2 /* 2: mmoe_limits, mmoe_session_flush, mmoe_finish_name */
+#define MMOE_ABI_VERSION 2 /* docs/runtime.md: what 2 has added */
 
 typedef int32_t mmoe_status;
 enum {
@@ -168,6 +168,9 @@ typedef struct mmoe_sampling {
   float min_p;              /* [0, 1): of the most probable token's; 0: all */
   float repetition_penalty; /* 1: none */
   uint64_t seed;
+  float frequency_penalty; /* 0: none; taken from a token's logit for each time that the text holds it: tokens
+                              chosen since the last prefill or prompt (ABI 2) */
+  float presence_penalty;  /* 0: none; taken once if the text holds it (ABI 2) */
 } mmoe_sampling;
 MMOE_API void mmoe_sampling_init(mmoe_sampling* sampling); /* greedy */
 
@@ -177,6 +180,14 @@ MMOE_API mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sa
 MMOE_API mmoe_status mmoe_session_close(mmoe_session session);
 /* Replaces the sampling and restarts its random numbers from the seed. */
 MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling);
+
+typedef struct mmoe_logit_bias {
+  int32_t id;
+  float bias; /* finite, or -INFINITY: the token is not chosen */
+} mmoe_logit_bias;
+/* What is added to logits before all else of the sampling, until it is replaced; a `count` of 0 takes it away. */
+MMOE_API mmoe_status mmoe_session_set_logit_bias(mmoe_session session, const mmoe_logit_bias* bias,
+                                                 size_t count);
 
 /* Appends tokens to the context, in chunks of max_seq_len; after it, logits are those of the last one. All of
  * `count` is checked to fit before anything runs. *done (may be NULL) is how many were appended, also when
@@ -244,6 +255,16 @@ MMOE_API mmoe_status mmoe_session_decode(mmoe_session session, int32_t id);
 /* float32 [vocab_size] of the last token run. `capacity` in floats. */
 MMOE_API mmoe_status mmoe_session_logits(mmoe_session session, float* logits, size_t capacity);
 
+typedef struct mmoe_token_logprob {
+  int32_t id;
+  float logprob; /* natural logarithm of the probability */
+} mmoe_token_logprob;
+/* What the model itself thought of the token that the last next chose, and of the `top_count` most probable
+ * ones (ties to the lower id): the softmax of the logits, before bias, penalties and temperature. Either output
+ * may be NULL. MMOE_INVALID_ARGUMENT if no token was chosen since something was run. */
+MMOE_API mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen,
+                                           mmoe_token_logprob* top, size_t top_count);
+
 /* Tokens in the context. */
 MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* position);
 /* Keeps the first `position` tokens; costs nothing. There are no logits until something is run. */
@@ -276,6 +297,13 @@ MMOE_API mmoe_status mmoe_sampler_close(mmoe_sampler sampler);
 /* logits float32 [vocab_size]; `seen`: the ids that the repetition penalty is for, in any order. */
 MMOE_API mmoe_status mmoe_sampler_sample(mmoe_sampler sampler, const float* logits, size_t vocab_size,
                                          const int32_t* seen, size_t seen_count, int32_t* id);
+/* The same with the tokens of the text, as often as it holds them, for the frequency and presence penalties. */
+MMOE_API mmoe_status mmoe_sampler_sample_text(mmoe_sampler sampler, const float* logits, size_t vocab_size,
+                                              const int32_t* seen, size_t seen_count, const int32_t* text,
+                                              size_t text_count, int32_t* id);
+/* As mmoe_session_set_logit_bias; ids outside the vocabulary have no effect. */
+MMOE_API mmoe_status mmoe_sampler_set_logit_bias(mmoe_sampler sampler, const mmoe_logit_bias* bias,
+                                                 size_t count);
 
 #ifdef __cplusplus
 }

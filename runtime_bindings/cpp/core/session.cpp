@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/logprobs.h"
 #include "core/stopwatch.h"
 
 namespace mmoe {
@@ -26,6 +27,7 @@ Session::Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampli
   const Stopwatch watch;
   context_ = std::make_unique<ProgramContext>(model_->program());
   seen_.resize(static_cast<size_t>(model_->program()->info().vocab_size));
+  counts_.resize(seen_.size());
   stats_.load_seconds = model_->load_seconds() + watch.Seconds();
 }
 
@@ -85,8 +87,14 @@ void Session::ThrowIfCancelled() {
 
 void Session::SetSampling(const mmoe_sampling& sampling) {
   const auto lock = Enter();
-  sampler_ = Sampler(sampling);
+  sampler_.Restart(sampling);
   sampling_ = sampling;
+}
+
+void Session::SetBias(std::vector<mmoe_logit_bias> bias) {
+  const auto lock = Enter();
+  for (const mmoe_logit_bias& each : bias) CheckIds(&each.id, 1);
+  sampler_.SetBias(std::move(bias));
 }
 
 void Session::SetLimits(const Limits& limits) {
@@ -96,6 +104,7 @@ void Session::SetLimits(const Limits& limits) {
 
 void Session::BeginText() {
   text_.Begin();
+  counts_.assign(counts_.size(), 0);
   first_token_ = true;
   stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
   stats_.prefill_tokens = stats_.decode_tokens = 0;
@@ -199,7 +208,9 @@ int32_t Session::ChooseToken() {
     }
     logits = allowed_logits_.data();
   }
-  return sampler_.Sample(logits, static_cast<int32_t>(seen_.size()), seen_);
+  const int32_t id = sampler_.Sample(logits, static_cast<int32_t>(seen_.size()), seen_, counts_);
+  ++counts_[static_cast<size_t>(id)];
+  return id;
 }
 
 void Session::Next(mmoe_step* step) {
@@ -245,6 +256,17 @@ void Session::Logits(float* logits, size_t capacity) {
   std::copy_n(logits_, seen_.size(), logits);
 }
 
+void Session::Logprobs(mmoe_token_logprob* chosen, mmoe_token_logprob* top, size_t top_count) {
+  const auto lock = Enter();
+  if (logits_ == nullptr || pending_ < 0) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "no token was chosen since something was run");
+  }
+  if (top_count > seen_.size()) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "the vocabulary has " + std::to_string(seen_.size()) + " tokens");
+  }
+  LogProbabilities(logits_, seen_.size(), pending_, chosen, top, top_count);
+}
+
 int64_t Session::Position() {
   const auto lock = Enter();
   return position();
@@ -268,13 +290,14 @@ void Session::Truncate(int64_t position) {
   CheckFurthestBack(position);
   Forget(position);
   text_.Begin();
+  counts_.assign(counts_.size(), 0);
 }
 
 void Session::Reset() {
   const auto lock = Enter();
   Forget(0);
   BeginText();
-  sampler_ = Sampler(sampling_);
+  sampler_.Restart(sampling_);
   cancel_.store(false);
 }
 

@@ -22,6 +22,7 @@ class Session {
   Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling);
 
   void SetSampling(const mmoe_sampling& sampling);
+  void SetBias(std::vector<mmoe_logit_bias> bias);
   void SetLimits(const Limits& limits);
   void Prefill(const int32_t* ids, size_t count, size_t* done);
   void Prompt(const int32_t* ids, size_t count, size_t* done);
@@ -30,6 +31,7 @@ class Session {
   void Commit();
   void Decode(int32_t id);
   void Logits(float* logits, size_t capacity);
+  void Logprobs(mmoe_token_logprob* chosen, mmoe_token_logprob* top, size_t top_count);
   int64_t Position();
   void Truncate(int64_t position);
   void Reset();
@@ -68,6 +70,7 @@ class Session {
   std::vector<int32_t> ids_;  // in the context
   int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
   std::vector<bool> seen_;
+  std::vector<int32_t> counts_;    // of the tokens chosen since the text began
   const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
   int32_t pending_ = -1;           // chosen and handed out, not run yet
   bool first_token_ = true;        // the next one chosen ends the time to the first token

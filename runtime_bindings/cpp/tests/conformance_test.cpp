@@ -110,6 +110,10 @@ mmoe_sampling SamplingOf(const std::optional<Json>& values) {
       sampling.min_p = static_cast<float>(value.Number());
     } else if (name == "repetition_penalty") {
       sampling.repetition_penalty = static_cast<float>(value.Number());
+    } else if (name == "frequency_penalty") {
+      sampling.frequency_penalty = static_cast<float>(value.Number());
+    } else if (name == "presence_penalty") {
+      sampling.presence_penalty = static_cast<float>(value.Number());
     } else if (name == "seed") {
       sampling.seed = static_cast<uint64_t>(value.Integer());
     } else {
@@ -157,6 +161,8 @@ class Caller {
                                                           {"prefill", &Caller::Prefill},
                                                           {"next", &Caller::Next},
                                                           {"set_limits", &Caller::SetLimits},
+                                                          {"set_logit_bias", &Caller::SetLogitBias},
+                                                          {"logprobs", &Caller::Logprobs},
                                                           {"flush", &Caller::Flush},
                                                           {"commit", &Caller::Commit},
                                                           {"decode", &Caller::Decode},
@@ -260,6 +266,24 @@ class Caller {
     limits.min_new_tokens = number("min_new_tokens", 0);
     limits.max_new_tokens = number("max_new_tokens", -1);
     return Done(mmoe_session_set_limits(session_, &limits));
+  }
+
+  Result SetLogitBias(const Json& call) {
+    std::vector<mmoe_logit_bias> bias;
+    for (const Json& pair : Elements(call.Get("bias"))) {
+      const std::vector<Json> values = Elements(pair);
+      bias.push_back({static_cast<int32_t>(values[0].Integer()), static_cast<float>(values[1].Number())});
+    }
+    return Done(mmoe_session_set_logit_bias(session_, bias.data(), bias.size()));
+  }
+
+  Result Logprobs(const Json& call) {
+    std::vector<mmoe_token_logprob> top(Count(call, "top").value_or(0));
+    mmoe_token_logprob chosen;
+    Check(mmoe_session_logprobs(session_, &chosen, top.data(), top.size()));
+    Ids ids;
+    for (const mmoe_token_logprob& each : top) ids.push_back(each.id);
+    return {{"chosen", Text(int64_t{chosen.id})}, {"top", Text(ids)}};
   }
 
   Result Flush(const Json&) {

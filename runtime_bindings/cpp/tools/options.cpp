@@ -20,7 +20,9 @@ const char* const kUsage =
     "  --min-new-tokens N    do not stop before there are N tokens\n"
     "  --stop TEXT           stop before this text; may be given several times\n"
     "  --temperature T       0 (default) takes the most probable token\n"
-    "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
+    "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --frequency-penalty R, --presence-penalty "
+    "R,\n"
+    "  --seed N\n"
     "                        how to choose among the others; see mmoe.h\n"
     "  --threads N           threads (default: the runtime's choice)\n"
     "  --verify-checksums    compare every file with its digest in mmoe.json before use\n"
@@ -90,6 +92,8 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--top-p", [&](Value value) { sampling.top_p = ParseNumber(value, name); }},
       {"--min-p", [&](Value value) { sampling.min_p = ParseNumber(value, name); }},
       {"--repetition-penalty", [&](Value value) { sampling.repetition_penalty = ParseNumber(value, name); }},
+      {"--frequency-penalty", [&](Value value) { sampling.frequency_penalty = ParseNumber(value, name); }},
+      {"--presence-penalty", [&](Value value) { sampling.presence_penalty = ParseNumber(value, name); }},
       {"--seed", [&](Value value) { sampling.seed = static_cast<uint64_t>(integer(value, 0, INT64_MAX)); }},
   };
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -71,6 +71,18 @@ mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling*
   });
 }
 
+mmoe_status mmoe_session_set_logit_bias(mmoe_session session, const mmoe_logit_bias* bias, size_t count) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(bias != nullptr || count == 0, "bias is NULL");
+    open.SetBias({bias, bias + count});
+  });
+}
+
+mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen, mmoe_token_logprob* top,
+                                  size_t top_count) {
+  return InSession(session, [&](mmoe::Session& open) { open.Logprobs(chosen, top, top_count); });
+}
+
 mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count, size_t* done) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireArgument(ids != nullptr || count == 0, "ids is NULL");

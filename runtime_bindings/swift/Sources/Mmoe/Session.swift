@@ -24,6 +24,18 @@ public enum FinishReason: String, Sendable {
   }
 }
 
+/// What the model thought of a token.
+public struct TokenLogprob: Equatable, Sendable {
+  public let id: Int32
+  /// Natural logarithm of its probability.
+  public let logprob: Float
+
+  init(_ core: mmoe_token_logprob) {
+    id = core.id
+    logprob = core.logprob
+  }
+}
+
 /// A context of one conversation. It does one thing at a time: a second call while one runs throws `.busy`.
 public final class Session: Sendable {
   /// What one decode step gave.
@@ -97,6 +109,24 @@ public final class Session: Sendable {
   public func setSampling(_ sampling: Sampling) throws {
     var sampling = sampling.core
     try check(mmoe_session_set_sampling(handle, &sampling))
+  }
+
+  /// What is added to logits before all else of the sampling, until it is replaced; minus infinity excludes a token.
+  public func setLogitBias(_ bias: [Int32: Float]) throws {
+    let array = bias.map { mmoe_logit_bias(id: $0.key, bias: $0.value) }
+    try check(mmoe_session_set_logit_bias(handle, array, array.count))
+  }
+
+  /// What the model itself thought of the token that `next` chose, and of the `top` most probable ones: before bias,
+  /// penalties and temperature.
+  public func logprobs(top: Int = 0) throws -> (chosen: TokenLogprob, top: [TokenLogprob]) {
+    guard (0...model.info.vocabSize).contains(top) else {
+      throw MmoeError(code: .invalidArgument, message: "top must be from 0 to \(model.info.vocabSize), not \(top)")
+    }
+    var chosen = mmoe_token_logprob()
+    var best = [mmoe_token_logprob](repeating: mmoe_token_logprob(), count: top)
+    try check(mmoe_session_logprobs(handle, &chosen, &best, top))
+    return (TokenLogprob(chosen), best.map(TokenLogprob.init))
   }
 
   /// Empties the context; statistics, random numbers and a pending cancel start afresh.

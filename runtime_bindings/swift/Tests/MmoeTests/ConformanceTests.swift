@@ -104,6 +104,12 @@ private struct Caller {
         "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
       ]
     case "set_limits": try session.setLimits(call.limits)
+    case "set_logit_bias":
+      let bias = (call["bias"]?.array ?? []).map { (Int32($0.array![0].integer!), $0.array![1].float!) }
+      try session.setLogitBias(Dictionary(uniqueKeysWithValues: bias))
+    case "logprobs":
+      let found = try session.logprobs(top: call["top"]?.integer ?? 0)
+      return ["chosen": .integer(Int(found.chosen.id)), "top": .ids(found.top.map(\.id))]
     case "flush": return ["text": .string(try session.flush())]
     case "commit": try session.commit()
     case "decode": try session.decode(Int32(call["id"]!.integer!))
@@ -182,6 +188,8 @@ private struct Caller {
       topK: values?["top_k"]?.integer ?? defaults.topK, topP: values?["top_p"]?.float ?? defaults.topP,
       minP: values?["min_p"]?.float ?? defaults.minP,
       repetitionPenalty: values?["repetition_penalty"]?.float ?? defaults.repetitionPenalty,
+      frequencyPenalty: values?["frequency_penalty"]?.float ?? defaults.frequencyPenalty,
+      presencePenalty: values?["presence_penalty"]?.float ?? defaults.presencePenalty,
       seed: values?["seed"]?.integer.map(UInt64.init) ?? defaults.seed)
   }
 
