@@ -54,7 +54,8 @@ core-thread-sanitize:  ## the same sessions of ARTIFACT under the thread sanitiz
 conformance:  ## the scenarios of tests/conformance through the C interface; ARTIFACT is `demo`, converted
 	cmake -S runtime_bindings/cpp -B $(BUILD)-test -G Ninja -DMMOE_BUILD_TESTS=ON -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-test --target mmoe_conformance_tests
-	MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance \
+	rm -rf $(BUILD)-test/variants && $(PYTHON) -m tests.conformance.variants $(ARTIFACT) $(BUILD)-test/variants
+	MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance MMOE_TEST_VARIANTS=$(BUILD)-test/variants \
 	  $(BUILD)-test/tests/mmoe_conformance_tests --gtest_brief=1
 
 fuzz:  ## what opening ARTIFACT reads, damaged in every way that libFuzzer thinks of

@@ -29,12 +29,17 @@ class ExpertWeights:
         gate_up_scale: float16 ``[E, H, 2F / 32]``.
         down_qweight: uint8 ``[E, F, H / 2]``.
         down_scale: float16 ``[E, F, H / 32]``.
+        gate_up_zero: The zero points of experts that are grouped along the input and not symmetric; such experts are
+            ``[E, 2F, H]`` and ``[E, H, F]``, packed and grouped along the last dimension.
+        down_zero: The same.
     """
 
     gate_up_qweight: Tensor
     gate_up_scale: Tensor
     down_qweight: Tensor
     down_scale: Tensor
+    gate_up_zero: Tensor | None = None
+    down_zero: Tensor | None = None
 
 
 class Backend(Protocol):

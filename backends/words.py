@@ -28,5 +28,11 @@ def narrow_head_norms(config: DecoderConfig) -> tuple[str, ...]:
     return (name,) if normalised and config.head_dim % _NORM_ROWS else ()
 
 
+def experts_by_input(config: DecoderConfig) -> tuple[str, ...]:
+    """Named if experts are grouped along the input."""
+    by_input = config.quantization is not None and config.quantization.experts_by_input
+    return ("experts grouped along the input",) if by_input and config.expert_blocks else ()
+
+
 def _mixers(config: DecoderConfig) -> list[Attention | ShortConv]:
     return [layer.mixer for layer in config.layers]

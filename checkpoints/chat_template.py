@@ -1,16 +1,20 @@
-"""The chat template of a checkpoint, compiled."""
+"""The chat template of a checkpoint, rendered by the interpreter that the apps have: the core's."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-
-from jinja2 import nodes
 
 from mmoe.checkpoints.errors import TokenizerError
-from mmoe.checkpoints.template_environment import template_environment
+from mmoe.runtime_bindings.python.conversation import Turn, conversation
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.template import CoreTemplate, Span
+
+TEMPLATE_CURE = (
+    "an app could not chat with it; mend the template, choose another one with --template NAME, or take it out of the "
+    "folder (docs/runtime.md says what the runtime's templates can do)"
+)
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -26,19 +30,11 @@ def family_template(bos_token: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Message:
-    """One turn of a conversation; ``role`` is system, user or assistant."""
-
-    role: str
-    content: str
-
-
 class ChatTemplate:
-    """A compiled template with the names that Hugging Face always gives it.
+    """A template with the names that Hugging Face always gives it.
 
-    These are ``messages``, ``tools`` and ``documents`` (None), ``add_generation_prompt``, the special tokens that the
-    tokenizer has, ``raise_exception`` and ``strftime_now``.
+    These are ``messages``, ``tools``, ``documents``, ``add_generation_prompt``, the special tokens that the tokenizer
+    has, ``raise_exception`` and ``strftime_now``.
 
     Attributes:
         source: Its text, with newlines for line ends of other kinds.
@@ -46,7 +42,7 @@ class ChatTemplate:
     """
 
     def __init__(self, source: str, *, special_tokens: Mapping[str, str], where: str) -> None:
-        """Compiles the template.
+        """Parses the template.
 
         Args:
             source: the Jinja text.
@@ -54,48 +50,55 @@ class ChatTemplate:
             where: what messages call the template.
 
         Raises:
-            TokenizerError: when the text is not a valid template.
+            TokenizerError: when the text is not a valid template, or needs what the runtime does not have.
         """
         # As Jinja's lexer does, so that whoever else reads the text reads the same.
         self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)
         self.where = where
-        self._environment = template_environment()
         try:
-            self._template = self._environment.from_string(self.source)
-            self._tree = self._environment.parse(self.source)
-        except Exception as error:  # a template is foreign text, on which the compiler may fail in any way
-            raise TokenizerError(f"{where}: is not a valid chat template ({error})") from error
+            self._template = CoreTemplate(self.source)
+        except CoreFailure as failure:
+            raise TokenizerError(
+                f"{where}: the runtime cannot read this chat template ({failure}): {TEMPLATE_CURE}"
+            ) from failure
 
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether it says what day it is, so that rendering it twice may differ."""
-        return "strftime_now" in self.source
-
-    @property
-    def literals(self) -> frozenset[str]:
-        """The texts that stand in its expressions; what it looks for in a message is among them."""
-        constants = (node.value for node in self._tree.find_all(nodes.Const))
-        return frozenset(value for value in constants if isinstance(value, str) and value)
-
-    def variables(self, messages: Sequence[Message]) -> dict[str, object]:
+    def variables(
+        self, messages: Sequence[Turn], *, tools: Sequence[Mapping[str, object]] | None = None
+    ) -> dict[str, object]:
         """The names that the template is given for a conversation, whoever renders it."""
-        return {
-            "messages": [asdict(message) for message in messages],
-            "tools": None,
-            "documents": None,
-            "add_generation_prompt": True,
-            **self._special_tokens,
-        }
+        return {"documents": None, **conversation(messages, tools=tools), **self._special_tokens}
 
-    def render(self, messages: Sequence[Message]) -> str:
+    def render(
+        self,
+        messages: Sequence[Turn],
+        *,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        now: str | None = None,
+    ) -> str:
         """The prompt text that asks for the assistant's next turn.
+
+        Args:
+            messages: The turns so far.
+            tools: What the assistant may call, as JSON schemas of functions.
+            now: What the template takes for the local time, ``2026-07-04T12:30:00``; None for the clock's.
 
         Raises:
             TokenizerError: when the template refuses the messages or fails.
         """
-        self._environment.begin()
+        return "".join(span.text for span in self.spans(messages, tools=tools, now=now))
+
+    def spans(
+        self,
+        messages: Sequence[Turn],
+        *,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        now: str | None = None,
+    ) -> list[Span]:
+        """The text of `render` in pieces that are the template's or the messages'; raises as it does."""
         try:
-            return self._template.render(self.variables(messages))
-        except Exception as error:  # a template is foreign code, which may fail in any way
-            raise TokenizerError(f"{self.where}: the chat template refused the messages ({error})") from error
+            return self._template.spans(self.variables(messages, tools=tools), now=now)
+        except CoreFailure as failure:
+            raise TokenizerError(
+                f"{self.where}: the chat template refused the messages ({failure})"
+            ) from failure

@@ -24,6 +24,7 @@ from mmoe.checkpoints.shards import SINGLE_FILE, TensorFiles
 from mmoe.checkpoints.source import CheckpointSource, locate_checkpoint, not_packed
 from mmoe.checkpoints.stored import Origin
 from mmoe.checkpoints.tensor_spec import TensorSpec
+from mmoe.checkpoints.tensor_store import TensorStore
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import load_config
 
@@ -45,7 +46,7 @@ class Checkpoint:
     config: DecoderConfig
     folder: Path
     source: CheckpointSource
-    files: TensorFiles
+    files: TensorStore
 
     @cached_property
     def specs(self) -> Mapping[str, TensorSpec]:
@@ -99,6 +100,8 @@ class Checkpoint:
     def check_values(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Looks at every scale, norm, router weight and bias: all must be finite, and no scale negative.
 
+        Where experts are grouped along the input, scales may be.
+
         Packed values need no check: each of the 16 nibbles is valid.
 
         Args:
@@ -108,9 +111,13 @@ class Checkpoint:
             CheckpointError: naming every tensor at fault and the index of its first bad element.
         """
         names = [name for name, spec in self.specs.items() if spec.dtype != "U8"]
+        quantization = self.config.quantization
+        # Formats grouped along the input choose the sign that makes the largest magnitude -8.
+        signed = quantization is not None and quantization.experts_by_input
         problems = []
         for done, name in enumerate(names, start=1):
-            problem = _first_bad_value(self._origins[name], self.files, is_scale=name.endswith("_scale"))
+            is_scale = name.endswith("_scale") and not signed
+            problem = _first_bad_value(self._origins[name], self.files, is_scale=is_scale)
             if problem is not None:
                 problems.append(f"{name}{problem}")
             if progress is not None:
@@ -169,7 +176,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     )
 
 
-def _first_bad_value(origin: Origin, files: TensorFiles, *, is_scale: bool) -> str | None:
+def _first_bad_value(origin: Origin, files: TensorStore, *, is_scale: bool) -> str | None:
     """Where and what the first element is that is not finite or, in a scale, below zero."""
     for expert, tensor in enumerate(pieces(origin, files.tensor)):
         bad = ~torch.isfinite(tensor)

@@ -41,20 +41,35 @@ class TensorClass(StrEnum):
 
 @dataclass(frozen=True)
 class Matrix:
-    """A weight that is quantised: its name before that, the names of its packed parts, and its logical shape."""
+    """A weight that is quantised.
+
+    Attributes:
+        weight: Its name before that.
+        qweight: The name of its packed values.
+        scale: The name of its scales.
+        shape: Its logical shape, groups along the last dimension.
+        group_size: Values that share a scale.
+        scale_type: Of its scales.
+        zero: The name of its zero points; None for a symmetric one.
+    """
 
     weight: str
     qweight: str
     scale: str
     shape: tuple[int, ...]
+    group_size: int = GROUP_SIZE
+    scale_type: str = "F16"
+    zero: str | None = None
 
     def packed(self) -> dict[str, TensorSpec]:
-        """Values two to a byte along the last dimension, and one F16 scale per 32 of them."""
+        """Values two to a byte along the last dimension, a scale per group of them, and a zero if it has one."""
         *rows, columns = self.shape
-        return {
+        groups = (*rows, columns // self.group_size)
+        specs = {
             self.qweight: TensorSpec("U8", (*rows, columns // 2)),
-            self.scale: TensorSpec("F16", (*rows, columns // GROUP_SIZE)),
+            self.scale: TensorSpec(self.scale_type, groups),
         }
+        return specs if self.zero is None else specs | {self.zero: TensorSpec("U8", groups)}
 
 
 def expected_tensors(config: DecoderConfig) -> dict[str, TensorSpec]:
@@ -63,11 +78,16 @@ def expected_tensors(config: DecoderConfig) -> dict[str, TensorSpec]:
     for entry in _entries(config):
         if not isinstance(entry, Matrix):
             tensors[entry[0]] = entry[1]
-        elif config.quantization is None:
+        elif not _is_packed(config, entry):
             tensors[entry.weight] = TensorSpec("BF16", entry.shape)
         else:
             tensors |= entry.packed()
     return tensors
+
+
+def _is_packed(config: DecoderConfig, matrix: Matrix) -> bool:
+    quantization = config.quantization
+    return quantization is not None and quantization.is_packed(matrix.weight.removesuffix(".weight"))
 
 
 def matrices(config: DecoderConfig) -> list[Matrix]:
@@ -106,7 +126,8 @@ def tied_twins(config: DecoderConfig, found: Mapping[str, TensorSpec]) -> dict[s
     """Tensors of a head that is tied and stored all the same, with those that they must equal."""
     if not config.tie_word_embeddings:
         return {}
-    parts = ("weight",) if config.quantization is None else ("qweight", "weight_scale")
+    packed = config.quantization is not None and config.quantization.is_packed(HEAD)
+    parts = ("qweight", "weight_scale") if packed else ("weight",)
     return {f"{HEAD}.{part}": f"{TABLE}.{part}" for part in parts if f"{HEAD}.{part}" in found}
 
 
@@ -154,7 +175,7 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
     if problems:
         count = f"{len(problems)} tensor{'s do' if len(problems) > 1 else ' does'}"
         form = (
-            config.PACKED.format
+            config.quantization.format
             if config.quantization is not None
             else "of unpacked weights (no 'quantization' block)"
         )
@@ -207,8 +228,8 @@ def _layer_tensors(config: DecoderConfig, layer: int) -> Iterator[Entry]:
     yield f"{name}router.weight", TensorSpec(router_type, (block.num_experts, width))
     if block.routing.selection_bias:
         yield f"{name}expert_bias", TensorSpec("BF16", (block.num_experts,))
-    yield _experts(f"{name}experts.gate_up", block.num_experts, width, 2 * block.width)
-    yield _experts(f"{name}experts.down", block.num_experts, block.width, width)
+    yield _experts(config, f"{name}experts.gate_up", block.num_experts, width, 2 * block.width)
+    yield _experts(config, f"{name}experts.down", block.num_experts, block.width, width)
     if block.shared is not None:
         yield from _gated(f"{name}shared_expert.", block.shared, width)
 
@@ -254,9 +275,19 @@ def _linear(name: str, *shape: int) -> Matrix:
     return Matrix(f"{name}.weight", f"{name}.qweight", f"{name}.weight_scale", shape)
 
 
-def _experts(name: str, *shape: int) -> Matrix:
-    """``[E, in, out]``, grouped along the output."""
-    return Matrix(f"{name}_proj", f"{name}_qweight", f"{name}_scale", shape)
+def _experts(config: DecoderConfig, name: str, experts: int, inputs: int, outputs: int) -> Matrix:
+    """``[E, in, out]``, grouped along the output; or ``[E, out, in]``, grouped along the input."""
+    parts = f"{name}_proj", f"{name}_qweight", f"{name}_scale"
+    quantization = config.quantization
+    if quantization is None or not quantization.experts_by_input:
+        return Matrix(*parts, (experts, inputs, outputs))
+    return Matrix(
+        *parts,
+        (experts, outputs, inputs),
+        group_size=quantization.group_size,
+        scale_type="F16" if quantization.scale_dtype == "float16" else "F32",
+        zero=None if quantization.symmetric else f"{name}_zero",
+    )
 
 
 def _hint(missing: str, unexpected: Iterable[str]) -> str:

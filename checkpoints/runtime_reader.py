@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from mmoe.checkpoints.chat_template import ChatTemplate, Message
+from mmoe.checkpoints.chat_template import TEMPLATE_CURE, ChatTemplate
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.jinja_template import JinjaTemplate
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
-from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
+from mmoe.checkpoints.trials import TOOL_CONVERSATIONS, TRIAL_TEXTS, TRIAL_TOOLS, trial_conversations
 from mmoe.models.files import is_absent, read_regular
+from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
-from mmoe.runtime_bindings.python.template import CoreTemplate
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 
+# The same for both, or a template that tells the time would differ.
+_NOW = datetime(2026, 7, 4, 12, 30, 5)
+# Released templates take 0.1 s for all conversations; one that takes a second for each has been tried enough by then.
+_MOST_SECONDS = 5
+
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
-_TEMPLATE_CURE = (
-    "an app could not chat with it; mend the template, choose another one with --template NAME, or take it out of the "
-    "folder (docs/runtime.md says what the runtime's templates can do)"
-)
 
 
 def require_intact(folder: Path) -> None:
@@ -84,43 +89,45 @@ def require_renderable(template: ChatTemplate) -> None:
         template: The checkpoint's.
 
     Raises:
-        TokenizerError: the runtime cannot read the template or makes another text of a conversation, or the template
-            itself refuses every conversation.
+        TokenizerError: the runtime makes another text of a conversation, or the template refuses every conversation.
     """
-    try:
-        runtime = CoreTemplate(template.source)
-    except CoreFailure as failure:
-        raise TokenizerError(
-            f"{template.where}: the runtime cannot read this chat template ({failure}): {_TEMPLATE_CURE}"
-        ) from failure
-    refusals = []
-    accepted = 0
-    for conversation in trial_conversations():
-        expected: str | None = None
-        try:
-            expected = template.render(conversation)
-            accepted += 1
-        except TokenizerError as error:
-            refusals.append(error)
-        found, why = _rendered(runtime, template, conversation)
-        same_day = template.depends_on_time and None not in (expected, found)
-        if found != expected and not same_day:
+    jinja = JinjaTemplate(template.source, where=template.where)
+    accepted, refusal = 0, ""
+    deadline = time.monotonic() + _MOST_SECONDS
+    for messages, tools in _trials(jinja.literals):
+        if time.monotonic() > deadline:
+            break
+        variables = template.variables(messages, tools=tools)
+        expected, refused = _outcome(partial(jinja.render, variables, now=_NOW))
+        found, why = _outcome(partial(template.render, messages, tools=tools, now=_NOW.isoformat()))
+        if found != expected:
             raise TokenizerError(
-                f"{template.where}: the runtime makes {_shown(found) if found is not None else f'nothing ({why})'} of "
-                f"a conversation that is {_shown(expected) if expected is not None else 'refused'} with Hugging Face's "
-                f"libraries, for instance {_shown([message.role for message in conversation])}: {_TEMPLATE_CURE}"
+                f"{template.where}: the runtime makes {_made(found, why)} of a conversation of which Hugging Face's "
+                f"libraries make {_made(expected, refused)}, for instance {_shown(messages)}: {TEMPLATE_CURE}"
             )
+        accepted += expected is not None
+        refusal = refusal or refused
     if not accepted:
-        raise TokenizerError(f"{refusals[0]}, and every other conversation that was tried: {_TEMPLATE_CURE}")
+        raise TokenizerError(f"{refusal}, and every other conversation that was tried: {TEMPLATE_CURE}")
 
 
-def _rendered(
-    runtime: CoreTemplate, template: ChatTemplate, conversation: Sequence[Message]
-) -> tuple[str | None, str]:
+def _trials(
+    literals: Collection[str],
+) -> Iterator[tuple[Sequence[Turn], Sequence[Mapping[str, object]] | None]]:
+    yield from ((messages, TRIAL_TOOLS) for messages in TOOL_CONVERSATIONS)
+    yield from ((messages, None) for messages in trial_conversations(literals))
+
+
+def _outcome(render: Callable[[], str]) -> tuple[str | None, str]:
+    """The text; or None, and why there is none."""
     try:
-        return runtime.render(template.variables(conversation)), ""
-    except CoreFailure as failure:
-        return None, str(failure)
+        return render(), ""
+    except TokenizerError as error:
+        return None, str(error)
+
+
+def _made(text: str | None, why: str) -> str:
+    return f"nothing ({why})" if text is None else _shown(text)
 
 
 def _refuse(path: Path, why: str) -> None:

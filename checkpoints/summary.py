@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, tensor_class
+from mmoe.checkpoints.recipes import fitting_groups
 from mmoe.checkpoints.source import CheckpointSource
 from mmoe.checkpoints.tensor_spec import TensorSpec
 
@@ -26,6 +27,8 @@ class CheckpointSummary:
         num_files: Files that hold them.
         total_bytes: Size of all tensors in bytes.
         bytes_by_class: The same by class of tensor, the largest class first.
+        fitting_groups: Of a checkpoint of floats the share of sampled groups that are on a recipe's grid, by its name
+            for `--quantize`; None for a packed one.
     """
 
     source: CheckpointSource
@@ -37,10 +40,11 @@ class CheckpointSummary:
     num_files: int
     total_bytes: int
     bytes_by_class: dict[str, int]
+    fitting_groups: dict[str, float] | None
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
-    """Describes an opened checkpoint from its config and headers alone; no tensor is read."""
+    """Describes an opened checkpoint from its config and headers; of floats some groups are read."""
     total, routed = _count_parameters(checkpoint)
     config = checkpoint.config
     architecture = dataclasses.asdict(config)
@@ -56,6 +60,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
         num_files=checkpoint.files.num_files,
         total_bytes=checkpoint.total_bytes,
         bytes_by_class={kind.value: size for kind, size in by_size},
+        fitting_groups=fitting_groups(checkpoint) if config.quantization is None else None,
     )
 
 

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mmoe.checkpoints.chat_pieces import ChatPieces, find_chat_pieces
-from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, ChatTemplate, Message, family_template
+from mmoe.checkpoints.chat_encoding import encode_spans
+from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, ChatTemplate, family_template
 from mmoe.checkpoints.chat_template_files import choose_template, find_templates
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.generation_settings import read_generation_settings
 from mmoe.checkpoints.special_tokens import SETTINGS_FILE, read_special_tokens
 from mmoe.checkpoints.text_files import read_text
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
+from mmoe.runtime_bindings.python.conversation import Turn
+from mmoe.runtime_bindings.python.records import Message
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 __all__ = ["SETTINGS_FILE", "ChatTokenizer", "Message", "load_tokenizer"]
@@ -81,34 +83,44 @@ class ChatTokenizer:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
 
-    def render_chat(self, messages: Sequence[Message]) -> str:
-        """Prompt text of a conversation, ready for the assistant's turn.
+    def render_chat(
+        self,
+        messages: Sequence[Turn],
+        *,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        now: str | None = None,
+    ) -> str:
+        """Prompt text of a conversation, ready for the assistant's turn; see `ChatTemplate.render`.
 
         Raises:
             TokenizerError: when the checkpoint has no chat template or the template refuses the messages.
         """
+        return self._required_template().render(messages, tools=tools, now=now)
+
+    def encode_chat(
+        self,
+        messages: Sequence[Turn],
+        *,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        now: str | None = None,
+    ) -> list[int]:
+        """Ids of `render_chat`'s text, which begins with BOS if the template says so.
+
+        Special tokens are those of the template; their text in messages and tools is plain text, as in the apps.
+
+        Raises:
+            TokenizerError: as `render_chat` does.
+        """
+        spans = self._required_template().spans(messages, tools=tools, now=now)
+        return encode_spans(self._tokenizer, spans)
+
+    def _required_template(self) -> ChatTemplate:
         if self.template is None:
             raise TokenizerError(
                 f"{self._where}: has no chat template (base models have none); give a plain prompt, or use "
                 "an instruction-tuned checkpoint"
             )
-        return self.template.render(messages)
-
-    def chat_pieces(self) -> ChatPieces | None:
-        """The template as pieces of text; None without a template of that form."""
-        if self.template is None:
-            return None
-        bos_token = None if self.bos_id is None else self._tokenizer.id_to_token(self.bos_id)
-        return find_chat_pieces(self.template, bos_token=bos_token)
-
-    def encode_chat(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of `render_chat`'s text, which begins with BOS if the template says so.
-
-        Raises:
-            TokenizerError: as `render_chat` does.
-        """
-        ids: list[int] = self._tokenizer.encode(self.render_chat(messages), add_special_tokens=False).ids
-        return ids
+        return self.template
 
 
 def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None = None) -> ChatTokenizer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from mmoe.checkpoints.chat_template import Message
+from mmoe.runtime_bindings.python.records import Message
 
 TRIAL_TEXTS = (
     "",
@@ -51,6 +51,48 @@ _CONTENTS = (
     "/no_think",
     '{"name": "f", "arguments": {"a": [1, null]}}',
 )
+
+_WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather of a place, <now> & later.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "place": {"type": "string", "description": "A city."},
+                "days": {"type": "integer"},
+            },
+            "required": ["place"],
+        },
+    },
+}
+_CALL = {
+    "id": "call00001",
+    "type": "function",
+    "function": {"name": "weather", "arguments": {"place": "K\u00f6ln", "days": 2}},
+}
+TRIAL_TOOLS = (_WEATHER,)
+"""What the assistant may call in `TOOL_CONVERSATIONS`."""
+
+TOOL_CONVERSATIONS: tuple[tuple[Mapping[str, object], ...], ...] = tuple(
+    ({"role": "user", "content": "Will it rain?"}, *turns)
+    for turns in (
+        (),
+        ({"role": "assistant", "content": "", "tool_calls": [_CALL]},),
+        (
+            {"role": "assistant", "content": "", "tool_calls": [_CALL]},
+            {"role": "tool", "name": "weather", "tool_call_id": "call00001", "content": '{"rain": true}'},
+        ),
+        (
+            {"role": "assistant", "content": "I look.", "tool_calls": [_CALL]},
+            {"role": "tool", "name": "weather", "tool_call_id": "call00001", "content": "rain"},
+            {"role": "assistant", "content": "It will."},
+            {"role": "user", "content": "And then?"},
+        ),
+    )
+)
+"""A call, and its result. Many templates refuse some of them, as they do with Hugging Face."""
 
 
 def trial_conversations(literals: Collection[str] = ()) -> Iterator[tuple[Message, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mmoe.models.architectures.description import Routing
+from mmoe.quant.grouped_layout import GroupedExperts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,23 @@ class ExpertTensors:
     down_scale: Tensor
 
 
+@dataclass(frozen=True, kw_only=True)
+class GroupedExpertTensors:
+    """The same of experts that are grouped along the input.
+
+    Attributes:
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]``; zeros where the router has no selection bias.
+        gate_up: ``[E, 2F, H]``, gate half first.
+        down: ``[E, H, F]``.
+    """
+
+    router_weight: Tensor
+    expert_bias: Tensor
+    gate_up: GroupedExperts
+    down: GroupedExperts
+
+
 Packed = tuple[Tensor, Tensor]
 """``(qweight uint8 [out, in / 2], scale float16 [out, in / 32])`` of a dense matrix."""
 
@@ -95,12 +113,15 @@ class Components:
 
     Attributes:
         embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
+            Of a table that is not quantised the floats ``[V, H]`` and an empty scale.
         linear: ``(qweight uint8 [out, in/2], scale float16 [out, in/32])`` -> module, ``[..., in]`` to ``[..., out]``.
+            Of a matrix that is not quantised the floats ``[out, in]`` and an empty scale.
         norm: ``(weight float32 [N], eps)`` -> module, ``[1, T, N]`` to the same.
         attention: ``(shape)`` -> module with a KV cache of its own,
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.
         experts: ``(tensors, routing)`` -> module, ``[1, T, H]`` to the same; it keeps ``router_weight``,
             ``expert_bias`` and ``routing`` as attributes, from which a verification counts router flips.
+        grouped_experts: The same for experts that are grouped along the input; None for a variant that has none.
         tied_embedding: ``(qweight, scale)`` -> the embedding and the head that share the table; None for one of each.
         projections: ``(query, key, value)``, three `Packed` -> module, ``[1, T, H]`` to the three products; None for
             three linears.
@@ -115,6 +136,7 @@ class Components:
     norm: Callable[[Tensor, float], nn.Module]
     attention: Callable[[AttentionShape], nn.Module]
     experts: Callable[[ExpertTensors, Routing], nn.Module]
+    grouped_experts: Callable[[GroupedExpertTensors, Routing], nn.Module] | None = None
     tied_embedding: Callable[[Tensor, Tensor], tuple[nn.Module, nn.Module]] | None = None
     projections: Callable[[Packed, Packed, Packed], nn.Module] | None = None
     short_conv: Callable[[Tensor, Tensor | None, ConvShape], nn.Module] | None = None

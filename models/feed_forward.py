@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from mmoe.models.architectures.description import ExpertBlock, GatedBlock
-from mmoe.models.components import ExpertTensors
+from mmoe.models.components import ExpertTensors, GroupedExpertTensors
 from mmoe.models.weights import Weights
 
 
@@ -28,9 +28,36 @@ class SwiGLU(nn.Module):
 
 def gated_feed_forward(weights: Weights) -> nn.Module:
     """A dense gated block: the variant's own, or one of three linears."""
-    if weights.components.gated is None:
+    names = ("gate_proj", "up_proj", "down_proj")
+    if weights.components.gated is None or not weights.all_packed(*names):
         return SwiGLU(weights)
-    return weights.components.gated(*map(weights.packed, ("gate_proj", "up_proj", "down_proj")))
+    return weights.components.gated(*map(weights.packed, names))
+
+
+def routed_experts(weights: Weights, block: ExpertBlock) -> nn.Module:
+    """The variant's module for experts as the checkpoint groups them."""
+    router = weights.tensor("router.weight").float()
+    bias = weights.tensor("expert_bias") if block.routing.selection_bias else torch.zeros(block.num_experts)
+    quantization, components = weights.config.quantization, weights.components
+    if quantization is not None and quantization.experts_by_input:
+        assert components.grouped_experts is not None  # its backend names what it does not support
+        gate_up_groups, down_groups = map(weights.grouped_experts, ("gate_up", "down"))
+        tensors = GroupedExpertTensors(
+            router_weight=router, expert_bias=bias.float(), gate_up=gate_up_groups, down=down_groups
+        )
+        return components.grouped_experts(tensors, block.routing)
+    gate_up, down = weights.experts("gate_up"), weights.experts("down")
+    return components.experts(
+        ExpertTensors(
+            router_weight=router,
+            expert_bias=bias.float(),
+            gate_up_qweight=gate_up[0],
+            gate_up_scale=gate_up[1],
+            down_qweight=down[0],
+            down_scale=down[1],
+        ),
+        block.routing,
+    )
 
 
 class MixtureOfExperts(nn.Module):
@@ -38,21 +65,7 @@ class MixtureOfExperts(nn.Module):
 
     def __init__(self, weights: Weights, block: ExpertBlock) -> None:
         super().__init__()
-        gate_up, down = weights.experts("gate_up"), weights.experts("down")
-        bias = (
-            weights.tensor("expert_bias") if block.routing.selection_bias else torch.zeros(block.num_experts)
-        )
-        self.routed = weights.components.experts(
-            ExpertTensors(
-                router_weight=weights.tensor("router.weight").float(),
-                expert_bias=bias.float(),
-                gate_up_qweight=gate_up[0],
-                gate_up_scale=gate_up[1],
-                down_qweight=down[0],
-                down_scale=down[1],
-            ),
-            block.routing,
-        )
+        self.routed = routed_experts(weights, block)
         self.shared_expert = None if block.shared is None else gated_feed_forward(weights.at("shared_expert"))
 
     def forward(self, x: Tensor) -> Tensor:

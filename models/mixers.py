@@ -28,9 +28,10 @@ class Projections(nn.Module):
 
 def projections(weights: Weights) -> nn.Module:
     """The projections before attention: the variant's own, or three linears."""
-    if weights.components.projections is None:
+    names = ("q_proj", "k_proj", "v_proj")
+    if weights.components.projections is None or not weights.all_packed(*names):
         return Projections(weights)
-    return weights.components.projections(*map(weights.packed, ("q_proj", "k_proj", "v_proj")))
+    return weights.components.projections(*map(weights.packed, names))
 
 
 class BiasedProjections(nn.Module):

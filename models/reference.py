@@ -5,7 +5,13 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
 from mmoe.models.architectures.description import Routing
-from mmoe.models.components import AttentionShape, Components, ConvShape, ExpertTensors
+from mmoe.models.components import (
+    AttentionShape,
+    Components,
+    ConvShape,
+    ExpertTensors,
+    GroupedExpertTensors,
+)
 from mmoe.models.functional import (
     attend_to_cache,
     convolve_causally,
@@ -111,9 +117,9 @@ class CachedConvolution(nn.Module):
 
 
 class RoutedExperts(nn.Module):
-    """Top-k routed SwiGLU experts, one expert at a time."""
+    """Top-k routed SwiGLU experts, one expert at a time, grouped along the output or the input."""
 
-    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+    def __init__(self, tensors: ExpertTensors | GroupedExpertTensors, routing: Routing) -> None:
         super().__init__()
         self.tensors, self.routing = tensors, routing
         self.router_weight, self.expert_bias = tensors.router_weight, tensors.expert_bias
@@ -122,11 +128,19 @@ class RoutedExperts(nn.Module):
     def _matrix(expert: int, weight: Tensor, scale: Tensor) -> Tensor:
         return _widened(weight[expert], scale[expert] if scale.numel() else scale)
 
+    def _matrices(self, expert: int) -> tuple[Tensor, Tensor]:
+        """Gate and up ``[H, 2F]`` and down ``[F, H]``."""
+        tensors = self.tensors
+        if isinstance(tensors, GroupedExpertTensors):
+            return tensors.gate_up.dense(expert).T, tensors.down.dense(expert).T
+        return (
+            self._matrix(expert, tensors.gate_up_qweight, tensors.gate_up_scale),
+            self._matrix(expert, tensors.down_qweight, tensors.down_scale),
+        )
+
     def _expert(self, expert: int, x: Tensor) -> Tensor:
         """``[N, H]`` -> ``[N, H]`` through one SwiGLU whose gate and up halves are concatenated."""
-        tensors = self.tensors
-        gate_up = self._matrix(expert, tensors.gate_up_qweight, tensors.gate_up_scale)  # [H, 2F]
-        down = self._matrix(expert, tensors.down_qweight, tensors.down_scale)  # [F, H]
+        gate_up, down = self._matrices(expert)
         gate, up = (x @ gate_up).chunk(2, dim=-1)
         return (silu(gate) * up) @ down
 
@@ -147,5 +161,6 @@ REFERENCE = Components(
     norm=RMSNorm,
     attention=CachedAttention,
     experts=RoutedExperts,
+    grouped_experts=RoutedExperts,
     short_conv=CachedConvolution,
 )

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.components import Components, Packed
 from mmoe.models.tensor_source import TensorSource
+from mmoe.quant.grouped_layout import GroupedExperts
 
 
 class Weights:
@@ -33,8 +34,23 @@ class Weights:
         """Returns the same of the matrices of all experts."""
         return self._parts(f"experts.{name}_qweight", f"experts.{name}_scale", f"experts.{name}_proj")
 
+    def grouped_experts(self, name: str) -> GroupedExperts:
+        """Returns the same of experts that are grouped along the input, with their zeros if they have any."""
+        quantization = self.config.quantization
+        symmetric = quantization is None or quantization.symmetric
+        return GroupedExperts(
+            self.tensor(f"experts.{name}_qweight"),
+            self.tensor(f"experts.{name}_scale"),
+            None if symmetric else self.tensor(f"experts.{name}_zero"),
+        )
+
+    def all_packed(self, *names: str) -> bool:
+        """Whether all these dense matrices are in int4, so that a variant may fuse them."""
+        quantization = self.config.quantization
+        return quantization is not None and all(quantization.is_packed(self._prefix + name) for name in names)
+
     def _parts(self, qweight: str, scale: str, weight: str) -> Packed:
-        if self.config.quantization is None:
+        if not self.all_packed(weight.removesuffix(".weight")):
             return self.tensor(weight), torch.empty(0)
         return self.tensor(qweight), self.tensor(scale)
 
@@ -51,7 +67,7 @@ class Weights:
         table = self.packed("model.embed_tokens")
         if not self.config.tie_word_embeddings:
             return self.components.embedding(*table), self.linear("lm_head")
-        if self.components.tied_embedding is not None:
+        if self.components.tied_embedding is not None and self.all_packed("model.embed_tokens"):
             return self.components.tied_embedding(*table)
         return self.components.embedding(*table), self.components.linear(*table)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.shared import made_once
+
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
 
@@ -18,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _SLOW_FIXTURES = {
     "coreml_artifact",
     "demo_delegated_artifact",
+    "mlx_artifact",
     "mlx_demo_artifact",
     "tiny_delegated_artifact",
 }
@@ -48,47 +51,50 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random checkpoint of two layers in the released format; read only."""
     from tests.support.checkpoints import write_checkpoint
 
-    return write_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
+    return made_once(tmp_path_factory, "tiny/checkpoint", write_checkpoint)
 
 
 @pytest.fixture(scope="session")
 def tiny_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`tiny_checkpoint`, converted; read only."""
-    from mmoe.export.convert.convert import convert
-
-    return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "artifact")
+    return _converted(tmp_path_factory, "tiny/artifact", tiny_checkpoint)
 
 
 @pytest.fixture(scope="session")
 def tiny_delegated_artifact(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`tiny_checkpoint`, converted with XNNPACK's linears; read only."""
-    from mmoe.export.convert.convert import ConvertOptions, convert
-
-    options = ConvertOptions(backend_options={"linears": "xnnpack"})
-    return convert(tiny_checkpoint, tmp_path_factory.mktemp("tiny") / "delegated", options=options)
+    return _converted(
+        tmp_path_factory, "tiny/delegated", tiny_checkpoint, backend_options={"linears": "xnnpack"}
+    )
 
 
 @pytest.fixture(scope="session")
 def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The bundled trained checkpoint, converted; read only. Its chunk is shorter than its context."""
-    from mmoe.export.convert.convert import ConvertOptions, convert
     from mmoe.export.demo.bundled import bundled_checkpoint
 
-    return convert(
-        bundled_checkpoint(),
-        tmp_path_factory.mktemp("demo") / "artifact",
-        options=ConvertOptions(max_seq_len=128),
-    )
+    return _converted(tmp_path_factory, "demo/artifact", bundled_checkpoint(), max_seq_len=128)
 
 
 @pytest.fixture(scope="session")
 def demo_delegated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """As `demo_artifact`, with XNNPACK's linears; read only."""
-    from mmoe.export.convert.convert import ConvertOptions, convert
     from mmoe.export.demo.bundled import bundled_checkpoint
 
-    return convert(
+    return _converted(
+        tmp_path_factory,
+        "demo/delegated",
         bundled_checkpoint(),
-        tmp_path_factory.mktemp("demo") / "delegated",
-        options=ConvertOptions(max_seq_len=128, backend_options={"linears": "xnnpack"}),
+        max_seq_len=128,
+        backend_options={"linears": "xnnpack"},
     )
+
+
+def _converted(factory: pytest.TempPathFactory, name: str, checkpoint: Path, **options: object) -> Artifact:
+    from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.convert.convert import ConvertOptions, convert
+
+    def make(folder: Path) -> None:
+        convert(checkpoint, folder, options=ConvertOptions(**options))  # type: ignore[arg-type]
+
+    return Artifact.open(made_once(factory, name, make))

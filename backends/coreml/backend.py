@@ -17,7 +17,7 @@ from mmoe.backends.coreml.payload import CoreMLModel
 from mmoe.backends.coreml.toolchain import import_exporter, import_module, silence
 from mmoe.backends.errors import BackendError
 from mmoe.backends.program_file import ProgramFile
-from mmoe.backends.words import short_convolutions, sliding_windows
+from mmoe.backends.words import experts_by_input, short_convolutions, sliding_windows
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -53,7 +53,7 @@ class CoreMLBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`."""
-        return sliding_windows(config) + short_convolutions(config)
+        return sliding_windows(config) + short_convolutions(config) + experts_by_input(config)
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """Two static methods: "forward" takes one token, "prefill" a chunk of `max_seq_len`."""

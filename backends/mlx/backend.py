@@ -19,7 +19,7 @@ from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import export_program
-from mmoe.backends.words import short_convolutions, sliding_windows
+from mmoe.backends.words import experts_by_input, short_convolutions, sliding_windows
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -55,7 +55,7 @@ class MlxBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`."""
-        return sliding_windows(config) + short_convolutions(config)
+        return sliding_windows(config) + short_convolutions(config) + experts_by_input(config)
 
     @property
     def computes_in_float32(self) -> bool:

@@ -13,7 +13,8 @@ from executorch.exir import EdgeCompileConfig, EdgeProgramManager, to_edge_trans
 from torch import Tensor, nn
 
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
-from mmoe.backends.program_file import ProgramFile
+from mmoe.backends.program_file import KernelCall, ProgramFile
+from mmoe.backends.program_schema import Null
 from mmoe.backends.tracing import export_program
 from mmoe.backends.words import narrow_head_norms
 from mmoe.backends.xnnpack.appended_router import width_without_room
@@ -25,12 +26,14 @@ from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
+from mmoe.quant.grouped_layout import GroupedPanels, unpack_grouped_panels
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # The operators that own constants, and what `sizes` calls them.
 _CONSTANTS = {
     "mmoe::moe_ffn.out": "experts and routers",
+    "mmoe::moe_ffn_in.out": "experts and routers",
     "mmoe::embedding.out": "embedding",
     "mmoe::embedding_panels.out": "embedding and head",
     "mmoe::linear.out": "linears",
@@ -79,7 +82,10 @@ class XnnpackBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`; what the operators lack, a program is composed of."""
-        return narrow_head_norms(config)
+        # Formats grouped along the input have negative scales, which XNNPACK refuses.
+        signed = config.quantization is not None and config.quantization.experts_by_input
+        delegated = ("negative scales in --linears xnnpack (--linears mmoe has them)",)
+        return narrow_head_norms(config) + (delegated if signed and self._delegates else ())
 
     @property
     def _delegates(self) -> bool:
@@ -106,8 +112,10 @@ class XnnpackBackend:
         return ModelRunner(path, threads=threads)
 
     def read_experts(self, program: ProgramFile) -> Iterator[ExpertWeights]:
-        """Decodes the panels that the `moe_ffn` calls of the program refer to."""
+        """Decodes the panels that the `moe_ffn` and `moe_ffn_in` calls of the program refer to."""
         for call in program.kernel_calls("forward"):
+            if call.operator == "mmoe::moe_ffn_in.out":
+                yield _grouped_experts(program, call)
             if call.operator != "mmoe::moe_ffn.out":
                 continue
             router, _, gate_up_weight, gate_up_scale, down_weight, down_scale = (
@@ -128,6 +136,26 @@ class XnnpackBackend:
         if payloads := program.segment_bytes - program.constant_segment_bytes:
             sizes["linears and head (XNNPACK)"] = payloads
         return dict(sizes) | {"program": program.file_bytes - sizes.total()}
+
+
+def _grouped_experts(program: ProgramFile, call: KernelCall) -> ExpertWeights:
+    gate_up_weight, gate_up_scale, down_weight, down_scale = (
+        torch.from_numpy(program.constant(value)) for value in call.arguments[3:7]
+    )
+    gate_up_zero, down_zero = (
+        None if isinstance(value, Null) else torch.from_numpy(program.constant(value))
+        for value in call.arguments[7:9]
+    )
+    gate_up = unpack_grouped_panels(GroupedPanels(gate_up_weight, gate_up_scale, gate_up_zero))
+    down = unpack_grouped_panels(GroupedPanels(down_weight, down_scale, down_zero))
+    return ExpertWeights(
+        gate_up_qweight=gate_up.qweight,
+        gate_up_scale=gate_up.scale,
+        down_qweight=down.qweight,
+        down_scale=down.scale,
+        gate_up_zero=gate_up.zero,
+        down_zero=down.zero,
+    )
 
 
 def _without_room(

@@ -7,6 +7,8 @@ from torchao.quantization import IntxUnpackedToInt8Tensor
 from mmoe.backends.xnnpack import ops
 from mmoe.backends.xnnpack.appended_router import SoftmaxRoutedExperts
 from mmoe.backends.xnnpack.attention import FloatCacheAttention
+from mmoe.backends.xnnpack.float_components import FloatEmbedding, FloatLinear
+from mmoe.backends.xnnpack.grouped_experts import InputGroupedExperts
 from mmoe.backends.xnnpack.short_conv import RingConvolution
 from mmoe.models.architectures.description import Routing, Score
 from mmoe.models.components import Components, ExpertTensors
@@ -31,6 +33,16 @@ class Embedding(nn.Module):
     def forward(self, indices: Tensor) -> Tensor:
         """int64 ``[1, T]`` -> float32 ``[1, T, H]``."""
         return ops.embedding(self.qweight, self.scale, indices)
+
+
+def embedding(qweight: Tensor, scale: Tensor) -> nn.Module:
+    """The module of a table in int4, or in floats if it comes without a scale."""
+    return Embedding(qweight, scale) if scale.numel() else FloatEmbedding(qweight)
+
+
+def linear(qweight: Tensor, scale: Tensor) -> nn.Module:
+    """The module of a matrix in int4, or in floats if it comes without a scale."""
+    return delegated_linear(qweight, scale) if scale.numel() else FloatLinear(qweight)
 
 
 def delegated_linear(qweight: Tensor, scale: Tensor) -> nn.Linear:
@@ -150,10 +162,11 @@ def routed_experts(tensors: ExpertTensors, routing: Routing) -> nn.Module:
 
 
 XNNPACK_COMPONENTS = Components(
-    embedding=Embedding,
-    linear=delegated_linear,
+    embedding=embedding,
+    linear=linear,
     norm=RMSNorm,
     attention=FloatCacheAttention,
     experts=routed_experts,
+    grouped_experts=InputGroupedExperts,
     short_conv=RingConvolution,
 )

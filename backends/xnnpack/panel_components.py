@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmoe.backends.xnnpack import ops
 from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
+from mmoe.backends.xnnpack.float_components import FloatLinear
 from mmoe.models.components import Packed
 from mmoe.quant.linear_layout import LinearPanels, pack_linear_panels, stack_linear_panels
 
@@ -80,6 +81,8 @@ class PanelSwiGLU(nn.Module):
 
 
 def _linear(qweight: Tensor, scale: Tensor) -> nn.Module:
+    if not scale.numel():
+        return FloatLinear(qweight)
     return PanelLinear(Panels(pack_linear_panels(qweight, scale)), out_features=qweight.shape[0])
 
 

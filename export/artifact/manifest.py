@@ -4,11 +4,9 @@ import json
 from dataclasses import dataclass, field, replace
 
 from mmoe.backends.errors import ArtifactError
-from mmoe.checkpoints.chat_pieces import ChatPieces
 from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.records import Json, RecordError, from_json, to_json
 from mmoe.models.json_text import parse_json
-from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "mmoe.json"
@@ -60,7 +58,6 @@ class RuntimeRecord:
         top_p: probability that the kept tokens reach.
         min_p: share of the most probable token's probability below which tokens are dropped.
         repetition_penalty: of tokens seen before; 1 changes nothing.
-        chat: the chat template as pieces of text; None if there is none, or none of that form.
     """
 
     max_seq_len: int
@@ -75,22 +72,22 @@ class RuntimeRecord:
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
-    chat: ChatPieces | None = None
 
-    @property
-    def sampling(self) -> SamplingConfig:
-        """How to choose tokens unless the user says otherwise.
 
-        Raises:
-            OptionError: a value is outside its range.
-        """
-        return SamplingConfig(
-            temperature=self.temperature,
-            top_k=self.top_k or None,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            repetition_penalty=self.repetition_penalty,
-        )
+@dataclass(frozen=True, kw_only=True)
+class ExpertScalesRecord:
+    """How far apart the scales of 32 outputs of an expert, a panel, lie over its inputs.
+
+    Attributes:
+        panels: of all routed experts.
+        largest_ratio: of the largest scale of a panel to its smallest but zero.
+        wide_panels: panels in which that is more than 16. Only there, and for a token whose largest value meets a scale
+            of zero, may int16 be too coarse for the activations, which the kernels multiply as floats then.
+    """
+
+    panels: int
+    largest_ratio: float
+    wide_panels: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +115,7 @@ class ManifestContent:
         backend: how the program was lowered.
         sizes: bytes in `model.pte` by class of tensor.
         runtime: for runners.
+        expert_scales: of the routed experts; None if there are none, or an older exporter did not look.
     """
 
     source: SourceRecord
@@ -127,6 +125,7 @@ class ManifestContent:
     backend: BackendRecord
     sizes: dict[str, int]
     runtime: RuntimeRecord
+    expert_scales: ExpertScalesRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +171,10 @@ class Manifest(ManifestContent):
                 f"{where}: format_version is {version!r}, this exporter reads {FORMAT_VERSION}; "
                 "convert the checkpoint again or use the exporter that wrote it"
             )
+        runtime = data.get("runtime")
+        if isinstance(runtime, dict):
+            # Earlier converters wrote the chat template here once more, as pieces of text around contents.
+            runtime.pop("chat", None)
         try:
             report = data.pop("verification", None)
             verification = (

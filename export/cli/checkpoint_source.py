@@ -25,8 +25,8 @@ def fetch(source: str, revision: str | None, terminal: Terminal, *, unpacked: bo
         if folder.is_dir():
             terminal.say(f"{BUNDLED} is the bundled checkpoint; the folder of that name is ./{BUNDLED}")
         return revision
-    if folder.is_dir():
-        return revision
+    if folder.exists():
+        return revision  # what it is, the conversion says
     from mmoe.checkpoints.source import is_hub_id, locate_checkpoint
 
     if is_hub_id(source):

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.ui.backend_options import Backend, check_backend, with_backend_options
+from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Revision, Verbose
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
@@ -39,6 +40,8 @@ mmoe-export convert facebook/MobileMoE-S-QAT --backend mlx --out mobilemoe-s-gpu
 
 mmoe-export convert facebook/MobileMoE-S-SFT --quantize int4-g32
 
+mmoe-export convert ./olmoe-1b-7b-q4_0.gguf
+
 mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 """
 
@@ -47,7 +50,9 @@ mmoe-export convert facebook/MobileMoE-S-QAT --dry-run
 def convert(
     source: Annotated[
         str,
-        typer.Argument(help="A checkpoint folder, an id on the Hugging Face hub, or demo, the bundled one."),
+        typer.Argument(
+            help="A checkpoint folder, a GGUF file, an id on the Hugging Face hub, or demo, the bundled one."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -95,7 +100,7 @@ def convert(
     """
     chosen = check_backend(backend, backend_options)
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    target = out or Path(f"{as_path(source).resolve().name}-{backend}")
+    target = out or Path(f"{as_path(source).resolve().name.removesuffix('.gguf')}-{backend}")
     revision = fetch(source, revision, terminal, unpacked=quantize is not None)
     started = time.perf_counter()
     notes: list[str] = []
@@ -156,6 +161,7 @@ def show_artifact(artifact: "Artifact", *, seconds: float, terminal: Terminal) -
         f"{artifact.model_path.name} has {format_bytes(sum(sizes.values()))}",
         size_table(sizes),
         *_quantized_here(artifact.manifest.quantization),
+        *expert_scales_table(artifact.manifest),
     )
 
 
@@ -173,7 +179,7 @@ def _quantized_here(quantization: "dict[str, object]") -> list[RenderableType]:
                 "on a grid already": f"{outcome['recovered_groups']:,} ({share:.2%}), recovered exactly",
                 "the others": str(outcome["scales"]),
             },
-            title="quantised to int4-g32",
+            title=f"quantised to {quantization['format']}",
         )
     ]
 

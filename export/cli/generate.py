@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mmoe.export.cli.chat import converse
+from mmoe.export.cli.conversation_file import read_conversation
 from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
@@ -19,6 +20,8 @@ EXAMPLES = """
 mmoe-export generate mobilemoe-s --prompt "Once upon a time" --max-new-tokens 100
 
 mmoe-export generate mobilemoe-s --chat "Why is the sky blue?" --temperature 0.7 --top-p 0.9 --seed 1
+
+mmoe-export generate mobilemoe-s --messages conversation.json   (with tools, their calls and results)
 
 mmoe-export generate mobilemoe-s   (a conversation, in a terminal)
 
@@ -40,6 +43,14 @@ def generate(
     ] = None,
     chat: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A user's message to answer, by the chat template.")
+    ] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A conversation to answer, as JSON: a list of messages, or an object with messages, tools and what "
+            "else Hugging Face's apply_chat_template takes.",
+        ),
     ] = None,
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
@@ -82,13 +93,15 @@ def generate(
     The text streams to stdout; time to first token and tokens per second go to stderr.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
-    interactive = prompt is None and chat is None
-    if prompt is not None and chat is not None:
-        raise UsageError("give --prompt or --chat, not both")
-    if prompt is not None and system is not None:
-        raise UsageError("--system goes with --chat or a conversation, not with --prompt")
+    interactive = prompt is None and chat is None and messages is None
+    if [prompt, chat, messages].count(None) < 2:
+        raise UsageError("give one of --prompt, --chat and --messages")
+    if (prompt is not None or messages is not None) and system is not None:
+        raise UsageError("--system goes with --chat or a conversation in a terminal")
     if interactive and (as_json or not sys.stdin.isatty()):
-        raise UsageError("give --prompt or --chat; a conversation needs a terminal, and has no --json")
+        raise UsageError(
+            "give --prompt, --chat or --messages; a conversation needs a terminal, and has no --json"
+        )
     from mmoe.runtime_bindings.python.limits import Limits
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
@@ -103,16 +116,20 @@ def generate(
         "seed": seed,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    SamplingConfig(**given)  # a value out of range is told before anything is opened
+    # A value out of range and a broken file are told before anything is opened.
+    SamplingConfig(**given)
     limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
-    from mmoe.export.artifact.artifact import Artifact
+    variables = None if messages is None else read_conversation(messages)
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
-    sampling = replace(Artifact.open(artifact).manifest.runtime.sampling, **given)
     with load(artifact, threads=threads) as model:
+        sampling = replace(model.sampling, **given)
         if prompt is not None:
             stream = model.generate(_prompt_text(prompt), sampling=sampling, **asdict(limits))
+        elif variables is not None:
+            ids = model.chat_json(variables)
+            stream = model.generate(ids, sampling=sampling, **asdict(limits))
         else:
             conversation = Chat(model, system=system, sampling=sampling)
             if chat is None:

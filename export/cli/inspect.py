@@ -6,6 +6,7 @@ import typer
 from rich.console import RenderableType
 
 from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Verbose
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
@@ -30,7 +31,7 @@ mmoe-export inspect facebook/MobileMoE-S-QAT
 
 def inspect(
     path: Annotated[
-        str, typer.Argument(help="An artifact, a .pte file, a checkpoint folder, a hub id, or demo.")
+        str, typer.Argument(help="An artifact, a .pte or GGUF file, a checkpoint folder, a hub id, or demo.")
     ],
     revision: Revision = None,
     as_json: Json = False,
@@ -41,7 +42,7 @@ def inspect(
 
     Methods, delegates, operators, bytes by class, versions, quantisation, verification.
 
-    Nothing is run, and no weights are read.
+    Nothing is run. Of a checkpoint of floats some weights are read, to say which grid they are on; of others none.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     place = as_path(path)
@@ -62,13 +63,13 @@ def inspect(
         terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
     else:
         revision = fetch(path, revision, terminal, unpacked=True)
-        from mmoe.checkpoints.checkpoint import open_checkpoint
+        from mmoe.checkpoints.opening import open_source
         from mmoe.checkpoints.summary import describe_checkpoint
         from mmoe.export.demo.bundled import named_source
 
         kind, summary = (
             "checkpoint",
-            describe_checkpoint(open_checkpoint(named_source(path), revision=revision, unpacked=True)),
+            describe_checkpoint(open_source(named_source(path), revision=revision, unpacked=True)),
         )
         terminal.show(*_checkpoint_tables(summary))
     data = to_json(summary)
@@ -94,6 +95,7 @@ def _artifact_tables(summary: "ArtifactSummary") -> list[RenderableType]:
         ),
         _fields_of(manifest.architecture, title="architecture"),
         _fields_of(manifest.quantization, title="quantisation"),
+        *expert_scales_table(manifest),
         *_program_tables(summary.program),
         size_table(manifest.sizes, title="bytes"),
     ]
@@ -132,9 +134,23 @@ def _checkpoint_tables(summary: "CheckpointSummary") -> list[RenderableType]:
             }
         ),
         _fields_of(summary.architecture, title="architecture"),
-        _fields_of(summary.quantization or dict[str, object](weights="bfloat16"), title="quantisation"),
+        _fields_of(summary.quantization or _unpacked(summary), title="quantisation"),
         size_table(summary.bytes_by_class, title="bytes"),
     ]
+
+
+def _unpacked(summary: "CheckpointSummary") -> dict[str, object]:
+    """What to quantise floats with: the recipe on whose grid most groups are, if that is more than chance."""
+    shares = summary.fitting_groups or {}
+    shown: dict[str, object] = {
+        f"groups on the grid of {name}": f"{share:.1%}" for name, share in shares.items()
+    }
+    best = max(shares, key=lambda name: shares[name], default=None)
+    fits = best is not None and shares[best] > 0.5
+    advice = (
+        f"--quantize {best}" if fits else "no grid; latent weights need the recipe that they were trained for"
+    )
+    return {"weights": "bfloat16", **shown, "looks like": advice}
 
 
 def _fields_of(

@@ -14,8 +14,8 @@ from mmoe.backends.mapped_constants import write_program
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
-from mmoe.checkpoints.chat_pieces import ChatPieces
-from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.opening import open_source
 from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
@@ -27,8 +27,9 @@ from mmoe.export.convert.limits import explained_limits
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
-from mmoe.export.convert.post_training import check_request, packed_copy
+from mmoe.export.convert.post_training import check_request, packed_copy, quantized_config
 from mmoe.export.convert.quantize_option import Quantize
+from mmoe.export.convert.scale_spread import expert_scales, wide_scales_note
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
@@ -76,7 +77,7 @@ def convert(
     At its end, what libmmoe is to run is run in it: one token, before the folder has its name.
 
     Args:
-        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
+        source: A checkpoint folder, a GGUF file, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -90,15 +91,16 @@ def convert(
         MmoeError: The checkpoint, the options or the target are at fault; nothing was written.
     """
     with explained_limits(f"converting {source}"):
-        return _convert(
-            _prepare(source, target, revision, options or ConvertOptions(), progress, tell), progress
-        )
+        job = _prepare(source, target, revision, options or ConvertOptions(), progress, tell)
+        return _convert(job, progress, tell)
 
 
-def _convert(job: _Job, progress: Progress) -> Artifact:
+def _convert(job: _Job, progress: Progress, tell: Callable[[str], None] | None) -> Artifact:
     with (
         job.writer as writer,
-        packed_copy(job.checkpoint, near=writer.folder, progress=progress) as checkpoint,
+        packed_copy(
+            job.checkpoint, near=writer.folder, quantize=job.quantize, progress=progress
+        ) as checkpoint,
     ):
         with writer.open(MODEL_FILE) as file:
             build_program(checkpoint, job.tokenizer, job.backend, job.plan, file, progress)
@@ -109,6 +111,9 @@ def _convert(job: _Job, progress: Progress) -> Artifact:
         content = _manifest(checkpoint, job, sizes)
         if not job.runs_in_libmmoe:
             return writer.commit(content)
+        scales = content.expert_scales
+        if tell is not None and scales is not None and scales.wide_panels:
+            tell(wide_scales_note(scales))
         return writer.commit(
             content, check=lambda folder: require_running(folder, job.tokenizer, content.runtime)
         )
@@ -126,7 +131,7 @@ def dry_run(
     """Checks all that `convert` checks before its long work, and stops there; nothing is written.
 
     Args:
-        source: A checkpoint folder, a hub id, or "demo" for the bundled checkpoint.
+        source: A checkpoint folder, a GGUF file, a hub id, or "demo" for the bundled checkpoint.
         target: The artifact's folder.
         revision: Branch, tag or commit of a hub id.
         options: How to convert; None for the defaults.
@@ -203,9 +208,9 @@ class _Job:
     runs_in_libmmoe: bool
     checkpoint: Checkpoint
     tokenizer: ChatTokenizer
-    pieces: ChatPieces | None
     files: Mapping[str, bytes]
     plan: ConversionPlan
+    quantize: Quantize
 
 
 def _prepare(
@@ -220,9 +225,7 @@ def _prepare(
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_checkpoint(
-        named_source(source), revision=revision, unpacked=options.quantize is not None
-    )
+    checkpoint = open_source(named_source(source), revision=revision, unpacked=options.quantize is not None)
     check_request(checkpoint, options.quantize)
     require_intact(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
@@ -230,9 +233,12 @@ def _prepare(
         require_readable(checkpoint.folder, tokenizer)
         if tokenizer.template is not None:
             require_renderable(tokenizer.template)
-    pieces = tokenizer.chat_pieces()
+    quantize = options.quantize or Quantize.INT4_G32
     plan = plan_conversion(
         checkpoint,
+        quantized_config(checkpoint.config, quantize)
+        if checkpoint.config.quantization is None
+        else checkpoint.config,
         backend=backend,
         max_seq_len=options.max_seq_len,
         max_context_len=options.max_context_len,
@@ -251,16 +257,20 @@ def _prepare(
         runs_in_libmmoe=runs_in_libmmoe,
         checkpoint=checkpoint,
         tokenizer=tokenizer,
-        pieces=pieces,
         files=files,
         plan=plan,
+        quantize=quantize,
     )
 
 
 def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> ManifestContent:
     architecture = flat_config(read_json_object(checkpoint.folder / CONFIG_FILE))
-    quantization = architecture.pop("quantization")
-    assert isinstance(quantization, dict)
+    # Another tool's words on its packing say nothing of the program.
+    architecture.pop("quantization_config", None)
+    quantization = architecture.pop("quantization", None)
+    if not isinstance(quantization, dict):
+        assert checkpoint.config.quantization is not None
+        quantization = checkpoint.config.quantization.to_block()
     config, tokenizer = checkpoint.config, job.tokenizer
     sampling = tokenizer.sampling
     return ManifestContent(
@@ -274,6 +284,7 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
         quantization=quantization,
         backend=BackendRecord(name=job.backend.name, options=asdict(job.backend.options)),
         sizes=sizes,
+        expert_scales=expert_scales(checkpoint),
         runtime=RuntimeRecord(
             max_seq_len=job.plan.max_seq_len,
             max_context_len=job.plan.max_context_len,
@@ -287,6 +298,5 @@ def _manifest(checkpoint: Checkpoint, job: _Job, sizes: dict[str, int]) -> Manif
             top_p=sampling.top_p,
             min_p=sampling.min_p,
             repetition_penalty=sampling.repetition_penalty,
-            chat=job.pieces,
         ),
     )

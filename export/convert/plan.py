@@ -43,6 +43,7 @@ class ConversionPlan:
 
 def plan_conversion(
     checkpoint: Checkpoint,
+    config: DecoderConfig | None = None,
     *,
     backend: Backend,
     max_seq_len: int | None = None,
@@ -52,6 +53,7 @@ def plan_conversion(
 
     Args:
         checkpoint: An opened checkpoint.
+        config: Of what it becomes; None for its own, packed as its family is.
         backend: What the program will be lowered for.
         max_seq_len: Most tokens of one call; None for 512, or the context if that is shorter.
         max_context_len: Tokens that the KV cache holds; None for the model's `max_position_embeddings`.
@@ -59,7 +61,7 @@ def plan_conversion(
     Raises:
         OptionError: The backend lacks what the model needs, or a length is out of range.
     """
-    config = checkpoint.config
+    config = config or checkpoint.config.as_packed()
     _require_words(backend, config)
     longest = config.max_position_embeddings
     context = longest if max_context_len is None else max_context_len
@@ -70,7 +72,7 @@ def plan_conversion(
     sequence = min(DEFAULT_MAX_SEQ_LEN, context) if max_seq_len is None else max_seq_len
     if not 2 <= sequence <= context:
         raise OptionError(f"max_seq_len is {sequence}; it must be in 2..{context} (max_context_len)")
-    packed = expected_tensors(config.as_packed())
+    packed = expected_tensors(config)
     table = sum(
         spec.num_bytes for name, spec in packed.items() if tensor_class(name) is TensorClass.EMBEDDING
     )

@@ -21,18 +21,24 @@ from mmoe.export.files.safetensors import write_safetensors
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import explained_write_errors
 from mmoe.export.progress import SILENT, Progress
-from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.config_reader import read_json_object
+from mmoe.models.architectures.input_grouped import InputGroupedConfig
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.architectures.registry import load_config
 from mmoe.models.files import leads_out_of
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.quant.post_training import quantize_weights
+from mmoe.quant.q4_0 import quantize_q4_0
 from mmoe.runtime_bindings.python.errors import OptionError
 
 # Weights quantised at a time.
 _CHUNK = 1 << 22
 _COPY = ".quantised-"
+_SCALES = {
+    Quantize.INT4_G32: "least squared error",
+    Quantize.Q4_0: "q4_0 (value of largest magnitude / -8)",
+}
 _DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
 _TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
 
@@ -50,8 +56,37 @@ def check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
         )
 
 
+def quantized_config(config: DecoderConfig, quantize: Quantize) -> DecoderConfig:
+    """The config of what a checkpoint of floats becomes.
+
+    Raises:
+        OptionError: experts are too narrow for whole groups.
+    """
+    if quantize is Quantize.INT4_G32:
+        return config.as_packed()
+    for block in config.expert_blocks.values():
+        if block.width % GROUP_SIZE:
+            raise OptionError(
+                f"experts of {block.width} inputs do not divide into the groups of {GROUP_SIZE} that --quantize "
+                f"{quantize} makes; use --quantize {Quantize.INT4_G32}"
+            )
+    return replace(config, quantization=InputGroupedConfig())
+
+
+def recipe_of(config: DecoderConfig) -> Quantize:
+    """The recipe that made a packed config of floats."""
+    by_input = config.quantization is not None and config.quantization.experts_by_input
+    return Quantize.Q4_0 if by_input else Quantize.INT4_G32
+
+
 @contextmanager
-def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILENT) -> Iterator[Checkpoint]:
+def packed_copy(
+    checkpoint: Checkpoint,
+    *,
+    near: Path,
+    quantize: Quantize = Quantize.INT4_G32,
+    progress: Progress = SILENT,
+) -> Iterator[Checkpoint]:
     """A packed copy for the length of the block; a packed checkpoint is its own.
 
     The copy is in a hidden folder and needs 0.28 of the checkpoint's bytes. Copies whose processes were killed are
@@ -60,6 +95,7 @@ def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILE
     Args:
         checkpoint: An opened checkpoint.
         near: The folder in which the copy's folder is made.
+        quantize: The recipe.
         progress: Told of every tensor.
     """
     remove_abandoned(near, _COPY)
@@ -67,10 +103,16 @@ def packed_copy(checkpoint: Checkpoint, *, near: Path, progress: Progress = SILE
         yield checkpoint
         return
     with scratch_folder(near, _COPY) as folder:
-        yield quantize_checkpoint(checkpoint, folder, progress=progress)
+        yield quantize_checkpoint(checkpoint, folder, quantize=quantize, progress=progress)
 
 
-def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progress = SILENT) -> Checkpoint:
+def quantize_checkpoint(
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    quantize: Quantize = Quantize.INT4_G32,
+    progress: Progress = SILENT,
+) -> Checkpoint:
     """Quantises a checkpoint of floats into a folder; one matrix of it, or one expert, is in memory at a time.
 
     The same checkpoint gives the same bytes. `config.json` says under `quantization.post_training` how many groups of
@@ -80,6 +122,7 @@ def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progr
     Args:
         checkpoint: An opened, unpacked checkpoint.
         folder: An empty folder.
+        quantize: The recipe.
         progress: Told of every tensor.
 
     Returns:
@@ -89,8 +132,9 @@ def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progr
         ArtifactError: the folder cannot be written.
     """
     progress.phase("Quantising to int4")
-    config = checkpoint.config.as_packed()
-    writer = _Writer(checkpoint, {matrix.qweight: matrix for matrix in matrices(config)})
+    config = quantized_config(checkpoint.config, quantize)
+    assert config.quantization is not None
+    writer = _Writer(checkpoint, {matrix.qweight: matrix for matrix in matrices(config)}, quantize)
     with explained_write_errors(folder):
         write_safetensors(
             folder / SINGLE_FILE,
@@ -100,7 +144,7 @@ def quantize_checkpoint(checkpoint: Checkpoint, folder: Path, *, progress: Progr
             progress=progress.step,
         )
         _write_texts(
-            checkpoint.folder, folder, config.PACKED.to_block() | {POST_TRAINING_KEY: writer.outcome()}
+            checkpoint.folder, folder, config.quantization.to_block() | {POST_TRAINING_KEY: writer.outcome()}
         )
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
@@ -113,6 +157,7 @@ class _Writer:
 
     checkpoint: Checkpoint
     matrices: dict[str, Matrix]
+    quantize: Quantize
     groups: int = 0
     recovered: int = 0
 
@@ -136,7 +181,7 @@ class _Writer:
         """For `config.json`."""
         return {
             "from": " and ".join(sorted(self._sources)),
-            "scales": "least squared error",
+            "scales": _SCALES[self.quantize],
             "groups": self.groups,
             "recovered_groups": self.recovered,
         }
@@ -153,10 +198,13 @@ class _Writer:
     def _quantized(self, matrix: Matrix) -> Iterator[bytes]:
         """Yields the values, and keeps the scales, which follow them."""
         scales = self._scales.setdefault(matrix.scale, [])
-        for rows in self.checkpoint.pieces(matrix.weight):
+        by_input = self.quantize is Quantize.Q4_0
+        for piece in self.checkpoint.pieces(matrix.weight):
+            # Experts come with their inputs first.
+            rows = piece.T if by_input and len(matrix.shape) == 3 else piece
             self._sources.add(str(rows.dtype).removeprefix("torch."))
             for part in rows.split(max(1, _CHUNK // rows.shape[1])):
-                quantized = quantize_weights(part)
+                quantized = quantize_q4_0(part) if by_input else quantize_weights(part)
                 self.groups += part.numel() // GROUP_SIZE
                 self.recovered += quantized.recovered
                 scales.append(_bytes(quantized.scale))

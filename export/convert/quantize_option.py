@@ -4,6 +4,12 @@ from enum import StrEnum
 
 
 class Quantize(StrEnum):
-    """How to quantise a checkpoint that is in bfloat16."""
+    """How to quantise a checkpoint that is in bfloat16.
+
+    Attributes:
+        INT4_G32: Each group gets the grid that it is on, else the scale of least squared error.
+        Q4_0: As llama.cpp does, experts grouped along the input; what models trained for it have seen.
+    """
 
     INT4_G32 = "int4-g32"
+    Q4_0 = "q4_0"

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from mmoe.backends.errors import ArtifactError
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.tokenizer import ChatTokenizer, Message
-from mmoe.checkpoints.trials import TRIAL_TEXTS, trial_conversations
+from mmoe.checkpoints.trials import TOOL_CONVERSATIONS, TRIAL_TEXTS, TRIAL_TOOLS, trial_conversations
 from mmoe.export.artifact.manifest import RuntimeRecord
+from mmoe.runtime_bindings.python.conversation import Turn, conversation
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.session import Session
+
+Tools: TypeAlias = Sequence[Mapping[str, object]] | None
+
+# The same for both, or a template that tells the time would differ.
+_NOW = "2026-07-04T12:30:05"
 
 
 def require_running(folder: Path, tokenizer: ChatTokenizer, runtime: RuntimeRecord) -> None:
@@ -55,30 +62,36 @@ def _differing_texts(model: Model, tokenizer: ChatTokenizer) -> list[str]:
     return [text for text in plain if model.tokenize(text) != tokenizer.encode(text)]
 
 
-def _differing_chats(model: Model, tokenizer: ChatTokenizer) -> list[tuple[Message, ...]]:
+def _differing_chats(model: Model, tokenizer: ChatTokenizer) -> list[Sequence[Turn]]:
     """Conversations of which the runtime makes other ids; one that both refuse is no difference."""
-    if not model.info.has_chat:
+    if tokenizer.template is None:
         return []
+    # A user who writes the texts of special tokens has written text.
+    forged = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
+    conversations: list[tuple[Sequence[Turn], Tools]] = [
+        *((turns, None) for turns in trial_conversations()),
+        ([Message("user", forged)], None),
+        *((turns, TRIAL_TOOLS) for turns in TOOL_CONVERSATIONS),
+    ]
     return [
-        conversation
-        for conversation in trial_conversations()
-        if not any(_names_a_token(message.content, tokenizer) for message in conversation)
-        and _runtime_ids(model, conversation) != _reference_ids(tokenizer, conversation)
+        messages
+        for messages, tools in conversations
+        if _runtime_ids(model, messages, tools) != _reference_ids(tokenizer, messages, tools)
     ]
 
 
-def _runtime_ids(model: Model, conversation: Sequence[Message]) -> list[int] | None:
+def _runtime_ids(model: Model, messages: Sequence[Turn], tools: Tools) -> list[int] | None:
     try:
-        return model.chat([(message.role, message.content) for message in conversation])
+        return model.chat_json(conversation(messages, tools=tools), now=_NOW)
     except CoreFailure as failure:
         if failure.status is Status.UNSUPPORTED:
             raise
         return None
 
 
-def _reference_ids(tokenizer: ChatTokenizer, conversation: Sequence[Message]) -> list[int] | None:
+def _reference_ids(tokenizer: ChatTokenizer, messages: Sequence[Turn], tools: Tools) -> list[int] | None:
     try:
-        return tokenizer.encode_chat(conversation)
+        return tokenizer.encode_chat(messages, tools=tools, now=_NOW)
     except TokenizerError:
         return None
 

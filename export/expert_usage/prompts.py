@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mmoe.export.verify.text import bundled_text, read_text
 from mmoe.runtime_bindings.python.errors import OptionError
-from mmoe.runtime_bindings.python.records import Message
 
 Encode = Callable[[str], list[int]]
-EncodeChat = Callable[[Sequence[Message]], list[int]]
+
+
+class EncodeChat(Protocol):
+    """Ids of a conversation by a chat template, as `Model.chat` gives them."""
+
+    def __call__(
+        self, messages: Sequence[Mapping[str, object]], *, tools: Sequence[Mapping[str, object]] | None
+    ) -> list[int]: ...
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a line of a file says under "messages" and "tools"."""
+
+    messages: list[dict[str, object]]
+    tools: list[dict[str, object]] | None
+
 
 # What speed benchmarks commonly prompt with: one sentence, with slots that change.
 TEMPLATE = (
@@ -49,7 +65,8 @@ def real_prompts(
 
     Args:
         path: UTF-8 text, which is one prompt, or `.jsonl` with a string, an object with a string called "prompt" or
-            "text", or one with a conversation called "messages" in each line; None for the bundled text.
+            "text", or one with a conversation called "messages", and maybe its "tools", in each line; None for the
+            bundled text.
         encode: The tokenizer.
         encode_chat: The tokenizer, for conversations.
         tokens: At most, over all prompts; the last prompt is cut there.
@@ -64,7 +81,8 @@ def real_prompts(
     given = _lines(text.content, text.source) if lines else [text.content]
     prompts, left = [], tokens
     for each in given:
-        ids = (encode(each) if isinstance(each, str) else encode_chat(each))[: min(left, context)]
+        ids = encode(each) if isinstance(each, str) else encode_chat(each.messages, tools=each.tools)
+        ids = ids[: min(left, context)]
         if ids:
             prompts.append(tuple(ids))
             left -= len(ids)
@@ -108,7 +126,7 @@ def _filled() -> Iterator[str]:
         )
 
 
-def _lines(content: str, source: str) -> list[str | list[Message]]:
+def _lines(content: str, source: str) -> list[str | Conversation]:
     """The prompts of JSON lines. Only a newline ends a line: JSON texts may hold all other separators of Unicode."""
     found = []
     for number, line in enumerate(content.split("\n"), start=1):
@@ -122,13 +140,14 @@ def _lines(content: str, source: str) -> list[str | list[Message]]:
         if prompt is None:
             raise OptionError(
                 f'{source}: line {number} is neither a string nor an object with a string "prompt", or with '
-                '"messages" that have a "role" and a "content" each'
+                '"messages" that have a "role" and a "content" (or "tool_calls") each, and maybe "tools" that are '
+                "objects"
             )
         found.append(prompt)
     return found
 
 
-def _prompt(value: object) -> str | list[Message] | None:
+def _prompt(value: object) -> str | Conversation | None:
     """A text or a conversation; None if it is neither."""
     if isinstance(value, str):
         return value
@@ -138,14 +157,18 @@ def _prompt(value: object) -> str | list[Message] | None:
     if messages is None:
         text = value.get("prompt", value.get("text"))
         return text if isinstance(text, str) else None
-    if not isinstance(messages, list) or not messages:
+    tools = value.get("tools")
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
         return None
-    found = [_message(item) for item in messages]
-    return None if None in found else [message for message in found if message is not None]
+    if tools is not None and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        return None
+    return Conversation(messages, tools)
 
 
-def _message(value: object) -> Message | None:
-    if not isinstance(value, dict):
-        return None
-    role, content = value.get("role"), value.get("content")
-    return Message(role, content) if isinstance(role, str) and isinstance(content, str) else None
+def _is_message(value: object) -> bool:
+    """What else it holds is the template's business."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("role"), str)
+        and ("content" in value or "tool_calls" in value)
+    )

@@ -8,14 +8,15 @@ from mmoe.backends.base import Backend, Programs
 from mmoe.backends.errors import ArtifactError
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import AllLogits
-from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.opening import open_source
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.backend import backend_of
 from mmoe.export.artifact.verification.limits import Gate, Thresholds
 from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
-from mmoe.export.convert.post_training import packed_copy
+from mmoe.export.convert.post_training import packed_copy, quantized_config, recipe_of
 from mmoe.export.demo.bundled import named_source
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
@@ -90,14 +91,17 @@ def verify(
     source, revision = source_of(artifact, source, revision)
     text = text or bundled_text()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_checkpoint(named_source(source), revision=revision, unpacked=quantized_here)
-    if original.config.as_packed() != artifact.config:
+    original = open_source(named_source(source), revision=revision, unpacked=quantized_here)
+    recipe = recipe_of(artifact.config)
+    expected = quantized_config(original.config, recipe) if quantized_here else original.config
+    if expected != artifact.config:
         raise ArtifactError(
             f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
         )
     windows = windows_for(artifact, text, max_tokens=options.max_tokens)
     backend = backend_of(artifact)
-    with packed_copy(original, near=artifact.folder.parent, progress=progress) as checkpoint:
+    near = artifact.folder.parent
+    with packed_copy(original, near=near, quantize=recipe, progress=progress) as checkpoint:
         ladder = _Ladder(checkpoint, backend, windows, options, progress)
         stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
         if options.compare_regrouped:

@@ -10,6 +10,7 @@ from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.export.artifact.verification.report import ExpertWeightsProof
 
 _TENSORS = ("gate_up_qweight", "gate_up_scale", "down_qweight", "down_scale")
+_ZEROS = ("gate_up_zero", "down_zero")
 
 
 def prove_expert_weights(
@@ -30,13 +31,16 @@ def prove_expert_weights(
     found = iter(read_back)
     compared = total_bytes = 0
     mismatches = []
+    quantization = checkpoint.config.quantization
+    symmetric = quantization is None or quantization.symmetric
     for layer in expected:
         weights = next(found, None)
-        for name in _TENSORS:
+        for name in _TENSORS if symmetric else (*_TENSORS, *_ZEROS):
             key = f"model.layers.{layer}.feed_forward.experts.{name}"
             tensor = checkpoint.tensor(key)
             compared, total_bytes = compared + 1, total_bytes + tensor.nbytes
-            if weights is None or not _same_bits(tensor, getattr(weights, name)):
+            carried = getattr(weights, name, None)
+            if carried is None or not _same_bits(tensor, carried):
                 mismatches.append(key)
     mismatches += [f"a layer beyond the checkpoint's {len(expected)}" for _ in found]
     return ExpertWeightsProof(tensors=compared, bytes=total_bytes, mismatches=tuple(mismatches))
@@ -44,7 +48,11 @@ def prove_expert_weights(
 
 def same_experts(a: ExpertWeights, b: ExpertWeights) -> bool:
     """Whether two programs hold the same experts in a layer, bit for bit."""
-    return all(_same_bits(getattr(a, name), getattr(b, name)) for name in _TENSORS)
+    return all(_same_tensor(getattr(a, name), getattr(b, name)) for name in (*_TENSORS, *_ZEROS))
+
+
+def _same_tensor(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b if a is None or b is None else _same_bits(a, b)
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:

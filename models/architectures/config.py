@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.models.architectures.description import ExpertBlock, LayerDescription, Multipliers
+from mmoe.models.architectures.input_grouped import InputGroupedConfig
 from mmoe.models.architectures.quantization_config import QuantizationConfig
 from mmoe.models.architectures.rope_scaling import RopeScaling, rope_block
 from mmoe.models.architectures.tensor_names import TensorNames
@@ -85,8 +86,8 @@ class DecoderConfig:
         return Multipliers()
 
     def as_packed(self) -> Self:
-        """The same model, packed."""
-        return replace(self, quantization=self.PACKED)
+        """The same model, packed: as it is, or as it will be."""
+        return self if self.quantization is not None else replace(self, quantization=self.PACKED)
 
     @property
     def layers(self) -> tuple[LayerDescription, ...]:
@@ -145,7 +146,9 @@ def read_common(
         reader.refuse("head_dim", f"num_attention_heads * head_dim being a multiple of {GROUP_SIZE}")
     quantization = None
     if not reader.is_null("quantization"):
-        quantization = kind.PACKED.read(reader.child("quantization"))
+        block = reader.child("quantization")
+        by_input = InputGroupedConfig.named_in(block)
+        quantization = InputGroupedConfig.read_block(block) if by_input else kind.PACKED.read(block)
     elif not reader.is_null("quantization_config"):
         reader.refuse("quantization_config", f"a block named 'quantization' that says {kind.PACKED.format}")
     eos_token_ids = tuple[int, ...]()

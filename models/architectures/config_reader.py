@@ -155,6 +155,10 @@ class ConfigReader:
             self.refuse(key, "a string")
         return value
 
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the object itself."""
+        return tuple(self._places[self._prefix])
+
     def is_null(self, key: str) -> bool:
         """Whether the key is absent or `null`."""
         return self._value(key) is None

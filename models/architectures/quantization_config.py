@@ -42,6 +42,15 @@ class QuantizationConfig:
             reader.fixed(key, value)
         return self
 
+    @property
+    def experts_by_input(self) -> bool:
+        """Whether experts are ``[E, out, in]`` in groups of inputs, and not ``[E, in, out]`` in groups of outputs."""
+        return False
+
+    def is_packed(self, module: str) -> bool:
+        """Whether a dense matrix is in int4; by the name of its module, such as ``lm_head``."""
+        return True
+
     def to_block(self) -> dict[str, object]:
         """The JSON object."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -30,7 +30,7 @@ class Chat:
         Args:
             model: An open model with a chat template.
             system: What the conversation begins with, if anything.
-            sampling: How to choose tokens; greedy if None.
+            sampling: How to choose tokens; the artifact's own if None.
 
         Raises:
             CoreFailure: The artifact has no chat template.

@@ -157,12 +157,6 @@ class MemoryStruct(ctypes.Structure):
     )
 
 
-class MessageStruct(ctypes.Structure):
-    """`mmoe_message`."""
-
-    _fields_ = (("role", c_char_p), ("content", c_char_p))
-
-
 Handle = c_uint64
 _ids = POINTER(c_int32)
 _size = POINTER(c_size_t)
@@ -170,11 +164,11 @@ _size = POINTER(c_size_t)
 _ARGUMENTS: dict[str, list[Any]] = {
     "model_open": [c_char_p, POINTER(ModelOptionsStruct), POINTER(Handle)],
     "model_close": [Handle],
+    "model_sampling": [Handle, POINTER(SamplingStruct)],
     "model_get_info": [Handle, POINTER(ModelInfoStruct)],
     "memory_get": [POINTER(MemoryStruct)],
     "tokenize": [Handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
     "detokenize": [Handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
-    "chat": [Handle, POINTER(MessageStruct), c_size_t, _ids, c_size_t, _size],
     "chat_json": [Handle, c_char_p, c_size_t, c_char_p, _ids, c_size_t, _size],
     "chat_text": [Handle, c_char_p, c_size_t, c_char_p, c_char_p, c_size_t, _size],
     "session_open": [Handle, POINTER(SamplingStruct), POINTER(Handle)],

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_char, c_int32
 from pathlib import Path
 from typing import Any
 
+from mmoe.runtime_bindings.python.conversation import Turn, conversation, json_bytes
 from mmoe.runtime_bindings.python.core import (
     MAX_THREADS,
-    CoreFailure,
     Handle,
-    MessageStruct,
     ModelInfoStruct,
     ModelOptionsStruct,
-    Status,
+    SamplingStruct,
     call,
     filled,
     id_array,
@@ -24,7 +22,7 @@ from mmoe.runtime_bindings.python.core import (
     utf8,
 )
 from mmoe.runtime_bindings.python.errors import OptionError
-from mmoe.runtime_bindings.python.records import Message, ModelInfo, values_of
+from mmoe.runtime_bindings.python.records import ModelInfo, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from mmoe.runtime_bindings.python.stream import Stream
@@ -97,6 +95,13 @@ class Model:
         values["window_rows"] = found.window_rows or None
         return ModelInfo(**values)
 
+    @property
+    def sampling(self) -> SamplingConfig:
+        """What the checkpoint's author recommends, and what sessions do unless told otherwise; greedy without it."""
+        found = initialised(SamplingStruct)
+        call("model_sampling", self._handle, byref(found))
+        return SamplingConfig.of(found)
+
     def tokenize(self, text: str, *, add_bos: bool = True, parse_special: bool = False) -> list[int]:
         """Ids of a text.
 
@@ -124,41 +129,43 @@ class Model:
         )
         return text.decode()
 
-    def chat(self, messages: Sequence[Message | tuple[str, str] | Mapping[str, str]]) -> list[int]:
+    def chat(
+        self, messages: Sequence[Turn], *, tools: Sequence[Mapping[str, object]] | None = None
+    ) -> list[int]:
         """Ids of a conversation by the artifact's chat template, ready for the assistant's turn.
 
+        The text of special tokens in messages and tools is plain text.
+
         Args:
-            messages: `Message`, (role, content), or {"role": ..., "content": ...}.
+            messages: `Message`, (role, content), or mappings with all that the template reads: role, content,
+                tool_calls, ...
+            tools: What the assistant may call, as JSON schemas of functions.
 
         Raises:
-            CoreFailure: The artifact has no chat template, a role is unknown, or a text holds a NUL character.
+            CoreFailure: The artifact has no chat template, or it refuses the conversation.
         """
-        array = (MessageStruct * len(messages))(*map(_structure, messages))
-        ids: list[int] = filled(
-            lambda *into: call("chat", self._handle, array, len(array), *into), c_int32, 256
-        )
-        return ids
+        return self.chat_json(conversation(messages, tools=tools))
 
-    def chat_json(self, conversation: Mapping[str, object], *, now: str | None = None) -> list[int]:
-        """Ids of a conversation by the artifact's own template.
+    def chat_json(self, variables: Mapping[str, object], *, now: str | None = None) -> list[int]:
+        """As `chat`, for everything that a template may read.
 
         Args:
-            conversation: What Hugging Face's `apply_chat_template` takes: ``messages``, ``tools``,
-                ``add_generation_prompt`` and so on.
+            variables: What Hugging Face's `apply_chat_template` takes: ``messages``, ``tools``, ``documents``,
+                ``add_generation_prompt`` (false unless it is there) and the template's own switches.
             now: What the template takes for the local time, ``2026-07-04T12:30:00``; None for the clock's.
 
         Raises:
-            CoreFailure: The artifact has no template, or it refuses the conversation.
+            CoreFailure: As for `chat`.
         """
-        data, moment = _conversation(conversation, now)
+        data, moment = json_bytes(variables), _moment(now)
         ids: list[int] = filled(
             lambda *into: call("chat_json", self._handle, data, len(data), moment, *into), c_int32, 256
         )
         return ids
 
-    def chat_text(self, conversation: Mapping[str, object], *, now: str | None = None) -> str:
+    def chat_text(self, variables: Mapping[str, object], *, now: str | None = None) -> str:
         """The text that the ids of `chat_json` stand for; raises as it does."""
-        data, moment = _conversation(conversation, now)
+        data, moment = json_bytes(variables), _moment(now)
         text: bytes = filled(
             lambda *into: call("chat_text", self._handle, data, len(data), moment, *into), c_char, 1024
         )
@@ -177,7 +184,7 @@ class Model:
 
         Args:
             prompt: A text, or token ids.
-            sampling: How to choose tokens; greedy if None.
+            sampling: How to choose tokens; the artifact's own if None.
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the text ends before, or one.
@@ -191,13 +198,5 @@ class Model:
         )
 
 
-def _conversation(conversation: Mapping[str, object], now: str | None) -> tuple[bytes, bytes | None]:
-    return json.dumps(dict(conversation)).encode(), None if now is None else now.encode()
-
-
-def _structure(message: Message | tuple[str, str] | Mapping[str, str]) -> MessageStruct:
-    role, content = (message["role"], message["content"]) if isinstance(message, Mapping) else message
-    # The interface's strings end at a NUL byte: what comes after it would be lost without a word.
-    if "\0" in role or "\0" in content:
-        raise CoreFailure(Status.INVALID_ARGUMENT, "a message holds a NUL character; remove it")
-    return MessageStruct(utf8(role), utf8(content))
+def _moment(now: str | None) -> bytes | None:
+    return None if now is None else now.encode()

@@ -30,7 +30,7 @@ class Message(NamedTuple):
     """One turn of a conversation.
 
     Attributes:
-        role: "system", "user" or "assistant".
+        role: "system", "user", "assistant", "tool", or what else the template knows.
         content: The text; special tokens in it are plain text.
     """
 

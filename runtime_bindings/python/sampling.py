@@ -72,6 +72,18 @@ class SamplingConfig:
         if not 0 <= self.seed < 2**64:
             raise OptionError(f"seed must be in [0, 2**64), not {self.seed}")
 
+    @classmethod
+    def of(cls, structure: SamplingStruct) -> SamplingConfig:
+        """The values of `mmoe_sampling`."""
+        return cls(
+            temperature=_shortest(structure.temperature),
+            top_k=structure.top_k or None,
+            top_p=_shortest(structure.top_p),
+            min_p=_shortest(structure.min_p),
+            repetition_penalty=_shortest(structure.repetition_penalty),
+            seed=structure.seed,
+        )
+
     @property
     def structure(self) -> SamplingStruct:
         """`mmoe_sampling`."""
@@ -87,6 +99,12 @@ class SamplingConfig:
             seed=self.seed,
         )
         return found
+
+
+def _shortest(value: float) -> float:
+    """The shortest decimal that is the same float32: 0.6 for 0.60000002384..."""
+    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next((each for each in decimals if c_float(each).value == value), value)
 
 
 class Sampler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, byref, c_float, c_int64, string_at
 from typing import TYPE_CHECKING, Any
@@ -50,17 +51,18 @@ class Session:
 
         Args:
             model: An open model.
-            sampling: How to choose tokens; greedy if None.
+            sampling: How to choose tokens; the artifact's own if None.
 
         Raises:
             CoreFailure: The model is closed, or there is no memory for the cache.
         """
         self.model = model  # the session must not outlive it
         self._handle = Handle()
-        self._stream: Stream | None = None
+        # Weakly, for a stream keeps its session: the two of `Model.generate` end with the last reference to the text.
+        self._stream: weakref.ReferenceType[Stream] | None = None
         self._vocab_size = model.info.vocab_size
-        chosen = (sampling or SamplingConfig()).structure
-        call("session_open", model.handle, byref(chosen), byref(self._handle))
+        chosen = None if sampling is None else byref(sampling.structure)
+        call("session_open", model.handle, chosen, byref(self._handle))
 
     def __enter__(self) -> Session:
         return self
@@ -238,7 +240,9 @@ class Session:
         on_finish: Callable[[Stream], None] | None = None,
     ) -> Stream:
         """As `generate`, and tells when the text has ended by itself; see `Stream`."""
-        if self._stream is not None:
-            self._stream.supersede()
-        self._stream = Stream(self, prompt_ids, limits, on_finish)
-        return self._stream
+        previous = None if self._stream is None else self._stream()
+        if previous is not None:
+            previous.supersede()
+        stream = Stream(self, prompt_ids, limits, on_finish)
+        self._stream = weakref.ref(stream)
+        return stream

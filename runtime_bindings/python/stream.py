@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,7 +56,9 @@ class Stream(Iterator[str]):
         self._stats: Stats | None = None
         self._lock = threading.Lock()
         self._inside = self._cancelled = self._superseded = False
-        self._pieces = self._run()
+        # Weakly, or a text that is left before its end would stay until the garbage collector runs, and with it the
+        # session's context, whose size the collector does not know.
+        self._pieces = Stream._run(weakref.proxy(self))
 
     def __next__(self) -> str:
         return next(self._pieces)
@@ -85,7 +88,7 @@ class Stream(Iterator[str]):
 
     def _run(self) -> Iterator[str]:
         try:
-            reason = yield from self._steps()
+            reason = yield from Stream._steps(self)  # not bound, which would hold more than the proxy does
         except CoreFailure as failure:
             if failure.status is not Status.CANCELLED:
                 raise

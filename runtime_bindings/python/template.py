@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import json
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
+from mmoe.runtime_bindings.python.conversation import json_bytes
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import template_library_path
@@ -24,6 +26,18 @@ def _library() -> ctypes.CDLL:
         raise RuntimeFailure(f"{path}: cannot be loaded ({error}); install the package again") from error
     library.mmoe_template_new.restype = ctypes.c_void_p
     return library
+
+
+class Span(NamedTuple):
+    """A piece of a rendered text.
+
+    Attributes:
+        text: The piece; a character is never cut in two.
+        is_data: Whether a message, a tool or a document held it; otherwise the template wrote it.
+    """
+
+    text: str
+    is_data: bool
 
 
 class CoreTemplate:
@@ -59,7 +73,17 @@ class CoreTemplate:
         Raises:
             CoreFailure: the template refuses them, or needs what the core does not have.
         """
-        return self.render_with_origins(json.dumps(dict(variables)).encode(), now=now)[0].decode()
+        return self.render_with_origins(json_bytes(variables), now=now)[0].decode()
+
+    def spans(self, variables: Mapping[str, object], *, now: str | None = None) -> list[Span]:
+        """The text of `render` in pieces that are the template's or data's; raises as it does."""
+        text, origins = self.render_with_origins(json_bytes(variables), now=now)
+        found, begin = [], 0
+        for is_data, bytes_ in itertools.groupby(origins):
+            end = begin + len(list(bytes_))
+            found.append(Span(text[begin:end].decode(), bool(is_data)))
+            begin = end
+        return found
 
     def render_with_origins(self, variables: bytes, *, now: str | None = None) -> tuple[bytes, bytes]:
         """The text for variables in JSON, and for each byte of it whether data (1) or the template (0) has it."""

@@ -40,7 +40,9 @@ def plain_instruction(call: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fixture", ["tiny_artifact", "tiny_delegated_artifact"])
+@pytest.mark.parametrize(
+    "fixture", ["tiny_artifact", pytest.param("tiny_delegated_artifact", marks=pytest.mark.slow)]
+)
 def test_a_program_is_what_executorch_reads(fixture: str, request: pytest.FixtureRequest) -> None:
     artifact: Artifact = request.getfixturevalue(fixture)
     file = ProgramFile(artifact.model_path)

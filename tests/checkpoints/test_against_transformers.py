@@ -11,6 +11,7 @@ import pytest
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.jinja_template import JinjaTemplate
 from mmoe.checkpoints.tokenizer import ChatTokenizer, Message, load_tokenizer
 from mmoe.checkpoints.trials import trial_conversations
 from mmoe.models.architectures.registry import load_config
@@ -101,11 +102,14 @@ def assert_same_chats(folder: Path, **options: str) -> None:
     assert ours.template is not None
     theirs = PreTrainedTokenizerFast.from_pretrained(folder)
     name = options.get("template")
-    for conversation in trial_conversations(ours.template.literals):
+    jinja = JinjaTemplate(ours.template.source, where="")
+    for conversation in trial_conversations(jinja.literals):
         messages = [{"role": message.role, "content": message.content} for message in conversation]
         arguments = {"add_generation_prompt": True, "chat_template": name, "return_dict": False}
         text = outcome(lambda: theirs.apply_chat_template(messages, tokenize=False, **arguments))  # noqa: B023
         assert outcome(lambda: ours.render_chat(conversation)) == text  # noqa: B023
+        if any(token in message.content for token in ours.added_tokens for message in conversation):
+            continue  # to transformers that is the token, to us a user's text
         ids = outcome(lambda: theirs.apply_chat_template(messages, **arguments))  # noqa: B023
         assert outcome(lambda: ours.encode_chat(conversation)) == ids  # noqa: B023
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from mmoe.checkpoints.chat_template import ChatTemplate
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.jinja_template import JinjaTemplate
 from mmoe.checkpoints.runtime_reader import require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.models.architectures.registry import parse_config
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
-from mmoe.runtime_bindings.python.template import CoreTemplate
+from mmoe.runtime_bindings.python.template import CoreTemplate, Span
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 from tests.support.checkpoints import checkpoint_config
 from tests.support.tokenizers import write_tokenizer
@@ -107,6 +109,29 @@ def test_a_template_that_both_render_alike_passes(source: str) -> None:
 
 
 def test_another_text_than_jinjas_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CoreTemplate, "render", lambda *_, **__: "another")
-    with pytest.raises(TokenizerError, match="the runtime makes 'another' of a conversation that is '"):
+    monkeypatch.setattr(CoreTemplate, "spans", lambda *_, **__: [Span("another", False)])
+    told = "the runtime makes 'another' of a conversation of which Hugging Face's libraries make 'Will it rain[?]'"
+    with pytest.raises(TokenizerError, match=told):
         require_renderable(template("{{ messages[0].content }}"))
+
+
+def test_what_a_template_looks_for_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JinjaTemplate, "render", lambda *_, **__: "never xyzzy")
+    with pytest.raises(
+        TokenizerError, match=r"the runtime makes 'found' .*'content': 'xyzzy'|content='xyzzy'"
+    ):
+        require_renderable(template("{{ 'found' if messages[0].content == 'xyzzy' else 'never xyzzy' }}"))
+
+
+def test_tools_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JinjaTemplate, "render", lambda *_, **__: "")
+    with pytest.raises(TokenizerError, match="the runtime makes 'weather' of a conversation"):
+        require_renderable(template("{{ tools[0].function.name if tools else '' }}"))
+
+
+def test_a_slow_template_is_given_up_in_seconds() -> None:
+    steps = "{% for i in range(99999) %}" * 2 + "x" + "{% endfor %}" * 2
+    begun = time.perf_counter()
+    with pytest.raises(TokenizerError, match="every other conversation that was tried"):
+        require_renderable(template(steps))
+    assert time.perf_counter() - begun < 10

@@ -51,7 +51,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> ChatTokenizer:
 
 
 @settings(derandomize=True, deadline=None)
-@given(text=st.text(st.characters(exclude_characters="|")))
+@given(text=st.text(st.characters(exclude_characters="|", exclude_categories=("Cs",))))
 def test_round_trip_of_any_text(tokenizer: ChatTokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     assert ids[0] == BOS_ID
@@ -106,6 +106,18 @@ def test_the_template_decides_on_bos(tmp_path: Path, start: str, count: int) -> 
     ids = tokenizer.encode_chat([Message("user", "fox")])
     assert ids == [BOS_ID] * count + tokenizer.encode("fox")[1:]
     assert tokenizer.bos_id == BOS_ID
+
+
+def test_special_tokens_in_a_message_are_text(tokenizer: ChatTokenizer) -> None:
+    content = "fox<|eot|>\n<|begin_of_text|> fox"
+    ids = tokenizer.encode_chat([Message("user", content)])
+    assert [token for token in ids if token < len(SPECIAL_TOKENS)] == [
+        *(BOS_ID, HEADER_START_ID, HEADER_END_ID, EOT_ID),
+        *(HEADER_START_ID, HEADER_END_ID),
+    ]
+    assert f"\n\n{content}<|eot|>" in tokenizer.decode(ids, skip_special_tokens=False)
+    # What else is encoded with it keeps its tokens.
+    assert tokenizer.encode(content).count(EOT_ID) == 1
 
 
 def test_template_in_the_tokenizer_settings(tmp_path: Path) -> None:

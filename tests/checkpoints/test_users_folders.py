@@ -61,7 +61,6 @@ def test_generation_tag(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text(template + ASSISTANT)
     messages = [*QUESTION, {"role": "assistant", "content": "God."}, {"role": "user", "content": "When?"}]
     assert ours(folder, messages) == theirs(folder, messages)
-    assert load(folder).chat_pieces() is not None
 
 
 def test_tools_that_are_none(folder: Path) -> None:
@@ -88,21 +87,6 @@ def test_thoughts_that_are_stripped_from_the_past(folder: Path) -> None:
         {"role": "user", "content": "When?"},
     ]
     assert ours(folder, messages) == theirs(folder, messages)
-    # Pieces of text around contents cannot say that.
-    assert load(folder).chat_pieces() is None
-
-
-@pytest.mark.parametrize("marker", ["[[secret]]", "/quiet", "xyzzy"])
-def test_pieces_are_tried_on_what_the_template_looks_for(folder: Path, marker: str) -> None:
-    template = (
-        "{{- bos_token }}{%- for m in messages %}{%- if not m['content'].startswith('"
-        + marker
-        + "') %}"
-        + TURN
-        + "{%- endif %}{%- endfor %}"
-    )
-    (folder / "chat_template.jinja").write_text(template + ASSISTANT)
-    assert load(folder).chat_pieces() is None
 
 
 def test_arguments_of_filters(folder: Path) -> None:
@@ -127,9 +111,6 @@ def test_a_template_without_bos(folder: Path) -> None:
     assert ids[0] == HEADER_START
     tokenizer = load(folder)
     assert tokenizer.bos_id is None
-    pieces = tokenizer.chat_pieces()
-    assert pieces is not None
-    assert pieces.begin == ""
 
 
 def test_a_template_in_json(folder: Path) -> None:

@@ -10,25 +10,34 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.scenarios import FILES, perform, read_scenarios
+from tests.conformance.scenarios import FILES, folder_of, perform, read_scenarios
+from tests.conformance.variants import write_variants
 
 
 def main() -> None:
     """Rewrites the files."""
     (artifact,) = map(Path, sys.argv[1:])
-    for path in FILES:
-        scenarios = read_scenarios(path)
-        for scenario in scenarios:
-            for call, result in zip(scenario["calls"], perform(artifact, scenario), strict=True):
-                call.pop("expect", None)
-                if result:
-                    call["expect"] = result
-        texts = ",\n".join(map(_text, scenarios))
-        path.write_text(f"[\n{texts}\n]\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        variants = Path(scratch)
+        write_variants(artifact, variants)
+        for path in FILES:
+            scenarios = read_scenarios(path)
+            for scenario in scenarios:
+                _record(folder_of(scenario, artifact, variants), scenario)
+            texts = ",\n".join(map(_text, scenarios))
+            path.write_text(f"[\n{texts}\n]\n", encoding="utf-8")
+
+
+def _record(folder: Path, scenario: Mapping[str, Any]) -> None:
+    for call, result in zip(scenario["calls"], perform(folder, scenario), strict=True):
+        call.pop("expect", None)
+        if result:
+            call["expect"] = result
 
 
 def _text(scenario: Mapping[str, Any]) -> str:

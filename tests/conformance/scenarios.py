@@ -20,6 +20,7 @@ Call = Mapping[str, Any]
 Result = dict[str, Any]
 
 FILES = tuple(sorted(Path(__file__).parent.glob("*.json")))
+CONVERSATIONS = Path(__file__).parent / "conversations"
 
 
 def read_scenarios(path: Path) -> list[dict[str, Any]]:
@@ -28,10 +29,20 @@ def read_scenarios(path: Path) -> list[dict[str, Any]]:
     return scenarios
 
 
+def folder_of(scenario: Mapping[str, Any], artifact: Path, variants: Path) -> Path:
+    """The artifact of a scenario: the bundled one, or one of those that `variants.py` writes."""
+    return variants / scenario["artifact"] if "artifact" in scenario else artifact
+
+
+def conversation_file(call: Call) -> Path:
+    """What a `chat_json` is given."""
+    return CONVERSATIONS / f"{call['conversation']}.json"
+
+
 def perform(folder: Path, scenario: Mapping[str, Any]) -> list[Result]:
     """What each call of a scenario gives, in their order; the model is opened for it and closed again."""
     with mmoe.load(folder) as model:
-        sampling = _sampling(scenario.get("sampling", {}))
+        sampling = _sampling(scenario["sampling"]) if "sampling" in scenario else None
         caller: _Caller
         if "chat" in scenario:
             caller = _ChatCaller(
@@ -92,6 +103,15 @@ class _Caller:
 
     def chat(self, call: Call) -> Result:
         return {"ids": self._model.chat(call["messages"])}
+
+    def chat_json(self, call: Call) -> Result:
+        variables = json.loads(conversation_file(call).read_text(encoding="utf-8"))
+        return {"ids": self._model.chat_json(variables, now=call["now"])}
+
+    def sampling(self, _: Call) -> Result:
+        names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
+        values = {name: getattr(self._model.sampling, name) or 0 for name in names}
+        return {name: int(value) if value == int(value) else value for name, value in values.items()}
 
     def close_model(self, _: Call) -> None:
         self._model.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,18 @@ from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.records import FinishReason
 from mmoe.runtime_bindings.python.runner import ModelRunner
-from tests.conformance.scenarios import FILES, perform, prompt_of, read_scenarios
+from tests.conformance.scenarios import (
+    CONVERSATIONS,
+    FILES,
+    conversation_file,
+    folder_of,
+    perform,
+    prompt_of,
+    read_scenarios,
+)
+from tests.conformance.variants import VARIANTS
+from tests.support.honest_ids import honest_ids
+from tests.support.native_template import NOW
 from tests.support.token_loop import generated_ids
 
 SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
@@ -21,6 +34,10 @@ SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
 
 def calls_of(*names: str) -> Iterator[dict[str, Any]]:
     return (call for scenario in SCENARIOS for call in scenario["calls"] if call["call"] in names)
+
+
+def calls_named(scenario: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    return [call for call in scenario["calls"] if call["call"] == name]
 
 
 def conversation_ids(artifact: Artifact, messages: Sequence[Mapping[str, str]]) -> list[int]:
@@ -43,16 +60,33 @@ def conversation_ids(artifact: Artifact, messages: Sequence[Mapping[str, str]]) 
     return ids + header("assistant") + text("\n\n")
 
 
+def sampling_of(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What chooses the tokens of a scenario; nothing when it is greedy."""
+    own = VARIANTS[scenario["artifact"]].sampling if "artifact" in scenario else {}
+    set_later = [call["sampling"] for call in scenario["calls"] if call["call"] == "set_sampling"]
+    return next(iter(set_later), scenario.get("sampling", own))
+
+
+def first_generate(scenario: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The call that generates before anything else is in the context, unless stop tokens are not chosen in it."""
+    for call in scenario["calls"]:
+        if call["call"] not in ("sampling", "set_sampling"):
+            plain = call["call"] == "generate" and "ids" in call["expect"] and "min_new_tokens" not in call
+            return call if plain else None
+    return None
+
+
 def looped_ids(
-    artifact: Artifact, prompt_ids: list[int], call: Mapping[str, Any], sampling: Mapping[str, Any] | None
+    artifact: Artifact, prompt_ids: list[int], scenario: Mapping[str, Any], call: Mapping[str, Any]
 ) -> list[int]:
     """As many ids as the call expects, and one more where the model must end the text."""
     expected = call["expect"]
+    sampling = sampling_of(scenario)
     return generated_ids(
         ModelRunner(artifact.model_path),
         prompt_ids,
         len(expected["ids"]) + (expected.get("finish_reason") == FinishReason.STOP_TOKEN),
-        sampling=None if sampling is None else mmoe.SamplingConfig(**sampling),
+        sampling=mmoe.SamplingConfig(**sampling) if sampling else None,
         stop_ids=artifact.manifest.runtime.stop_ids,
     )
 
@@ -65,8 +99,10 @@ def test_names_differ_and_every_way_to_end_is_there() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario["name"])
-def test_python_gives_what_is_expected(scenario: dict[str, Any], demo_artifact: Artifact) -> None:
-    results = perform(demo_artifact.folder, scenario)
+def test_python_gives_what_is_expected(
+    scenario: dict[str, Any], demo_artifact: Artifact, variants: Path
+) -> None:
+    results = perform(folder_of(scenario, demo_artifact.folder, variants), scenario)
     for call, result in zip(scenario["calls"], results, strict=True):
         assert result == call.get("expect", {}), call
 
@@ -90,24 +126,51 @@ def test_conversations_have_the_ids_of_their_parts(demo_artifact: Artifact) -> N
         assert call["expect"]["ids"] == conversation_ids(demo_artifact, call["messages"]), call
 
 
+def test_templates_have_the_ids_of_transformers_and_tokenizers(variants: Path) -> None:
+    families = {
+        scenario["artifact"]: scenario for scenario in SCENARIOS if calls_named(scenario, "chat_json")
+    }
+    assert len(families) >= 7
+    for name, scenario in families.items():
+        source = (variants / name / "chat_template.jinja").read_text(encoding="utf-8")
+        for call in calls_named(scenario, "chat_json"):
+            assert call["now"] == NOW  # the oracle's clock
+            given = json.loads(conversation_file(call).read_text(encoding="utf-8"))
+            try:
+                expected = {"ids": honest_ids(variants / name, source, {**VARIANTS[name].names, **given})}
+            except Exception:  # a template refuses with whatever Python raises
+                expected = {"error": "invalid_argument"}
+            assert call["expect"] == expected, (name, call["conversation"])
+
+
+def test_every_conversation_is_tried_with_every_template() -> None:
+    conversations = {path.stem for path in CONVERSATIONS.iterdir()}
+    for scenario in SCENARIOS:
+        calls = calls_named(scenario, "chat_json")
+        assert not calls or {call["conversation"] for call in calls} == conversations
+
+
+def test_sampling_is_the_artifacts() -> None:
+    greedy = {"temperature": 0, "top_k": 0, "top_p": 1, "min_p": 0, "repetition_penalty": 1, "seed": 0}
+    for scenario in SCENARIOS:
+        own = VARIANTS[scenario["artifact"]].sampling if "artifact" in scenario else {}
+        for call in calls_named(scenario, "sampling"):
+            assert call["expect"] == {**greedy, **own}
+
+
 @pytest.mark.parametrize(
     "scenario",
-    [
-        each
-        for each in SCENARIOS
-        if each["calls"][0]["call"] == "generate"
-        and "ids" in each["calls"][0]["expect"]
-        and "min_new_tokens" not in each["calls"][0]  # test_limits.py compares those
-    ],
+    [each for each in SCENARIOS if first_generate(each)],
     ids=lambda scenario: scenario["name"],
 )
 def test_texts_are_those_of_a_loop_over_the_logits(scenario: dict[str, Any], demo_artifact: Artifact) -> None:
     """Greedy ones by NumPy, drawn ones by the sampler outside of a session."""
-    call = scenario["calls"][0]
+    call = first_generate(scenario)
+    assert call is not None
     tokenizer = load_tokenizer(demo_artifact.folder, demo_artifact.config)
     prompt = prompt_of(call)
     ids = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
-    assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, call, scenario.get("sampling"))
+    assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, scenario, call)
 
 
 def test_a_first_answer_is_that_of_a_loop_over_the_logits(demo_artifact: Artifact) -> None:
@@ -116,4 +179,4 @@ def test_a_first_answer_is_that_of_a_loop_over_the_logits(demo_artifact: Artifac
         messages = [] if system is None else [{"role": "system", "content": system}]
         call = next(call for call in scenario["calls"] if call["call"] == "send")
         ids = conversation_ids(demo_artifact, [*messages, {"role": "user", "content": prompt_of(call)}])
-        assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, call, scenario.get("sampling")), call
+        assert call["expect"]["ids"] == looped_ids(demo_artifact, ids, scenario, call), call

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.moe_oracle import emulate_panel, pack_panels
+from tests.support.moe_oracle import Matrix, emulate_panel, pack_panels, quantized_matmul_bound
 from tests.support.native_kernels import KernelError, available_isas, check_isa, project_panel
 
 ISAS = available_isas()
@@ -18,6 +18,16 @@ def random_panel(rng, *, tokens, inputs):
     values = rng.integers(-8, 8, (inputs, 32), dtype=np.int8)
     scale = rng.uniform(0, 0.05, inputs).astype(np.float16)
     return x, values, scale
+
+
+def random_spread_panel(rng, *, tokens, inputs):
+    """Any scales that a checkpoint may hold; half of the tokens make up for them, so that products have one size."""
+    values = rng.integers(-8, 8, (inputs, 32), dtype=np.int8)
+    scale = rng.integers(0, 0x7C00, inputs).astype(np.uint16).view(np.float16)
+    scale[rng.integers(inputs, size=3)] = [0, 2.0**-24, np.finfo(np.float16).max]
+    opposite = np.where(scale > 0, 1 / np.maximum(scale.astype(np.float64), 2.0**-24), 1)
+    size = np.where(rng.random((tokens, 1)) < 0.5, opposite, 2.0 ** rng.integers(-20, 20, (tokens, inputs)))
+    return (rng.normal(size=(tokens, inputs)) * size).astype(np.float32), values, scale
 
 
 def run(x, values, scale, isa):
@@ -33,6 +43,42 @@ def test_arithmetic_is_exact(isa, tokens, chunks, seed):
     np.testing.assert_array_equal(found.quantized, expected.quantized)
     np.testing.assert_array_equal(found.scales, expected.scales)
     np.testing.assert_array_equal(found.outputs, expected.outputs)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(tokens=st.integers(1, MAX_TOKENS), chunks=st.integers(1, 20), seed=st.integers(0, 2**32 - 1))
+def test_scales_far_apart_stay_within_the_bound(isa, tokens, chunks, seed):
+    x, values, scale = random_spread_panel(np.random.default_rng(seed), tokens=tokens, inputs=16 * chunks)
+    found, expected = run(x, values, scale, isa), emulate_panel(x, values, scale)
+    np.testing.assert_array_equal(found.quantized, expected.quantized)
+    np.testing.assert_array_equal(found.scales, expected.scales)
+    np.testing.assert_array_equal(found.outputs, expected.outputs)
+    matrix = Matrix(values[None], scale[None, None])
+    for row, outputs in zip(x.astype(np.float64), found.outputs, strict=True):
+        bound = quantized_matmul_bound(row, np.zeros_like(row), matrix, 0)
+        assert (np.abs(outputs - row @ matrix.dense(0)) <= bound).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_powers_of_two_may_stand_in_the_scales_or_in_the_activations(isa):
+    x, values, scale = random_panel(np.random.default_rng(7), tokens=4, inputs=128)
+    x[:, :32] *= 2.0**-8
+    scale[:32] *= 2.0**8
+    there = run(x, values, scale, isa)
+    x[:, :32] *= 2.0**-5
+    scale[:32] *= 2.0**5
+    np.testing.assert_array_equal(run(x, values, scale, isa).outputs, there.outputs)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_large_activation_without_a_weight_does_not_hide_the_others(isa):
+    x, values, scale = random_panel(np.random.default_rng(8), tokens=1, inputs=64)
+    expected = run(x, values, np.where(np.arange(64) == 5, 0, scale).astype(np.float16), isa)
+    x[0, 5], scale[5] = 1e9, 0
+    found = run(x, values, scale, isa)
+    # int8 both times, from int16 or from floats.
+    np.testing.assert_allclose(found.outputs, expected.outputs, atol=0.02 * np.abs(expected.outputs).max())
 
 
 @pytest.mark.parametrize("isa", ISAS)

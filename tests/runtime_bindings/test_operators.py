@@ -1,5 +1,7 @@
 """The registered operators inside ExecuTorch: the same bits as the bare kernels, and errors instead of aborts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 import mmoe.backends.xnnpack.ops  # noqa: F401 (registers the schemas)
 from mmoe.runtime_bindings.python.library import load_operator_library
 from tests.support import native_kernels
+from tests.support.grouped_oracle import random_layer as random_grouped_layer
 from tests.support.moe_oracle import random_layer
 from tests.support.native_kernels import CacheType, KvCache
 
@@ -224,5 +227,57 @@ def test_int8_attention_refuses_what_does_not_fit(changes):
     rng = np.random.default_rng(5)
     arguments = attention_arguments(rng, tokens=3, position=0, cache=CacheType.INT8, **changes)
     run = compile_call(torch.ops.mmoe.attention_int8.default, *arguments)
+    with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+        run(arguments[0])
+
+
+def grouped_arguments(changes=None):
+    layer = random_grouped_layer(
+        np.random.default_rng(7), experts=4, top_k=2, hidden=64, width=64, group=32, zeros=True
+    ).layer
+    tensors = (
+        np.random.default_rng(8).normal(size=(1, 16, 64)).astype(np.float32), layer.router_weight, layer.expert_bias,
+        layer.gate_up_weight, layer.gate_up_scale, layer.down_weight, layer.down_scale, layer.gate_up_zero,
+        layer.down_zero,
+    )  # fmt: skip
+    settings = (layer.group_size, layer.top_k, layer.softmax, layer.norm_topk_prob, layer.sum_eps)
+    arguments = [*map(torch.from_numpy, tensors), *settings, layer.routed_scaling_factor]
+    for place, value in (changes or {}).items():
+        arguments[place] = value
+    return layer, arguments
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_moe_ffn_in_gives_the_kernels_bits_for_any_number_of_tokens(zeros):
+    layer, arguments = grouped_arguments({} if zeros else {7: None, 8: None})
+    if not zeros:
+        layer = dataclasses.replace(layer, gate_up_zero=None, down_zero=None)
+    x = arguments[0]
+    run = compile_call(torch.ops.mmoe.moe_ffn_in.default, *arguments, dynamic=(0,))
+    for tokens in (16, 1, 0):
+        part = x[:, :tokens].contiguous()
+        expected = native_kernels.moe_ffn_in(layer, part[0].numpy())
+        np.testing.assert_array_equal(run(part)[0].numpy(), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({9: 48}, id="groups of 48"),
+        pytest.param({9: 64}, id="wider groups than there are scales for"),
+        pytest.param({10: 5}, id="top_k above the number of experts"),
+        pytest.param({1: torch.zeros(4, 32)}, id="router of another width"),
+        pytest.param({2: torch.zeros(3)}, id="too few biases"),
+        pytest.param({3: torch.zeros(4, 4, 16, 32, dtype=torch.uint8)}, id="lines of 32 bytes"),
+        pytest.param({4: torch.zeros(4, 4, 2, 32, dtype=torch.float64)}, id="float64 scales"),
+        pytest.param({6: torch.zeros(4, 2, 1, 32, dtype=torch.float16)}, id="too few scales"),
+        pytest.param({7: torch.zeros(4, 4, 2, 32)}, id="float32 zeros"),
+        pytest.param({8: torch.zeros(4, 2, 1, 32, dtype=torch.uint8)}, id="too few zeros"),
+    ],
+)
+def test_moe_ffn_in_refuses_what_does_not_fit(changes):
+    _, arguments = grouped_arguments(changes)
+    run = compile_call(torch.ops.mmoe.moe_ffn_in.default, *arguments)
     with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
         run(arguments[0])

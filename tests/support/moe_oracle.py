@@ -98,18 +98,20 @@ def quantized_matmul_bound(x: Doubles, x_error: Doubles, matrix: Matrix, expert:
     """Bound on the error of ``x @ matrix`` ``[out]``, given a bound on the error of x ``[in]``.
 
     The kernel rounds x to multiples of u = max|x| / 32767 and the scales of panel p to multiples of v = max|scale[p]|
-    / 32767, then their products to multiples of w = u v 2^15, each off by u / 2, v / 2 or w / 2 at most. The result is
-    rounded to multiples of a, at most w (if a single w is int8's scale) or max|product| / 126 (127 levels, less what
-    rounding the factor down costs). The integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i]
-    + sum_i |q[i, o]| * (|scale| u / 2 + |x| v / 2 + u v / 4 + w / 2 + a / 2). float32 roundings are covered by a factor
-    of 1 + 1e-4.
+    / 32767, then their products to multiples of w = u v 2^15, each off by u / 2, v / 2 or w / 2 at most, together by
+    `before` = |scale| u / 2 + |x| v / 2 + u v / 4 + w / 2 <= 1.501 w. Only if the largest is 2,048 w or more are they
+    kept, so that w <= max|product| / 2046; otherwise products of floats take their place, whose `before` is float32's.
+    Then they are rounded to multiples of a <= max|product| / 126 (127 levels, less what rounding the factor down
+    costs), and the integer products are exact. So |error[o]| <= sum_i |w[i, o]| * x_error[i] + sum_i |q[i, o]| *
+    (before + a / 2). float32 roundings are covered by a factor of 1 + 1e-4.
     """
     scale = np.abs(matrix.scale[expert].astype(np.float64))  # [P, in]
     size = np.abs(x) + x_error
     u, v = size.max() / 32767, scale.max(axis=1, keepdims=True) / 32767
     w = u * v * 2**15
-    before = scale * u / 2 + size * v / 2 + u * v / 4 + w / 2
-    a = w + (scale * size + before).max(axis=1, keepdims=True) / 126
+    largest = (scale * size).max(axis=1, keepdims=True)
+    before = np.minimum(scale * u / 2 + size * v / 2 + u * v / 4 + w / 2, 1.501 * largest / 2046)
+    a = (largest + before.max(axis=1, keepdims=True)) / 126
     integers = np.abs(matrix.values[expert].astype(np.float64))  # [in, out]
     rounding = np.einsum("pi,ipo->po", before + a / 2, integers.reshape(len(size), -1, 32)).ravel()
     return np.asarray((x_error @ np.abs(matrix.dense(expert)) + rounding) * (1 + 1e-4))
@@ -154,6 +156,14 @@ def emulate_panel(x: Floats, values: npt.NDArray[np.int8], scale: npt.NDArray[np
         factor = min(32767, 127 * 2**15 // largest) if largest > 0 else 32767
         quantized[t] = (products * factor + 2**14) // 2**15
         panel_scales[t] = row_scale * (scale_of_scales * (np.float32(2**30) / np.float32(factor)))
+        if largest < 2048:
+            exact = row * scale.astype(np.float32)
+            magnitude = np.abs(exact).max()
+            with np.errstate(divide="ignore", over="ignore"):
+                float_factor = np.float32(127) / magnitude
+            if np.isfinite(magnitude) and np.isfinite(float_factor):
+                quantized[t] = np.rint(exact * float_factor)
+                panel_scales[t] = magnitude / np.float32(127)
     sums = quantized.astype(np.int64) @ values.astype(np.int64)
     return PanelResult(quantized, panel_scales, sums.astype(np.float32) * panel_scales[:, None])
 

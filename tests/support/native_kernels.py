@@ -33,6 +33,7 @@ def _library() -> ctypes.CDLL:
     for name in (
         "check_isa",
         "moe_ffn",
+        "moe_ffn_in",
         "attention",
         "embedding",
         "project_panel",
@@ -47,6 +48,8 @@ def _library() -> ctypes.CDLL:
 
 
 def _argument(value: object) -> object:
+    if value is None:
+        return ctypes.c_void_p(None)
     if isinstance(value, np.ndarray):
         assert value.flags.c_contiguous
         return ctypes.c_void_p(value.ctypes.data)
@@ -115,6 +118,40 @@ def moe_ffn(layer: RoutedExperts, x: Floats, *, isa: str = PORTABLE, threads: in
         "moe_ffn", isa, threads, x.shape[0], layer.hidden_size, layer.num_experts, layer.intermediate_size,
         layer.top_k, int(layer.norm_topk_prob), layer.routed_scaling_factor, x, layer.router_weight,
         layer.expert_bias, layer.gate_up_weight, layer.gate_up_scale, layer.down_weight, layer.down_scale, out,
+    )  # fmt: skip
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedExperts:
+    """Arguments of `mmoe::moe_ffn_in` besides the activations, named and shaped as there."""
+
+    router_weight: Floats
+    expert_bias: Floats
+    gate_up_weight: npt.NDArray[np.uint8]
+    gate_up_scale: npt.NDArray[np.floating]
+    gate_up_zero: npt.NDArray[np.uint8] | None
+    down_weight: npt.NDArray[np.uint8]
+    down_scale: npt.NDArray[np.floating]
+    down_zero: npt.NDArray[np.uint8] | None
+    group_size: int
+    top_k: int
+    softmax: bool
+    norm_topk_prob: bool
+    sum_eps: float
+    routed_scaling_factor: float
+
+
+def moe_ffn_in(layer: GroupedExperts, x: Floats, *, isa: str = PORTABLE, threads: int = 1) -> Floats:
+    """x and the result float32 ``[T, H]``."""
+    out = np.full_like(x, np.nan)
+    experts, hidden = layer.router_weight.shape
+    _call(
+        "moe_ffn_in", isa, threads, x.shape[0], hidden, experts, 4 * layer.down_weight.shape[2], layer.group_size,
+        layer.top_k, int(layer.softmax), int(layer.norm_topk_prob), layer.sum_eps, layer.routed_scaling_factor,
+        int(layer.gate_up_scale.dtype == np.float32), x, layer.router_weight, layer.expert_bias,
+        layer.gate_up_weight, layer.gate_up_scale, layer.gate_up_zero, layer.down_weight, layer.down_scale,
+        layer.down_zero, out,
     )  # fmt: skip
     return out
 

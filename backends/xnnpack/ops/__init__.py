@@ -14,6 +14,7 @@ from mmoe.backends.xnnpack.ops.embedding_panels import embedding_panels
 from mmoe.backends.xnnpack.ops.linear import linear
 from mmoe.backends.xnnpack.ops.linear_qkv import linear_qkv
 from mmoe.backends.xnnpack.ops.moe_ffn import moe_ffn
+from mmoe.backends.xnnpack.ops.moe_ffn_in import moe_ffn_in
 from mmoe.backends.xnnpack.ops.rms_norm import rms_norm
 from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
@@ -28,6 +29,7 @@ __all__ = [
     "linear",
     "linear_qkv",
     "moe_ffn",
+    "moe_ffn_in",
     "rms_norm",
     "swiglu_ffn",
 ]

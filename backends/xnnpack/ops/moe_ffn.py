@@ -15,6 +15,9 @@ _ARGUMENTS = (
 )
 
 _INT16_LEVELS = 32767
+_INT8_LEVELS = 127
+# Tokens whose largest product in a panel has fewer levels of int16 are multiplied as floats.
+_FEWEST_LEVELS = 2048
 
 
 def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
@@ -22,7 +25,8 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
 
     Each panel of 32 outputs shares a scale per input. Activations (per token) and scales (per panel) become int16;
     their products, again int16, become int8 per (token, panel), symmetric within +-127; the rest is an integer
-    dot product with the int4 values.
+    dot product with the int4 values. Where int16 is too coarse, because scales and activations are spread far and
+    opposite ways, float32 products become int8 instead.
 
     Args:
         x: float32 ``[T, in]``.
@@ -36,12 +40,40 @@ def panel_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     scales, scale_of_scales = _to_int16(scale.float())
     scaled = _multiply_rounded(rows, scales.unsqueeze(1))  # [P, T, in]
     largest = scaled.abs().amax(dim=-1, keepdim=True)
-    factor = torch.div(127 << 15, largest.clamp(min=1), rounding_mode="floor").clamp(max=_INT16_LEVELS)
+    factor = torch.div(_INT8_LEVELS << 15, largest.clamp(min=1), rounding_mode="floor").clamp(
+        max=_INT16_LEVELS
+    )
     quantised = _multiply_rounded(scaled, factor)
+    output_scale = row_scale * (scale_of_scales.unsqueeze(1) * (2.0**30 / factor.float()))
+    _quantise_exactly(x, scale.float(), largest.squeeze(-1) < _FEWEST_LEVELS, quantised, output_scale)
     # Sums of at most in * 127 * 8 are exact in float64 for any width.
     sums = torch.bmm(quantised.double(), unpack_panel_values(weight).double())  # [P, T, 32]
-    output_scale = row_scale * (scale_of_scales.unsqueeze(1) * (2.0**30 / factor.float()))
     return (sums.float() * output_scale).transpose(0, 1).flatten(1)
+
+
+def _quantise_exactly(
+    x: Tensor, scale: Tensor, coarse: Tensor, quantised: Tensor, output_scale: Tensor
+) -> None:
+    """Puts what float32 says in the place of int16's results, for pairs of a panel and a token.
+
+    They stay where all products are zero, or so small that the inverse overflows, or one is not finite.
+
+    Args:
+        x: float32 ``[T, in]``.
+        scale: float32 ``[P, in]``.
+        coarse: bool ``[P, T]``, the pairs.
+        quantised: int32 ``[P, T, in]``, changed in place.
+        output_scale: float32 ``[P, T, 1]``, changed in place.
+    """
+    panels, tokens = coarse.nonzero(as_tuple=True)
+    products = x[tokens] * scale[panels]
+    largest = products.abs().amax(dim=-1, keepdim=True)
+    factor = _INT8_LEVELS / largest
+    representable = (torch.isfinite(largest) & torch.isfinite(factor)).squeeze(-1)
+    panels, tokens = panels[representable], tokens[representable]
+    integers = torch.round(products[representable] * factor[representable])
+    quantised[panels, tokens] = integers.to(quantised.dtype)
+    output_scale[panels, tokens] = largest[representable] / _INT8_LEVELS
 
 
 def _to_int16(values: Tensor) -> tuple[Tensor, Tensor]:

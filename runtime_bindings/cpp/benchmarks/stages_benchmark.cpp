@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -65,24 +66,35 @@ struct QuantizedRow {
   alignas(64) int16_t values[kHidden];
 };
 
+// Whether int16 is fine enough for a tile, or its tokens must be quantised from floats.
+enum class Scales { kClose, kFarApart };
+
 // The rows of a tile, to be quantised for a panel.
 class Tile {
  public:
-  explicit Tile(int tokens)
+  explicit Tile(int tokens, Scales kind = Scales::kClose)
       : tokens_(tokens),
         rows_(static_cast<size_t>(tokens) + 2),
+        exact_(Normal(kHidden * tokens)),
+        exact_scales_(static_cast<size_t>(kHidden), kScale),
         out_(Allocate(kHidden * tokens)),
         steps_(static_cast<size_t>(tokens)),
         sums_(static_cast<size_t>(tokens)) {
-    const std::vector<float> x = Normal(kHidden * tokens);
-    const std::vector<uint16_t> scales(kHidden, kScale);
+    if (kind == Scales::kFarApart) {
+      // 2^10 moves from the activations of 32 inputs into their scales.
+      std::fill_n(exact_scales_.begin(), 32, static_cast<uint16_t>(kScale + (10 << 10)));
+      for (int64_t i = 0; i < kHidden * tokens; ++i) {
+        if (i % kHidden < 32) exact_[static_cast<size_t>(i)] /= 1024.0f;
+      }
+    }
     for (int t = 0; t < tokens; ++t) {
       int16_t* row = rows_[static_cast<size_t>(t)].values;
-      row_scales_.push_back(Kernels().quantize_row(x.data() + t * kHidden, kHidden, row));
+      row_scales_.push_back(Kernels().quantize_row(exact_.data() + t * kHidden, kHidden, row));
       pointers_.push_back(row);
+      exact_rows_.push_back(exact_.data() + t * kHidden);
     }
     scale_of_scales_ =
-        Kernels().quantize_scales(scales.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
+        Kernels().quantize_scales(exact_scales_.data(), kHidden, rows_[static_cast<size_t>(tokens)].values);
   }
 
   QuantizeTileArgs args() {
@@ -90,6 +102,8 @@ class Tile {
             row_scales_.data(),
             rows_[pointers_.size()].values,
             scale_of_scales_,
+            exact_rows_.data(),
+            exact_scales_.data(),
             kHidden,
             tokens_,
             reinterpret_cast<int8_t*>(out_.get()),
@@ -103,6 +117,9 @@ class Tile {
   int tokens_;
   std::vector<QuantizedRow> rows_;  // then the scales, then scratch
   std::vector<const int16_t*> pointers_;
+  std::vector<float> exact_;
+  std::vector<uint16_t> exact_scales_;
+  std::vector<const float*> exact_rows_;
   std::vector<float> row_scales_;
   float scale_of_scales_;
   Memory out_;
@@ -110,8 +127,8 @@ class Tile {
   std::vector<int32_t> sums_;
 };
 
-void QuantizeTile(benchmark::State& state, int tokens) {
-  Tile tile(tokens);
+void QuantizeTile(benchmark::State& state, int tokens, Scales kind) {
+  Tile tile(tokens, kind);
   for (auto _ : state) {
     Kernels().quantize_tile(tile.args());
     benchmark::ClobberMemory();
@@ -243,7 +260,9 @@ int main(int argc, char** argv) {
   Register("quantize_scales", QuantizeScales);
   for (const int tokens : {1, 4, Kernels().token_tile}) {
     Register("quantize_tile/" + std::to_string(tokens),
-             [tokens](benchmark::State& state) { QuantizeTile(state, tokens); });
+             [tokens](benchmark::State& state) { QuantizeTile(state, tokens, Scales::kClose); });
+    Register("quantize_tile_far_apart/" + std::to_string(tokens),
+             [tokens](benchmark::State& state) { QuantizeTile(state, tokens, Scales::kFarApart); });
   }
   for (int tokens = 1; tokens <= Kernels().token_tile; ++tokens) {
     Register("panel_dot/" + std::to_string(tokens),

@@ -13,6 +13,7 @@
 #include "kernels/linear/swiglu_ffn.h"
 #include "kernels/moe/experts.h"
 #include "kernels/moe/moe_ffn.h"
+#include "kernels/moe/moe_ffn_in.h"
 #include "kernels/moe/panel_dot.h"
 #include "kernels/panel.h"
 
@@ -73,6 +74,33 @@ const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_tokens, i
   MoeFfn({shape, router, x, router_weight, expert_bias, gate_up_weight, gate_up_scale, down_weight,
           down_scale, out},
          *target.kernels, pool.parallel(), scratch.get());
+  return nullptr;
+}
+
+const char* mmoe_moe_ffn_in(const char* isa, int64_t threads, int64_t num_tokens, int64_t hidden_size,
+                            int64_t num_experts, int64_t intermediate_size, int64_t group_size, int64_t top_k,
+                            int64_t softmax, int64_t norm_topk_prob, float sum_eps,
+                            float routed_scaling_factor, int64_t float_scales, const float* x,
+                            const float* router_weight, const float* expert_bias,
+                            const uint8_t* gate_up_weight, const void* gate_up_scale,
+                            const uint8_t* gate_up_zero, const uint8_t* down_weight, const void* down_scale,
+                            const uint8_t* down_zero, float* out) {
+  const Target target(isa, threads);
+  if (target.error != nullptr) return target.error;
+  const MoeFfnShape shape = {num_tokens, hidden_size, num_experts, intermediate_size, top_k};
+  if (const char* problem = CheckMoeFfnIn(shape, group_size)) return problem;
+  const auto scratch = AllocateScratch(MoeFfnInWorkspaceBytes(shape, group_size, target.workers));
+  if (scratch == nullptr) return kNoMemory;
+  ThreadParallel pool(target.workers);
+  const auto matrix = [&](const uint8_t* weight, const void* scale, const uint8_t* zero) {
+    return GroupedExperts{weight, float_scales != 0 ? nullptr : static_cast<const uint16_t*>(scale),
+                          float_scales != 0 ? static_cast<const float*>(scale) : nullptr, zero};
+  };
+  const RouterOptions router = {norm_topk_prob != 0, routed_scaling_factor, softmax != 0, sum_eps};
+  MoeFfnIn(
+      {shape, group_size, router, x, router_weight, expert_bias,
+       matrix(gate_up_weight, gate_up_scale, gate_up_zero), matrix(down_weight, down_scale, down_zero), out},
+      *target.kernels, pool.parallel(), scratch.get());
   return nullptr;
 }
 
@@ -174,18 +202,19 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
   const QuantizedTile& quantized_tile = scratch.quantized[0];
-  const QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
+  QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
+  rows.exact = x;
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
-    int16_t* row = rows.values + t * rows.stride;
-    rows.row_scales[t] = kernels.quantize_row(x + t * inputs, inputs, row);
-    scratch.rows[t] = row;
+    FillQuantizedRow(rows, t, kernels);
+    scratch.rows[t] = rows.values + t * rows.stride;
+    scratch.exact_rows[t] = x + t * inputs;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
   }
   const float scale_of_scales = kernels.quantize_scales(scale, inputs, scratch.scales);
-  kernels.quantize_tile({scratch.rows, rows.row_scales, scratch.scales, scale_of_scales, inputs,
-                         static_cast<int>(tokens), quantized_tile.activations, activation_scales,
-                         quantized_tile.sums});
+  kernels.quantize_tile({scratch.rows, rows.row_scales, scratch.scales, scale_of_scales, scratch.exact_rows,
+                         scale, inputs, static_cast<int>(tokens), quantized_tile.activations,
+                         activation_scales, quantized_tile.sums});
   for (int64_t t = 0; t < tokens; ++t) {
     for (int64_t i = 0; i < inputs; ++i) {
       const int64_t chunk = i / kActivationChunk * tokens + t;

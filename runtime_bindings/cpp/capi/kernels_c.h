@@ -20,6 +20,18 @@ MMOE_API const char* mmoe_moe_ffn(const char* isa, int64_t threads, int64_t num_
                                   const uint8_t* gate_up_weight, const uint16_t* gate_up_scale,
                                   const uint8_t* down_weight, const uint16_t* down_scale, float* out);
 
+// The layout of every array is that of mmoe::MoeFfnInArgs (kernels/moe/moe_ffn_in.h). Scales are float32 if
+// float_scales, else float16; the zeros may be nullptr.
+MMOE_API const char* mmoe_moe_ffn_in(const char* isa, int64_t threads, int64_t num_tokens,
+                                     int64_t hidden_size, int64_t num_experts, int64_t intermediate_size,
+                                     int64_t group_size, int64_t top_k, int64_t softmax,
+                                     int64_t norm_topk_prob, float sum_eps, float routed_scaling_factor,
+                                     int64_t float_scales, const float* x, const float* router_weight,
+                                     const float* expert_bias, const uint8_t* gate_up_weight,
+                                     const void* gate_up_scale, const uint8_t* gate_up_zero,
+                                     const uint8_t* down_weight, const void* down_scale,
+                                     const uint8_t* down_zero, float* out);
+
 // The layout of every array is that of mmoe::AttentionArgs (kernels/attention.h) and mmoe::KvCache
 // (kernels/kv_cache.h). The cache has cache_rows rows, see mmoe::CheckCacheRows. cache_type is 0 for float32,
 // 1 for float16, 2 for int8, which alone has scales.

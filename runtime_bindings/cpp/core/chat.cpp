@@ -1,38 +1,15 @@
 #include "core/chat.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/text/utf8.h"
-#include "core/tokenizer/unicode/properties.h"
 
 namespace mmoe {
 
 namespace {
-
-// As Python's strip, which templates are written for: it also drops the four information separators.
-bool IsTrimmed(uint32_t code_point) {
-  return IsWhiteSpace(code_point) || (code_point >= 0x1C && code_point <= 0x1F);
-}
-
-// `text` is valid UTF-8.
-std::string_view Trim(std::string_view text) {
-  size_t begin = text.size();
-  size_t end = 0;
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint code_point = ReadValidUtf8(text, at);
-    const size_t next = at + code_point.bytes;
-    if (!IsTrimmed(code_point.value)) {
-      begin = std::min(begin, at);
-      end = next;
-    }
-    at = next;
-  }
-  return begin < end ? text.substr(begin, end - begin) : std::string_view();
-}
 
 // Plain text is held back until a special token ends it, because words of the tokenizer may reach over the
 // seam between the template's text and a message's.
@@ -101,28 +78,6 @@ std::string ConversationOf(const mmoe_message* messages, size_t count) {
     json += "{\"role\": " + Quoted(message.role) + ", \"content\": " + Quoted(message.content) + "}";
   }
   return json + "]}";
-}
-
-void EncodeChat(const Tokenizer& tokenizer, const ChatPieces& pieces, const mmoe_message* messages,
-                size_t count, std::vector<int32_t>* ids) {
-  Writer writer(tokenizer, ids);
-  writer.Template(pieces.begin);
-  for (size_t index = 0; index < count; ++index) {
-    const mmoe_message& message = messages[index];
-    RequireComplete(message, index);
-    const auto turn = pieces.turns.find(message.role);
-    if (turn == pieces.turns.end()) {
-      throw CoreError(MMOE_INVALID_ARGUMENT,
-                      "the chat template has no role \"" + std::string(message.role) + "\"");
-    }
-    writer.Template(turn->second.before);
-    std::string content;
-    AppendLossyUtf8(message.content, &content);
-    writer.Message(pieces.trim ? Trim(content) : content);
-    writer.Template(turn->second.after);
-  }
-  writer.Template(pieces.end);
-  writer.Flush();
 }
 
 void EncodeRendered(const Tokenizer& tokenizer, const jinja::Text& text, std::vector<int32_t>* ids) {

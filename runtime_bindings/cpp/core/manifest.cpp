@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/mapped_file.h"
+#include "core/sampling.h"
 #include "core/sha256.h"
 
 namespace mmoe {
@@ -36,16 +37,30 @@ std::map<std::string, Manifest::File> ReadFiles(const Json& files, const std::st
   return found;
 }
 
-ChatPieces ReadChat(const Json& chat) {
-  ChatPieces pieces;
-  pieces.begin = chat.Get("begin").String();
-  pieces.end = chat.Get("end").String();
-  pieces.trim = chat.Get("trim").Bool();
-  const Json turns = chat.Get("turns");
-  for (Json turn = turns.First(); turn.valid(); turn = turn.Next()) {
-    pieces.turns[turn.Name()] = {turn.Get("before").String(), turn.Get("after").String()};
+float Number(const Json& runtime, const char* name, float otherwise) {
+  const std::optional<Json> value = runtime.Find(name);
+  return value ? static_cast<float>(value->Number()) : otherwise;
+}
+
+mmoe_sampling ReadSampling(const Json& runtime, const std::string& where) {
+  mmoe_sampling sampling = GreedySampling();
+  sampling.temperature = Number(runtime, "temperature", sampling.temperature);
+  if (const std::optional<Json> top_k = runtime.Find("top_k")) sampling.top_k = Id(*top_k, where);
+  sampling.top_p = Number(runtime, "top_p", sampling.top_p);
+  sampling.min_p = Number(runtime, "min_p", sampling.min_p);
+  sampling.repetition_penalty = Number(runtime, "repetition_penalty", sampling.repetition_penalty);
+  try {
+    RequireSampling(sampling);
+  } catch (const CoreError& error) {
+    throw CoreError(MMOE_CORRUPT, where + ": runtime: " + error.what() + "; convert the checkpoint again");
   }
-  return pieces;
+  return sampling;
+}
+
+std::map<std::string, std::string> ReadSpecialTokens(const Json& tokens) {
+  std::map<std::string, std::string> found;
+  for (Json token = tokens.First(); token.valid(); token = token.Next()) found[token.Name()] = token.String();
+  return found;
 }
 
 }  // namespace
@@ -70,7 +85,10 @@ Manifest ParseManifest(std::string_view json, const std::string& where) {
   const Json stop_ids = runtime.Get("stop_ids");
   for (Json id = stop_ids.First(); id.valid(); id = id.Next()) manifest.stop_ids.push_back(Id(id, where));
   manifest.files = ReadFiles(root.Get("files"), where);
-  if (const std::optional<Json> chat = runtime.Find("chat")) manifest.chat = ReadChat(*chat);
+  manifest.sampling = ReadSampling(runtime, where);
+  if (const std::optional<Json> tokens = runtime.Find("special_tokens")) {
+    manifest.special_tokens = ReadSpecialTokens(*tokens);
+  }
   return manifest;
 }
 

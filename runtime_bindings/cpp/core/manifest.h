@@ -8,20 +8,9 @@
 #include <vector>
 
 #include "core/mapped_file.h"
+#include "core/mmoe.h"
 
 namespace mmoe {
-
-// The text around a message's content, by role, as the converter derived it from the artifact's chat template.
-struct ChatPieces {
-  struct Turn {
-    std::string before;
-    std::string after;
-  };
-  std::string begin;
-  std::map<std::string, Turn> turns;  // by role
-  std::string end;                    // the header of the assistant's turn
-  bool trim = false;                  // white space around a content is dropped
-};
 
 // What the runtime reads of an artifact's mmoe.json.
 struct Manifest {
@@ -36,8 +25,10 @@ struct Manifest {
   int32_t vocab_size;
   int32_t bos_id;  // -1: none
   std::vector<int32_t> stop_ids;
+  mmoe_sampling sampling;  // what the checkpoint's author recommends; greedy without a recommendation
+  // By the names that a chat template has for them; none in an artifact of before they were written down.
+  std::optional<std::map<std::string, std::string>> special_tokens;
   std::map<std::string, File> files;
-  std::optional<ChatPieces> chat;
 };
 
 // Parses mmoe.json; `where` names it in messages. Throws CoreError: MMOE_CORRUPT, or MMOE_VERSION for a

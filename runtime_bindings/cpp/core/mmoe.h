@@ -138,20 +138,18 @@ typedef struct mmoe_message {
   const char* content; /* UTF-8; special tokens in it are plain text */
 } mmoe_message;
 /* The ids of a conversation by the artifact's chat template, ready for prefill; they begin with BOS if the
- * template says so and end with the header of the assistant's turn. An artifact without a template that this
- * library implements is served by the pieces of text in its manifest. MMOE_UNSUPPORTED if it has neither;
- * MMOE_INVALID_ARGUMENT if the template refuses the conversation. */
+ * template says so and end with the header of the assistant's turn. Otherwise as mmoe_chat_json. */
 MMOE_API mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count,
                                int32_t* ids, size_t capacity, size_t* count);
 
-/* The same for all that the artifact's chat_template.jinja reads. `conversation` is a JSON object (UTF-8) of
- * what Hugging Face's apply_chat_template takes: "messages", whose members are the template's business (role,
- * content as text or as parts, tool_calls, ...), "tools", "documents", "add_generation_prompt" (false unless
- * it is there) and the template's own switches. Special tokens come from the template alone: their text in
- * messages, tools and documents is plain text. `now`: what the template takes for the local time,
- * "2026-07-04T12:30:00"; NULL: the clock's. MMOE_UNSUPPORTED if the artifact has no such template, or one
- * that this library does not implement; MMOE_INVALID_ARGUMENT if it refuses the conversation;
- * MMOE_OUT_OF_RESOURCES if it never ends. The sentence names the line. */
+/* The same for all that a chat template reads. `conversation` is a JSON object (UTF-8) of what Hugging Face's
+ * apply_chat_template takes: "messages", whose members are the template's business (role, content as text or
+ * as parts, tool_calls, ...), "tools", "documents", "add_generation_prompt" (false unless it is there) and the
+ * template's own switches. Special tokens come from the template alone: their text in messages, tools and
+ * documents is plain text. `now`: what the template takes for the local time, "2026-07-04T12:30:00"; NULL:
+ * the clock's. MMOE_UNSUPPORTED if the artifact has no template, or one that this library does not implement;
+ * MMOE_INVALID_ARGUMENT if it refuses the conversation; MMOE_OUT_OF_RESOURCES if it never ends. The sentence
+ * names the line. */
 MMOE_API mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, size_t conversation_bytes,
                                     const char* now, int32_t* ids, size_t capacity, size_t* count);
 /* The text that these ids stand for, not terminated. */
@@ -174,11 +172,15 @@ typedef struct mmoe_sampling {
 } mmoe_sampling;
 MMOE_API void mmoe_sampling_init(mmoe_sampling* sampling); /* greedy */
 
-/* `sampling` may be NULL: greedy. */
+/* What the checkpoint's author recommends, as the manifest has it, with seed 0; greedy without a
+ * recommendation. An app changes what its user chose and leaves the rest. */
+MMOE_API mmoe_status mmoe_model_sampling(mmoe_model model, mmoe_sampling* sampling);
+
+/* `sampling` may be NULL: that of mmoe_model_sampling. */
 MMOE_API mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling,
                                        mmoe_session* session);
 MMOE_API mmoe_status mmoe_session_close(mmoe_session session);
-/* Replaces the sampling and restarts its random numbers from the seed. */
+/* Replaces the sampling (NULL: by that of mmoe_model_sampling) and restarts its random numbers from the seed. */
 MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling);
 
 typedef struct mmoe_logit_bias {

@@ -12,9 +12,10 @@ constexpr const char* kSettingsFile = "tokenizer_config.json";
 constexpr const char* kSpecialTokens[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                           "pad_token", "cls_token", "mask_token"};
 
-// A token is written as its text or as an object with it.
-jinja::SpecialTokens ReadSpecialTokens(std::string_view settings, const std::string& path) {
-  const JsonDocument document(settings, path);
+// Those of tokenizer_config.json, where a token is written as its text or as an object with it.
+jinja::SpecialTokens ReadSettings(const std::string& path) {
+  const MappedFile file(path);
+  const JsonDocument document(file.bytes(), path);
   jinja::SpecialTokens tokens;
   for (const char* name : kSpecialTokens) {
     const std::optional<Json> token = document.root().Find(name);
@@ -22,14 +23,21 @@ jinja::SpecialTokens ReadSpecialTokens(std::string_view settings, const std::str
     tokens.emplace_back(name,
                         (token->type() == Json::Type::kObject ? token->Get("content") : *token).String());
   }
+  file.Check();
   return tokens;
+}
+
+jinja::SpecialTokens ReadSpecialTokens(const std::string& folder, const Manifest& manifest) {
+  if (manifest.special_tokens) return {manifest.special_tokens->begin(), manifest.special_tokens->end()};
+  if (manifest.files.count(kSettingsFile) != 0) return ReadSettings(folder + "/" + kSettingsFile);
+  return {};
 }
 
 }  // namespace
 
 ModelTemplate::ModelTemplate(std::string_view source, const std::string& source_path,
-                             std::string_view settings, const std::string& settings_path)
-    : template_(source, source_path), special_tokens_(ReadSpecialTokens(settings, settings_path)) {}
+                             jinja::SpecialTokens special_tokens)
+    : template_(source, source_path), special_tokens_(std::move(special_tokens)) {}
 
 jinja::Text ModelTemplate::Render(std::string_view conversation,
                                   const std::optional<jinja::CivilTime>& now) const {
@@ -43,20 +51,18 @@ jinja::Text ModelTemplate::Render(std::string_view conversation,
 }
 
 ArtifactTemplate::ArtifactTemplate(const std::string& folder, const Manifest& manifest) {
-  if (manifest.files.count(kTemplateFile) == 0 || manifest.files.count(kSettingsFile) == 0) {
+  if (manifest.files.count(kTemplateFile) == 0) {
     problem_ = CoreError(MMOE_UNSUPPORTED, folder + ": has no chat template; give a plain prompt");
     return;
   }
   const MappedFile source(folder + "/" + kTemplateFile);
-  const MappedFile settings(folder + "/" + kSettingsFile);
   try {
-    template_ = std::make_unique<const ModelTemplate>(source.bytes(), source.path(), settings.bytes(),
-                                                      settings.path());
+    template_ = std::make_unique<const ModelTemplate>(source.bytes(), source.path(),
+                                                      ReadSpecialTokens(folder, manifest));
   } catch (const CoreError& error) {
     problem_ = error;
   }
   source.Check();
-  settings.Check();
 }
 
 const ModelTemplate& ArtifactTemplate::Get() const {

@@ -14,9 +14,8 @@ namespace mmoe {
 // The chat template of an artifact with the special tokens that it may name.
 class ModelTemplate {
  public:
-  // Throws CoreError as ChatTemplate does, and MMOE_CORRUPT for a tokenizer_config.json that is none.
-  ModelTemplate(std::string_view source, const std::string& source_path, std::string_view settings,
-                const std::string& settings_path);
+  // Throws CoreError as ChatTemplate does.
+  ModelTemplate(std::string_view source, const std::string& source_path, jinja::SpecialTokens special_tokens);
 
   // The text for `conversation`, a JSON object of what Hugging Face's apply_chat_template takes: "messages",
   // "tools", "documents", "add_generation_prompt" and the template's own names. A special token that it names

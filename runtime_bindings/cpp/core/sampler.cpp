@@ -8,6 +8,7 @@
 
 #include "core/argmax.h"
 #include "core/error.h"
+#include "core/sampling.h"
 #include "ops/executorch_parallel.h"
 
 namespace mmoe {
@@ -50,15 +51,7 @@ bool Likelier(const std::pair<double, int32_t>& a, const std::pair<double, int32
 }  // namespace
 
 Sampler::Sampler(const mmoe_sampling& sampling) : sampling_(sampling), state_(sampling.seed) {
-  Require(std::isfinite(sampling.temperature) && sampling.temperature >= 0,
-          "temperature must be 0 (greedy) or positive");
-  Require(sampling.top_k >= 0, "top_k must be 0 (all) or positive");
-  Require(sampling.top_p > 0 && sampling.top_p <= 1, "top_p must be in (0, 1]");
-  Require(sampling.min_p >= 0 && sampling.min_p < 1, "min_p must be in [0, 1)");
-  Require(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0,
-          "repetition_penalty must be positive");
-  Require(std::isfinite(sampling.frequency_penalty), "frequency_penalty must be a number");
-  Require(std::isfinite(sampling.presence_penalty), "presence_penalty must be a number");
+  RequireSampling(sampling);
 }
 
 void Sampler::Restart(const mmoe_sampling& sampling) {

@@ -14,7 +14,7 @@ namespace mmoe {
 // with operations that IEEE 754 fixes, so a seed gives the same tokens on every machine.
 class Sampler {
  public:
-  // Throws CoreError(MMOE_INVALID_ARGUMENT) naming the field that is outside its range.
+  // Throws as RequireSampling does.
   explicit Sampler(const mmoe_sampling& sampling);
 
   // Replaces the sampling and restarts the random numbers; the bias stays.

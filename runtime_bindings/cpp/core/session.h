@@ -37,7 +37,7 @@ class Session {
   void Reset();
   void Stats(mmoe_stats* stats);
 
-  bool BelongsTo(const Model* model) const { return model_.get() == model; }
+  const Model& model() const { return *model_; }
   void Cancel() { cancel_.store(true); }
   void ClearCancel() { cancel_.store(closed_.load()); }
   // Ends the running call and frees the context; every later call is refused with MMOE_CLOSED.

@@ -1,10 +1,12 @@
 // The scenarios of tests/conformance through the C ABI alone; the README there describes their format.
-// MMOE_TEST_ARTIFACT names the bundled checkpoint, converted, and MMOE_TEST_SCENARIOS the folder of the scenarios.
+// MMOE_TEST_ARTIFACT names the bundled checkpoint, converted, MMOE_TEST_SCENARIOS the folder of the scenarios, and
+// MMOE_TEST_VARIANTS that of the other artifacts.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +32,11 @@ using Messages = std::vector<std::pair<std::string, std::string>>;
 
 std::string Text(const std::string& value) { return '"' + value + '"'; }
 std::string Text(int64_t value) { return std::to_string(value); }
+std::string Text(float value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", static_cast<double>(value));
+  return text;
+}
 
 template <typename Values, typename Write>
 std::string List(const Values& values, Write write) {
@@ -58,7 +65,7 @@ std::string Text(const Json& value) {
     case Json::Type::kBool:
       return value.Bool() ? "true" : "false";
     case Json::Type::kNumber:
-      return Text(value.Integer());
+      return value.NumberText();
     case Json::Type::kString:
       return Text(value.String());
     case Json::Type::kArray:
@@ -94,11 +101,22 @@ std::optional<size_t> Count(const Json& call, const char* name) {
   return count ? std::optional<size_t>(static_cast<size_t>(count->Integer())) : std::nullopt;
 }
 
-mmoe_sampling SamplingOf(const std::optional<Json>& values) {
+// A file of the folder of the scenarios, or below it.
+std::string FileText(const std::string& name) {
+  std::ifstream stream(std::getenv("MMOE_TEST_SCENARIOS") + ("/" + name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+std::string ArtifactOf(const Json& scenario) {
+  const std::optional<Json> variant = scenario.Find("artifact");
+  if (!variant) return std::getenv("MMOE_TEST_ARTIFACT");
+  return std::getenv("MMOE_TEST_VARIANTS") + ("/" + variant->String());
+}
+
+mmoe_sampling SamplingOf(const Json& values) {
   mmoe_sampling sampling;
   mmoe_sampling_init(&sampling);
-  if (!values) return sampling;
-  for (Json value = values->First(); value.valid(); value = value.Next()) {
+  for (Json value = values.First(); value.valid(); value = value.Next()) {
     const std::string name = value.Name();
     if (name == "temperature") {
       sampling.temperature = static_cast<float>(value.Number());
@@ -140,9 +158,10 @@ std::string FinishText(int32_t finish) {
 class Caller {
  public:
   explicit Caller(const Json& scenario) {
-    Check(mmoe_model_open(std::getenv("MMOE_TEST_ARTIFACT"), nullptr, &model_));
-    const mmoe_sampling sampling = SamplingOf(scenario.Find("sampling"));
-    Check(mmoe_session_open(model_, &sampling, &session_));
+    Check(mmoe_model_open(ArtifactOf(scenario).c_str(), nullptr, &model_));
+    std::optional<mmoe_sampling> sampling;
+    if (const std::optional<Json> values = scenario.Find("sampling")) sampling = SamplingOf(*values);
+    Check(mmoe_session_open(model_, sampling ? &*sampling : nullptr, &session_));
     if (const std::optional<Json> chat = scenario.Find("chat")) {
       if (const std::optional<Json> system = chat->Find("system")) history_ = {{"system", system->String()}};
       opening_ = history_;
@@ -157,6 +176,8 @@ class Caller {
                                                           {"tokenize", &Caller::Tokenize},
                                                           {"detokenize", &Caller::Detokenize},
                                                           {"chat", &Caller::Chat},
+                                                          {"chat_json", &Caller::ChatJson},
+                                                          {"sampling", &Caller::Sampling},
                                                           {"prompt", &Caller::Prompt},
                                                           {"prefill", &Caller::Prefill},
                                                           {"next", &Caller::Next},
@@ -226,6 +247,26 @@ class Caller {
       messages.emplace_back(message.Get("role").String(), message.Get("content").String());
     }
     return {{"ids", Text(ConversationIds(messages))}};
+  }
+
+  Result ChatJson(const Json& call) {
+    const std::string text = FileText("conversations/" + call.Get("conversation").String() + ".json");
+    const std::string now = call.Get("now").String();
+    return {{"ids", Text(AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+               return mmoe_chat_json(model_, text.data(), text.size(), now.c_str(), ids, capacity, count);
+             }))}};
+  }
+
+  Result Sampling(const Json&) {
+    mmoe_sampling sampling;
+    mmoe_sampling_init(&sampling);
+    Check(mmoe_model_sampling(model_, &sampling));
+    return {{"temperature", Text(sampling.temperature)},
+            {"top_k", Text(int64_t{sampling.top_k})},
+            {"top_p", Text(sampling.top_p)},
+            {"min_p", Text(sampling.min_p)},
+            {"repetition_penalty", Text(sampling.repetition_penalty)},
+            {"seed", Text(static_cast<int64_t>(sampling.seed))}};
   }
 
   Result Prompt(const Json& call) {
@@ -385,11 +426,19 @@ class Caller {
   Ids ConversationIds(const Messages& messages) const {
     std::vector<mmoe_message> structures;
     for (const auto& [role, content] : messages) structures.push_back({role.c_str(), content.c_str()});
+    return AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+      return mmoe_chat(model_, structures.data(), structures.size(), ids, capacity, count);
+    });
+  }
+
+  // Of a call that tells how many there are.
+  template <typename Call>
+  static Ids AllIds(Call call) {
     size_t count = 0;
-    const mmoe_status asked = mmoe_chat(model_, structures.data(), structures.size(), nullptr, 0, &count);
+    const mmoe_status asked = call(nullptr, 0, &count);
     if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
     Ids ids(count);
-    Check(mmoe_chat(model_, structures.data(), structures.size(), ids.data(), ids.size(), &count));
+    Check(call(ids.data(), ids.size(), &count));
     return ids;
   }
 
@@ -445,8 +494,7 @@ const std::vector<Json>& Scenarios() {
     if (folder == nullptr) return all;
     for (const auto& file : std::filesystem::directory_iterator(folder)) {
       if (file.path().extension() != ".json") continue;
-      std::ifstream stream(file.path(), std::ios::binary);
-      texts.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+      texts.push_back(FileText(file.path().filename().string()));
       documents.emplace_back(texts.back(), file.path().filename().string());
       for (const Json& scenario : Elements(documents.back().root())) all.push_back(scenario);
     }
@@ -479,6 +527,7 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, Conformance, testing::ValuesIn(Scenarios()),
 TEST(ConformanceFiles, AreFound) {
   ASSERT_NE(std::getenv("MMOE_TEST_ARTIFACT"), nullptr)
       << "set MMOE_TEST_ARTIFACT to the bundled checkpoint, converted";
+  ASSERT_NE(std::getenv("MMOE_TEST_VARIANTS"), nullptr) << "set MMOE_TEST_VARIANTS, see the README there";
   EXPECT_GE(Scenarios().size(), 30u) << "set MMOE_TEST_SCENARIOS to tests/conformance";
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -37,6 +38,18 @@ class Random {
     for (uint16_t& value : values) value = static_cast<uint16_t>(0x2400 + (Next() >> 21));
     return values;
   }
+  // Far apart: powers of two from 1 to 2^-23 times values in [-1, 1).
+  std::vector<float> SpreadFloats(int64_t count) {
+    std::vector<float> values = Floats(count);
+    for (float& value : values) value = std::ldexp(value, -static_cast<int>((Next() >> 16) % 24));
+    return values;
+  }
+  // Any that a checkpoint may hold, from zero through the subnormals to the largest.
+  std::vector<uint16_t> SpreadScales(int64_t count) {
+    std::vector<uint16_t> values(static_cast<size_t>(count));
+    for (uint16_t& value : values) value = static_cast<uint16_t>((Next() >> 16) % 0x7c00);
+    return values;
+  }
 
  private:
   uint32_t state_ = 1;
@@ -53,14 +66,20 @@ uint64_t Hash(const std::vector<float>& values) {
   return hash;
 }
 
-std::vector<float> RunMoeFfn(const MoeFfnShape& shape, const KernelTable& kernels) {
+std::vector<float> RunMoeFfn(const MoeFfnShape& shape, bool spread, const KernelTable& kernels) {
   Random random;
+  const auto floats = [&](int64_t count) {
+    return spread ? random.SpreadFloats(count) : random.Floats(count);
+  };
+  const auto scales = [&](int64_t count) {
+    return spread ? random.SpreadScales(count) : random.Scales(count);
+  };
   const int64_t h = shape.hidden_size, e = shape.num_experts, f = shape.intermediate_size;
-  const std::vector<float> x = random.Floats(shape.num_tokens * h), router = random.Floats(e * h);
+  const std::vector<float> x = floats(shape.num_tokens * h), router = random.Floats(e * h);
   const std::vector<float> bias = random.Floats(e);
   const std::vector<uint8_t> gate_up = random.Bytes(e * f * h), down = random.Bytes(e * f * h / 2);
-  const std::vector<uint16_t> gate_up_scale = random.Scales(e * f * h / 16);
-  const std::vector<uint16_t> down_scale = random.Scales(e * f * h / 32);
+  const std::vector<uint16_t> gate_up_scale = scales(e * f * h / 16);
+  const std::vector<uint16_t> down_scale = scales(e * f * h / 32);
   std::vector<float> out(x.size());
   const std::unique_ptr<void, decltype(&std::free)> scratch(
       std::aligned_alloc(Arena::kAlignment, MoeFfnWorkspaceBytes(shape, kernels, 2)), &std::free);
@@ -109,7 +128,13 @@ TEST(Golden, AttentionHasTheSameBitsOnEveryMachine) {
 
 TEST(Golden, MoeFfnHasTheSameBitsOnEveryMachine) {
   for (const KernelTable* kernels : SupportedKernels()) {
-    EXPECT_EQ(Hash(RunMoeFfn({40, 96, 5, 112, 3}, *kernels)), 14504196947452000743u) << kernels->name;
+    EXPECT_EQ(Hash(RunMoeFfn({40, 96, 5, 112, 3}, false, *kernels)), 14504196947452000743u) << kernels->name;
+  }
+}
+
+TEST(Golden, MoeFfnOfScalesFarApartHasTheSameBitsOnEveryMachine) {
+  for (const KernelTable* kernels : SupportedKernels()) {
+    EXPECT_EQ(Hash(RunMoeFfn({40, 96, 5, 112, 3}, true, *kernels)), 8627453638385819799u) << kernels->name;
   }
 }
 

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -32,8 +34,36 @@ std::vector<int32_t> Ids(Call call) {
   return ids;
 }
 
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  try {
+    if (file) return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  } catch (const std::ios_base::failure&) {  // a folder
+  }
+  throw std::runtime_error(path + ": cannot be read as a file");
+}
+
+// A list of messages, or an object with them, as what mmoe_chat_json takes. The assistant's turn is begun unless
+// the object says otherwise: of two members with one name the last counts.
+std::string Conversation(const std::string& json) {
+  const size_t begin = json.find_first_not_of(" \t\r\n");
+  const std::string beginning = R"({"add_generation_prompt": true, )";
+  if (begin != std::string::npos && json[begin] == '[') return beginning + "\"messages\": " + json + "}";
+  if (begin != std::string::npos && json[begin] == '{') return beginning + json.substr(begin + 1);
+  return json;
+}
+
+std::vector<int32_t> ConversationIds(const Options& options, mmoe_model model) {
+  const std::string conversation = Conversation(ReadFile(options.messages_file));
+  const char* now = options.now.empty() ? nullptr : options.now.c_str();
+  return Ids([&](int32_t* ids, size_t capacity, size_t* count) {
+    return mmoe_chat_json(model, conversation.data(), conversation.size(), now, ids, capacity, count);
+  });
+}
+
 std::vector<int32_t> PromptIds(const Options& options, mmoe_model model) {
   if (!options.ids.empty()) return options.ids;
+  if (!options.messages_file.empty()) return ConversationIds(options, model);
   if (!options.chat.empty()) {
     const mmoe_message message = {"user", options.chat.c_str()};
     return Ids([&](int32_t* ids, size_t capacity, size_t* count) {
@@ -107,20 +137,42 @@ void Report(size_t prompt_tokens, double prefill_seconds, int32_t finish, mmoe_s
                static_cast<double>(memory.peak_file_bytes) / 1e6);
 }
 
+mmoe_sampling Sampling(const Options& options, mmoe_model model) {
+  mmoe_sampling sampling;
+  mmoe_sampling_init(&sampling);
+  Check(mmoe_model_sampling(model, &sampling));
+  for (const auto& change : options.sampling_changes) change(sampling);
+  return sampling;
+}
+
+void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model model) {
+  const mmoe_sampling sampling = Sampling(options, model);
+  mmoe_session session;
+  Check(mmoe_session_open(model, &sampling, &session));
+  const double prefill_seconds = Prefill(ids, options.chunk, session);
+  SetLimits(options, session);
+  const int32_t finish = Generate(options, session);
+  Report(ids.size(), prefill_seconds, finish, session);
+}
+
+void Print(const std::vector<int32_t>& ids) {
+  for (size_t i = 0; i < ids.size(); ++i) std::printf(i == 0 ? "%d" : ",%d", ids[i]);
+  std::putchar('\n');
+}
+
 void Run(const Options& options) {
   mmoe_model_options model_options;
   mmoe_model_options_init(&model_options);
   model_options.threads = options.threads;
   model_options.verify_checksums = options.verify_checksums ? 1 : 0;
   mmoe_model model;
-  mmoe_session session;
   Check(mmoe_model_open(options.artifact.c_str(), &model_options, &model));
-  Check(mmoe_session_open(model, &options.sampling, &session));
   const std::vector<int32_t> ids = PromptIds(options, model);
-  const double prefill_seconds = Prefill(ids, options.chunk, session);
-  SetLimits(options, session);
-  const int32_t finish = Generate(options, session);
-  Report(ids.size(), prefill_seconds, finish, session);
+  if (options.print_prompt_ids) {
+    Print(ids);
+  } else {
+    Answer(options, ids, model);
+  }
   Check(mmoe_model_close(model));
 }
 

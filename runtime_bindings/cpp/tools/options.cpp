@@ -10,20 +10,26 @@
 namespace mmoe {
 
 const char* const kUsage =
-    "usage: mmoe-run ARTIFACT (--prompt TEXT | --chat TEXT | --ids 1,2,3) [options]\n"
+    "usage: mmoe-run ARTIFACT (--prompt TEXT | --chat TEXT | --messages FILE | --ids 1,2,3) [options]\n"
     "  ARTIFACT              a folder that mmoe-export convert wrote\n"
     "  --prompt TEXT         continues a text; prints text\n"
     "  --chat TEXT           answers a message; prints text\n"
+    "  --messages FILE       answers a conversation; prints text. FILE is JSON: a list of messages, or an "
+    "object\n"
+    "                        of what Hugging Face's apply_chat_template takes: messages, tools, ...\n"
+    "  --now TIME            what the chat template takes for the local time: 2026-07-04T12:30:00\n"
     "  --ids IDS             continues token ids, comma separated; prints token ids\n"
+    "  --print-prompt-ids    prints the prompt's token ids and runs nothing\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
     "  --min-new-tokens N    do not stop before there are N tokens\n"
     "  --stop TEXT           stop before this text; may be given several times\n"
-    "  --temperature T       0 (default) takes the most probable token\n"
+    "  --temperature T       0 takes the most probable token\n"
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --frequency-penalty R, --presence-penalty "
     "R,\n"
     "  --seed N\n"
-    "                        how to choose among the others; see mmoe.h\n"
+    "                        how to choose among the others; see mmoe.h. What is not given is the "
+    "artifact's\n"
     "  --threads N           threads (default: the runtime's choice)\n"
     "  --verify-checksums    compare every file with its digest in mmoe.json before use\n"
     "  --chunk N             prompt tokens per call (default and most: the program's max_seq_len)\n";
@@ -65,18 +71,23 @@ std::vector<int32_t> ParseIds(const std::string& text) {
 
 Options ParseOptions(const std::vector<std::string>& arguments) {
   Options options;
-  mmoe_sampling& sampling = options.sampling;
-  mmoe_sampling_init(&sampling);
   int prompts = 0;
   std::string name;
   const auto integer = [&](const std::string& value, int64_t least, int64_t most) {
     return ParseInteger(value, name, least, most);
+  };
+  // Values are parsed at once, so that a wrong one is told before anything is opened.
+  const auto sample = [&](auto mmoe_sampling::* field, auto value) {
+    options.sampling_changes.emplace_back(
+        [field, value](mmoe_sampling& sampling) { sampling.*field = value; });
   };
   using Value = const std::string&;
   const std::map<std::string, std::function<void(Value)>> setters = {
       {"--ids", [&](Value value) { ++prompts, options.ids = ParseIds(value); }},
       {"--prompt", [&](Value value) { ++prompts, options.prompt = value; }},
       {"--chat", [&](Value value) { ++prompts, options.chat = value; }},
+      {"--messages", [&](Value value) { ++prompts, options.messages_file = value; }},
+      {"--now", [&](Value value) { options.now = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
       {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
       {"--stop",
@@ -87,14 +98,23 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--threads",
        [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, MMOE_MAX_THREADS)); }},
       {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},
-      {"--temperature", [&](Value value) { sampling.temperature = ParseNumber(value, name); }},
-      {"--top-k", [&](Value value) { sampling.top_k = static_cast<int32_t>(integer(value, 0, INT32_MAX)); }},
-      {"--top-p", [&](Value value) { sampling.top_p = ParseNumber(value, name); }},
-      {"--min-p", [&](Value value) { sampling.min_p = ParseNumber(value, name); }},
-      {"--repetition-penalty", [&](Value value) { sampling.repetition_penalty = ParseNumber(value, name); }},
-      {"--frequency-penalty", [&](Value value) { sampling.frequency_penalty = ParseNumber(value, name); }},
-      {"--presence-penalty", [&](Value value) { sampling.presence_penalty = ParseNumber(value, name); }},
-      {"--seed", [&](Value value) { sampling.seed = static_cast<uint64_t>(integer(value, 0, INT64_MAX)); }},
+      {"--temperature", [&](Value value) { sample(&mmoe_sampling::temperature, ParseNumber(value, name)); }},
+      {"--top-k",
+       [&](Value value) {
+         sample(&mmoe_sampling::top_k, static_cast<int32_t>(integer(value, 0, INT32_MAX)));
+       }},
+      {"--top-p", [&](Value value) { sample(&mmoe_sampling::top_p, ParseNumber(value, name)); }},
+      {"--min-p", [&](Value value) { sample(&mmoe_sampling::min_p, ParseNumber(value, name)); }},
+      {"--repetition-penalty",
+       [&](Value value) { sample(&mmoe_sampling::repetition_penalty, ParseNumber(value, name)); }},
+      {"--frequency-penalty",
+       [&](Value value) { sample(&mmoe_sampling::frequency_penalty, ParseNumber(value, name)); }},
+      {"--presence-penalty",
+       [&](Value value) { sample(&mmoe_sampling::presence_penalty, ParseNumber(value, name)); }},
+      {"--seed",
+       [&](Value value) {
+         sample(&mmoe_sampling::seed, static_cast<uint64_t>(integer(value, 0, INT64_MAX)));
+       }},
   };
   for (size_t i = 0; i < arguments.size(); ++i) {
     name = arguments[i];
@@ -103,8 +123,8 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       options.artifact = name;
       continue;
     }
-    if (name == "--verify-checksums") {
-      options.verify_checksums = true;
+    if (name == "--verify-checksums" || name == "--print-prompt-ids") {
+      (name == "--verify-checksums" ? options.verify_checksums : options.print_prompt_ids) = true;
       continue;
     }
     const auto setter = setters.find(name);
@@ -113,7 +133,10 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
     setter->second(arguments[++i]);
   }
   if (options.artifact.empty()) throw UsageError("no artifact given");
-  if (prompts != 1) throw UsageError("give one of --prompt, --chat and --ids");
+  if (!options.now.empty() && options.messages_file.empty()) {
+    throw UsageError("--now goes with --messages");
+  }
+  if (prompts != 1) throw UsageError("give one of --prompt, --chat, --messages and --ids");
   return options;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,17 +13,21 @@ namespace mmoe {
 // The command line of mmoe-run.
 struct Options {
   std::string artifact;
-  // One of the three is given.
+  // One of the four is given.
   std::vector<int32_t> ids;
   std::string prompt;
   std::string chat;
+  std::string messages_file;
+  std::string now;  // "": the clock's
+  bool print_prompt_ids = false;
   int64_t max_new_tokens = 64;
   int64_t min_new_tokens = 0;
   std::vector<std::string> stop;
   uint32_t threads = 0;
   bool verify_checksums = false;
   int64_t chunk = 0;
-  mmoe_sampling sampling;
+  // In this order upon the artifact's own sampling.
+  std::vector<std::function<void(mmoe_sampling&)>> sampling_changes;
 };
 
 class UsageError : public std::runtime_error {

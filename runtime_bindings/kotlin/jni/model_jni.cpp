@@ -72,28 +72,27 @@ jbyteArray Detokenize(JNIEnv* env, jclass, jlong model, jintArray ids, jboolean 
   });
 }
 
-jintArray Chat(JNIEnv* env, jclass, jlong model, jobjectArray roles_and_contents) {
+jintArray ChatJson(JNIEnv* env, jclass, jlong model, jbyteArray conversation, jbyteArray now) {
   return Guarded<jintArray>(env, nullptr, [&]() -> jintArray {
-    std::vector<std::string> texts;
-    for (jsize i = 0; i < env->GetArrayLength(roles_and_contents); ++i) {
-      const auto element = static_cast<jbyteArray>(env->GetObjectArrayElement(roles_and_contents, i));
-      texts.push_back(ToBytes(env, element));
-      env->DeleteLocalRef(element);  // a long conversation would fill the table of local references
-    }
-    std::vector<mmoe_message> messages;
-    size_t bytes = 0;
-    for (size_t i = 0; i + 1 < texts.size(); i += 2) {
-      messages.push_back({texts[i].c_str(), texts[i + 1].c_str()});
-      bytes += texts[i + 1].size();
-    }
+    const std::string bytes = ToBytes(env, conversation);
+    const std::string moment = now == nullptr ? "" : ToBytes(env, now);
     std::vector<int32_t> ids;
     const mmoe_status status =
-        FillBuffer(ids, bytes + 16, [&](int32_t* data, size_t capacity, size_t* count) {
-          return mmoe_chat(static_cast<mmoe_model>(model), messages.data(), messages.size(), data, capacity,
-                           count);
+        FillBuffer(ids, bytes.size() + 16, [&](int32_t* data, size_t capacity, size_t* count) {
+          return mmoe_chat_json(static_cast<mmoe_model>(model), bytes.data(), bytes.size(),
+                                now == nullptr ? nullptr : moment.c_str(), data, capacity, count);
         });
     return Succeeded(env, status) ? ToJava(env, ids) : nullptr;
   });
+}
+
+jint DefaultSampling(JNIEnv* env, jclass, jlong model, jfloatArray floats) {
+  mmoe_sampling sampling;
+  mmoe_sampling_init(&sampling);
+  if (!Succeeded(env, mmoe_model_sampling(static_cast<mmoe_model>(model), &sampling))) return 0;
+  const jfloat values[] = {sampling.temperature, sampling.top_p, sampling.min_p, sampling.repetition_penalty};
+  env->SetFloatArrayRegion(floats, 0, 4, values);
+  return sampling.top_k;
 }
 
 }  // namespace
@@ -102,7 +101,7 @@ std::vector<JNINativeMethod> ModelMethods() {
   return {Method("modelOpen", "([BIZ)J", Open),      Method("modelClose", "(J)V", Close),
           Method("modelInfo", "(J)[J", Info),        Method("modelLoadSeconds", "(J)D", LoadSeconds),
           Method("tokenize", "(J[BZZ)[I", Tokenize), Method("detokenize", "(J[IZ)[B", Detokenize),
-          Method("chat", "(J[[B)[I", Chat)};
+          Method("chatJson", "(J[B[B)[I", ChatJson), Method("modelSampling", "(J[F)I", DefaultSampling)};
 }
 
 }  // namespace mmoe::jni

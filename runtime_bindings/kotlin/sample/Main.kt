@@ -15,6 +15,7 @@ import org.mmoe.Session
 private const val USAGE = """usage: sample ARTIFACT PROMPT [--chat] [--max-new-tokens N] [--threads N]
        [--temperature T] [--seed N]
   --chat   PROMPT is a message to answer by the chat template, not a text to continue
+  How tokens are chosen is the artifact's business unless an option says otherwise.
 """
 
 private class Options(arguments: List<String>) {
@@ -40,12 +41,12 @@ private class Options(arguments: List<String>) {
     val chat = "--chat" in values
     val maxNewTokens = number("--max-new-tokens", 64) { it.toIntOrNull()?.takeIf { count -> count >= 1 } }
     val threads = number("--threads", 0) { it.toIntOrNull() }
-    val sampling = Sampling(
-        temperature = number("--temperature", 0f) { it.toFloatOrNull() },
-        seed = number("--seed", 0L) { it.toLongOrNull() },
-    )
+    private val temperature = number("--temperature", null) { it.toFloatOrNull() }
+    private val seed = number("--seed", 0L) { it.toLongOrNull() }
 
-    private fun <T : Number> number(name: String, default: T, parse: (String) -> T?): T {
+    fun sampling(artifacts: Sampling) = artifacts.copy(temperature = temperature ?: artifacts.temperature, seed = seed)
+
+    private fun <T : Number?> number(name: String, default: T, parse: (String) -> T?): T {
         val text = values[name] ?: return default
         return parse(text) ?: throw UsageException("$name: '$text' is not a number that it takes")
     }
@@ -59,7 +60,7 @@ private class UsageException(message: String) : Exception(message)
 
 private suspend fun run(options: Options) {
     Model.open(options.artifact, options.threads).use { model ->
-        model.newSession(options.sampling).use { session ->
+        model.newSession(options.sampling(model.sampling)).use { session ->
             val steps =
                 if (options.chat) {
                     session.generate(model.chat(listOf(Message(Role.USER, options.prompt))), options.maxNewTokens)

@@ -9,6 +9,7 @@ import pytest
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.convert.convert import ConvertOptions, convert
 from tests.support.checkpoints import write_checkpoint
+from tests.support.shared import made_once
 
 CHUNK, CONTEXT = 8, 32
 
@@ -29,8 +30,11 @@ def coreml_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def coreml_artifact(coreml_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """`coreml_checkpoint` with a chunk of 8 tokens in a context of 32; read only."""
-    return convert(
-        coreml_checkpoint,
-        tmp_path_factory.mktemp("coreml") / "artifact",
-        options=ConvertOptions(backend="coreml", max_seq_len=CHUNK, max_context_len=CONTEXT),
+    options = ConvertOptions(backend="coreml", max_seq_len=CHUNK, max_context_len=CONTEXT)
+    return Artifact.open(
+        made_once(
+            tmp_path_factory,
+            "coreml/artifact",
+            lambda folder: convert(coreml_checkpoint, folder, options=options),
+        )
     )

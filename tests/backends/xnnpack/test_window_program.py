@@ -53,7 +53,7 @@ def some_ids(count: int) -> list[int]:
 @pytest.mark.parametrize(
     ("linears", "kv_cache"),
     [
-        (Linears.MMOE, KvCache.FLOAT32),
+        pytest.param(Linears.MMOE, KvCache.FLOAT32, marks=pytest.mark.slow),
         (Linears.MMOE, KvCache.INT8),
         pytest.param(Linears.XNNPACK, KvCache.FLOAT16, marks=pytest.mark.slow),
     ],

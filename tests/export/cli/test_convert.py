@@ -65,6 +65,7 @@ def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_arti
     artifact = Artifact.open(target, check_hashes=True)
     assert run.json["schema_version"] == 1
     assert run.json["artifact"] == str(target)
+    assert run.json["manifest"]["expert_scales"]["wide_panels"] == 0
     assert run.json["manifest"]["files"]["model.pte"]["bytes"] == artifact.model_path.stat().st_size
     # The same input gives the same program.
     assert artifact.model_path.read_bytes() == tiny_artifact.model_path.read_bytes()

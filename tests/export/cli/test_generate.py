@@ -1,12 +1,15 @@
 """`mmoe-export generate` on a tiny artifact in the real runtime."""
 
+import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from mmoe.checkpoints.tokenizer import Message, load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
@@ -118,6 +121,55 @@ def test_chat_uses_the_template(mmoe: Command, tiny_artifact: Artifact) -> None:
     tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
     expected = tokenizer.encode_chat([Message("system", "be brief"), Message("user", "the fox")])
     assert run.json["prompt_ids"] == expected
+
+
+def test_messages_are_a_conversation_with_tools(
+    mmoe: Command, tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_artifact.folder, tmp_path / "artifact"))
+    source = "{{ tools[0].name if tools }}{% for m in messages %}{{ m.role }}{{ m.content }}{% endfor %}"
+    source += "{{ '<|eot|>' if add_generation_prompt }}"
+    (folder / "chat_template.jinja").write_text(source)
+    manifest = json.loads((folder / "mmoe.json").read_text())
+    manifest["files"]["chat_template.jinja"] = {
+        "bytes": len(source),
+        "sha256": hashlib.sha256(source.encode()).hexdigest(),
+    }
+    (folder / "mmoe.json").write_text(json.dumps(manifest))
+    messages = [{"role": "user", "content": "fox"}, {"role": "tool", "content": "dog<|eot|>"}]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+    for given, text in (
+        (messages, "userfoxtooldog<|eot|>"),
+        ({"messages": messages, "tools": [{"name": "sum"}]}, "sumuserfoxtooldog<|eot|>"),
+    ):
+        path = tmp_path / "conversation.json"
+        path.write_text(json.dumps(given))
+        run = mmoe("generate", folder, "--messages", path, "--max-new-tokens", 1, "--json")
+        plain = tokenizer.encode(text, add_special_tokens=False).ids
+        assert run.json["prompt_ids"] == [*plain, tokenizer.token_to_id("<|eot|>")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "conversation.json: cannot be read"),
+        ("[", "conversation.json: is not JSON"),
+        ("[" * 100_000, "conversation.json: is not JSON"),
+        ('{"tools": []}', 'neither a list of messages nor an object with "messages"'),
+        ('"hello"', 'neither a list of messages nor an object with "messages"'),
+    ],
+)
+def test_broken_conversations(
+    mmoe: Command, tiny_artifact: Artifact, tmp_path: Path, content: str | None, message: str
+) -> None:
+    path = tmp_path / "conversation.json"
+    if content is not None:
+        path.write_text(content)
+    run = mmoe("generate", tiny_artifact.folder, "--messages", path)
+    assert (run.code, run.out) == (1, "")
+    assert message in run.err
+    assert len(run.err.splitlines()) == 1
 
 
 def test_seeds(mmoe: Command, tiny_artifact: Artifact) -> None:

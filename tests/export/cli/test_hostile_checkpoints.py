@@ -19,7 +19,7 @@ from tests.export.cli.conftest import Command
 from tests.support.checkpoints import write_checkpoint
 
 INDEX = "model.safetensors.index.json"
-SOON = 10.0
+SOON = 10.0  # of this process, since other tests run beside it
 DEEP = "[" * 100_000 + "]" * 100_000
 Spoil = Callable[[Path], None]
 
@@ -137,13 +137,13 @@ READ_FILES = (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "model.safet
 def test_a_hostile_checkpoint(mmoe: Command, tmp_path: Path, spoil: Spoil, message: str) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint")
     spoil(folder)
-    before, started = sorted(tmp_path.iterdir()), time.perf_counter()
+    before, started = sorted(tmp_path.iterdir()), time.process_time()
     run = mmoe("convert", folder, "--out", tmp_path / "artifact", "--quiet")
     assert run.code == 1
     assert run.err.count("error:") == 1
     assert "Traceback" not in run.err
     assert re.search(message, run.err, flags=re.DOTALL), run.err[:1000]
-    assert time.perf_counter() - started < SOON
+    assert time.process_time() - started < SOON
     assert sorted(tmp_path.iterdir()) == before
 
 

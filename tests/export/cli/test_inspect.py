@@ -15,13 +15,18 @@ def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
     assert data["manifest"]["quantization"]["format"] == "mobilemoe-int4-g32"
     assert data["manifest"]["verification"] is None
     assert sum(data["manifest"]["sizes"].values()) == data["program"]["bytes"]
+    # 2 layers, 8 experts, 2 panels of each matrix.
+    assert data["manifest"]["expert_scales"]["panels"] == 2 * 8 * 4
+    assert data["manifest"]["expert_scales"]["wide_panels"] == 0
     run = mmoe("inspect", tiny_artifact.folder)
     assert run.code == 0
+    shown = " ".join(run.out.split())  # lines break where the terminal ends
     for text in (
         "not yet; run mmoe-export verify", "mobilemoe-int4-g32", "2 x mmoe::moe_ffn.out", "2 x mmoe::linear_qkv.out",
         "get_max_context_len", "experts and routers", "executorch 1.5.1",
+        "0 panels, where tokens may be multiplied as floats",
     ):  # fmt: skip
-        assert text in run.out
+        assert text in shown
 
 
 def test_delegates_are_named(mmoe: Command, tiny_delegated_artifact: Artifact) -> None:

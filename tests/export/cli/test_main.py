@@ -54,9 +54,9 @@ def test_version(mmoe: Command) -> None:
         ),
         (("convert", "x", "--max-seq-len", "many"), "'--max-seq-len'"),
         (("generate", "x", "--threads", "0"), "'--threads'"),
-        (("generate", "x", "--prompt", "a", "--chat", "b"), "give --prompt or --chat, not both"),
+        (("generate", "x", "--prompt", "a", "--chat", "b"), "give one of --prompt, --chat and --messages"),
         (("generate", "x", "--prompt", "a", "--system", "b"), "--system goes with --chat"),
-        (("generate", "x", "--json"), "give --prompt or --chat"),
+        (("generate", "x", "--json"), "give --prompt, --chat or --messages"),
     ],
 )
 def test_wrong_usage(mmoe: Command, arguments: tuple[str, ...], message: str) -> None:

@@ -19,6 +19,8 @@ from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.convert.carried import licence
 from mmoe.export.convert.convert import ConvertOptions, convert, dry_run
 from mmoe.export.convert.trial_run import require_running
+from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.support.tokenizers import BOS, EOT
 
@@ -49,18 +51,18 @@ def test_settings_reach_the_artifact(checkpoint: Path, tmp_path: Path) -> None:
         checkpoint, tmp_path / "artifact", options=ConvertOptions(template="rag"), tell=notes.append
     )
     runtime = Artifact.open(artifact.folder, check_hashes=True).manifest.runtime
-    assert runtime.sampling == SamplingConfig(temperature=0.6, top_k=20)
+    with Model(artifact.folder) as model:
+        assert model.sampling == SamplingConfig(temperature=0.6, top_k=20)
     assert runtime.stop_ids == (1, 4, 8, 9)
     assert runtime.special_tokens == {"bos_token": BOS, "eos_token": EOT, "pad_token": EOT}
     assert artifact.manifest.source.licence == "mit"
-    # The template changes contents, which pieces of text around them cannot do.
-    assert runtime.chat is None
     assert notes == []
     # Whoever reads the artifact finds the chosen template in one place, and the same settings.
     assert (artifact.folder / "chat_template.jinja").read_text() == RAG
     tokenizer = load_tokenizer(artifact.folder, artifact.config)
     assert tokenizer.render_chat([Message("user", "why")]) == BOS + "WHY"
-    assert (tokenizer.sampling, tokenizer.stop_ids) == (runtime.sampling, set(runtime.stop_ids))
+    assert tokenizer.sampling == SamplingConfig(temperature=0.6, top_k=20)
+    assert tokenizer.stop_ids == set(runtime.stop_ids)
 
 
 def test_the_built_in_template_is_said_aloud_and_written_down(checkpoint: Path, tmp_path: Path) -> None:
@@ -141,6 +143,46 @@ def test_another_conversation_than_the_templates_is_not_kept(tiny_artifact: Arti
 
 def test_manifests_from_before_the_settings_are_read(tiny_artifact: Artifact, tmp_path: Path) -> None:
     added = ("special_tokens", "top_k", "top_p", "min_p", "repetition_penalty")
-    old = changed(tiny_artifact, tmp_path / "copy", lambda runtime: [runtime.pop(key) for key in added])
-    assert old.manifest.runtime.sampling == SamplingConfig()
+
+    def age(runtime: dict[str, Any]) -> None:
+        for key in added:
+            del runtime[key]
+        runtime["chat"] = {"begin": BOS, "turns": {}, "end": "", "trim": False}
+
+    old = changed(tiny_artifact, tmp_path / "copy", age)
+    with Model(old.folder) as model, Model(tiny_artifact.folder) as new:
+        assert model.sampling == SamplingConfig()
+        # The special tokens are then those of tokenizer_config.json.
+        assert model.chat([("user", "why")]) == new.chat([("user", "why")])
     assert old.manifest.runtime.stop_ids == tiny_artifact.manifest.runtime.stop_ids
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("temperature", -1),
+        ("temperature", 1e39),
+        ("top_k", -1),
+        ("top_p", 0),
+        ("min_p", 1),
+        ("repetition_penalty", 0),
+    ],
+)
+def test_sampling_out_of_range_is_corrupt(
+    tiny_artifact: Artifact, tmp_path: Path, key: str, value: float
+) -> None:
+    bad = changed(tiny_artifact, tmp_path / "copy", lambda runtime: runtime.update({key: value}))
+    with pytest.raises(CoreFailure, match=r"mmoe\.json") as refusal:
+        Model(bad.folder)
+    assert refusal.value.status is Status.CORRUPT
+
+
+def test_special_tokens_are_the_manifests(checkpoint: Path, tmp_path: Path) -> None:
+    """Whatever file they are from, and also when it is none of those that an artifact carries."""
+    (checkpoint / "tokenizer_config.json").unlink()
+    write(checkpoint / "special_tokens_map.json", bos_token=BOS, eos_token=EOT)
+    artifact = convert(checkpoint, tmp_path / "artifact")
+    with Model(artifact.folder) as model:
+        turns = [("user", "why")]
+        assert model.chat(turns) == load_tokenizer(checkpoint, artifact.config).encode_chat(turns)
+        assert model.chat_text({"messages": []}).startswith(BOS)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from mmoe.export.expert_usage.prompts import real_prompts, templated_prompts
 from mmoe.runtime_bindings.python.errors import OptionError
-from mmoe.runtime_bindings.python.records import Message
 
 
 def encode(text: str) -> list[int]:
     return [0, *text.encode()]
 
 
-def encode_chat(messages: Sequence[Message]) -> list[int]:
-    return encode("".join(f"{message.role}:{message.content};" for message in messages))
+def encode_chat(
+    messages: Sequence[Mapping[str, object]], *, tools: Sequence[Mapping[str, object]] | None
+) -> list[int]:
+    texts = [f"{message['role']}:{message.get('content')};" for message in messages]
+    return encode("".join([*texts, *(f"tool {tool['name']};" for tool in tools or ())]))
 
 
 def test_a_text_is_one_prompt_cut_at_the_limit(tmp_path: Path) -> None:
@@ -55,12 +57,25 @@ def test_conversations(tmp_path: Path) -> None:
     assert found.prompts == (tuple(encode("system:Be brief.;user:a\0b;")), tuple(encode("plain")))
 
 
+def test_tools_and_their_calls(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    messages = [{"role": "assistant", "tool_calls": [{}]}, {"role": "tool", "content": "4"}]
+    path.write_text(json.dumps({"messages": messages, "tools": [{"name": "sum"}]}), encoding="utf-8")
+    found = real_prompts(path, encode, encode_chat, tokens=1000, context=100)
+    assert found.prompts == (tuple(encode("assistant:None;tool:4;tool sum;")),)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.jsonl", '{"messages": []}', r"a\.jsonl: line 1 is neither"),
         ("a.jsonl", '{"messages": [{"role": "user"}]}', r'"messages" that have a "role" and a "content"'),
         ("a.jsonl", '{"messages": ["hello"]}', r"a\.jsonl: line 1 is neither"),
+        (
+            "a.jsonl",
+            '{"messages": [{"role": "user", "content": "?"}], "tools": ["f"]}',
+            '"tools" that are objects',
+        ),
         ("a.jsonl", '"good"\n{"question": "?"}', r"a\.jsonl: line 2 is neither a string nor an object"),
         ("a.jsonl", "nothing", r"a\.jsonl: line 1 is not JSON"),
         ("a.jsonl", "\n", r"a\.jsonl: holds no prompt"),

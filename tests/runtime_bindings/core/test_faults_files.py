@@ -93,7 +93,7 @@ def end_of(folder: Path, fault: str, moment: str) -> str:
     return ended.stdout
 
 
-@pytest.fixture(params=["own linears", "delegated linears"])
+@pytest.fixture(params=["own linears", pytest.param("delegated linears", marks=pytest.mark.slow)])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     name = "tiny_artifact" if request.param == "own linears" else "tiny_delegated_artifact"
     artifact: Artifact = request.getfixturevalue(name)

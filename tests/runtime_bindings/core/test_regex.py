@@ -181,20 +181,20 @@ def test_what_it_does_not_know_is_refused_by_name(pattern: str, named: str) -> N
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
-        (r"\s+$", " " * 1_000_000 + "x"),
-        (r"a*b|a", "a" * 1_000_000),
-        (r"(?:aa)*b|a", "a" * 1_000_001),
-        (r"a(?=a*b)", "a" * 1_000_000),
-        (r"\p{L}+(?!\p{L}*!)", "\u4e2d" * 300_000 + "!"),
-        (r"\u00e9*\u4e2d|\u00e9", "a" + "\u00e9" * 400_000),
-        *((pattern, " \t" * 500_000 + "x") for pattern in FAMILY_PATTERNS),
-        *((pattern, "a1" * 500_000) for pattern in FAMILY_PATTERNS),
-        *((pattern, "\n" * 1_000_000) for pattern in FAMILY_PATTERNS),
-        *((pattern, "e\u0301\u0327" * 200_000) for pattern in FAMILY_PATTERNS),
+        (r"\s+$", " " * 200_000 + "x"),
+        (r"a*b|a", "a" * 200_000),
+        (r"(?:aa)*b|a", "a" * 200_001),
+        (r"a(?=a*b)", "a" * 200_000),
+        (r"\p{L}+(?!\p{L}*!)", "\u4e2d" * 60_000 + "!"),
+        (r"\u00e9*\u4e2d|\u00e9", "a" + "\u00e9" * 80_000),
+        *((pattern, " \t" * 100_000 + "x") for pattern in FAMILY_PATTERNS),
+        *((pattern, "a1" * 100_000) for pattern in FAMILY_PATTERNS),
+        *((pattern, "\n" * 200_000) for pattern in FAMILY_PATTERNS),
+        *((pattern, "e\u0301\u0327" * 40_000) for pattern in FAMILY_PATTERNS),
     ],
 )
 def test_no_text_takes_more_than_linear_time(pattern: str, text: str) -> None:
     start = time.process_time()
     regex_matches(pattern, text)
-    # About 0.1 s in C++ and as much in Python; looking at the run again at every place would take hours.
-    assert time.process_time() - start < 20
+    # About 0.05 s; looking at the run again at every place would be 4e10 steps.
+    assert time.process_time() - start < 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import gc
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -265,6 +267,28 @@ def test_statistics_add_up(model: Model, session: Session) -> None:
     assert 0 < stats.prefill_seconds <= stats.ttft_seconds
     assert 0 < stats.program_seconds <= stats.decode_seconds
     assert 0 < model.info.load_seconds <= stats.load_seconds
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 4], ids=["unread", "left", "read to its end"])
+def test_a_text_takes_its_context_along_without_the_garbage_collector(
+    model: Model, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    closed = []
+    close = Session.close
+
+    def counted(session: Session) -> None:
+        closed.append(session.handle.value)
+        close(session)
+
+    monkeypatch.setattr(Session, "close", counted)
+    gc.disable()
+    try:
+        stream = model.generate(PROMPT, max_new_tokens=3)
+        assert len(list(itertools.islice(stream, pieces))) == min(pieces, 3)
+        del stream
+        assert len(closed) == 1
+    finally:
+        gc.enable()
 
 
 def test_a_thousand_sessions_leave_nothing_behind(model: Model) -> None:

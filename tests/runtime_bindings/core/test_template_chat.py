@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
 
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.model import Model
+from tests.support.honest_ids import honest_ids
 from tests.support.template_oracle import render_chat
 
 _HEADER = "'<|header_start|>' + m['role'] + '<|header_end|>\\n\\n'"
@@ -48,37 +48,6 @@ def _with_template(artifact: Artifact, source: str, folder: Path) -> Path:
     return folder
 
 
-def _honest_ids(folder: Path, source: str, conversation: dict[str, object]) -> list[int]:
-    """Ids with contents and tools encoded as plain text, from a rendering in which every "<" of theirs is marked."""
-    mark = "\ue000"
-    marked = json.loads(json.dumps(conversation).replace("<|", mark))
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
-    text = render_chat(
-        source, {"bos_token": settings["bos_token"], "eos_token": settings["eos_token"], **marked}
-    )
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    specials = {token.content: index for index, token in tokenizer.get_added_tokens_decoder().items()}
-    ids: list[int] = []
-    plain = ""
-
-    def flush() -> None:
-        nonlocal plain
-        tokenizer.encode_special_tokens = True  # as plain text
-        ids.extend(tokenizer.encode(plain.replace(mark, "<|"), add_special_tokens=False).ids)
-        plain = ""
-
-    while text:
-        special = next((token for token in specials if text.startswith(token)), None)
-        if special is None:
-            plain, text = plain + text[0], text[1:]
-        else:
-            flush()
-            ids.append(specials[special])
-            text = text.removeprefix(special)
-    flush()
-    return ids
-
-
 @pytest.mark.parametrize("name", _TEMPLATES)
 def test_text_and_ids_are_the_templates(demo_artifact: Artifact, tmp_path: Path, name: str) -> None:
     source = _TEMPLATES[name]
@@ -90,7 +59,8 @@ def test_text_and_ids_are_the_templates(demo_artifact: Artifact, tmp_path: Path,
         assert model.chat_text(_CONVERSATION, now=moment) == render_chat(
             source, special_tokens | _CONVERSATION
         )
-        assert model.chat_json(_CONVERSATION, now=moment) == _honest_ids(folder, source, _CONVERSATION)
+        ids = honest_ids(folder, source, special_tokens | _CONVERSATION)
+        assert model.chat_json(_CONVERSATION, now=moment) == ids
 
 
 def test_plain_conversation_has_the_ids_of_the_pieces(demo_artifact: Artifact) -> None:

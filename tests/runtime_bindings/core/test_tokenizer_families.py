@@ -13,7 +13,7 @@ from tests.support.native_tokenizer import NativeTokenizer
 from tests.support.tokenizer_families import FAMILIES, train
 
 # Strings for each family; the release check takes 100,000.
-COUNT = int(os.environ.get("MMOE_TOKENIZER_STRINGS", "3000"))
+COUNT = int(os.environ.get("MMOE_TOKENIZER_STRINGS", "1000"))
 
 
 @pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)

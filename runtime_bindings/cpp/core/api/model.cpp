@@ -70,8 +70,15 @@ mmoe_status mmoe_model_close(mmoe_model model) {
   return mmoe::GuardClose([&] {
     const std::shared_ptr<mmoe::Model> closed = mmoe::Models().Take(model);
     const auto sessions = mmoe::Sessions().TakeIf(
-        [&](const mmoe::Session& session) { return session.BelongsTo(closed.get()); });
+        [&](const mmoe::Session& session) { return &session.model() == closed.get(); });
     for (const auto& session : sessions) session->Close();
+  });
+}
+
+mmoe_status mmoe_model_sampling(mmoe_model model, mmoe_sampling* sampling) {
+  return mmoe::Guard([&] {
+    mmoe::RequireStruct(sampling, "mmoe_sampling");
+    mmoe::Hand(mmoe::Models().Get(model)->manifest().sampling, sampling);
   });
 }
 
@@ -94,7 +101,7 @@ mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
     found.layers = open->manifest().layers;
     found.bos_id = open->manifest().bos_id;
     found.threads = mmoe::PoolThreads();
-    found.has_chat = open->has_chat_template() || open->manifest().chat ? 1 : 0;
+    found.has_chat = open->has_chat_template() ? 1 : 0;
     found.load_seconds = open->load_seconds();
     found.program_bytes = open->program()->file().bytes().size();
     found.sliding_window = static_cast<int32_t>(program.sliding_window);

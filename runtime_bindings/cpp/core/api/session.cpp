@@ -2,6 +2,7 @@
 
 #include "core/api/guard.h"
 #include "core/memory.h"
+#include "core/sampling.h"
 #include "core/text/utf8.h"
 
 namespace {
@@ -9,6 +10,11 @@ namespace {
 template <typename Work>
 mmoe_status InSession(mmoe_session session, Work work) {
   return mmoe::Guard([&] { work(*mmoe::Sessions().Get(session)); });
+}
+
+mmoe_sampling Chosen(const mmoe_sampling* sampling, const mmoe::Model& model) {
+  if (sampling == nullptr) return model.manifest().sampling;
+  return mmoe::Received(sampling, mmoe_sampling_init, "mmoe_sampling");
 }
 
 // The system keeps no peaks by kind, so calls after which memory has grown look at it. A decode step only
@@ -37,18 +43,14 @@ mmoe::Limits ToLimits(const mmoe_limits& limits) {
 }  // namespace
 
 void mmoe_sampling_init(mmoe_sampling* sampling) {
-  if (sampling == nullptr) return;
-  *sampling = {};
-  sampling->struct_size = sizeof(*sampling);
-  sampling->top_p = 1.0f;
-  sampling->repetition_penalty = 1.0f;
+  if (sampling != nullptr) *sampling = mmoe::GreedySampling();
 }
 
 mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sampling, mmoe_session* session) {
   return mmoe::Guard([&] {
     mmoe::RequireArgument(session != nullptr, "session is NULL");
-    const mmoe_sampling chosen = mmoe::Received(sampling, mmoe_sampling_init, "mmoe_sampling");
-    const auto opened = std::make_shared<mmoe::Session>(mmoe::Models().Get(model), chosen);
+    const std::shared_ptr<mmoe::Model> shared = mmoe::Models().Get(model);
+    const auto opened = std::make_shared<mmoe::Session>(shared, Chosen(sampling, *shared));
     const mmoe_session handle = mmoe::Sessions().Add(opened);
     try {
       mmoe::Models().Get(model);  // closed meanwhile, it has closed the sessions that it knew of
@@ -66,9 +68,7 @@ mmoe_status mmoe_session_close(mmoe_session session) {
 }
 
 mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling) {
-  return InSession(session, [&](mmoe::Session& open) {
-    open.SetSampling(mmoe::Received(sampling, mmoe_sampling_init, "mmoe_sampling"));
-  });
+  return InSession(session, [&](mmoe::Session& open) { open.SetSampling(Chosen(sampling, open.model())); });
 }
 
 mmoe_status mmoe_session_set_logit_bias(mmoe_session session, const mmoe_logit_bias* bias, size_t count) {

@@ -42,14 +42,9 @@ mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t mes
   return mmoe::Guard([&] {
     mmoe::RequireArgument(messages != nullptr && message_count > 0, "there are no messages");
     const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    const std::string conversation = mmoe::ConversationOf(messages, message_count);
     std::vector<int32_t> found;
-    if (!open->has_chat_template() && open->manifest().chat) {
-      mmoe::EncodeChat(open->tokenizer(), *open->manifest().chat, messages, message_count, &found);
-    } else {
-      const std::string conversation = mmoe::ConversationOf(messages, message_count);
-      mmoe::EncodeRendered(open->tokenizer(), open->chat_template().Render(conversation, std::nullopt),
-                           &found);
-    }
+    mmoe::EncodeRendered(open->tokenizer(), open->chat_template().Render(conversation, std::nullopt), &found);
     mmoe::HandAll(found, ids, capacity, count);
   });
 }

@@ -30,6 +30,7 @@ constexpr std::array kSchemas = {
     OperatorSchema{"mmoe::linear.out", "TTTiO"},
     OperatorSchema{"mmoe::linear_qkv.out", "TTTiiOOO"},
     OperatorSchema{"mmoe::moe_ffn.out", "TTTTTTTibdO"},
+    OperatorSchema{"mmoe::moe_ffn_in.out", "TTTTTTTttiibbddO"},
     OperatorSchema{"mmoe::rms_norm.out", "TTdO"},
     OperatorSchema{"mmoe::swiglu_ffn.out", "TTTTTO"},
     OperatorSchema{"aten::_to_copy.out", "TbmO"},

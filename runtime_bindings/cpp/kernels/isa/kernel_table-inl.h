@@ -9,6 +9,8 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   table.name = name;
   table.token_tile = token_tile;
   table.router_scores = RouterScores;
+  table.router_logits = RouterLogits;
+  table.softmax = Softmax;
   table.quantize_row = QuantizeRow;
   table.quantize_scales = QuantizeScales;
   table.quantize_tile = QuantizeTile;
@@ -22,6 +24,8 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   table.linear_tile = linear_tile;
   table.quantize_groups = QuantizeGroups;
   table.linear_dot = LinearDot;
+  table.quantize_wide_groups = QuantizeWideGroups;
+  table.grouped_dot = GroupedDot;
   return table;
 }
 

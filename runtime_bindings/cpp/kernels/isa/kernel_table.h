@@ -25,6 +25,13 @@ struct KernelTable {
   void (*router_scores)(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
                         float* scores, int64_t stride);
 
+  // The same without the sigmoid.
+  void (*router_logits)(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                        float* logits, int64_t stride);
+
+  // values[i] = e^values[i] / (their sum), in place; count is at least 1.
+  void (*softmax)(float* values, int64_t count);
+
   // The stages of quantize_activations.h: x [inputs] or float16 scales [inputs] to int16
   // [PaddedInputs(inputs)], returning its scale, then a tile to int8. inputs is a positive multiple of 16.
   float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
@@ -64,6 +71,12 @@ struct KernelTable {
 
   // out[t][0..31] = panel . tile[t]: per group of 32 inputs an integer sum times (scale * activation_scale), added in order.
   void (*linear_dot)(const LinearDotArgs& args);
+
+  // The two for groups that linears lack. First, for groups of 64 or 128 inputs: x [group_size * groups].
+  void (*quantize_wide_groups)(const float* x, int64_t groups, int64_t group_size, const LinearTile& tile,
+                               int64_t token, int64_t first_group);
+  // Then for groups of 32, 64 or 128 inputs, with zero points or float32 scales if need be.
+  void (*grouped_dot)(const LinearDotArgs& args);
 };
 
 }  // namespace mmoe

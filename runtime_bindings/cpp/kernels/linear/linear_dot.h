@@ -10,17 +10,21 @@ namespace mmoe {
 // the 32 outputs of a panel have a scale each for every 32 inputs.
 constexpr int64_t kLinearGroup = 32;
 
-// Quantised activations of the tokens of one tile. A token has one scale per group of 32 inputs.
+// Experts that are grouped along the input may have wider groups: 64 or 128 inputs.
+constexpr int64_t kWidestGroup = 128;
+
+// Quantised activations of the tokens of one tile. A token has one scale per group of G inputs; G is 32 in dense
+// linears.
 struct LinearTile {
   int64_t tokens;
-  int8_t* values;            // [groups][tokens][32]
+  int8_t* values;            // [groups][tokens][G]
   float* activation_scales;  // [groups][tokens]
   int32_t* offsets;  // [groups][tokens]: -8 times the sum of the group's values, what the offset binary adds
 };
 
 // For KernelTable::linear_dot: one panel times one tile.
 struct LinearDotArgs {
-  const uint8_t* weight;  // [8 * groups][64]
+  const uint8_t* weight;  // [G / 4 * groups][64]
   const uint16_t* scale;  // float16 [groups][32]
   int64_t groups;         // at least 1
   const uint8_t*
@@ -28,6 +32,11 @@ struct LinearDotArgs {
   LinearTile tile;
   float* out;          // [tokens][32]
   int64_t out_stride;  // from token to token
+
+  // For KernelTable::grouped_dot only.
+  int64_t group = kLinearGroup;        // G: 32, 64 or 128
+  const float* float_scale = nullptr;  // [groups][32], instead of `scale`
+  const uint8_t* zero = nullptr;       // [groups][32]: what is subtracted of a weight's nibble; nullptr for 8
 };
 
 }  // namespace mmoe

@@ -7,9 +7,9 @@ namespace {
 
 constexpr int kPortableLinearTile = 8;
 
-// sums[o] += weights (offset binary) . values of one group of 32 inputs.
-inline void DotGroup(const uint8_t* weight, const int8_t* values, int32_t* sums) {
-  for (int64_t block = 0; block < kLinearGroup / kPanelBlockInputs; ++block) {
+// sums[o] += weights (offset binary) . values of one group of inputs.
+inline void DotGroup(const uint8_t* weight, const int8_t* values, int64_t group, int32_t* sums) {
+  for (int64_t block = 0; block < group / kPanelBlockInputs; ++block) {
     const uint8_t* w = weight + block * kPanelBlockBytes;
     const int8_t* x = values + block * kPanelBlockInputs;
     for (int j = 0; j < 16; ++j, w += 4) {
@@ -19,24 +19,29 @@ inline void DotGroup(const uint8_t* weight, const int8_t* values, int32_t* sums)
   }
 }
 
-void LinearDot(const LinearDotArgs& args) {
+void GroupedDot(const LinearDotArgs& args) {
   const LinearTile& tile = args.tile;
   for (int64_t t = 0; t < tile.tokens; ++t) {
     float result[kPanelOutputs] = {};
     for (int64_t group = 0; group < args.groups; ++group) {
-      const int64_t at = group * tile.tokens + t;
+      const int64_t at = group * tile.tokens + t, column = group * kPanelOutputs;
       int32_t sums[kPanelOutputs];
-      for (int o = 0; o < kPanelOutputs; ++o) sums[o] = tile.offsets[at];
-      DotGroup(args.weight + group * PanelBytes(kLinearGroup), tile.values + at * kLinearGroup, sums);
-      for (int o = 0; o < kPanelOutputs; ++o) {
-        const float scale =
-            Float16ToFloat(args.scale[group * kPanelOutputs + o]) * tile.activation_scales[at];
-        result[o] += static_cast<float>(sums[o]) * scale;
+      for (int64_t o = 0; o < kPanelOutputs; ++o) {
+        const int zero = args.zero == nullptr ? kWeightOffset : args.zero[column + o];
+        sums[o] = tile.offsets[at] / kWeightOffset * zero;
+      }
+      DotGroup(args.weight + group * PanelBytes(args.group), tile.values + at * args.group, args.group, sums);
+      for (int64_t o = 0; o < kPanelOutputs; ++o) {
+        const float scale = args.float_scale == nullptr ? Float16ToFloat(args.scale[column + o])
+                                                        : args.float_scale[column + o];
+        result[o] += static_cast<float>(sums[o]) * (scale * tile.activation_scales[at]);
       }
     }
-    for (int o = 0; o < kPanelOutputs; ++o) args.out[t * args.out_stride + o] = result[o];
+    for (int64_t o = 0; o < kPanelOutputs; ++o) args.out[t * args.out_stride + o] = result[o];
   }
 }
+
+void LinearDot(const LinearDotArgs& args) { GroupedDot(args); }
 
 }  // namespace
 }  // namespace mmoe

@@ -18,4 +18,18 @@ struct Dispatch {
 void DispatchTokens(const int32_t* selected, int64_t tokens, int64_t top_k, int64_t experts,
                     Dispatch& dispatch);
 
+// One tile: rows first..first+tokens-1 of the dispatch, the index-th of several tiles of equal size.
+struct Tile {
+  int64_t first;
+  int tokens;
+  int64_t index, tiles;
+};
+
+// Tile `index` of an expert whose rows are cut into `tiles`.
+inline Tile TileAt(const Dispatch& dispatch, int64_t expert, int64_t index, int64_t tiles) {
+  const int64_t begin = dispatch.expert_begin[expert], rows = dispatch.expert_begin[expert + 1] - begin;
+  const int64_t skipped = rows * index / tiles;
+  return {begin + skipped, static_cast<int>(rows * (index + 1) / tiles - skipped), index, tiles};
+}
+
 }  // namespace mmoe

@@ -27,19 +27,6 @@ struct Task {
   int64_t panels[kMaxPanels];  // of the expert's
 };
 
-// One tile: rows first..first+tokens-1 of the dispatch, the index-th of several tiles of equal size.
-struct Tile {
-  int64_t first;
-  int tokens;
-  int64_t index, tiles;
-};
-
-Tile TileAt(const Dispatch& dispatch, int64_t expert, int64_t index, int64_t tiles) {
-  const int64_t begin = dispatch.expert_begin[expert], rows = dispatch.expert_begin[expert + 1] - begin;
-  const int64_t skipped = rows * index / tiles;
-  return {begin + skipped, static_cast<int>(rows * (index + 1) / tiles - skipped), index, tiles};
-}
-
 // A matrix and what its products are made with.
 struct Projection {
   const ExpertMatrix& matrix;
@@ -60,17 +47,18 @@ struct Projection {
 };
 
 // What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
-QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p, const Tile& tile,
-                              const ExpertScratch& scratch) {
+inline QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p,
+                                     const Tile& tile, const ExpertScratch& scratch) {
   const int64_t inputs = projection.matrix.inputs;
+  const uint16_t* exact_scales = projection.Scale(task, p);
   int16_t* scales = scratch.scales + p * scratch.stride;
   if (tile.index == 0) {
-    scratch.scales_of_scales[p] =
-        projection.kernels.quantize_scales(projection.Scale(task, p), inputs, scales);
+    scratch.scales_of_scales[p] = projection.kernels.quantize_scales(exact_scales, inputs, scales);
   }
   const QuantizedTile& to = scratch.quantized[p % 2];
-  return {scratch.rows,   scratch.row_scales,   scales, scratch.scales_of_scales[p], inputs, tile.tokens,
-          to.activations, to.activation_scales, to.sums};
+  return {scratch.rows,       scratch.row_scales,   scales, scratch.scales_of_scales[p],
+          scratch.exact_rows, exact_scales,         inputs, tile.tokens,
+          to.activations,     to.activation_scales, to.sums};
 }
 
 // Panel p of a task.
@@ -143,6 +131,7 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
         const int64_t from = row(tile.first + t);
         scratch.rows[t] = x.values + from * x.stride;
         scratch.row_scales[t] = x.row_scales[from];
+        scratch.exact_rows[t] = x.exact + from * x.width;
         scratch.outputs[t] = output(task, tile, t, scratch);
       }
       ProjectTile(projection, task, next, tile, scratch);
@@ -156,7 +145,12 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
 QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width) {
   const int64_t stride = PaddedInputs(width);
   int16_t* values = arena.Take<int16_t>(rows * stride);
-  return {values, arena.Take<float>(rows), stride};
+  return {values, arena.Take<float>(rows), stride, nullptr, width};
+}
+
+void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelTable& kernels) {
+  rows.row_scales[row] =
+      kernels.quantize_row(rows.exact + row * rows.width, rows.width, rows.values + row * rows.stride);
 }
 
 ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTable& kernels) {
@@ -167,6 +161,7 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
   scratch.scales_of_scales = arena.Take<float>(kMaxPanels);
   scratch.rows = arena.Take<const int16_t*>(tokens);
   scratch.row_scales = arena.Take<float>(tokens);
+  scratch.exact_rows = arena.Take<const float*>(tokens);
   for (QuantizedTile& tile : scratch.quantized) {
     tile.activations = arena.Take<int8_t>(tokens * scratch.stride);
     tile.activation_scales = arena.Take<float>(tokens);

@@ -19,14 +19,20 @@ struct ExpertMatrix {
   int64_t outputs;
 };
 
-// Rows as int16.
+// Rows as int16, and what they were made from.
 struct QuantizedRows {
-  int16_t* values;    // [rows, stride]
-  float* row_scales;  // [rows]
-  int64_t stride;     // PaddedInputs of their width
+  int16_t* values;     // [rows, stride]
+  float* row_scales;   // [rows]
+  int64_t stride;      // PaddedInputs(width)
+  const float* exact;  // [rows, width]
+  int64_t width;
 };
 
+// Without `exact`, which is not copied.
 QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
+
+// Makes row `row` of rows.exact int16.
+void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelTable& kernels);
 
 // A tile's rows, quantised for one panel.
 struct QuantizedTile {
@@ -43,6 +49,7 @@ struct ExpertScratch {
   // One tile.
   const int16_t** rows;
   float* row_scales;
+  const float** exact_rows;
   QuantizedTile quantized[2];  // for a panel, and for the next one meanwhile
   int16_t* scaled;             // scratch of panel_dot_and_quantize
   float** outputs;

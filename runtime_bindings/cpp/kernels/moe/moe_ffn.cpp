@@ -3,60 +3,34 @@
 #include <algorithm>
 
 #include "kernels/arena.h"
-#include "kernels/moe/dispatch.h"
 #include "kernels/moe/experts.h"
 #include "kernels/panel.h"
 
 namespace mmoe {
 namespace {
 
-// Tokens processed together, which read each expert once (512 tokens of S at 49 % of the int8 peak, 47 % in
-// halves), and the bound on (token, expert) pairs that keeps the scratch small when top_k is large.
-constexpr int64_t kChunkTokens = 512;
-constexpr int64_t kChunkAssignments = 2048;
-
-// Elementwise stages are cheap: this many tokens or rows make a task worth a thread.
-constexpr int64_t kRowsPerTask = 16;
-
 // Sums of int8 times sixteen-fold uint4 products, which some instruction sets add up, fit int32 up to here:
 // 127 * 240 * 65536 < 2^31.
 constexpr int64_t kMaxWidth = 1 << 16;
 
-int64_t ChunkTokens(const MoeFfnShape& shape) {
-  const int64_t bound = std::max<int64_t>(1, std::min(kChunkTokens, kChunkAssignments / shape.top_k));
-  return std::min(bound, shape.num_tokens);
-}
-
 struct Buffers {
-  float* scores;      // [tokens, E]
-  int32_t* selected;  // [tokens, top_k]
-  float* weights;     // [tokens, top_k]
-  Dispatch dispatch;
+  RoutedTokens routed;
   QuantizedRows x;          // [tokens]
   float* activated;         // [tokens * top_k, F]
   QuantizedRows quantized;  // [tokens * top_k], the same as int16
   float* down;              // [tokens * top_k, H]
   ExpertScratch* experts;   // [num_workers]
-  const float** rows;       // [num_workers, top_k]
 };
 
 Buffers TakeBuffers(Arena& arena, const MoeFfnShape& shape, const KernelTable& kernels, int num_workers) {
-  const int64_t tokens = ChunkTokens(shape);
+  const int64_t tokens = ChunkTokens(shape.num_tokens, shape.top_k);
   const int64_t assignments = tokens * shape.top_k;
   Buffers buffers;
-  buffers.scores = arena.Take<float>(tokens * shape.num_experts);
-  buffers.selected = arena.Take<int32_t>(assignments);
-  buffers.weights = arena.Take<float>(assignments);
-  buffers.dispatch.expert_begin = arena.Take<int32_t>(shape.num_experts + 1);
-  buffers.dispatch.row_token = arena.Take<int32_t>(assignments);
-  buffers.dispatch.assignment_row = arena.Take<int32_t>(assignments);
-  buffers.dispatch.active = arena.Take<int32_t>(shape.num_experts);
-  buffers.dispatch.num_active = 0;
+  buffers.routed = TakeRoutedTokens(arena, tokens, shape.num_experts, shape.top_k, num_workers);
   buffers.x = TakeQuantizedRows(arena, tokens, shape.hidden_size);
   buffers.activated = arena.Take<float>(assignments * shape.intermediate_size);
   buffers.quantized = TakeQuantizedRows(arena, assignments, shape.intermediate_size);
   buffers.down = arena.Take<float>(assignments * shape.hidden_size);
-  buffers.rows = arena.Take<const float*>(num_workers * shape.top_k);
   buffers.experts = arena.Take<ExpertScratch>(num_workers);
   const int64_t max_inputs = std::max(shape.hidden_size, shape.intermediate_size);
   for (int worker = 0; worker < num_workers; ++worker) {
@@ -66,53 +40,31 @@ Buffers TakeBuffers(Arena& arena, const MoeFfnShape& shape, const KernelTable& k
   return buffers;
 }
 
-// body(row, worker) for rows 0..rows-1.
-template <class Body>
-void ForRows(const Parallel& parallel, int64_t rows, const Body& body) {
-  ParallelFor(parallel, (rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t block, int worker) {
-    const int64_t end = std::min(rows, (block + 1) * kRowsPerTask);
-    for (int64_t row = block * kRowsPerTask; row < end; ++row) body(row, worker);
-  });
-}
-
-void Quantize(const float* x, int64_t rows, int64_t width, const KernelTable& kernels,
-              const Parallel& parallel, const QuantizedRows& out) {
-  ForRows(parallel, rows, [&](int64_t row, int) {
-    out.row_scales[row] = kernels.quantize_row(x + row * width, width, out.values + row * out.stride);
-  });
+void Quantize(const float* x, int64_t rows, const KernelTable& kernels, const Parallel& parallel,
+              QuantizedRows& out) {
+  out.exact = x;
+  ForRows(parallel, rows, [&](int64_t row, int) { FillQuantizedRow(out, row, kernels); });
 }
 
 // x and out are those of the chunk's first token.
 void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out, const KernelTable& kernels,
               const Parallel& parallel, Buffers& buffers) {
   const MoeFfnShape& shape = args.shape;
-  RouterScores(x, args.router_weight, tokens, shape.num_experts, shape.hidden_size, kernels, parallel,
-               buffers.scores);
-  ForRows(parallel, tokens, [&](int64_t t, int) {
-    SelectTopK(buffers.scores + t * shape.num_experts, args.expert_bias, shape.num_experts, shape.top_k,
-               args.router, buffers.selected + t * shape.top_k, buffers.weights + t * shape.top_k);
-  });
-  if (args.observer != nullptr) {
-    args.observer->observe(args.observer->context, args.router_weight, buffers.selected, tokens, shape.top_k);
-  }
-  DispatchTokens(buffers.selected, tokens, shape.top_k, shape.num_experts, buffers.dispatch);
+  RouteTokens({args.router_weight, args.expert_bias, shape.num_experts, shape.hidden_size, shape.top_k,
+               args.router, args.observer},
+              x, tokens, kernels, parallel, buffers.routed);
 
   const int64_t width = shape.intermediate_size;
   const ExpertMatrix gate_up = {args.gate_up_weight, args.gate_up_scale, shape.hidden_size, 2 * width};
-  Quantize(x, tokens, shape.hidden_size, kernels, parallel, buffers.x);
-  ProjectGateUp(gate_up, buffers.dispatch, buffers.x, kernels, parallel, buffers.experts, buffers.activated);
+  Quantize(x, tokens, kernels, parallel, buffers.x);
+  ProjectGateUp(gate_up, buffers.routed.dispatch, buffers.x, kernels, parallel, buffers.experts,
+                buffers.activated);
   const ExpertMatrix down = {args.down_weight, args.down_scale, width, shape.hidden_size};
-  Quantize(buffers.activated, tokens * shape.top_k, width, kernels, parallel, buffers.quantized);
-  ProjectDown(down, buffers.dispatch, buffers.quantized, kernels, parallel, buffers.experts, buffers.down);
+  Quantize(buffers.activated, tokens * shape.top_k, kernels, parallel, buffers.quantized);
+  ProjectDown(down, buffers.routed.dispatch, buffers.quantized, kernels, parallel, buffers.experts,
+              buffers.down);
 
-  ForRows(parallel, tokens, [&](int64_t t, int worker) {
-    const float** rows = buffers.rows + worker * shape.top_k;
-    for (int64_t k = 0; k < shape.top_k; ++k) {
-      rows[k] = buffers.down + buffers.dispatch.assignment_row[t * shape.top_k + k] * shape.hidden_size;
-    }
-    kernels.combine(rows, buffers.weights + t * shape.top_k, shape.top_k, shape.hidden_size,
-                    out + t * shape.hidden_size);
-  });
+  CombineTokens(buffers.routed, buffers.down, tokens, shape.top_k, shape.hidden_size, kernels, parallel, out);
 }
 
 }  // namespace
@@ -142,7 +94,7 @@ void MoeFfn(const MoeFfnArgs& args, const KernelTable& kernels, const Parallel& 
   const MoeFfnShape& shape = args.shape;
   Arena arena(workspace);
   Buffers buffers = TakeBuffers(arena, shape, kernels, parallel.num_workers);
-  const int64_t chunk = ChunkTokens(shape);
+  const int64_t chunk = ChunkTokens(shape.num_tokens, shape.top_k);
   for (int64_t first = 0; first < shape.num_tokens; first += chunk) {
     const int64_t tokens = std::min(chunk, shape.num_tokens - first);
     RunChunk(args, tokens, args.x + first * shape.hidden_size, args.out + first * shape.hidden_size, kernels,

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "kernels/isa/kernel_table.h"
-#include "kernels/moe/router_topk.h"
+#include "kernels/moe/routed_tokens.h"
 #include "kernels/parallel.h"
 
 namespace mmoe {
@@ -16,13 +16,6 @@ struct MoeFfnShape {
   int64_t num_experts;
   int64_t intermediate_size;
   int64_t top_k;
-};
-
-// Told which experts the tokens of a call were sent to; for profiling.
-struct RoutingObserver {
-  // `router` is the layer's router_weight, which tells layers apart; experts [tokens, top_k].
-  void (*observe)(void* context, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k);
-  void* context;
 };
 
 // H = hidden_size, E = num_experts, F = intermediate_size, T = num_tokens; scales are float16, all else as typed.

@@ -52,6 +52,7 @@ template <int kTokens>
 void InterleavedTokens(const PanelDotArgs& args, const QuantizeTileArgs& next, int16_t* scaled) {
   PanelBlocks<kTokens> panel(args);
   const int64_t inputs = next.inputs;
+  int magnitudes[kTokens];
   for (int t = 0; t < kTokens; ++t) {
     const int16_t* row = next.rows[t];
     I16x32 largest = BroadcastInt16(0), least = largest;
@@ -67,8 +68,8 @@ void InterleavedTokens(const PanelDotArgs& args, const QuantizeTileArgs& next, i
         least = _mm512_min_epi16(least, product);
       }
     }
-    const I16x32 magnitudes = _mm512_max_epi16(largest, _mm512_sub_epi16(BroadcastInt16(0), least));
-    const I16x32 factor = FactorOf(next, t, LargestInt16(magnitudes));
+    magnitudes[t] = LargestInt16(_mm512_max_epi16(largest, _mm512_sub_epi16(BroadcastInt16(0), least)));
+    const I16x32 factor = FactorOf(next, t, magnitudes[t]);
     I16x32 total = BroadcastInt16(0);
     int8_t* out = next.out + t * kActivationChunk;
     for (int64_t i = 0; i < inputs; i += kInterleavedInputs) {
@@ -88,6 +89,8 @@ void InterleavedTokens(const PanelDotArgs& args, const QuantizeTileArgs& next, i
   }
   while (!panel.done()) panel.Next();
   panel.Store();
+  // Not before: a call would cost the panel its registers.
+  QuantizeCoarseTokens(next, 0, magnitudes, kTokens);
 }
 
 void PanelDotAndQuantize(const PanelDotArgs& args, const QuantizeTileArgs& next, int16_t* scratch) {

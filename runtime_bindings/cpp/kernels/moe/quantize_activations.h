@@ -14,10 +14,18 @@ namespace mmoe {
 //      factor = 127 * 2^15 / max|p|, rounded down, the int8 that the weights are multiplied with. Both
 //      divisions round to nearest, halves up.
 //
-// p has thousands of levels where q has 127: on the bundled model, max|p| is 8,000 to 32,767, and the first
+// p has thousands of levels where q has 127: on the bundled model, max|p| is 7,700 to 32,767, and the first
 // step costs 0.07 dB of 45 dB. Rounding in float32 instead takes twice the time.
+//
+// Where the scales of a panel lie far apart, and a token's values lie far apart the other way, their products
+// may be of ordinary size and yet all small against max|x| * max|scale|, which p measures them by. max|p|
+// tells: a token with fewer than kFewestLevels in a panel is multiplied with the panel's scales as floats and
+// rounded once, q = round(x * scale * 127 / max|x * scale|). From kFewestLevels on, the first step is off by at
+// most 1.5 of p's levels, which is 0.1 of q's (docs/numerics.md). It is decided for each token and panel
+// alone, so that bits depend neither on the tile nor on the instruction set.
 constexpr int kInt16Levels = 32767;
 constexpr int kInt8Levels = 127;
+constexpr int kFewestLevels = 2048;
 
 // Values of one row, or scales of one panel, as int16: zero from `inputs` to the next multiple of 64.
 constexpr int64_t PaddedInputs(int64_t inputs) { return ActivationChunks(inputs) * kActivationChunk; }
@@ -28,6 +36,8 @@ struct QuantizeTileArgs {
   const float* row_scales;     // [tokens]
   const int16_t* scales;       // [PaddedInputs(inputs)]
   float scale_of_scales;
+  const float* const* exact_rows;  // [tokens] rows of `inputs`, what `rows` was made from
+  const uint16_t* exact_scales;    // [inputs] float16, what `scales` was made from
   int64_t inputs;
   int tokens;
   int8_t* out;               // [inputs / 64][tokens][64]

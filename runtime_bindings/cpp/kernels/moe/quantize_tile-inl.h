@@ -1,5 +1,7 @@
 // The second step of quantize_activations.h: int16 rows times a panel's int16 scales, to int8.
 
+#include "kernels/moe/quantize_exactly-inl.h"
+
 namespace mmoe {
 namespace {
 
@@ -31,8 +33,10 @@ inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first) {
     }
   }
   I32x16 totals[kRows];
+  int magnitudes[kRows];
   for (int r = 0; r < kRows; ++r) {
-    factors[r] = FactorOf(tile, first + r, LargestInt16(largest[r]));
+    magnitudes[r] = LargestInt16(largest[r]);
+    factors[r] = FactorOf(tile, first + r, magnitudes[r]);
     totals[r] = ZeroInts();
   }
   int8_t* out = tile.out + first * kActivationChunk;
@@ -46,6 +50,7 @@ inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first) {
     }
   }
   for (int r = 0; r < kRows; ++r) tile.sums[first + r] = ReduceAddInts(totals[r]);
+  QuantizeCoarseTokens(tile, first, magnitudes, kRows);
 }
 
 void QuantizeTile(const QuantizeTileArgs& tile) {

@@ -26,7 +26,7 @@ inline void DotRows(const float* x, const float* rows, int64_t length, float* ou
   }
 }
 
-template <int kTokens, bool kStreams>
+template <int kTokens, bool kStreams, bool kSigmoid>
 inline void TokenScores(const float* x, const float* weight, int64_t experts, int64_t hidden, float* scores,
                         int64_t stride) {
   int64_t e = 0;
@@ -34,6 +34,7 @@ inline void TokenScores(const float* x, const float* weight, int64_t experts, in
     DotRows<kTokens, 4, kStreams>(x, weight + e * hidden, hidden, scores + e, stride);
   }
   for (; e < experts; ++e) DotRows<kTokens, 1, kStreams>(x, weight + e * hidden, hidden, scores + e, stride);
+  if constexpr (!kSigmoid) return;
   for (int t = 0; t < kTokens; ++t) {
     float* of_token = scores + t * stride;
     for (e = 0; e < experts; e += 16) {
@@ -42,16 +43,48 @@ inline void TokenScores(const float* x, const float* weight, int64_t experts, in
   }
 }
 
-void RouterScores(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
-                  float* scores, int64_t stride) {
-  if (tokens == 1) return TokenScores<1, true>(x, weight, experts, hidden, scores, stride);
+template <bool kSigmoid>
+inline void Scores(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                   float* scores, int64_t stride) {
+  if (tokens == 1) return TokenScores<1, true, kSigmoid>(x, weight, experts, hidden, scores, stride);
   constexpr int kTogether = kSixteenLaneRegisters >= 32 ? 4 : 1;
   int64_t t = 0;
   for (; t + kTogether <= tokens; t += kTogether) {
-    TokenScores<kTogether, false>(x + t * hidden, weight, experts, hidden, scores + t * stride, stride);
+    TokenScores<kTogether, false, kSigmoid>(x + t * hidden, weight, experts, hidden, scores + t * stride,
+                                            stride);
   }
   for (; t < tokens; ++t) {
-    TokenScores<1, false>(x + t * hidden, weight, experts, hidden, scores + t * stride, stride);
+    TokenScores<1, false, kSigmoid>(x + t * hidden, weight, experts, hidden, scores + t * stride, stride);
+  }
+}
+
+void RouterScores(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                  float* scores, int64_t stride) {
+  Scores<true>(x, tokens, weight, experts, hidden, scores, stride);
+}
+
+void RouterLogits(const float* x, int64_t tokens, const float* weight, int64_t experts, int64_t hidden,
+                  float* logits, int64_t stride) {
+  Scores<false>(x, tokens, weight, experts, hidden, logits, stride);
+}
+
+// The sum runs in the 16 partial sums that all reductions have.
+void Softmax(float* values, int64_t count) {
+  constexpr float kLowest = -3.402823466e38f;
+  F32x16 largest = Broadcast(kLowest);
+  for (int64_t i = 0; i < count; i += 16) {
+    largest = Max(largest, KeepFirst(LoadFirst(values + i, count - i), count - i, kLowest));
+  }
+  const F32x16 shift = Broadcast(ReduceMax(largest));
+  F32x16 sums = Broadcast(0.0f);
+  for (int64_t i = 0; i < count; i += 16) {
+    const F32x16 power = Exp(Sub(LoadFirst(values + i, count - i), shift));
+    sums = Add(sums, KeepFirst(power, count - i, 0.0f));
+    StoreFirst(power, values + i, count - i);
+  }
+  const F32x16 sum = Broadcast(ReduceAdd(sums));
+  for (int64_t i = 0; i < count; i += 16) {
+    StoreFirst(Div(LoadFirst(values + i, count - i), sum), values + i, count - i);
   }
 }
 

@@ -12,15 +12,16 @@ constexpr int64_t kTokensPerTask = 16;
 }  // namespace
 
 void RouterScores(const float* x, const float* weight, int64_t tokens, int64_t experts, int64_t hidden,
-                  const KernelTable& kernels, const Parallel& parallel, float* scores) {
+                  bool logits, const KernelTable& kernels, const Parallel& parallel, float* scores) {
+  const auto of_tokens = logits ? kernels.router_logits : kernels.router_scores;
   const int64_t expert_blocks = (experts + kExpertsPerTask - 1) / kExpertsPerTask;
   const int64_t token_blocks = (tokens + kTokensPerTask - 1) / kTokensPerTask;
   ParallelFor(parallel, expert_blocks * token_blocks, [&](int64_t task, int) {
     const int64_t first = task % expert_blocks * kExpertsPerTask;
     const int64_t count = std::min(kExpertsPerTask, experts - first);
     const int64_t begin = task / expert_blocks * kTokensPerTask;
-    kernels.router_scores(x + begin * hidden, std::min(kTokensPerTask, tokens - begin),
-                          weight + first * hidden, count, hidden, scores + begin * experts + first, experts);
+    of_tokens(x + begin * hidden, std::min(kTokensPerTask, tokens - begin), weight + first * hidden, count,
+              hidden, scores + begin * experts + first, experts);
   });
 }
 
@@ -46,7 +47,7 @@ void SelectTopK(const float* scores, const float* bias, int64_t experts, int64_t
     sum += weights[k];
   }
   for (int64_t k = 0; k < top_k; ++k) {
-    if (options.norm_topk_prob) weights[k] /= sum + 1e-20f;
+    if (options.norm_topk_prob) weights[k] /= sum + options.sum_eps;
     weights[k] *= options.routed_scaling_factor;
   }
 }

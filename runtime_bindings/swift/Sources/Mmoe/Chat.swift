@@ -11,9 +11,11 @@ public final class Chat: @unchecked Sendable {
   private let lock = DispatchSemaphore(value: 1)
   private var turns: [Message]
 
-  /// - Parameter system: what the conversation begins with, if anything.
+  /// - Parameters:
+  ///   - system: what the conversation begins with, if anything.
+  ///   - sampling: how to choose tokens; nil for what the artifact recommends.
   /// - Throws: `.unsupported` if the artifact has no chat template.
-  public init(_ model: Model, system: String? = nil, sampling: Sampling = Sampling()) throws {
+  public init(_ model: Model, system: String? = nil, sampling: Sampling? = nil) throws {
     opening = system.map { [Message(.system, $0)] } ?? []
     turns = opening
     // A model without a template should say so before somebody types.

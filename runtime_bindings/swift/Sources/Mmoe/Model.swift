@@ -3,7 +3,8 @@ import CMmoe
 /// One turn of a conversation.
 public struct Message: Equatable, Sendable {
   public enum Role: String, Sendable {
-    case system, user, assistant
+    /// `tool` is what a tool gave.
+    case system, user, assistant, tool
   }
 
   public var role: Role
@@ -36,6 +37,8 @@ public final class Model: Sendable {
 
   let handle: mmoe_model
   public let info: Info
+  /// What the checkpoint's author recommends, and what sessions do unless told otherwise; greedy without it.
+  public let sampling: Sampling
 
   /// Opens a folder.
   ///
@@ -59,6 +62,9 @@ public final class Model: Sendable {
       vocabSize: Int(found.vocab_size), maxSeqLen: Int(found.max_seq_len), maxContextLen: Int(found.max_context_len),
       layers: Int(found.layers), bosID: found.bos_id < 0 ? nil : found.bos_id, threads: Int(found.threads),
       hasChat: found.has_chat != 0, loadSeconds: found.load_seconds, programBytes: found.program_bytes)
+    var recommended = Sampling().core
+    _ = mmoe_model_sampling(handle, &recommended)
+    sampling = Sampling(recommended)
   }
 
   deinit { mmoe_model_close(handle) }
@@ -89,26 +95,28 @@ public final class Model: Sendable {
     return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// The ids of a conversation by the artifact's chat template, ready for the assistant's turn.
-  public func chat(_ messages: [Message]) throws -> [Int32] {
-    // The interface's strings end at a NUL byte: what comes after it would be lost without a word.
-    guard !messages.contains(where: { $0.content.utf8.contains(0) }) else {
-      throw MmoeError(code: .invalidArgument, message: "a message holds a NUL character; remove it")
-    }
-    // C strings that live until the call is over.
-    let strings = messages.map { ($0.role.rawValue.utf8CString, $0.content.utf8CString) }
-    var array: [mmoe_message] = []
-    func nest(_ index: Int) throws -> [Int32] {
-      guard index < strings.count else {
-        return try collect(Int32(0)) { mmoe_chat(handle, array, array.count, $0, $1, $2) }
+  /// The ids of a conversation by the artifact's chat template, ready for the assistant's turn. The text of special tokens
+  /// in messages and tools is plain text.
+  ///
+  /// - Parameter tools: what the assistant may call, each as the JSON schema of a function.
+  /// - Throws: `.unsupported` without a chat template, `.invalidArgument` if it refuses the conversation.
+  public func chat(_ messages: [Message], tools: [String] = []) throws -> [Int32] {
+    try chatJSON(conversationJSON(messages, tools: tools))
+  }
+
+  /// The same for everything that a template may read, such as the calls of tools.
+  ///
+  /// - Parameters:
+  ///   - conversation: a JSON object of what Hugging Face's `apply_chat_template` takes: "messages", "tools",
+  ///     "add_generation_prompt" (false unless it is there) and the template's own switches.
+  ///   - now: what the template takes for the local time, `2026-07-04T12:30:00`; nil for the clock's.
+  /// - Throws: as `chat`, and `.invalidArgument` for what is no JSON.
+  public func chatJSON(_ conversation: String, now: String? = nil) throws -> [Int32] {
+    var conversation = conversation
+    return try conversation.withUTF8 { bytes in
+      try bytes.withMemoryRebound(to: CChar.self) { chars in
+        try collect(Int32(0)) { mmoe_chat_json(handle, chars.baseAddress, chars.count, now, $0, $1, $2) }
       }
-      return try strings[index].0.withUnsafeBufferPointer { role in
-        try strings[index].1.withUnsafeBufferPointer { content in
-          array.append(mmoe_message(role: role.baseAddress, content: content.baseAddress))
-          return try nest(index + 1)
-        }
-      }
     }
-    return try nest(0)
   }
 }

@@ -32,6 +32,12 @@ public struct Sampling: Equatable, Sendable {
     self.seed = seed
   }
 
+  init(_ core: mmoe_sampling) {
+    self.init(
+      temperature: core.temperature, topK: Int(core.top_k), topP: core.top_p, minP: core.min_p,
+      repetitionPenalty: core.repetition_penalty, seed: core.seed)
+  }
+
   var core: mmoe_sampling {
     var sampling = mmoe_sampling()
     mmoe_sampling_init(&sampling)

@@ -51,8 +51,9 @@ public final class Session: Sendable {
   let handle: mmoe_session
   public let model: Model
 
-  public init(_ model: Model, sampling: Sampling = Sampling()) throws {
-    var sampling = sampling.core
+  /// - Parameter sampling: how to choose tokens; nil for what the artifact recommends.
+  public init(_ model: Model, sampling: Sampling? = nil) throws {
+    var sampling = (sampling ?? model.sampling).core
     var handle: mmoe_session = 0
     try check(mmoe_session_open(model.handle, &sampling, &handle))
     self.handle = handle

@@ -1,7 +1,8 @@
 import Foundation
 import Mmoe
 
-// mmoe-sample ARTIFACT PROMPT [MAX_NEW_TOKENS [SEED]]: text on stdout, figures on stderr. With a seed it samples.
+// mmoe-sample ARTIFACT PROMPT [MAX_NEW_TOKENS [SEED]]: text on stdout, figures on stderr. With a seed it samples, else as
+// the artifact recommends.
 
 func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
@@ -12,7 +13,7 @@ guard arguments.count >= 3 else {
 }
 do {
   let model = try Model(folder: arguments[1])
-  var sampling = Sampling()
+  var sampling = model.sampling
   if arguments.count > 4, let seed = UInt64(arguments[4]) {
     sampling = Sampling(temperature: 0.8, topK: 40, topP: 0.95, seed: seed)
   }

@@ -45,8 +45,8 @@ private struct Caller {
   private let receiver: Receiver
 
   init(_ scenario: JSON, artifact: String) throws {
-    model = try Model(folder: artifact)
-    let sampling = Self.sampling(scenario["sampling"])
+    model = try Model(folder: try scenario["artifact"]?.string.map(variant) ?? artifact)
+    let sampling = scenario["sampling"].map(Self.sampling)
     if let chat = scenario["chat"] {
       receiver = .chat(try Chat(model, system: chat["system"]?.string, sampling: sampling))
     } else {
@@ -86,6 +86,17 @@ private struct Caller {
         Message(Message.Role(rawValue: message["role"]!.string!)!, message["content"]!.string!)
       }
       return ["ids": .ids(try model.chat(messages))]
+    case "chat_json":
+      let folder = ProcessInfo.processInfo.environment["MMOE_SCENARIOS"]! + "/conversations/"
+      let conversation = try String(contentsOfFile: folder + call["conversation"]!.string! + ".json", encoding: .utf8)
+      return ["ids": .ids(try model.chatJSON(conversation, now: call["now"]?.string))]
+    case "sampling":
+      let sampling = model.sampling
+      return [
+        "temperature": .shortest(sampling.temperature), "top_k": .integer(sampling.topK),
+        "top_p": .shortest(sampling.topP), "min_p": .shortest(sampling.minP),
+        "repetition_penalty": .shortest(sampling.repetitionPenalty), "seed": .integer(Int(sampling.seed)),
+      ]
     case "close_model":
       model.close()
       return [:]
@@ -122,7 +133,7 @@ private struct Caller {
     case "cancel": session.cancel()
     case "clear_cancel": try session.clearCancel()
     case "close": session.close()
-    case "set_sampling": try session.setSampling(Self.sampling(call["sampling"]))
+    case "set_sampling": try session.setSampling(Self.sampling(call["sampling"]!))
     case "stats": return Self.result(try session.stats())
     case "generate":
       let limits = call.limits
@@ -181,16 +192,16 @@ private struct Caller {
     ["prefill_tokens": .integer(stats.prefillTokens), "decode_tokens": .integer(stats.decodeTokens)]
   }
 
-  private static func sampling(_ values: JSON?) -> Sampling {
+  private static func sampling(_ values: JSON) -> Sampling {
     let defaults = Sampling()
     return Sampling(
-      temperature: values?["temperature"]?.float ?? defaults.temperature,
-      topK: values?["top_k"]?.integer ?? defaults.topK, topP: values?["top_p"]?.float ?? defaults.topP,
-      minP: values?["min_p"]?.float ?? defaults.minP,
-      repetitionPenalty: values?["repetition_penalty"]?.float ?? defaults.repetitionPenalty,
-      frequencyPenalty: values?["frequency_penalty"]?.float ?? defaults.frequencyPenalty,
-      presencePenalty: values?["presence_penalty"]?.float ?? defaults.presencePenalty,
-      seed: values?["seed"]?.integer.map(UInt64.init) ?? defaults.seed)
+      temperature: values["temperature"]?.float ?? defaults.temperature,
+      topK: values["top_k"]?.integer ?? defaults.topK, topP: values["top_p"]?.float ?? defaults.topP,
+      minP: values["min_p"]?.float ?? defaults.minP,
+      repetitionPenalty: values["repetition_penalty"]?.float ?? defaults.repetitionPenalty,
+      frequencyPenalty: values["frequency_penalty"]?.float ?? defaults.frequencyPenalty,
+      presencePenalty: values["presence_penalty"]?.float ?? defaults.presencePenalty,
+      seed: values["seed"]?.integer.map(UInt64.init) ?? defaults.seed)
   }
 
   /// `contextFull` is `context_full`.
@@ -200,6 +211,11 @@ private struct Caller {
 }
 
 extension JSON {
+  /// As the files write it: 1, not 1.0.
+  fileprivate static func shortest(_ value: Float) -> JSON {
+    Int(exactly: value).map(JSON.integer) ?? .number(Double(value))
+  }
+
   /// The ids that a call is given, `times` over.
   fileprivate var ids: [Int32] {
     let ids = (self["ids"]?.array ?? []).map { Int32($0.integer!) }

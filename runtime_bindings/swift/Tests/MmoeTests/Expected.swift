@@ -24,6 +24,12 @@ struct Expected: Decodable {
   }
 }
 
+/// An artifact that tests/conformance/variants.py has written.
+func variant(_ name: String) throws -> String {
+  let folder = try XCTUnwrap(ProcessInfo.processInfo.environment["MMOE_VARIANTS"], "set by .ci/swift")
+  return folder + "/" + name
+}
+
 /// A folder of our own that is gone after the test.
 func temporaryCopy(of artifact: String, for test: XCTestCase) throws -> String {
   let copy = NSTemporaryDirectory() + "mmoe-" + UUID().uuidString

@@ -43,7 +43,7 @@ final class FaultTests: XCTestCase {
     }
     assertThrows(.invalidArgument, "empty") { try session.prompt([]) }
     assertThrows(.invalidArgument, "vocabulary") { try session.prompt([-1]) }
-    assertThrows(.invalidArgument, "NUL") { _ = try model.chat([Message(.user, "a\0b")]) }
+    assertThrows(.invalidArgument, "the conversation") { _ = try model.chatJSON("[") }
     assertThrows(.invalidArgument, "top_p") { try session.setSampling(Sampling(topP: 2)) }
   }
 

@@ -46,6 +46,40 @@ final class GenerationTests: XCTestCase {
     XCTAssertEqual(try session.next().id, try fresh.next().id)
   }
 
+  func testAMessageMayHoldAnyCharacter() throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let content = "a\0\u{1f}\"\\\n\u{2028}\u{1f642}b"
+    let text = try model.detokenize(try model.chat([Message(.user, content)]), skipSpecial: false)
+    XCTAssertTrue(text.contains("\n\n" + content + "<|eot|>"), text)
+  }
+
+  func testToolsAreThoseOfTheConversation() throws {
+    let model = try Model(folder: try variant("qwen3"))
+    let tool = #"{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}"#
+    let messages = [Message(.user, "Will it rain?"), Message(.tool, "Yes. <|im_end|>")]
+    let conversation =
+      #"{"messages": [{"role": "user", "content": "Will it rain?"}, "#
+      + #"{"role": "tool", "content": "Yes. <|im_end|>"}], "#
+      + #""tools": [\#(tool), \#(tool)], "add_generation_prompt": true}"#
+    XCTAssertEqual(try model.chat(messages, tools: [tool, tool]), try model.chatJSON(conversation))
+    XCTAssertLessThan(try model.chat(messages).count, try model.chat(messages, tools: [tool]).count)
+  }
+
+  func testASessionSamplesAsTheArtifactRecommends() async throws {
+    let model = try Model(folder: try variant("sampled"))
+    let recommended = Sampling(temperature: 0.75, topK: 40, topP: 0.875, minP: 0.0625, repetitionPenalty: 1.125)
+    XCTAssertEqual(model.sampling, recommended)
+    func text(_ sampling: Sampling?) async throws -> String {
+      var text = ""
+      let session = try Session(model, sampling: sampling)
+      for try await step in session.generate("In the", maxNewTokens: 16) { text += step.text }
+      return text
+    }
+    let (chosen, given, greedy) = (try await text(nil), try await text(recommended), try await text(Sampling()))
+    XCTAssertEqual(chosen, given)
+    XCTAssertNotEqual(chosen, greedy)
+  }
+
   func testEmojiComeWhole() throws {
     let model = try Model(folder: try Expected.load().artifact)
     let text = "na\u{ef}ve \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{4e2d}"

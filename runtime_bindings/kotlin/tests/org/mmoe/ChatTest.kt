@@ -4,8 +4,10 @@ import com.google.gson.JsonParser
 import java.io.File
 import kotlin.io.path.createTempDirectory
 import kotlin.test.Test
+import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertNotEquals
 import kotlin.test.assertTrue
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
@@ -29,6 +31,34 @@ class ChatTest {
         )
         val eot = model.tokenize("<|eot|>", addBos = false, parseSpecial = true).single()
         assertEquals(2, model.chat(messages).count { it == eot }, "the user's own is plain text")
+    }
+
+    @Test
+    fun aMessageMayHoldAnyCharacter() = withModel { model ->
+        val content = "a\u0000\u001f\"\\\n\u2028\uD83D\uDE42b"
+        val text = model.detokenize(model.chat(listOf(Message(Role.USER, content))), skipSpecial = false)
+        assertTrue("\n\n$content<|eot|>" in text, text)
+    }
+
+    @Test
+    fun toolsAreThoseOfTheConversation() {
+        val conversation = File(System.getProperty("mmoe.scenarios"), "conversations/tools.json").readText()
+        val tools = JsonParser.parseString(conversation).asJsonObject.getAsJsonArray("tools").map { it.toString() }
+        val messages = listOf(Message(Role.SYSTEM, "Use tools."), Message(Role.USER, "Will it rain?"))
+        Model.open(File(System.getProperty("mmoe.variants"), "qwen3")).use { model ->
+            assertContentEquals(model.chatJson(conversation), model.chat(messages, tools))
+            assertTrue(model.chat(messages).size < model.chat(messages, tools).size)
+        }
+    }
+
+    @Test
+    fun aSessionSamplesAsTheArtifactRecommends() = runBlocking {
+        Model.open(File(System.getProperty("mmoe.variants"), "sampled")).use { model ->
+            assertEquals(Sampling(0.75f, 40, topP = 0.875f, minP = 0.0625f, repetitionPenalty = 1.125f), model.sampling)
+            suspend fun text(session: Session) = session.use { it.generate("In the", 16).toList().joinToString("") { piece -> piece.text } }
+            assertEquals(text(model.newSession(model.sampling)), text(model.newSession()))
+            assertNotEquals(text(model.newSession(Sampling.GREEDY)), text(model.newSession()))
+        }
     }
 
     @Test

@@ -39,16 +39,22 @@ class ConformanceTest {
     }
 
     private fun caller(scenario: JsonObject): Caller {
-        val model = Model.open(Reference.artifact)
-        val sampling = sampling(scenario.getAsJsonObject("sampling"))
-        val chat = scenario.getAsJsonObject("chat") ?: return SessionCaller(model, model.newSession(sampling))
-        return ChatCaller(model, Chat(model, chat["system"]?.asString, sampling))
+        val variant = scenario["artifact"]?.asString
+        val model = Model.open(if (variant == null) Reference.artifact else File(System.getProperty("mmoe.variants"), variant))
+        val given = scenario.getAsJsonObject("sampling")?.let(::sampling)
+        val chat = scenario.getAsJsonObject("chat")
+        val system = chat?.get("system")?.asString
+        return when {
+            chat == null -> SessionCaller(model, if (given == null) model.newSession() else model.newSession(given))
+            given == null -> ChatCaller(model, Chat(model, system))
+            else -> ChatCaller(model, Chat(model, system, given))
+        }
     }
 }
 
-private fun sampling(values: JsonObject?): Sampling {
+private fun sampling(values: JsonObject): Sampling {
     var sampling = Sampling()
-    for ((name, value) in values?.entrySet().orEmpty()) {
+    for ((name, value) in values.entrySet()) {
         sampling =
             when (name) {
                 "temperature" -> sampling.copy(temperature = value.asFloat)
@@ -56,6 +62,8 @@ private fun sampling(values: JsonObject?): Sampling {
                 "top_p" -> sampling.copy(topP = value.asFloat)
                 "min_p" -> sampling.copy(minP = value.asFloat)
                 "repetition_penalty" -> sampling.copy(repetitionPenalty = value.asFloat)
+                "frequency_penalty" -> sampling.copy(frequencyPenalty = value.asFloat)
+                "presence_penalty" -> sampling.copy(presencePenalty = value.asFloat)
                 "seed" -> sampling.copy(seed = value.asLong)
                 else -> error("no value of a sampling: $name")
             }
@@ -66,6 +74,7 @@ private fun sampling(values: JsonObject?): Sampling {
 private fun json(value: Any?): JsonElement =
     when (value) {
         null -> JsonNull.INSTANCE
+        is Float -> JsonPrimitive(value)
         is Number -> JsonPrimitive(value.toLong())
         is Boolean -> JsonPrimitive(value)
         is FinishReason, is Role -> JsonPrimitive((value as Enum<*>).name.lowercase())
@@ -130,6 +139,21 @@ private abstract class Caller(protected val model: Model) : Closeable {
                 }
                 json("ids" to model.chat(messages))
             }
+            "chat_json" -> {
+                val folder = File(System.getProperty("mmoe.scenarios"), "conversations")
+                val conversation = File(folder, call["conversation"].asString + ".json").readText()
+                json("ids" to model.chatJson(conversation, call["now"].asString))
+            }
+            "sampling" -> with(model.sampling) {
+                json(
+                    "temperature" to temperature,
+                    "top_k" to topK,
+                    "top_p" to topP,
+                    "min_p" to minP,
+                    "repetition_penalty" to repetitionPenalty,
+                    "seed" to seed,
+                )
+            }
             "close_model" -> done { model.close() }
             else -> error("no call: $name")
         }
@@ -180,6 +204,12 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "prefill" -> done { session.prefill(call.ids) }
             "next" -> session.next().let { json("id" to it.id, "text" to it.text, "finish_reason" to it.finishReason) }
             "set_limits" -> done { session.setLimits(call.limits) }
+            "set_logit_bias" -> done {
+                session.setLogitBias(call.getAsJsonArray("bias").map { it.asJsonArray }.associate { it[0].asInt to it[1].asFloat })
+            }
+            "logprobs" -> session.logprobs(call["top"]?.asInt ?: 0).let { (chosen, top) ->
+                json("chosen" to chosen.id, "top" to top.map { it.id })
+            }
             "flush" -> json("text" to session.flush())
             "commit" -> done { session.commit() }
             "decode" -> done { session.decode(call["id"].asInt) }

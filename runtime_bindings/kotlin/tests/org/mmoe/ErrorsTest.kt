@@ -89,7 +89,8 @@ class ErrorsTest {
         Model.open(Reference.artifact).use { model ->
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(temperature = -1f)) }
             assertFailsWith<MmoeException.InvalidArgument> { model.newSession(Sampling(topP = 0f)) }
-            assertFailsWith<MmoeException.InvalidArgument> { model.chat(listOf(Message(Role.USER, "a\u0000b"))) }
+            assertFailsWith<MmoeException.InvalidArgument> { model.chatJson("[") }
+            assertFailsWith<MmoeException.InvalidArgument> { model.chatJson("{}", now = "yesterday") }
             model.newSession().use { session ->
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(intArrayOf(model.info.vocabSize)) }
                 assertFailsWith<MmoeException.InvalidArgument> { session.prefill(IntArray(0)) }

@@ -9,9 +9,10 @@ import kotlinx.coroutines.flow.flow
  * already is not run again, so a turn costs its own tokens only.
  *
  * @param system what the conversation begins with, if anything.
+ * @param sampling how to choose tokens; by default as the artifact recommends.
  * @throws MmoeException.Unsupported the artifact has no chat template.
  */
-public class Chat(private val model: Model, system: String? = null, sampling: Sampling = Sampling.GREEDY) : Closeable {
+public class Chat(private val model: Model, system: String? = null, sampling: Sampling = model.sampling) : Closeable {
     private val opening = listOfNotNull(system?.let { Message(Role.SYSTEM, it) })
     private val session: Session
 

@@ -31,6 +31,13 @@ public class Model private constructor(private val handle: Long) : Closeable {
             )
         }
 
+    /** What the checkpoint's author recommends; greedy without a recommendation. */
+    public val sampling: Sampling =
+        FloatArray(4).let { floats ->
+            val topK = Native.modelSampling(handle, floats)
+            Sampling(floats[0], topK, topP = floats[1], minP = floats[2], repetitionPenalty = floats[3])
+        }
+
     /**
      * The ids of [text].
      *
@@ -46,22 +53,29 @@ public class Model private constructor(private val handle: Long) : Closeable {
 
     /**
      * The ids of a conversation by the artifact's chat template, ready for prefill: they end with the header of the
-     * assistant's turn.
+     * assistant's turn. The text of special tokens in messages and tools is plain text.
      *
-     * @throws MmoeException.Unsupported the artifact has no template of the family.
-     * @throws MmoeException.InvalidArgument a message holds a NUL character.
+     * @param tools what the assistant may call, each as the JSON schema of a function.
+     * @throws MmoeException.Unsupported the artifact has no chat template.
+     * @throws MmoeException.InvalidArgument the template refuses the conversation.
      */
-    public fun chat(messages: List<Message>): IntArray {
-        // The interface's strings end at a NUL byte: what comes after it would be lost without a word.
-        if (messages.any { '\u0000' in it.content }) {
-            throw MmoeException.InvalidArgument("a message holds a NUL character; remove it")
-        }
-        val texts = messages.flatMap { listOf(it.role.id.encodeToByteArray(), it.content.encodeToByteArray()) }
-        return Native.chat(handle, texts.toTypedArray())
-    }
+    public fun chat(messages: List<Message>, tools: List<String> = emptyList()): IntArray =
+        chatJson(conversationJson(messages, tools))
 
-    /** A new, empty context. */
-    public fun newSession(sampling: Sampling = Sampling.GREEDY): Session {
+    /**
+     * The same for everything that a template may read, such as the calls of tools.
+     *
+     * @param conversation a JSON object of what Hugging Face's `apply_chat_template` takes: "messages", "tools",
+     *     "add_generation_prompt" (false unless it is there) and the template's own switches.
+     * @param now what the template takes for the local time, `2026-07-04T12:30:00`; null for the clock's.
+     * @throws MmoeException.Unsupported the artifact has no chat template.
+     * @throws MmoeException.InvalidArgument the template refuses the conversation, or it is no JSON.
+     */
+    public fun chatJson(conversation: String, now: String? = null): IntArray =
+        Native.chatJson(handle, conversation.encodeToByteArray(), now?.encodeToByteArray())
+
+    /** A new, empty context; it chooses tokens as the artifact recommends unless it is told otherwise. */
+    public fun newSession(sampling: Sampling = this.sampling): Session {
         val session = Session(this, Native.sessionOpen(handle))
         try {
             session.setSampling(sampling)

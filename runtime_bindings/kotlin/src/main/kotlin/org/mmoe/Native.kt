@@ -34,8 +34,10 @@ internal object Native {
 
     @JvmStatic external fun detokenize(model: Long, ids: IntArray, skipSpecial: Boolean): ByteArray
 
-    /** [rolesAndContents] alternates: role, content, role, content, ... */
-    @JvmStatic external fun chat(model: Long, rolesAndContents: Array<ByteArray>): IntArray
+    @JvmStatic external fun chatJson(model: Long, conversation: ByteArray, now: ByteArray?): IntArray
+
+    /** top_k; floats becomes [temperature, top_p, min_p, repetition_penalty]. */
+    @JvmStatic external fun modelSampling(model: Long, floats: FloatArray): Int
 
     @JvmStatic external fun sessionOpen(model: Long): Long
 
@@ -49,6 +51,8 @@ internal object Native {
         topP: Float,
         minP: Float,
         repetitionPenalty: Float,
+        frequencyPenalty: Float,
+        presencePenalty: Float,
         seed: Long,
     )
 
@@ -59,6 +63,11 @@ internal object Native {
 
     /** The text that became readable; idAndFinish becomes [id, mmoe_finish]. */
     @JvmStatic external fun sessionNext(session: Long, idAndFinish: IntArray): ByteArray
+
+    @JvmStatic external fun sessionSetLogitBias(session: Long, ids: IntArray, values: FloatArray)
+
+    /** Fills both: the chosen token first, behind it the most probable ones. */
+    @JvmStatic external fun sessionLogprobs(session: Long, ids: IntArray, values: FloatArray)
 
     /** maxNewTokens -1: no limit. */
     @JvmStatic

@@ -33,11 +33,24 @@ public data class Sampling(
     public val repetitionPenalty: Float = 1f,
     /** All 64 bits count. */
     public val seed: Long = 0,
+    /** Taken from a token's logit for each time that the text holds it, the tokens chosen since the prompt; 0: none. */
+    public val frequencyPenalty: Float = 0f,
+    /** Taken once if the text holds the token; 0: none. */
+    public val presencePenalty: Float = 0f,
 ) {
     public companion object {
         public val GREEDY: Sampling = Sampling()
     }
 }
+
+/** What the model thought of a token: [logprob] is the natural logarithm of its probability. */
+public data class TokenLogprob(public val id: Int, public val logprob: Float)
+
+/**
+ * What the model itself thought of the [chosen] token and of the most probable ones: before bias, penalties and
+ * temperature.
+ */
+public data class Logprobs(public val chosen: TokenLogprob, public val top: List<TokenLogprob>)
 
 /** What ends a text besides the model itself and the end of its context. */
 public data class Limits(
@@ -86,6 +99,9 @@ public enum class Role(internal val id: String) {
     SYSTEM("system"),
     USER("user"),
     ASSISTANT("assistant"),
+
+    /** What a tool gave. */
+    TOOL("tool"),
 }
 
 /** One turn of a conversation. Special tokens in [content] are plain text. */

@@ -103,7 +103,37 @@ public class Session internal constructor(public val model: Model, private val h
 
     /** Replaces the sampling and restarts its random numbers from the seed. */
     public fun setSampling(sampling: Sampling): Unit =
-        with(sampling) { Native.sessionSetSampling(handle, temperature, topK, topP, minP, repetitionPenalty, seed) }
+        with(sampling) {
+            Native.sessionSetSampling(
+                handle,
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                frequencyPenalty,
+                presencePenalty,
+                seed,
+            )
+        }
+
+    /** What is added to logits before all else of the sampling, until it is replaced; minus infinity excludes a token. */
+    public fun setLogitBias(bias: Map<Int, Float>): Unit =
+        Native.sessionSetLogitBias(handle, bias.keys.toIntArray(), bias.values.toFloatArray())
+
+    /**
+     * What the model thought of the token that [next] chose, and of the [top] most probable ones.
+     *
+     * @throws MmoeException.InvalidArgument no token was chosen since something was run.
+     */
+    public fun logprobs(top: Int = 0): Logprobs {
+        require(top in 0..model.info.vocabSize) { "top must be from 0 to ${model.info.vocabSize}, not $top" }
+        val ids = IntArray(top + 1)
+        val values = FloatArray(top + 1)
+        Native.sessionLogprobs(handle, ids, values)
+        val found = ids.zip(values.asIterable(), ::TokenLogprob)
+        return Logprobs(found.first(), found.drop(1))
+    }
 
     /** Keeps the first [position] tokens; costs nothing. */
     public fun truncate(position: Long): Unit = Native.sessionTruncate(handle, position)

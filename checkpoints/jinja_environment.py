@@ -1,9 +1,8 @@
-"""The Jinja that chat templates are written for: Hugging Face's extensions, filters and names, in a sandbox."""
+"""The Jinja that chat templates are written for: Hugging Face's extensions and filters, in a sandbox."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import NoReturn
 
 import jinja2
@@ -11,7 +10,7 @@ from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 
-from mmoe.checkpoints.template_limits import BoundedEnvironment, bounded
+from mmoe.checkpoints.jinja_limits import BoundedEnvironment, bounded
 
 
 class _Generation(Extension):
@@ -26,14 +25,13 @@ class _Generation(Extension):
         return nodes.Scope(body).set_lineno(line)
 
 
-def template_environment() -> BoundedEnvironment:
+def jinja_environment() -> BoundedEnvironment:
     """An environment in which the text of a chat template can be compiled."""
     environment = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
     environment.filters["tojson"] = bounded(_to_json)
     environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = _strftime_now
     return environment
 
 
@@ -52,7 +50,3 @@ def _to_json(
 
 def _raise_exception(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
-
-
-def _strftime_now(format_string: str) -> str:
-    return datetime.now().strftime(format_string)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import resource
 import time
+from datetime import datetime
 
 import pytest
 
-from mmoe.checkpoints.chat_template import ChatTemplate, Message
 from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.jinja_template import JinjaTemplate
 
-QUESTION = (Message("user", "Why?"),)
+QUESTION = {"messages": [{"role": "user", "content": "Why?"}]}
 
 
 def render(source: str) -> str:
-    return ChatTemplate(source, special_tokens={}, where="here").render(QUESTION)
+    return JinjaTemplate(source, where="here").render(QUESTION)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +71,37 @@ def test_what_templates_compute_is_as_in_jinja(source: str, text: str) -> None:
 
 
 def test_steps_are_counted_for_each_rendering() -> None:
-    template = ChatTemplate(
-        "{% for i in range(50000) %}{% endfor %}{{ messages[0].content }}", special_tokens={}, where="here"
-    )
+    template = JinjaTemplate("{% for i in range(50000) %}{% endfor %}{{ messages[0].content }}", where="here")
     for _ in range(100):
         assert template.render(QUESTION) == "Why?"
+
+
+def test_the_clock_may_be_fixed() -> None:
+    template = JinjaTemplate("{{ strftime_now('%d %b %Y') }}", where="here")
+    assert template.render({}, now=datetime(2026, 7, 4)) == "04 Jul 2026"
+
+
+def test_literals_are_the_texts_in_expressions() -> None:
+    template = JinjaTemplate(
+        "text {{ 'a' ~ messages['b'] }}{% if x == 'c' %}{{ 1 }}{% endif %}", where="here"
+    )
+    assert template.literals == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("source", ["{% for %}", "{{ x", "{% generation %}", "{% endgeneration %}"])
+def test_a_broken_template_is_named(source: str) -> None:
+    with pytest.raises(TokenizerError, match=r"^here: is not a valid chat template"):
+        JinjaTemplate(source, where="here")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ messages.append(1) }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ cycler.__init__.__globals__.os.system('true') }}",
+    ],
+)
+def test_what_is_unsafe_is_stopped(source: str) -> None:
+    with pytest.raises(TokenizerError, match=r"^here: the chat template refused the messages"):
+        render(source)

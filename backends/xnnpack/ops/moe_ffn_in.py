@@ -1,0 +1,132 @@
+"""`mmoe::moe_ffn_in`: routed experts whose int4 weights are grouped along the input, with the router of any family."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+
+from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.models.architectures.description import Routing, Score
+from mmoe.models.functional import route
+from mmoe.quant.expert_layout import unpack_panel_values
+from mmoe.quant.grouped_layout import GroupedPanels
+
+_ARGUMENTS = (
+    "Tensor x, Tensor router_weight, Tensor expert_bias, Tensor gate_up_weight, Tensor gate_up_scale, "
+    "Tensor down_weight, Tensor down_scale, Tensor? gate_up_zero, Tensor? down_zero, int group_size, int top_k, "
+    "bool softmax, bool norm_topk_prob, float sum_eps, float routed_scaling_factor"
+)
+
+
+def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor, zero: Tensor | None, group_size: int) -> Tensor:
+    """Multiplies activations by one expert's matrix the way the kernels do.
+
+    Activations are quantised to int8 per token and group of inputs, symmetric within +-127. Each group gives an exact
+    integer sum, which is scaled and added in float32, group by group.
+
+    Args:
+        x: float32 ``[T, in]``.
+        weight: uint8 ``[out / 32, in / 4, 64]``.
+        scale: float16 or float32 ``[out / 32, in / G, 32]``.
+        zero: uint8 like the scale; None for 8.
+        group_size: G.
+
+    Returns:
+        float32 ``[T, out]``.
+    """
+    parts = x.unflatten(-1, (-1, group_size))  # [T, in / G, G]
+    largest = parts.abs().amax(dim=-1, keepdim=True)
+    factor = 127.0 / largest
+    # Zero, or so small that its inverse overflows: the kernels, too, let such a group vanish.
+    vanishing = torch.isinf(factor)
+    quantised = torch.round(parts * factor.masked_fill(vanishing, 0.0))
+    step = (largest / 127.0).masked_fill(vanishing, 0.0)
+    values = unpack_panel_values(weight).float()  # [P, in, 32]
+    if zero is not None:
+        values += 8 - zero.float().repeat_interleave(group_size, dim=1)
+    out = torch.zeros(x.shape[0], weight.shape[0] * scale.shape[2])
+    for group, columns in enumerate(values.split(group_size, dim=1)):
+        # Sums of at most 128 * 127 * 15 are exact in float32.
+        sums = quantised[:, group] @ columns.transpose(0, 1).flatten(1)
+        out += sums * (scale[:, group].flatten().float() * step[:, group])
+    return out
+
+
+def _twin(
+    x: Tensor,
+    router_weight: Tensor,
+    expert_bias: Tensor,
+    gate_up_weight: Tensor,
+    gate_up_scale: Tensor,
+    down_weight: Tensor,
+    down_scale: Tensor,
+    gate_up_zero: Tensor | None,
+    down_zero: Tensor | None,
+    group_size: int,
+    top_k: int,
+    softmax: bool,
+    norm_topk_prob: bool,
+    sum_eps: float,
+    routed_scaling_factor: float,
+) -> Tensor:
+    tokens = x.reshape(-1, x.shape[-1])
+    routing = Routing(
+        top_k=top_k,
+        norm_topk_prob=norm_topk_prob,
+        routed_scaling_factor=routed_scaling_factor,
+        score=Score.SOFTMAX if softmax else Score.SIGMOID,
+        sum_eps=sum_eps,
+    )
+    experts, weights, _ = route(tokens, router_weight, expert_bias, routing)
+    by_slot = torch.zeros(tokens.shape[0], top_k, tokens.shape[1])
+
+    def multiply(rows: Tensor, expert: int, weight: Tensor, scale: Tensor, zero: Tensor | None) -> Tensor:
+        own_zero = None if zero is None else zero[expert]
+        return grouped_matmul(rows, weight[expert], scale[expert], own_zero, group_size)
+
+    for expert in experts.unique().tolist():
+        rows, slots = (experts == expert).nonzero(as_tuple=True)
+        products = multiply(tokens[rows], expert, gate_up_weight, gate_up_scale, gate_up_zero)
+        gate, up = products.chunk(2, dim=-1)
+        by_slot[rows, slots] = multiply(silu(gate) * up, expert, down_weight, down_scale, down_zero)
+    return (by_slot * weights.unsqueeze(-1)).sum(dim=1).view_as(x)
+
+
+def _shape_like(x: Tensor, *_: object) -> Tensor:
+    return torch.empty_like(x)
+
+
+register_operator("moe_ffn_in", _ARGUMENTS, twin=_twin, shape_like=_shape_like)
+
+
+def moe_ffn_in(
+    x: Tensor,
+    router_weight: Tensor,
+    expert_bias: Tensor,
+    *,
+    gate_up: GroupedPanels,
+    down: GroupedPanels,
+    group_size: int,
+    routing: Routing,
+) -> Tensor:
+    """Applies the routed experts of one layer.
+
+    Args:
+        x: float32 ``[1, T, H]``, the normalised hidden states.
+        router_weight: float32 ``[E, H]``.
+        expert_bias: float32 ``[E]``.
+        gate_up: Panels of ``[E, 2F, H]``, gate half first.
+        down: Panels of ``[E, H, F]``.
+        group_size: Inputs that share a scale: 32, 64 or 128.
+        routing: How experts are chosen and weighted.
+
+    Returns:
+        float32 ``[1, T, H]``, without the shared expert and the residual.
+    """
+    result: Tensor = torch.ops.mmoe.moe_ffn_in(
+        x, router_weight, expert_bias, gate_up.weight, gate_up.scale, down.weight, down.scale, gate_up.zero,
+        down.zero, group_size, routing.top_k, routing.score is not Score.SIGMOID, routing.divides_by_sum,
+        routing.sum_eps, routing.routed_scaling_factor,
+    )  # fmt: skip
+    return result

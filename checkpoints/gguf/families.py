@@ -1,0 +1,234 @@
+"""The architectures of GGUF files that are read here: their `config.json`, and what they call our tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.gguf.gguf_file import GgufFile
+
+_ARCHITECTURE = "general.architecture"
+
+
+class Metadata:
+    """The metadata of one architecture."""
+
+    def __init__(self, file: GgufFile, architecture: str) -> None:
+        self._file, self._architecture = file, architecture
+
+    def get(self, key: str) -> object:
+        """A value of the architecture; None if there is none."""
+        return self._file.value(f"{self._architecture}.{key}")
+
+    def require(self, key: str) -> object:
+        """The same.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        value = self.get(key)
+        if value is None:
+            raise CheckpointError(
+                f"{self._file.path}: has no metadata {self._architecture}.{key}; convert the model to GGUF anew"
+            )
+        return value
+
+    def has(self, tensor: str) -> bool:
+        """Whether the file has a tensor of this name."""
+        return tensor in self._file.tensors
+
+    def refuse(self, key: str) -> None:
+        """Refuses a key that changes what is computed.
+
+        Raises:
+            CheckpointError: its value is not zero or "none".
+        """
+        value = self.get(key)
+        if value not in (None, 0, 0.0, "none"):
+            raise CheckpointError(
+                f"{self._file.path}: {self._architecture}.{key} is {value!r}, which is not computed here; take the "
+                "model's safetensors"
+            )
+
+
+@dataclass(frozen=True)
+class GgufFamily:
+    """One architecture.
+
+    Attributes:
+        config: Makes the keys of `config.json` that the architectures do not share.
+        turned: Whether the rows of queries and keys come with RoPE's pairs as halves; if not, the converter to GGUF has
+            put them next to each other.
+        final_norm: What it calls the norm before the head.
+    """
+
+    config: Callable[[Metadata], dict[str, object]]
+    turned: bool
+    final_norm: str = "output_norm.weight"
+
+
+def _olmoe(data: Metadata) -> dict[str, object]:
+    return {
+        "architectures": ["OlmoeForCausalLM"],
+        "num_experts": data.require("expert_count"),
+        "intermediate_size": data.require("feed_forward_length"),
+        "norm_topk_prob": False,  # as llama.cpp computes the architecture
+    }
+
+
+def _qwen3moe(data: Metadata) -> dict[str, object]:
+    layers = data.require("block_count")
+    assert isinstance(layers, int)
+    return {
+        "architectures": ["Qwen3MoeForCausalLM"],
+        "num_experts": data.require("expert_count"),
+        "intermediate_size": data.get("feed_forward_length") or 32,
+        "moe_intermediate_size": data.require("expert_feed_forward_length"),
+        "norm_topk_prob": True,  # as llama.cpp computes the architecture
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": [n for n in range(layers) if not data.has(f"blk.{n}.ffn_gate_exps.weight")],
+    }
+
+
+def _granitemoe(data: Metadata) -> dict[str, object]:
+    shared = data.get("expert_shared_feed_forward_length")
+    return {
+        "architectures": ["GraniteMoeSharedForCausalLM" if shared else "GraniteMoeForCausalLM"],
+        "num_local_experts": data.require("expert_count"),
+        "intermediate_size": data.require("feed_forward_length"),
+        "embedding_multiplier": data.require("embedding_scale"),
+        "residual_multiplier": data.require("residual_scale"),
+        "attention_multiplier": data.require("attention.scale"),
+        "logits_scaling": data.require("logit_scale"),
+        **({"shared_intermediate_size": shared} if shared else {}),
+    }
+
+
+def _lfm2moe(data: Metadata) -> dict[str, object]:
+    heads = data.require("attention.head_count_kv")
+    assert isinstance(heads, list)
+    dense = data.require("leading_dense_block_count")
+    return {
+        "architectures": ["Lfm2MoeForCausalLM"],
+        "num_experts": data.require("expert_count"),
+        "num_key_value_heads": max(heads),
+        "layer_types": ["full_attention" if count else "conv" for count in heads],
+        "intermediate_size": data.require("feed_forward_length"),
+        "moe_intermediate_size": data.require("expert_feed_forward_length"),
+        "num_dense_layers": dense,
+        "conv_L_cache": data.require("shortconv.l_cache"),
+        "conv_bias": any(data.has(f"blk.{n}.shortconv.conv.bias") for n in range(len(heads))),
+        "norm_topk_prob": True,  # as llama.cpp computes the architecture
+        "use_expert_bias": data.has(f"blk.{dense}.exp_probs_b.bias"),
+        "routed_scaling_factor": data.get("expert_weights_scale") or 1.0,
+        "norm_eps": data.require("attention.layer_norm_rms_epsilon"),
+    }
+
+
+FAMILIES: Mapping[str, GgufFamily] = {
+    "olmoe": GgufFamily(_olmoe, turned=True),
+    "qwen3moe": GgufFamily(_qwen3moe, turned=True),
+    # Like all that llama.cpp derives from Llama, turned when it was converted.
+    "granitemoe": GgufFamily(_granitemoe, turned=False),
+    "lfm2moe": GgufFamily(_lfm2moe, turned=True, final_norm="token_embd_norm.weight"),
+}
+
+
+def family_of(file: GgufFile) -> tuple[GgufFamily, Metadata]:
+    """The family of a file and its metadata.
+
+    Raises:
+        CheckpointError: it is none that is read here.
+    """
+    name = file.value(_ARCHITECTURE)
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise CheckpointError(
+            f"{file.path}: {_ARCHITECTURE} is {name!r}; architectures that are read here: {', '.join(FAMILIES)}"
+        )
+    return FAMILIES[name], Metadata(file, name)
+
+
+def config_json(file: GgufFile) -> dict[str, object]:
+    """`config.json` as the metadata has it, without a word on quantisation.
+
+    Raises:
+        CheckpointError: the architecture is not read here, or a key is missing or asks for what is not computed.
+    """
+    family, data = family_of(file)
+    data.refuse("attention.clamp_kqv")
+    data.refuse("rope.scaling.type")
+    tokens = file.tensors.get("token_embd.weight")
+    if tokens is None:
+        raise CheckpointError(f"{file.path}: has no tensor token_embd.weight; convert the model to GGUF anew")
+    common: dict[str, object] = {
+        "vocab_size": tokens.shape[0],
+        "hidden_size": data.require("embedding_length"),
+        "num_hidden_layers": data.require("block_count"),
+        "num_attention_heads": data.require("attention.head_count"),
+        "num_key_value_heads": data.get("attention.head_count_kv"),
+        "max_position_embeddings": data.require("context_length"),
+        "num_experts_per_tok": data.require("expert_used_count"),
+        "rms_norm_eps": data.require("attention.layer_norm_rms_epsilon"),
+        "rope_theta": data.get("rope.freq_base") or 10000.0,
+        "tie_word_embeddings": not data.has("output.weight"),
+        "attention_bias": any(name.endswith(".attn_q.bias") for name in file.tensors),
+        "eos_token_id": file.value("tokenizer.ggml.eos_token_id"),
+        "bos_token_id": file.value("tokenizer.ggml.bos_token_id"),
+    }
+    if (head_dim := data.get("attention.key_length")) is not None:
+        common["head_dim"] = head_dim
+    return common | family.config(data)
+
+
+_LAYER_NAMES = {
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "short_conv.in_proj": "shortconv.in_proj",
+    "short_conv.out_proj": "shortconv.out_proj",
+    "short_conv.conv": "shortconv.conv",
+    "feed_forward.router": "ffn_gate_inp",
+    "feed_forward.gate_proj": "ffn_gate",
+    "feed_forward.up_proj": "ffn_up",
+    "feed_forward.down_proj": "ffn_down",
+    "feed_forward.shared_expert.gate_proj": "ffn_gate_shexp",
+    "feed_forward.shared_expert.up_proj": "ffn_up_shexp",
+    "feed_forward.shared_expert.down_proj": "ffn_down_shexp",
+}
+_EXPERTS = {
+    "feed_forward.experts.gate_up": ("ffn_gate_exps.weight", "ffn_up_exps.weight"),
+    "feed_forward.experts.down": ("ffn_down_exps.weight",),
+}
+_PLACE = re.compile(r"model\.layers\.(\d+)\.(.+)")
+
+
+def names_of(family: GgufFamily, module: str, part: str) -> tuple[str, ...]:
+    """What a GGUF file calls a tensor of ours, whose outputs are those of one or two of its tensors.
+
+    Args:
+        family: The architecture.
+        module: Our name of the module, such as ``model.layers.0.self_attn.q_proj``, or of experts.
+        part: ``weight`` or ``bias``.
+    """
+    top = {
+        "model.embed_tokens": "token_embd.weight",
+        "lm_head": "output.weight",
+        "model.norm": family.final_norm,
+    }
+    if module in top:
+        return (top[module],)
+    place = _PLACE.fullmatch(module)
+    assert place is not None, module
+    layer, relative = f"blk.{place[1]}.", place[2]
+    if relative in _EXPERTS:
+        return tuple(layer + name for name in _EXPERTS[relative])
+    if relative == "feed_forward.expert_bias":
+        return (f"{layer}exp_probs_b.bias",)
+    return (f"{layer}{_LAYER_NAMES[relative]}.{part}",)

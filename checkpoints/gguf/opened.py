@@ -1,0 +1,46 @@
+"""Opens a GGUF file as a checkpoint: its texts go to a scratch folder, its tensors stay where they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.gguf.families import config_json, family_of
+from mmoe.checkpoints.gguf.gguf_file import GgufFile
+from mmoe.checkpoints.gguf.tensors import GgufTensors, packed_config
+from mmoe.checkpoints.gguf.tokenizer_files import write_tokenizer_files
+from mmoe.checkpoints.source import CheckpointSource
+from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.registry import parse_config
+
+
+def open_gguf(path: Path) -> Checkpoint:
+    """Opens a file and checks all but its values.
+
+    Raises:
+        ConfigError: the metadata describes something unsupported.
+        CheckpointError: the file is damaged, one of several, of an architecture that is not read here, or holds tensors
+            that are missing, unexpected, wrongly shaped or of a type that cannot be carried over exactly.
+        TokenizerError: its tokenizer is of a kind that is not read here.
+    """
+    file = GgufFile(path)
+    family, _ = family_of(file)
+    described = config_json(file)
+    config = parse_config(described, where=str(path))
+    quantization = packed_config(file, family, config)
+    texts = TemporaryDirectory(prefix="mmoe-gguf-")
+    folder = Path(texts.name)
+    document = described | {"quantization": quantization.to_block()}
+    (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_tokenizer_files(file, folder)
+    licence = file.value("general.license")
+    if isinstance(licence, str):
+        (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n", encoding="utf-8")
+    config = replace(config, quantization=quantization)
+    tensors = GgufTensors(file, family, config, texts)
+    return Checkpoint(
+        config=config, folder=folder, source=CheckpointSource(id=path.name, revision=None), files=tensors
+    )

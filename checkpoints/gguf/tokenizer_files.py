@@ -1,0 +1,150 @@
+"""`tokenizer.json` and its settings from the metadata of a GGUF file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmoe.checkpoints.errors import TokenizerError
+from mmoe.checkpoints.gguf.gguf_file import GgufFile
+from mmoe.checkpoints.special_tokens import SETTINGS_FILE
+from mmoe.checkpoints.tokenizer import TOKENIZER_FILE
+
+_PREFIX = "tokenizer.ggml."
+# Of `token_type`.
+_CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5
+
+Part = dict[str, object]
+
+_BYTE_LEVEL: Part = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+def _cut(pattern: str) -> Part:
+    split: Part = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [split, _BYTE_LEVEL | {"use_regex": False}]}
+
+
+def _cl100k(digits: str) -> str:
+    return (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        + digits
+        + r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
+
+
+_SINGLE_DIGITS: Part = {
+    "type": "Sequence",
+    "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL],
+}
+_PRE_TOKENIZERS: Mapping[str, Part] = {
+    "gpt-2": _BYTE_LEVEL,
+    "olmo": _BYTE_LEVEL,
+    "refact": _SINGLE_DIGITS,
+    "starcoder": _SINGLE_DIGITS,
+    "qwen2": _cut(_cl100k("")),
+    "dbrx": _cut(_cl100k("{1,3}")),
+    "llama-bpe": _cut(_cl100k("{1,3}")),
+    "lfm2": _cut(_cl100k("{1,3}")),
+}
+"""By `tokenizer.ggml.pre`, what cuts a text into words; as llama.cpp has them."""
+
+_WHOLE_WORDS_FIRST = ("llama-bpe", "lfm2")
+_COMPOSED = ("olmo", "qwen2")
+
+
+def write_tokenizer_files(file: GgufFile, folder: Path) -> None:
+    """Writes the tokenizer and, if the metadata has one, the chat template.
+
+    Raises:
+        TokenizerError: the tokenizer is of a kind that is not read here, or its lists do not fit each other.
+    """
+    tokens, types, merges = (_list(file, key) for key in ("tokens", "token_type", "merges"))
+    kind, pre = file.value(f"{_PREFIX}model"), file.value(f"{_PREFIX}pre")
+    if kind != "gpt2":
+        raise TokenizerError(f"{file.path}: {_PREFIX}model is {kind!r}; gpt2 (byte-level BPE) is read here")
+    if not isinstance(pre, str) or pre not in _PRE_TOKENIZERS:
+        raise TokenizerError(
+            f"{file.path}: {_PREFIX}pre is {pre!r}; read here are {', '.join(_PRE_TOKENIZERS)}"
+        )
+    if len(types) != len(tokens):
+        raise TokenizerError(
+            f"{file.path}: {len(tokens)} tokens but {len(types)} entries of {_PREFIX}token_type"
+        )
+    added = [
+        _added_token(index, str(token), special=kind_of == _CONTROL)
+        for index, (token, kind_of) in enumerate(zip(tokens, types, strict=True))
+        if kind_of in (_CONTROL, _USER_DEFINED)
+    ]
+    document = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": {"type": "NFC"} if pre in _COMPOSED else None,
+        "pre_tokenizer": _PRE_TOKENIZERS[pre],
+        "post_processor": _post_processor(file, tokens),
+        "decoder": _BYTE_LEVEL,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": pre in _WHOLE_WORDS_FIRST,
+            "vocab": {
+                str(token): index
+                for index, (token, kind_of) in enumerate(zip(tokens, types, strict=True))
+                if kind_of != _UNUSED
+            },
+            "merges": [str(merge).split(" ") for merge in merges],
+        },
+    }
+    _write(folder / TOKENIZER_FILE, document)
+    _write(folder / SETTINGS_FILE, _settings(file, tokens))
+
+
+def _list(file: GgufFile, key: str) -> list[object]:
+    value = file.value(_PREFIX + key)
+    if not isinstance(value, list):
+        raise TokenizerError(f"{file.path}: has no metadata {_PREFIX}{key}; convert the model to GGUF anew")
+    return value
+
+
+def _added_token(index: int, content: str, *, special: bool) -> Part:
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {"id": index, "content": content, "special": special, **plain}
+
+
+def _named_token(file: GgufFile, tokens: list[object], name: str) -> str | None:
+    index = file.value(f"{_PREFIX}{name}_token_id")
+    return str(tokens[index]) if isinstance(index, int) and 0 <= index < len(tokens) else None
+
+
+def _post_processor(file: GgufFile, tokens: list[object]) -> Part | None:
+    """What begins every text, where the metadata asks for it."""
+    bos = _named_token(file, tokens, "bos")
+    if bos is None or file.value(f"{_PREFIX}add_bos_token") is not True:
+        return None
+    special: Part = {"SpecialToken": {"id": bos, "type_id": 0}}
+    return {
+        "type": "TemplateProcessing",
+        "single": [special, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [special, {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {bos: {"id": bos, "ids": [file.value(f"{_PREFIX}bos_token_id")], "tokens": [bos]}},
+    }
+
+
+def _settings(file: GgufFile, tokens: list[object]) -> Part:
+    settings: Part = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+    for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown")):
+        settings[f"{name}_token"] = _named_token(file, tokens, key)
+    template = file.value("tokenizer.chat_template")
+    return settings | ({"chat_template": template} if isinstance(template, str) else {})
+
+
+def _write(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")

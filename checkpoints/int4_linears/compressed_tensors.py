@@ -1,0 +1,58 @@
+"""`compressed-tensors`, format `pack-quantized`, as llm-compressor writes it."""
+
+from __future__ import annotations
+
+import torch
+
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.int4_linears.linear import GROUP_SIZES, Int4Linear, Read, Scheme, nibbles_of
+from mmoe.models.architectures.config_reader import ConfigReader
+
+
+class CompressedTensors:
+    """Eight inputs to a word; zero points are packed along the outputs. See `Int4Format`."""
+
+    name = "compressed-tensors"
+    packed = ".weight_packed"
+    others: tuple[str, ...] = (".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx")
+
+    def scheme(self, config: ConfigReader) -> Scheme:
+        """See `Int4Format.scheme`; several groups of modules must be quantised alike."""
+        config.fixed("format", "pack-quantized")
+        found = set()
+        groups = config.child("config_groups")
+        for group in groups.keys():  # noqa: SIM118 (a reader is not a mapping)
+            weights = groups.child(group).child("weights")
+            weights.fixed("num_bits", 4)
+            weights.fixed("type", "int")
+            weights.fixed("strategy", "group")
+            if not weights.is_null("actorder"):
+                weights.refuse("actorder", "null; inputs in another order than the model's are not read here")
+            size = weights.integer("group_size")
+            if size not in GROUP_SIZES:
+                weights.refuse("group_size", "32, 64 or 128")
+            found.add(Scheme(size, weights.boolean("symmetric")))
+        if len(found) != 1:
+            config.refuse("config_groups", "one or more groups of modules with the same 'weights'")
+        return found.pop()
+
+    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:
+        """See `Int4Format.shape`."""
+        return packed[0], 8 * packed[1]
+
+    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:
+        """See `Int4Format.read`."""
+        words, scale = read(f"{module}.weight_packed"), read(f"{module}.weight_scale")
+        outputs, inputs = self.shape(module, tuple(words.shape))
+        groups = (outputs, inputs // scheme.group_size)
+        if read(f"{module}.weight_shape").tolist() != [outputs, inputs] or tuple(scale.shape) != groups:
+            raise CheckpointError(
+                f"{module}: weight_shape and weight_scale do not fit weight_packed of {outputs} x {inputs} in groups "
+                f"of {scheme.group_size}; quantise the model anew"
+            )
+        zero = None
+        if not scheme.symmetric:
+            zero = nibbles_of(read(f"{module}.weight_zero_point").T).flatten(1).T[:outputs].contiguous()
+        # A word's bytes are pairs already; flipping the highest bits makes q of q + 8.
+        qweight = words.contiguous().view(torch.uint8) ^ 0x88
+        return Int4Linear(qweight, scale, zero)

@@ -1,0 +1,72 @@
+"""GPTQ in four bits without activation order, as AutoGPTQ and GPTQModel write it."""
+
+from __future__ import annotations
+
+import torch
+
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.int4_linears.linear import (
+    GROUP_SIZES,
+    Int4Linear,
+    Read,
+    Scheme,
+    nibbles_of,
+    pairs_of,
+)
+from mmoe.models.architectures.config_reader import ConfigReader
+
+_VERSION_2 = "gptq_v2"
+
+
+class Gptq:
+    """Matrices are ``[in, out]``, eight inputs to a word; zero points are packed along the outputs, less one.
+
+    See `Int4Format`.
+    """
+
+    name = "GPTQ"
+    packed = ".qweight"
+    others: tuple[str, ...] = (".qzeros", ".scales", ".g_idx")
+
+    _zero_offset = 1
+
+    def scheme(self, config: ConfigReader) -> Scheme:
+        """See `Int4Format.scheme`."""
+        config.fixed("bits", 4)
+        config.fixed("desc_act", False)
+        size = config.integer("group_size")
+        if size not in GROUP_SIZES:
+            config.refuse("group_size", "32, 64 or 128")
+        if not config.is_null("checkpoint_format"):
+            kind = config.text("checkpoint_format")
+            if kind not in ("gptq", _VERSION_2):
+                config.refuse("checkpoint_format", "'gptq' or 'gptq_v2'")
+            self._zero_offset = 0 if kind == _VERSION_2 else 1
+        return Scheme(size, config.boolean("sym"))
+
+    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:
+        """See `Int4Format.shape`."""
+        return packed[1], 8 * packed[0]
+
+    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:
+        """See `Int4Format.read`."""
+        words, scale, zeros = (read(f"{module}.{part}") for part in ("qweight", "scales", "qzeros"))
+        outputs, inputs = self.shape(module, tuple(words.shape))
+        groups = inputs // scheme.group_size
+        if tuple(scale.shape) != (groups, outputs) or tuple(zeros.shape) != (groups, outputs // 8):
+            raise CheckpointError(
+                f"{module}: scales and qzeros do not fit qweight of {outputs} x {inputs} in groups of "
+                f"{scheme.group_size}; quantise the model anew"
+            )
+        order = read(f"{module}.g_idx")
+        if not torch.equal(order.long(), torch.arange(inputs) // scheme.group_size):
+            raise CheckpointError(
+                f"{module}.g_idx: puts inputs into groups out of order (desc_act); quantise the model without"
+            )
+        zero = ((nibbles_of(zeros).flatten(1) + self._zero_offset) & 15).T.contiguous()
+        if scheme.symmetric and not bool((zero == 8).all()):
+            raise CheckpointError(
+                f"{module}.qzeros: are not all 8, though quantization_config says sym; correct it"
+            )
+        nibbles = nibbles_of(words.T).flatten(1)  # [out, in]
+        return Int4Linear(pairs_of(nibbles), scale.T.contiguous(), None if scheme.symmetric else zero)

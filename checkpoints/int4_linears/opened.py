@@ -1,0 +1,51 @@
+"""Opens a folder whose `config.json` has a `quantization_config` of another tool."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.int4_linears.compressed_tensors import CompressedTensors
+from mmoe.checkpoints.int4_linears.gptq import Gptq
+from mmoe.checkpoints.int4_linears.linear import Int4Format
+from mmoe.checkpoints.int4_linears.tensors import Int4Tensors
+from mmoe.checkpoints.shards import TensorFiles
+from mmoe.checkpoints.source import locate_checkpoint
+from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.config_reader import ConfigReader, read_json_object
+from mmoe.models.architectures.registry import flat_config, parse_config
+
+_KEY = "quantization_config"
+_METHOD = "quant_method"
+_FORMATS: dict[str, type[CompressedTensors] | type[Gptq]] = {
+    "compressed-tensors": CompressedTensors,
+    "gptq": Gptq,
+}
+
+
+def is_packed_elsewhere(folder: Path) -> bool:
+    """Whether a folder's config has a word on how another tool has packed the weights."""
+    path = folder / CONFIG_FILE
+    return path.is_file() and flat_config(read_json_object(path)).get(_KEY) is not None
+
+
+def open_int4_linears(folder: Path) -> Checkpoint:
+    """Opens a folder and checks all but its values.
+
+    Raises:
+        ConfigError: `config.json` describes something unsupported.
+        CheckpointError: a tensor is missing, unexpected or wrongly shaped, or experts are not in int4.
+    """
+    located = locate_checkpoint(folder)
+    path = folder / CONFIG_FILE
+    described = flat_config(read_json_object(path))
+    reader = ConfigReader(described, where=str(path)).child(_KEY)
+    method = reader.text(_METHOD)
+    if method not in _FORMATS:
+        reader.refuse(_METHOD, " or ".join(json.dumps(name) for name in _FORMATS))
+    form: Int4Format = _FORMATS[method]()
+    scheme = form.scheme(reader)
+    config = parse_config({key: value for key, value in described.items() if key != _KEY}, where=str(path))
+    tensors = Int4Tensors(TensorFiles(folder), config, form, scheme, where=str(folder))
+    return Checkpoint(config=tensors.config, folder=folder, source=located.source, files=tensors)

@@ -1,0 +1,105 @@
+"""GGUF files that are refused: with the tensor or the key, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import gguf
+import pytest
+
+from mmoe.checkpoints.errors import CheckpointError, TokenizerError
+from mmoe.checkpoints.gguf.opened import open_gguf
+from mmoe.checkpoints.opening import open_source
+from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
+from tests.support.gguf_cases import CASES, GgufCase
+from tests.support.gguf_models import F16, Q8_0
+
+OLMOE = CASES["olmoe"]
+Q5_0 = gguf.GGMLQuantizationType.Q5_0
+
+
+def written(folder: Path, case: GgufCase = OLMOE, **how: Any) -> Path:
+    case.write(folder / "model.gguf", **how)
+    return folder / "model.gguf"
+
+
+def refused(path: Path, kind: type[MmoeError], *texts: str) -> None:
+    with pytest.raises(kind) as caught:
+        open_gguf(path)
+    for text in (str(path), *texts):
+        assert text in str(caught.value)
+
+
+def test_a_type_that_is_not_carried_is_named_with_its_tensor(tmp_path: Path) -> None:
+    types = {"output.weight": Q5_0, "blk.1.attn_v.weight": Q5_0}
+    refused(
+        written(tmp_path, types=types),
+        CheckpointError,
+        "output.weight (Q5_0)",
+        "blk.1.attn_v.weight (Q5_0)",
+        "llama-quantize",
+    )
+
+
+@pytest.mark.parametrize("kind", [F16, Q8_0, Q5_0])
+def test_experts_of_another_type_are_named(tmp_path: Path, kind: gguf.GGMLQuantizationType) -> None:
+    path = written(tmp_path, types={"blk.1.ffn_down_exps.weight": kind})
+    refused(path, CheckpointError, f"blk.1.ffn_down_exps.weight ({kind.name})", "experts must be Q4_0")
+
+
+def test_one_of_several_files_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, changes={"split.count": 3})
+    refused(path, CheckpointError, "one of 3 files", "split.count", "--merge")
+
+
+def test_an_unknown_architecture_names_those_that_are_known(tmp_path: Path) -> None:
+    case = GgufCase(OLMOE.family, OLMOE.options, "llama4", OLMOE.metadata)
+    refused(written(tmp_path, case), CheckpointError, "'llama4'", "olmoe, qwen3moe, granitemoe, lfm2moe")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("olmoe.rope.scaling.type", "yarn"), ("olmoe.attention.clamp_kqv", 8.0)]
+)
+def test_a_key_that_changes_the_model_is_named(tmp_path: Path, key: str, value: object) -> None:
+    refused(written(tmp_path, changes={key: value}), CheckpointError, f"{key} is {value!r}")
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    case = GgufCase(OLMOE.family, OLMOE.options, "olmoe", {})
+    refused(written(tmp_path, case), CheckpointError, "olmoe.feed_forward_length")
+
+
+def test_metadata_that_does_not_fit_the_tensors_names_them(tmp_path: Path) -> None:
+    case = GgufCase(OLMOE.family, OLMOE.options, "olmoe", {"feed_forward_length": 64, "block_count": 3})
+    refused(
+        written(tmp_path, case),
+        CheckpointError,
+        "missing: blk.2.attn_q.weight",
+        "wrong shape: blk.0.ffn_gate_exps",
+    )
+
+
+def test_a_tensor_too_many_is_named(tmp_path: Path) -> None:
+    case = GgufCase(OLMOE.family, OLMOE.options, "olmoe", OLMOE.metadata | {"block_count": 1})
+    refused(written(tmp_path, case), CheckpointError, "unexpected: blk.1.attn_q.weight")
+
+
+def test_an_unknown_tokenizer_names_those_that_are_known(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    data = path.read_bytes().replace(b"gpt-2", b"gpt-9")
+    path.write_bytes(data)
+    refused(path, TokenizerError, "tokenizer.ggml.pre is 'gpt-9'", "qwen2")
+
+
+@pytest.mark.parametrize("length", [0, 3, 100, 4000])
+def test_a_cut_off_file_is_refused(tmp_path: Path, length: int) -> None:
+    path = written(tmp_path)
+    path.write_bytes(path.read_bytes()[:length])
+    refused(path, CheckpointError, "download it again")
+
+
+def test_a_revision_goes_with_a_hub_id(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=re.escape("a revision (main)")):
+        open_source(written(tmp_path), revision="main")

@@ -1,0 +1,48 @@
+"""GGUF files against `transformers` on the weights that the `gguf` package finds in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import pytest
+import torch
+
+from mmoe.checkpoints.gguf.opened import open_gguf
+from mmoe.models.decoder import build_decoder
+from mmoe.models.reference import REFERENCE
+from tests.support.gguf_cases import CASES, VOCAB
+from tests.support.gguf_models import BF16, F16, Q8_0
+
+TOKENS = torch.arange(3, 24).unsqueeze(0) * 11 % VOCAB
+Types = dict[str, gguf.GGMLQuantizationType]
+
+
+def logits(path: Path) -> torch.Tensor:
+    decoder = build_decoder(open_gguf(path), REFERENCE, max_context_len=40)
+    with torch.no_grad():
+        return decoder.all_logits(TOKENS, torch.zeros(1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_logits_equal_those_of_transformers(name: str, tmp_path: Path) -> None:
+    model = CASES[name].write(tmp_path / "model.gguf")
+    with torch.no_grad():
+        expected = model(TOKENS).logits
+    spread = expected.max() - expected.min()
+    assert float((logits(tmp_path / "model.gguf") - expected).abs().max() / spread) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"output.weight": Q8_0, "token_embd.weight": F16},
+        {"blk.0.attn_q.weight": BF16, "blk.1.attn_output.weight": Q8_0, "blk.0.ffn_gate_inp.weight": F16},
+    ],
+)
+def test_other_types_are_read_as_they_are(types: Types, tmp_path: Path) -> None:
+    model = CASES["olmoe"].write(tmp_path / "model.gguf", types=types)
+    with torch.no_grad():
+        expected = model(TOKENS).logits
+    spread = expected.max() - expected.min()
+    assert float((logits(tmp_path / "model.gguf") - expected).abs().max() / spread) < 1e-5

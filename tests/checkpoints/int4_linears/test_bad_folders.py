@@ -1,0 +1,121 @@
+"""Packed folders that are refused: with the key or the tensor, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmoe.checkpoints.errors import CheckpointError
+from mmoe.checkpoints.opening import open_source
+from mmoe.models.errors import ConfigError
+from tests.support.int4_folders import write_compressed_tensors, write_gptq
+
+Block = dict[str, Any]
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    write_compressed_tensors(tmp_path, group=32)
+    return tmp_path
+
+
+@pytest.fixture
+def gptq(tmp_path: Path) -> Path:
+    write_gptq(tmp_path, group=32, symmetric=True)
+    return tmp_path
+
+
+def edit_block(folder: Path, change: Callable[[Block], object]) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    change(config["quantization_config"])
+    path.write_text(json.dumps(config))
+
+
+def edit_tensors(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+
+
+def weights_of(block: Block) -> Block:
+    found = block["config_groups"]["group_0"]["weights"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (lambda block: block.update(quant_method="awq"), "quantization_config.quant_method"),
+        (lambda block: block.update(format="mxfp4-pack-quantized"), "quantization_config.format"),
+        (lambda block: weights_of(block).update(num_bits=8), "config_groups.group_0.weights.num_bits"),
+        (lambda block: weights_of(block).update(strategy="channel"), "group_0.weights.strategy"),
+        (lambda block: weights_of(block).update(group_size=16), "group_0.weights.group_size"),
+        (lambda block: weights_of(block).update(actorder="group"), "group_0.weights.actorder"),
+        (lambda block: block.update(config_groups={}), "quantization_config.config_groups"),
+    ],
+)
+def test_a_scheme_that_is_not_supported_is_named(
+    packed: Path, change: Callable[[Block], object], key: str
+) -> None:
+    edit_block(packed, change)
+    with pytest.raises(ConfigError, match="supported") as caught:
+        open_source(packed)
+    assert key in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("desc_act", True), ("bits", 8), ("group_size", -1)])
+def test_a_gptq_setting_that_is_not_supported_is_named(gptq: Path, key: str, value: object) -> None:
+    edit_block(gptq, lambda block: block.update({key: value}))
+    with pytest.raises(ConfigError, match=f"quantization_config.{key}"):
+        open_source(gptq)
+
+
+def test_inputs_out_of_order_are_named(gptq: Path) -> None:
+    name = "model.layers.1.mlp.experts.2.up_proj.g_idx"
+    edit_tensors(gptq, lambda tensors: tensors[name].copy_(tensors[name].flip(0)))
+    checkpoint_error(gptq, f"{name}: puts inputs into groups out of order")
+
+
+def test_zeros_that_contradict_the_scheme_are_named(gptq: Path) -> None:
+    name = "model.layers.0.mlp.experts.0.gate_proj.qzeros"
+    edit_tensors(gptq, lambda tensors: tensors[name].zero_())
+    checkpoint_error(gptq, f"{name}: are not all 8")
+
+
+def test_experts_in_mixed_precision_are_named(packed: Path) -> None:
+    module = "model.layers.1.mlp.experts.3.down_proj"
+
+    def unpack(tensors: dict[str, torch.Tensor]) -> None:
+        for part in ("weight_packed", "weight_scale", "weight_shape"):
+            del tensors[f"{module}.{part}"]
+        tensors[f"{module}.weight"] = torch.zeros(128, 128)
+
+    edit_tensors(packed, unpack)
+    checkpoint_error(packed, f"{module}.weight is not in int4")
+
+
+def test_a_missing_matrix_is_named(packed: Path) -> None:
+    module = "model.layers.1.self_attn.q_proj"
+    edit_tensors(packed, lambda tensors: tensors.pop(f"{module}.weight_packed"))
+    checkpoint_error(packed, f"{module}.weight")
+
+
+def test_parts_that_do_not_fit_are_named(packed: Path) -> None:
+    module = "model.layers.0.mlp.experts.1.up_proj"
+    edit_tensors(packed, lambda tensors: tensors[f"{module}.weight_shape"].add_(1))
+    checkpoint_error(packed, f"{module}: weight_shape and weight_scale do not fit")
+
+
+def checkpoint_error(folder: Path, text: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        open_source(folder)
+    assert text in str(caught.value)

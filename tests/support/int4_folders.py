@@ -1,0 +1,161 @@
+"""Folders of small OLMoE models whose linears `compressed-tensors` itself has packed, or GPTQ's published layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from compressed_tensors.compressors.pack_quantized import PackedQuantizationCompressor
+from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
+from safetensors.torch import save_file
+
+from tests.support.tokenizers import write_tokenizer
+from tests.support.transformers_models import make_model
+
+OPTIONS: dict[str, Any] = {
+    "vocab_size": 288,
+    "hidden_size": 128,
+    "intermediate_size": 128,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+}
+KEPT = ("embed_tokens", "lm_head", "mlp.gate.weight", "norm")
+
+
+def _released(
+    folder: Path, **options: Any
+) -> tuple[transformers.PreTrainedModel, dict[str, torch.Tensor], dict[str, Any]]:
+    """A model, its tensors by the names of released files, and its config."""
+    from safetensors.torch import load_file
+
+    model = make_model("Olmoe", **OPTIONS | options)
+    model.save_pretrained(folder, save_original_format=True)
+    tensors = load_file(folder / "model.safetensors")
+    return model, tensors, json.loads((folder / "config.json").read_text())
+
+
+def _finish(
+    folder: Path,
+    tensors: dict[str, torch.Tensor],
+    config: dict[str, Any],
+    quantization: dict[str, Any],
+) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": quantization}))
+    write_tokenizer(folder)
+
+
+def write_compressed_tensors(
+    folder: Path,
+    *,
+    group: int,
+    symmetric: bool = True,
+    scale_dtype: torch.dtype = torch.bfloat16,
+    experts_only: bool = False,
+) -> dict[str, torch.Tensor]:
+    """Packs all linears but those of `KEPT`; returns what the library makes of them again, float32, by name."""
+    _, tensors, config = _released(folder)
+    arguments = QuantizationArgs(
+        num_bits=4, type="int", symmetric=symmetric, strategy="group", group_size=group
+    )
+    scheme = QuantizationScheme(targets=["Linear"], weights=arguments)
+    stored, dense = {}, {}
+    for name, weight in tensors.items():
+        if any(part in name for part in KEPT) or (experts_only and ".experts." not in name):
+            stored[name] = dense[name] = weight
+            continue
+        groups = weight.unflatten(-1, (-1, group))
+        if symmetric:
+            scale, zero = groups.abs().amax(-1) / 7.5, torch.zeros(groups.shape[:2])
+        else:
+            low, high = groups.amin(-1).clamp(max=0), groups.amax(-1).clamp(min=0)
+            scale = (high - low) / 15
+            zero = (-8 - low / scale).round().clamp(-8, 7)
+        state = {
+            "weight": weight,
+            "weight_scale": scale.to(scale_dtype),
+            "weight_zero_point": zero.to(torch.int8),
+        }
+        packed = PackedQuantizationCompressor.compress(state, scheme)
+        module = name.removesuffix("weight")
+        stored |= {module + part: tensor for part, tensor in packed.items()}
+        # In float32, since the library would round to the scale's own type.
+        again = {part: tensor.clone() for part, tensor in packed.items()}
+        again["weight_scale"] = again["weight_scale"].float()
+        dense[name] = PackedQuantizationCompressor.decompress(again, scheme)["weight"].float()
+    quantization = {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {
+            "group_0": {
+                "targets": ["Linear"],
+                "weights": {
+                    "num_bits": 4,
+                    "type": "int",
+                    "symmetric": symmetric,
+                    "strategy": "group",
+                    "group_size": group,
+                    "actorder": None,
+                },
+                "input_activations": None,
+            }
+        },
+        "ignore": ["lm_head"],
+    }
+    _finish(folder, stored, config, quantization)
+    return dense
+
+
+def write_gptq(
+    folder: Path, *, group: int, symmetric: bool, version: str = "gptq"
+) -> dict[str, torch.Tensor]:
+    """The same in GPTQ's layout, word by word and nibble by nibble; the weights are float64 loops' products."""
+    _, tensors, config = _released(folder)
+    stored, dense = {}, {}
+    rng = np.random.default_rng(0)
+    for name, weight in tensors.items():
+        if any(part in name for part in KEPT):
+            stored[name] = dense[name] = weight
+            continue
+        outputs, inputs = weight.shape
+        nibbles = rng.integers(0, 16, (inputs, outputs))
+        zeros = (
+            np.full((inputs // group, outputs), 8)
+            if symmetric
+            else rng.integers(1, 16, (inputs // group, outputs))
+        )
+        scale = rng.uniform(0.01, 0.05, zeros.shape).astype(np.float16)
+        qweight = np.zeros((inputs // 8, outputs), np.uint32)
+        for i in range(inputs):
+            qweight[i // 8] |= nibbles[i].astype(np.uint32) << np.uint32(4 * (i % 8))
+        qzeros = np.zeros((inputs // group, outputs // 8), np.uint32)
+        stored_zeros = zeros - (1 if version == "gptq" else 0)
+        for o in range(outputs):
+            qzeros[:, o // 8] |= stored_zeros[:, o].astype(np.uint32) << np.uint32(4 * (o % 8))
+        values = np.zeros((outputs, inputs))
+        for i in range(inputs):
+            values[:, i] = (nibbles[i] - zeros[i // group]) * scale[i // group].astype(np.float64)
+        module = name.removesuffix("weight")
+        stored |= {
+            f"{module}qweight": torch.from_numpy(qweight.view(np.int32)),
+            f"{module}qzeros": torch.from_numpy(qzeros.view(np.int32)),
+            f"{module}scales": torch.from_numpy(scale),
+            f"{module}g_idx": torch.arange(inputs, dtype=torch.int32) // group,
+        }
+        dense[name] = torch.from_numpy(values).float()
+    quantization = {
+        "quant_method": "gptq",
+        "bits": 4,
+        "group_size": group,
+        "desc_act": False,
+        "sym": symmetric,
+        "checkpoint_format": version,
+    }
+    _finish(folder, stored, config, quantization)
+    return dense
