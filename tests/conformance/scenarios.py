@@ -110,7 +110,8 @@ class _Caller:
 
     def sampling(self, _: Call) -> Result:
         names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
-        values = {name: getattr(self._model.sampling, name) or 0 for name in names}
+        values = {name: getattr(self._model.sampling, name) for name in names}
+        values["top_k"] = values["top_k"] or 0
         return {name: int(value) if value == int(value) else value for name, value in values.items()}
 
     def close_model(self, _: Call) -> None:
