@@ -168,4 +168,4 @@ def bias_array(bias: Mapping[int, float]) -> ctypes.Array[LogitBiasStruct]:
         CoreFailure: An id is outside int32.
     """
     ids = id_array(bias)
-    return (LogitBiasStruct * len(ids))(*zip(ids, bias.values(), strict=True))
+    return (LogitBiasStruct * len(ids))(*map(LogitBiasStruct, ids, bias.values()))
