@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mmoe.export.cli.chat import converse
 from mmoe.export.cli.conversation_file import read_conversation
 from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
+from mmoe.export.cli.ui.plain_conversation import converse
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError

@@ -61,6 +61,18 @@ class Chat:
         self._history = list(self._opening)
         self._session.reset()
 
+    def restore(self, history: Sequence[Message]) -> None:
+        """Goes on from other turns; a system message in front of them is what `reset` keeps.
+
+        What the context holds of them already is not run again.
+
+        Raises:
+            CoreFailure: The artifact's template refuses them, or a text holds a NUL character.
+        """
+        self._session.model.chat([*history, Message("user", "")])
+        self._opening = [message for message in history[:1] if message.role == "system"]
+        self._history = list(history)
+
     def send(
         self,
         text: str,
