@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ TEMPLATE_FILE = "chat_template.jinja"
 TEMPLATES_FOLDER = "additional_chat_templates"
 _JSON_FILE = "chat_template.json"
 _DEFAULT = "default"
+# The longest of released templates have some tens of thousands.
+_MOST_CHARACTERS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,19 @@ class TemplateText:
 
     source: str
     origin: str
+
+
+def template_places(folder: Path) -> Iterator[Path]:
+    """Every path that `find_templates` may read, whether something is there or not.
+
+    Raises:
+        TokenizerError: the folder of additional templates cannot be read.
+    """
+    yield folder / TEMPLATE_FILE
+    yield folder / SETTINGS_FILE
+    yield folder / _JSON_FILE
+    yield folder / TEMPLATES_FOLDER
+    yield from _additional(folder)
 
 
 def find_templates(folder: Path) -> dict[str, TemplateText]:
@@ -35,11 +50,18 @@ def find_templates(folder: Path) -> dict[str, TemplateText]:
     Raises:
         TokenizerError: a file is there and cannot be read, or holds something else than templates.
     """
-    return (
+    found = (
         _template_files(folder)
         or _templates_in(folder / SETTINGS_FILE, "chat_template")
         or _templates_in(folder / _JSON_FILE, "chat_template")
     )
+    for template in found.values():
+        if len(template.source) > _MOST_CHARACTERS:
+            raise TokenizerError(
+                f"{template.origin}: a chat template of {len(template.source):,} characters, of which it may have "
+                f"{_MOST_CHARACTERS:,}; shorten it, or remove it"
+            )
+    return found
 
 
 def choose_template(
@@ -66,18 +88,21 @@ def _template_files(folder: Path) -> dict[str, TemplateText]:
     text = read_text(path)
     if text is not None:
         found[_DEFAULT] = TemplateText(text, str(path))
-    more = folder / TEMPLATES_FOLDER
-    if is_absent(more):
-        return found
-    try:
-        paths = sorted(path for path in more.iterdir() if path.suffix == ".jinja")
-    except OSError as error:
-        raise TokenizerError(f"{more}: cannot be read as a folder ({error})") from error
-    for path in paths:
+    for path in _additional(folder):
         text = read_text(path)
         assert text is not None
         found[path.stem] = TemplateText(text, str(path))
     return found
+
+
+def _additional(folder: Path) -> list[Path]:
+    more = folder / TEMPLATES_FOLDER
+    if is_absent(more):
+        return []
+    try:
+        return sorted(path for path in more.iterdir() if path.suffix == ".jinja")
+    except OSError as error:
+        raise TokenizerError(f"{more}: cannot be read as a folder ({error})") from error
 
 
 def _templates_in(path: Path, key: str) -> dict[str, TemplateText]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from mmoe.checkpoints.inventory import (
     check_inventory,
     expected_tensors,
     locate_tensors,
+    matrices,
     tensor_class,
     tied_twins,
 )
@@ -27,6 +29,7 @@ from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.checkpoints.tensor_store import TensorStore
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import load_config
+from mmoe.quant.int4_format import LARGEST_VALUE
 
 # Rows of two tables that are compared at a time.
 _ROWS = 4096
@@ -100,9 +103,10 @@ class Checkpoint:
     def check_values(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Looks at every scale, norm, router weight and bias: all must be finite, and no scale negative.
 
-        Where experts are grouped along the input, scales may be.
+        Where experts are grouped along the input, scales may be negative.
 
-        Packed values need no check: each of the 16 nibbles is valid.
+        Packed values need no check: each of the 16 nibbles is valid. Weights that are yet to be packed must leave room
+        for the scale of their group.
 
         Args:
             progress: called with the number of tensors checked so far and the number of tensors to check.
@@ -114,10 +118,12 @@ class Checkpoint:
         quantization = self.config.quantization
         # Formats grouped along the input choose the sign that makes the largest magnitude -8.
         signed = quantization is not None and quantization.experts_by_input
+        to_pack = set() if quantization else {matrix.weight for matrix in matrices(self.config)}
         problems = []
         for done, name in enumerate(names, start=1):
-            is_scale = name.endswith("_scale") and not signed
-            problem = _first_bad_value(self._origins[name], self.files, is_scale=is_scale)
+            largest = LARGEST_VALUE if name in to_pack else math.inf
+            smallest = 0.0 if name.endswith("_scale") and not signed else -largest
+            problem = _first_bad_value(self._origins[name], self.files, smallest, largest)
             if problem is not None:
                 problems.append(f"{name}{problem}")
             if progress is not None:
@@ -146,7 +152,11 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
     """
     located = locate_checkpoint(source, revision=revision, unpacked=unpacked)
     folder = located.folder
-    if not any(folder.iterdir()):
+    try:
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be looked into ({error.strerror})") from error
+    if is_empty:
         raise CheckpointError(f"{folder}: is empty; a checkpoint has {CONFIG_FILE} and {SINGLE_FILE}")
     config = load_config(folder)
     if config.quantization is None and not unpacked:
@@ -176,15 +186,15 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     )
 
 
-def _first_bad_value(origin: Origin, files: TensorStore, *, is_scale: bool) -> str | None:
-    """Where and what the first element is that is not finite or, in a scale, below zero."""
+def _first_bad_value(origin: Origin, files: TensorStore, smallest: float, largest: float) -> str | None:
+    """Where and what the first element is that is not finite or outside of what it may be."""
     for expert, tensor in enumerate(pieces(origin, files.tensor)):
-        bad = ~torch.isfinite(tensor)
-        if is_scale:
-            bad |= tensor < 0
+        bad = ~torch.isfinite(tensor) | (tensor < smallest) | (tensor > largest)
         if bool(bad.any()):
             index = torch.nonzero(bad)[0].tolist()
-            kind = "a scale is" if is_scale else "a value is"
+            value = tensor[tuple(index)].item()
             place = [expert, *index] if origin.is_experts else index
-            return f"{place}: {kind} {tensor[tuple(index)].item()}"
+            too_large = math.isfinite(value) and abs(value) > largest
+            limit = f", and int4 with a float16 scale holds {largest:g} at most" if too_large else ""
+            return f"{place}: {'a scale' if smallest == 0 else 'a value'} is {value}{limit}"
     return None

@@ -22,10 +22,12 @@ def refuse_pickle(path: Path) -> None:
     """Raises: CheckpointError: when ``path`` is no regular file, or a pickle by its name or by its first bytes."""
     try:
         require_regular(path)
+        with path.open("rb") as file:
+            head = file.read(8)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}; download it again") from error
-    with path.open("rb") as file:
-        head = file.read(8)
+        raise CheckpointError(
+            f"{path}: cannot be read: {error.strerror or error}; download it again"
+        ) from error
     is_pickle = head.startswith(_ZIP_MAGIC) or (
         len(head) == 8 and head[0] == _PICKLE_PROTOCOL and any(head[4:])
     )
@@ -38,18 +40,23 @@ def refuse_pickle(path: Path) -> None:
 
 def describe_damage(path: Path, error: Exception) -> str:
     """Why safetensors refused ``path`` with ``error``, with the cure."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(len(_LFS_POINTER))
-    if head == _LFS_POINTER:
-        return f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository"
-    header_end = 8 + int.from_bytes(head[:8], "little")
-    if header_end > max(size, 1 << 27):
-        return f"{path}: is not a safetensors file, or its header is corrupt ({error}); download it again"
-    if size < 8 or header_end > size:
-        return f"{path}: is truncated inside its header ({size} bytes); download it again"
-    with path.open("rb") as file:
-        header = file.read(header_end)[8:]
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(len(_LFS_POINTER))
+            if head == _LFS_POINTER:
+                return (
+                    f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository"
+                )
+            header_end = 8 + int.from_bytes(head[:8], "little")
+            if header_end > max(size, 1 << 27):
+                return f"{path}: is not a safetensors file, or its header is corrupt ({error}); download it again"
+            if size < 8 or header_end > size:
+                return f"{path}: is truncated inside its header ({size} bytes); download it again"
+            file.seek(8)
+            header = file.read(header_end - 8)
+    except OSError as unreadable:
+        return f"{path}: cannot be read: {unreadable.strerror}; download it again"
     try:
         entries: Any = parse_json(header)
         expected = header_end + max(

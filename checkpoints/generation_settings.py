@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,20 @@ from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 GENERATION_FILE = "generation_config.json"
 
+# What else chooses tokens in transformers, and the value with which it does not.
+_NOT_APPLIED: Mapping[str, object] = {
+    **dict.fromkeys(("num_beams", "typical_p", "encoder_repetition_penalty", "guidance_scale"), 1),
+    **dict.fromkeys(
+        (
+            *("bad_words_ids", "begin_suppress_tokens", "constraints", "dola_layers", "epsilon_cutoff"),
+            *("eta_cutoff", "exponential_decay_length_penalty", "force_words_ids", "forced_bos_token_id"),
+            *("forced_eos_token_id", "min_length", "min_new_tokens", "no_repeat_ngram_size", "penalty_alpha"),
+            *("sequence_bias", "stop_strings", "suppress_tokens", "top_h", "watermarking_config"),
+        ),
+        None,
+    ),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSettings:
@@ -23,10 +38,12 @@ class GenerationSettings:
         eos_token_ids: Ids that end generation.
         sampling: How to choose tokens: greedy unless `do_sample` is true, as in transformers, where a temperature
             alone changes nothing. What is not set is not applied; transformers itself would sample from 50 tokens.
+        not_applied: Keys of settings that would choose other tokens and that the runtime does not have.
     """
 
     eos_token_ids: tuple[int, ...] = ()
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    not_applied: tuple[str, ...] = ()
 
 
 def read_generation_settings(folder: Path, *, vocab_size: int) -> GenerationSettings:
@@ -48,7 +65,13 @@ def read_generation_settings(folder: Path, *, vocab_size: int) -> GenerationSett
         eos = (
             () if reader.is_null("eos_token_id") else reader.token_ids("eos_token_id", vocab_size=vocab_size)
         )
-        return GenerationSettings(eos_token_ids=eos, sampling=_sampling(reader))
+        return GenerationSettings(
+            eos_token_ids=eos,
+            sampling=_sampling(reader),
+            not_applied=tuple(
+                key for key, neutral in _NOT_APPLIED.items() if data.get(key) and data[key] != neutral
+            ),
+        )
     except ConfigError as error:
         raise TokenizerError(str(error)) from error
     except OptionError as error:

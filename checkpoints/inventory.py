@@ -21,8 +21,8 @@ Entry: TypeAlias = "Matrix | tuple[str, TensorSpec]"
 HEAD = "lm_head"
 TABLE = "model.embed_tokens"
 
-# Angles that older versions of transformers saved; they follow from the config.
-_BUFFERS = re.compile(r"(?:.*\.)?rotary_emb\.(?:original_)?inv_freq")
+# Angles, tables of them and a mask's constant, which older versions of transformers saved: all follow from the config.
+_BUFFERS = re.compile(r"(?:.*\.)?(?:rotary_emb\.(?:(?:original_)?inv_freq|(?:cos|sin)_cached)|masked_bias)")
 
 
 class TensorClass(StrEnum):

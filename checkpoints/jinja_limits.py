@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sized
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any, NoReturn
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -15,14 +15,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # Far more than any chat template needs, and little enough for a second.
 _LARGEST_INTEGER = 1_000_000
-_LONGEST = 10_000_000
-_MOST_STEPS = 3_000_000
+_LONGEST = 1_000_000
+_MOST_STEPS = 200_000
 # A width in a format, such as the one of '%9999999d'.
 _WIDE_FORMAT = re.compile(r"\d{6,}|%[^a-zA-Z%]*\*")
 
 
 class _BoundedCode(CodeGenerator):
-    """Has texts joined by the environment, which knows the bound."""
+    """Has texts joined and loops counted by the environment, which knows the bounds."""
+
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:
+        """A loop, each step of which is counted."""
+        node.iter = nodes.Call(nodes.EnvironmentAttribute("counted"), [node.iter], [], None, None)
+        super().visit_For(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         """The operator ``~``."""
@@ -34,7 +39,7 @@ class _BoundedCode(CodeGenerator):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """A sandbox that also counts: steps of ranges, and the sizes of what operators, filters and methods would make.
+    """A sandbox that also counts: steps of loops and ranges, calls, and the sizes of what would be made.
 
     Nothing is computed while a template is compiled, where no bound would hold.
     """
@@ -55,6 +60,18 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def begin(self) -> None:
         """A rendering begins: its steps are counted from here."""
         self._steps = 0
+
+    def counted(self, items: Iterable[object]) -> Iterator[object]:
+        """What a loop goes through."""
+        for item in items:
+            self._count(1)
+            yield item
+
+    def handle_exception(self, source: str | None = None) -> NoReturn:
+        """Raises what a template did, without Jinja's rewriting of tracebacks: seconds, if a recursion was deep."""
+        if source is not None:
+            super().handle_exception(source)
+        raise  # Jinja calls this where it handles the exception
 
     def joined(self, parts: Iterable[object]) -> str:
         """The parts as one text."""
@@ -80,6 +97,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """A method or a function."""
+        __self._count(1)
         # The sandbox wraps the methods that format.
         own = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
         is_format = getattr(__obj, "__name__", "") in ("format", "format_map")
@@ -90,10 +108,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def _range(self, *bounds: int) -> range:
         numbers = range(*bounds)
-        self._steps += len(numbers)
-        if self._steps > _MOST_STEPS:
-            raise SecurityError(f"its ranges have more than {_MOST_STEPS:,} steps")
+        self._count(len(numbers))
         return numbers
+
+    def _count(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > _MOST_STEPS:
+            raise SecurityError(f"it takes more than {_MOST_STEPS:,} steps")
 
 
 def bounded(function: Callable[..., Any], *, is_format: bool = False) -> Callable[..., Any]:

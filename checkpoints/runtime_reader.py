@@ -13,7 +13,6 @@ from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.jinja_template import JinjaTemplate
 from mmoe.checkpoints.tokenizer import TOKENIZER_FILE, ChatTokenizer
 from mmoe.checkpoints.trials import TOOL_CONVERSATIONS, TRIAL_TEXTS, TRIAL_TOOLS, trial_conversations
-from mmoe.models.files import is_absent, read_regular
 from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
@@ -24,31 +23,6 @@ _NOW = datetime(2026, 7, 4, 12, 30, 5)
 _MOST_SECONDS = 5
 
 _CURE = "an app could not use it; take a checkpoint whose tokenizer the runtime has (docs/runtime.md lists the kinds)"
-
-
-def require_intact(folder: Path) -> None:
-    """Reads tokenizer.json with the runtime's reader first: on a hostile one Hugging Face's may end the process.
-
-    Kinds of tokenizers that the runtime does not have pass; so does an absent file, which the loader refuses.
-
-    Args:
-        folder: Of the checkpoint.
-
-    Raises:
-        TokenizerError: the file is damaged.
-    """
-    path = folder / TOKENIZER_FILE
-    if is_absent(path):
-        return
-    try:
-        CoreTokenizer(read_regular(path))
-    except OSError as error:
-        raise TokenizerError(f"{path}: cannot be read ({error}); download it again") from error
-    except CoreFailure as failure:
-        if failure.status is not Status.UNSUPPORTED:
-            raise TokenizerError(
-                f"{path}: is not a readable tokenizer ({failure}); download it again"
-            ) from failure
 
 
 def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
@@ -63,11 +37,9 @@ def require_readable(folder: Path, tokenizer: ChatTokenizer) -> None:
     """
     path = folder / TOKENIZER_FILE
     try:
-        runtime = CoreTokenizer(read_regular(path))
+        runtime = CoreTokenizer(tokenizer.tokenizer_json.encode())
     except CoreFailure as failure:
-        raise TokenizerError(
-            f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
     special = "".join(f" {token}x\n{token}{token}" for token in tokenizer.added_tokens)
     for text in (*TRIAL_TEXTS, special):
         expected = tokenizer.encode(text)
@@ -98,8 +70,9 @@ def require_renderable(template: ChatTemplate) -> None:
         if time.monotonic() > deadline:
             break
         variables = template.variables(messages, tools=tools)
-        expected, refused = _outcome(partial(jinja.render, variables, now=_NOW))
+        # The runtime first: its bounds hold for whatever a template does, Jinja's for what takes most.
         found, why = _outcome(partial(template.render, messages, tools=tools, now=_NOW.isoformat()))
+        expected, refused = _outcome(partial(jinja.render, variables, now=_NOW))
         if found != expected:
             raise TokenizerError(
                 f"{template.where}: the runtime makes {_made(found, why)} of a conversation of which Hugging Face's "
@@ -123,11 +96,18 @@ def _outcome(render: Callable[[], str]) -> tuple[str | None, str]:
     try:
         return render(), ""
     except TokenizerError as error:
+        failure = error.__cause__
+        if isinstance(failure, CoreFailure) and failure.status is Status.OUT_OF_RESOURCES:
+            raise TokenizerError(f"{error}: {TEMPLATE_CURE}") from error
         return None, str(error)
 
 
 def _made(text: str | None, why: str) -> str:
     return f"nothing ({why})" if text is None else _shown(text)
+
+
+def _unreadable(path: Path, failure: CoreFailure) -> TokenizerError:
+    return TokenizerError(f"{path}: the runtime cannot read this tokenizer ({failure}): {_CURE}")
 
 
 def _refuse(path: Path, why: str) -> None:

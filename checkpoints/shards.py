@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _MOST_SHARDS = 10_000
 _LISTED = 50
 # Of a file's name, on every file system in use.
 _NAME_BYTES = 255
+# Of a tensor; those of released checkpoints have up to 80 characters.
+_LONGEST_NAME = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TensorFiles:
@@ -43,6 +47,11 @@ class TensorFiles:
         problems = []
         for file_name, file in self._files.items():
             for tensor in file.keys():  # noqa: SIM118 (a safe_open file is not a mapping)
+                if not _is_name(tensor):
+                    raise CheckpointError(
+                        f"{folder / file_name}: a tensor's name is {_shown(tensor)}, which is no name for one; take "
+                        "the file from the checkpoint's own repository"
+                    )
                 if tensor in self._file_of:
                     problems.append(f"{tensor} is in both {self._file_of[tensor]} and {file_name}")
                 self._file_of[tensor] = file_name
@@ -93,6 +102,10 @@ def _read_index(folder: Path) -> dict[str, str] | None:
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
     for tensor, name in weight_map.items():
+        if not _is_name(tensor):
+            raise CheckpointError(
+                f"{index_path}: a tensor's name is {_shown(tensor)}, which is no name for one"
+            )
         if not isinstance(name, str) or not _is_file_name(name):
             raise CheckpointError(
                 f"{index_path}: tensor {tensor} is said to be in {_shown(name)}, which is not a file name"
@@ -120,8 +133,13 @@ def _read_index(folder: Path) -> dict[str, str] | None:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name can be that of a file in a folder, and of nothing outside of it."""
-    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and "\0" not in name
+    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and _is_name(name)
     return is_plain and len(os.fsencode(name)) <= _NAME_BYTES
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name fits into a line of a message; one with line ends could pretend to be another message."""
+    return len(name) <= _LONGEST_NAME and not _CONTROL.search(name)
 
 
 def _shown(name: object) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from mmoe.checkpoints.added_tokens import add_listed_tokens
 from mmoe.checkpoints.chat_encoding import encode_spans
 from mmoe.checkpoints.chat_template import FAMILY_SPECIALS, ChatTemplate, family_template
 from mmoe.checkpoints.chat_template_files import choose_template, find_templates
 from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.generation_settings import read_generation_settings
-from mmoe.checkpoints.special_tokens import SETTINGS_FILE, read_special_tokens
-from mmoe.checkpoints.text_files import read_text
+from mmoe.checkpoints.special_tokens import SETTINGS_FILE, SpecialTokens, read_special_tokens
+from mmoe.checkpoints.text_files import read_json, read_text
+from mmoe.checkpoints.tokenizer_trial import require_harmless
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.records import Message
@@ -24,6 +27,8 @@ __all__ = ["SETTINGS_FILE", "ChatTokenizer", "Message", "load_tokenizer"]
 TOKENIZER_FILE = "tokenizer.json"
 _BOS = "<|begin_of_text|>"
 _END_OF_TURN = "<|eot|>"
+# pyo3 makes this class anew in each library, so that it cannot be imported.
+_PANIC = "PanicException"
 
 
 class ChatTokenizer:
@@ -38,6 +43,9 @@ class ChatTokenizer:
         stop_ids: Ids that end generation: those that any of the checkpoint's files names as the end, and `<|eot|>`.
         special_tokens: Texts by the names that a template may use, such as ``bos_token``.
         sampling: How the checkpoint's author chooses tokens.
+        sampling_not_applied: Keys of further settings of that author that the runtime does not have.
+        tokenizer_json: The text of a tokenizer.json that reads the same without the settings beside it: the
+            checkpoint's own, unless those list further tokens.
     """
 
     def __init__(
@@ -50,6 +58,8 @@ class ChatTokenizer:
         stop_ids: frozenset[int],
         special_tokens: Mapping[str, str],
         sampling: SamplingConfig,
+        sampling_not_applied: tuple[str, ...],
+        tokenizer_json: str,
         where: str,
     ) -> None:
         self._tokenizer = tokenizer
@@ -61,6 +71,8 @@ class ChatTokenizer:
         self.stop_ids = stop_ids
         self.special_tokens = special_tokens
         self.sampling = sampling
+        self.sampling_not_applied = sampling_not_applied
+        self.tokenizer_json = tokenizer_json
 
     @property
     def has_chat_template(self) -> bool:
@@ -74,13 +86,23 @@ class ChatTokenizer:
         return [token.content for _, token in sorted(added.items())]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other."""
-        ids: list[int] = self._tokenizer.encode(text).ids
+        """Ids of ``text``, with the BOS that tokenizer.json's own post-processor adds and no other.
+
+        Raises:
+            TokenizerError: when the tokenizers library fails on it.
+        """
+        with _explained(self._where):
+            ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """Text of ``ids``, its spaces untouched; an id without a token gives nothing, broken UTF-8 U+FFFD."""
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        """Text of ``ids``, its spaces untouched; an id without a token gives nothing, broken UTF-8 U+FFFD.
+
+        Raises:
+            TokenizerError: when the tokenizers library fails on them.
+        """
+        with _explained(self._where):
+            text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
         return text
 
     def render_chat(
@@ -109,10 +131,11 @@ class ChatTokenizer:
         Special tokens are those of the template; their text in messages and tools is plain text, as in the apps.
 
         Raises:
-            TokenizerError: as `render_chat` does.
+            TokenizerError: as `render_chat` does, or when the tokenizers library fails on its text.
         """
         spans = self._required_template().spans(messages, tools=tools, now=now)
-        return encode_spans(self._tokenizer, spans)
+        with _explained(self._where):
+            return encode_spans(self._tokenizer, spans)
 
     def _required_template(self) -> ChatTemplate:
         if self.template is None:
@@ -138,7 +161,17 @@ def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None 
             template is broken, or a file of settings is unreadable or contradicts the tokenizer.
     """
     path = folder / TOKENIZER_FILE
-    tokenizer = _read_tokenizer(path)
+    tokenizer, tokenizer_json = _read_tokenizer(path)
+    _refuse_splitting(folder)
+    special = read_special_tokens(folder)
+    bos_token = _bos_token(tokenizer, special, config)
+    bos_id = None if bos_token is None else tokenizer.token_to_id(bos_token)
+    if bos_token is not None and bos_id is None:
+        raise TokenizerError(
+            f"{folder}: bos_token is {bos_token!r}, which is no token of {path.name}; correct it"
+        )
+    if add_listed_tokens(tokenizer, folder, special):
+        tokenizer_json = tokenizer.to_str()
     largest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if largest < 0:
         raise TokenizerError(f"{path}: has no tokens")
@@ -147,25 +180,17 @@ def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None 
             f"{path}: has token ids up to {largest}, but the model's vocab_size is {config.vocab_size}; "
             "this tokenizer belongs to another model"
         )
-    named = read_special_tokens(folder)
     generation = read_generation_settings(folder, vocab_size=config.vocab_size)
-    bos_token = named["bos_token"] if "bos_token" in named else _bos_of_model(tokenizer, config)
-    bos_id = None if bos_token is None else tokenizer.token_to_id(bos_token)
-    if bos_token is not None and bos_id is None:
-        raise TokenizerError(
-            f"{folder}: bos_token is {bos_token!r}, which is no token of {path.name}; correct it"
-        )
     stop_ids = frozenset(config.eos_token_ids) | frozenset(generation.eos_token_ids)
-    stop_ids |= _known_ids(tokenizer, (named.get("eos_token"), _END_OF_TURN))
+    stop_ids |= _known_ids(tokenizer, (special.texts.get("eos_token"), _END_OF_TURN))
     if not stop_ids:
         raise TokenizerError(
             f"{folder}: no file says which token ends generation; set eos_token_id in {CONFIG_FILE}"
         )
     own = choose_template(find_templates(folder), template, where=str(folder))
-    special_tokens = {name: token for name, token in named.items() if token is not None}
     chat: ChatTemplate | None
     if own is not None:
-        chat = ChatTemplate(own.source, special_tokens=special_tokens, where=own.origin)
+        chat = ChatTemplate(own.source, special_tokens=special.texts, where=own.origin)
     else:
         chat = _built_in_template(tokenizer, bos_token or "", folder)
     return ChatTokenizer(
@@ -174,8 +199,10 @@ def load_tokenizer(folder: Path, config: DecoderConfig, *, template: str | None 
         template_is_built_in=chat is not None and own is None,
         bos_id=bos_id,
         stop_ids=stop_ids,
-        special_tokens=special_tokens,
+        special_tokens=special.texts,
         sampling=generation.sampling,
+        sampling_not_applied=generation.not_applied,
+        tokenizer_json=tokenizer_json,
         where=str(folder),
     )
 
@@ -193,22 +220,46 @@ def _built_in_template(tokenizer: Tokenizer, bos_token: str, folder: Path) -> Ch
     return ChatTemplate(family_template(bos_token), special_tokens={}, where=str(folder))
 
 
-def _read_tokenizer(path: Path) -> Tokenizer:
+def _read_tokenizer(path: Path) -> tuple[Tokenizer, str]:
+    """The tokenizer and the text that it was read from."""
     text = read_text(path)
     if text is None:
         raise TokenizerError(f"{path}: file missing; take it from the checkpoint's own repository")
-    try:
+    require_harmless(path, text)
+    with _explained(str(path)):
         tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the tokenizers library raises a bare Exception whatever is wrong
-        raise TokenizerError(f"{path}: is not a readable tokenizer ({error}); download it again") from error
     # Settings left over from training would cut prompts short without a word.
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return tokenizer
+    return tokenizer, text
 
 
-def _bos_of_model(tokenizer: Tokenizer, config: DecoderConfig) -> str | None:
-    """BOS where the tokenizer's settings do not mention it: what config.json says, else the family's."""
+def _refuse_splitting(folder: Path) -> None:
+    """With this setting Hugging Face reads the special tokens of a template as plain text, which no model expects."""
+    path = folder / SETTINGS_FILE
+    if (read_json(path) or {}).get("split_special_tokens"):
+        raise TokenizerError(
+            f"{path}: key 'split_special_tokens' is set, so that chat templates would have no special tokens; remove it"
+        )
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turns what the tokenizers library raises into a TokenizerError: bare Exceptions, and panics, which are none."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
+        raise TokenizerError(
+            f"{where}: Hugging Face's tokenizers library fails on it ({error}); download tokenizer.json again"
+        ) from error
+
+
+def _bos_token(tokenizer: Tokenizer, special: SpecialTokens, config: DecoderConfig) -> str | None:
+    """What the settings say; where they do not mention it, what config.json says, else the family's."""
+    if "bos_token" in special.named:
+        return special.texts.get("bos_token")
     token: str | None = None
     if config.bos_token_id is not None:
         token = tokenizer.id_to_token(config.bos_token_id)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from mmoe.runtime_bindings.python.errors import OptionError
 
+# A tokenizer has up to 35 MB, the index of the largest models 20.
+_MOST_BYTES = 128 << 20
+
 
 def as_path(given: str | Path) -> Path:
     """What a user gives as a path, with the home folder in place of ``~``; nothing need be there.
@@ -32,10 +35,14 @@ def read_regular(path: Path) -> bytes:
     Raises:
         FileNotFoundError: there is nothing of that name. A link to nothing is another error, because somebody meant
             the file to be there.
-        OSError: it cannot be read; the message says why.
+        OSError: it cannot be read, or is larger than any text beside a model's weights; the message says why.
     """
     require_regular(path)
-    return path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise OSError(f"is larger than {_MOST_BYTES >> 20} MiB")
+    return data
 
 
 def require_regular(path: Path) -> None:
@@ -62,10 +69,15 @@ def leads_out_of(folder: Path, path: Path) -> bool:
     The hub's cache is laid out with such links: a file of `models--OWNER--NAME/snapshots/COMMIT` is a link into
     `models--OWNER--NAME/blobs`, which counts as inside.
     """
-    inside = [folder.resolve()]
+    inside = [destination(folder)]
     if inside[0].parent.name == "snapshots":
         inside.append(inside[0].parent.parent / "blobs")
-    return not any(path.resolve().is_relative_to(place) for place in inside)
+    return not any(destination(path).is_relative_to(place) for place in inside)
+
+
+def destination(path: Path) -> Path:
+    """Where a path leads through all of its links; of a loop of links, one of them."""
+    return Path(os.path.realpath(path))
 
 
 def is_absent(path: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+import weakref
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.gguf.families import config_json, family_of
@@ -31,16 +33,20 @@ def open_gguf(path: Path) -> Checkpoint:
     described = config_json(file)
     config = parse_config(described, where=str(path))
     quantization = packed_config(file, family, config)
-    texts = TemporaryDirectory(prefix="mmoe-gguf-")
-    folder = Path(texts.name)
-    document = described | {"quantization": quantization.to_block()}
-    (folder / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    config = replace(config, quantization=quantization)
+    tensors = GgufTensors(file, family, config)
+    folder = Path(tempfile.mkdtemp(prefix="mmoe-gguf-"))
+    # The texts live as long as the tensors do.
+    weakref.finalize(tensors, shutil.rmtree, folder, ignore_errors=True)
+    _write_texts(file, folder, described | {"quantization": quantization.to_block()})
+    return Checkpoint(
+        config=config, folder=folder, source=CheckpointSource(id=path.name, revision=None), files=tensors
+    )
+
+
+def _write_texts(file: GgufFile, folder: Path, config: dict[str, object]) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     write_tokenizer_files(file, folder)
     licence = file.value("general.license")
     if isinstance(licence, str):
         (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n", encoding="utf-8")
-    config = replace(config, quantization=quantization)
-    tensors = GgufTensors(file, family, config, texts)
-    return Checkpoint(
-        config=config, folder=folder, source=CheckpointSource(id=path.name, revision=None), files=tensors
-    )

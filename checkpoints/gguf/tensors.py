@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -43,21 +42,18 @@ class GgufTensors:
 
     num_files = 1
 
-    def __init__(
-        self, file: GgufFile, family: GgufFamily, config: DecoderConfig, texts: TemporaryDirectory[str]
-    ) -> None:
+    def __init__(self, file: GgufFile, family: GgufFamily, config: DecoderConfig) -> None:
         """Compares the file with what the config promises.
 
         Args:
             file: The file.
             family: Its architecture.
             config: With the quantisation that `packed_config` found.
-            texts: The folder of the texts, which lives as long as the tensors do.
 
         Raises:
             CheckpointError: naming the tensors that are missing, unexpected or of the wrong shape.
         """
-        self._file, self._head_dim, self._texts = file, config.head_dim, texts
+        self._file, self._head_dim = file, config.head_dim
         self._parts: dict[str, _Part] = {}
         specs, problems = {}, []
         for name, spec in expected_tensors(config).items():

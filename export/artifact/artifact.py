@@ -10,6 +10,7 @@ from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.files.writing import replace_texts, sha256_of
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.registry import parse_config
+from mmoe.models.files import read_regular
 
 MODEL_FILE = "model.pte"
 TOKENIZER_FILE = "tokenizer.json"
@@ -18,6 +19,8 @@ CHAT_TEMPLATE_FILE = "chat_template.jinja"
 CARD_FILE = "README.md"
 
 REQUIRED_FILES = (MODEL_FILE, TOKENIZER_FILE)
+# How many faults a message tells.
+_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Artifact:
                 f"{folder}: not an artifact: it has no {MANIFEST_FILE}; make one with `mmoe-export convert`"
             )
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(f"{path}: cannot be read: {error}") from error
         artifact = cls(folder, Manifest.from_json_text(text, where=str(path)))
@@ -98,6 +101,7 @@ class Artifact:
             elif check_hashes and sha256_of(path) != record.sha256:
                 problems.append(f"{name} was altered: its sha256 is not the recorded one")
         if problems:
+            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
             raise ArtifactError(
-                f"{self.folder}: damaged artifact: {'; '.join(problems)}; copy or convert it again"
+                f"{self.folder}: damaged artifact: {'; '.join(problems[:_TOLD])}{more}; copy or convert it again"
             )

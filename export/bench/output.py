@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from mmoe.export.bench.operator_report import OperatorTimes
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport
-from mmoe.export.files.writing import explained_write_errors
+from mmoe.export.files.writing import write_file
 from mmoe.runtime_bindings.python.errors import OptionError
 
 CHART_FORMATS = ("png", "svg")
@@ -47,15 +45,7 @@ def write_report(report: BenchReport, operators: Sequence[OperatorTimes], path: 
     Raises:
         ArtifactError: The file cannot be written.
     """
-    content = _content(report, operators, kind)
-    with explained_write_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    write_file(path, _content(report, operators, kind))
 
 
 def _content(report: BenchReport, operators: Sequence[OperatorTimes], kind: str) -> bytes:

@@ -11,6 +11,7 @@ from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
 from mmoe.export.progress import Progress
+from mmoe.runtime_bindings.python.core import MAX_THREADS
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -61,7 +62,7 @@ def bench(
     ] = None,
     decode_tokens: Annotated[int, typer.Option(min=1, help="Tokens to decode for a sample.")] = 32,
     rounds: Annotated[int, typer.Option(min=1, help="Samples of every figure.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the runtime.")] = 2,
     attempts: Annotated[
         int, typer.Option(min=1, help="Times to repeat a sample while others use more than 10 % of the CPUs.")
     ] = 1,
@@ -117,9 +118,10 @@ def bench(
     from mmoe.export.bench.measure import bench as measure
     from mmoe.export.bench.output import format_of, write_report
     from mmoe.export.bench.render import OutputFormat, bench_record, render
+    from mmoe.export.files.place import require_file_place
 
     default = None if format is None else OutputFormat(format.value)
-    targets = [(path, format_of(path, default)) for path in output or ()]
+    targets = [(require_file_place(path), format_of(path, default)) for path in output or ()]
     opened = Artifact.open(artifact)
     other = None if vs is None else Artifact.open(vs)
     with terminal.progress() as progress:

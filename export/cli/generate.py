@@ -1,5 +1,6 @@
 """`mmoe-export generate`: runs an artifact on a prompt, a message, or a conversation."""
 
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -141,5 +142,7 @@ def generate(
 
 
 def _prompt_text(prompt: str) -> str:
-    """The prompt, or stdin without the newline that ends its last line."""
-    return sys.stdin.read().removesuffix("\n") if prompt == "-" else prompt
+    """The prompt, or stdin without the line end of its last line; every other byte is part of it."""
+    if prompt != "-":
+        return prompt
+    return re.sub(r"\r?\n\Z", "", sys.stdin.buffer.read().decode(errors="surrogateescape"))

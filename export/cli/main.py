@@ -6,9 +6,9 @@ Exit codes: 0 done; 1 the input, the artifact or the machine is at fault, or a g
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -16,12 +16,15 @@ from typer.main import get_command
 
 from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import stop_code, stop_on_signals
+from mmoe.export.cli.ui.streams import discard_output, prepare_streams, print_diagnostic
 from mmoe.export.cli.ui.usage import UsageError, explain_usage
 from mmoe.export.cli.ui.visible import visible
+from mmoe.export.limits import explained_limits
 from mmoe.runtime_bindings.python.errors import MmoeError
 
 PROGRAM = "mmoe-export"
 INTERRUPTED = 130
+_LONGEST_MESSAGE = 10_000
 
 # Modules beside this one, each with a function of its name and its EXAMPLES, in the order of the help.
 VERBS = ("convert", "inspect", "verify", "generate", "chat", "bench", "profile", "cost", "synthesize", "demo")
@@ -75,13 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # OpenMP threads that wait by spinning slow PyTorch down a hundredfold on cores that others use, too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character is no reason to stop.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    if isinstance(sys.stdin, TextIOWrapper):
-        # What is no UTF-8 keeps its bytes, as arguments of the process do; the tokenizer reads them as U+FFFD.
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    prepare_streams()
     given = sys.argv[1:] if arguments is None else arguments
     json_output.begin(given)
     stop_on_signals()
@@ -93,26 +90,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         code = asked
     if code == INTERRUPTED:
-        print("interrupted", file=sys.stderr)
+        print_diagnostic("interrupted")
         json_output.write_failure("interrupted")
     return code
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        code = get_command(build_app(arguments)).main(
-            args=arguments, prog_name=PROGRAM, standalone_mode=False
-        )
+        with explained_limits("this command"):
+            code = get_command(build_app(arguments)).main(
+                args=arguments, prog_name=PROGRAM, standalone_mode=False
+            )
+            sys.stdout.flush()
     except UsageError as error:
-        sys.stderr.write(visible(explain_usage(error)))
+        if told := visible(explain_usage(error)):
+            print_diagnostic(told)
         json_output.write_failure(error.format_message())
         return error.exit_code
-    except MmoeError as error:
+    except BrokenPipeError:
+        # Whoever read stdout has what was wanted.
+        discard_output()
+        return 1
+    except (MmoeError, OSError) as error:
         if stop_code() is not None:
             raise
-        print(visible(f"error: {error}"), file=sys.stderr)
-        json_output.write_failure(str(error))
+        # Of the system's own refusals these are the ones that nobody foresaw: a folder without permission, a bad disk.
+        message = _shortened(str(error) if isinstance(error, MmoeError) else _refusal(error))
+        print_diagnostic(_one_message(message))
+        json_output.write_failure(message)
         return 1
     except typer.Abort:
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _refusal(error: OSError) -> str:
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}the system refuses it: {error.strerror or error}"
+
+
+def _shortened(text: str) -> str:
+    """What a message quotes may be as long as a file."""
+    more = len(text) - _LONGEST_MESSAGE
+    return text if more <= 0 else f"{text[:_LONGEST_MESSAGE]}... (and {more:,} characters more)"
+
+
+def _one_message(text: str) -> str:
+    """An error as it is told; its further lines are indented, so that no stranger's text looks like another error."""
+    return re.sub(r"\n(?! )", "\n  ", visible(f"error: {text}"))

@@ -8,6 +8,7 @@ import typer
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
+from mmoe.runtime_bindings.python.core import MAX_THREADS
 
 if TYPE_CHECKING:
     from mmoe.export.expert_usage.report import UsageProfile
@@ -40,7 +41,7 @@ def profile(
         int | None,
         typer.Option(min=1, help="Tokens of each kind of text, at most.", show_default="the context"),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Threads of the runtime.")] = 2,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path(
         "profile.html"
     ),
@@ -62,13 +63,15 @@ def profile(
     options = ProfileOptions(prompts=prompts, templated=templated, tokens=tokens, threads=threads)
     from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.expert_usage.html import render_html
+    from mmoe.export.files.place import require_file_place
     from mmoe.export.files.records import to_json
-    from mmoe.export.files.writing import replace_texts
+    from mmoe.export.files.writing import write_file
 
+    target = require_file_place(out)
     opened = Artifact.open(artifact)
     with terminal.progress() as progress:
         report = measure(opened, options=options, progress=progress)
-    replace_texts(out.parent, {out.name: render_html(report)})
+    write_file(target, render_html(report).encode())
     terminal.show(*_lines(report))
     data = to_json(report)
     assert isinstance(data, dict)

@@ -127,10 +127,13 @@ def verify(
         max_perplexity_change=max_perplexity_change,
     )
     from mmoe.export.artifact.artifact import Artifact
+    from mmoe.export.files.place import require_file_place
     from mmoe.export.verify.source import source_of
     from mmoe.export.verify.text import bundled_text, read_text
     from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
+    if report_file is not None:
+        report_file = require_file_place(report_file)
     opened = Artifact.open(artifact)
     verification_text = read_text(text) if text is not None else bundled_text()
     if against is not None:
@@ -204,6 +207,6 @@ def _record(
 
 
 def _write_report(report: "dict[str, JsonValue]", path: Path) -> None:
-    from mmoe.export.files.writing import replace_texts
+    from mmoe.export.files.writing import write_file
 
-    replace_texts(path.parent, {path.name: json.dumps(report, indent=2, allow_nan=False) + "\n"})
+    write_file(path, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())

@@ -16,14 +16,13 @@ from mmoe.backends.registry import DEFAULT_BACKEND, declaration, load_backend
 from mmoe.backends.tracing import runner_metadata
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.opening import open_source
-from mmoe.checkpoints.runtime_reader import require_intact, require_readable, require_renderable
+from mmoe.checkpoints.runtime_reader import require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
 from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.manifest import BackendRecord, ManifestContent, RuntimeRecord, SourceRecord
 from mmoe.export.artifact.versions import installed_versions
 from mmoe.export.artifact.writer import ArtifactWriter
-from mmoe.export.convert.carried import carried_files, licence
-from mmoe.export.convert.limits import explained_limits
+from mmoe.export.convert.carried import carried_files, licence, require_own_files
 from mmoe.export.convert.memory import require_memory
 from mmoe.export.convert.notes import notes
 from mmoe.export.convert.plan import ConversionPlan, plan_conversion
@@ -33,6 +32,7 @@ from mmoe.export.convert.scale_spread import expert_scales, wide_scales_note
 from mmoe.export.convert.spill import Spill
 from mmoe.export.convert.trial_run import require_running
 from mmoe.export.demo.bundled import BUNDLED, is_bundled, named_source
+from mmoe.export.limits import explained_limits
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import read_json_object
@@ -227,7 +227,7 @@ def _prepare(
     progress.phase("Checking the checkpoint")
     checkpoint = open_source(named_source(source), revision=revision, unpacked=options.quantize is not None)
     check_request(checkpoint, options.quantize)
-    require_intact(checkpoint.folder)
+    require_own_files(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
     if runs_in_libmmoe:
         require_readable(checkpoint.folder, tokenizer)
@@ -249,7 +249,7 @@ def _prepare(
     files = carried_files(checkpoint.folder, tokenizer)
     checkpoint.check_values(progress.step)
     if tell is not None:
-        for note in notes(backend, tokenizer):
+        for note in notes(backend, checkpoint, tokenizer):
             tell(note)
     return _Job(
         writer=writer,

@@ -7,6 +7,7 @@ are written as the strings "nan", "inf" and "-inf".
 import dataclasses
 import math
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
@@ -73,7 +74,7 @@ def _convert(kind: Any, data: object, where: str) -> object:  # type hints are A
 def _convert_dataclass(kind: Any, data: object, where: str) -> object:
     if not isinstance(data, dict):
         raise RecordError(f"{where}: expected an object, found {data!r}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
     missing = [
         field.name for field in dataclasses.fields(kind) if field.name not in data and not _has_default(field)
@@ -86,6 +87,12 @@ def _convert_dataclass(kind: Any, data: object, where: str) -> object:
     return kind(
         **{name: _convert(hints[name], data[name], f"{where}.{name}") for name in names if name in data}
     )
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Of the fields of a record, of which a file may hold a hundred thousand."""
+    return get_type_hints(kind)
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -61,6 +61,51 @@ def explained_write_errors(folder: Path) -> Iterator[None]:
         raise ArtifactError(f"{folder}: cannot be written: {error.strerror} ({error.filename})") from error
 
 
+def partial_name_bytes(name: str) -> int:
+    """Bytes of the name under which `write_file` and `replace_texts` prepare a file."""
+    return len(os.fsencode(_partial(Path(name)).name))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file completely or not at all; folders that are missing are made.
+
+    Args:
+        path: the file, which is replaced if it is there.
+        content: its bytes.
+
+    Raises:
+        ArtifactError: it cannot be written; what was there is then as it was.
+    """
+    temporary = _partial(path)
+    with explained_write_errors(path.parent), new_parents(path):
+        try:
+            temporary.write_bytes(content)
+            sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_parents(path: Path) -> Iterator[None]:
+    """Makes the folders above a path that are missing; if the block fails, those that are still empty go again.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    made: list[Path] = []
+    try:
+        for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+            folder.mkdir()
+            made.append(folder)
+        yield
+    except BaseException:
+        for folder in reversed(made):
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        raise
+
+
 def replace_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Rewrites files of a folder; all new texts are on the disk before the first old one is replaced.
 
@@ -71,8 +116,7 @@ def replace_texts(folder: Path, texts: Mapping[str, str]) -> None:
     Raises:
         ArtifactError: a file cannot be written; all files are then as they were.
     """
-    suffix = f".{uuid4().hex[:8]}.partial"
-    temporary = {name: folder / f".{name}{suffix}" for name in texts}
+    temporary = {name: _partial(folder / name) for name in texts}
     try:
         with explained_write_errors(folder):
             for name, path in temporary.items():
@@ -83,3 +127,7 @@ def replace_texts(folder: Path, texts: Mapping[str, str]) -> None:
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.errors import CheckpointError
@@ -16,9 +15,10 @@ from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.checkpoints.shards import SINGLE_FILE
 from mmoe.export.artifact.artifact import CARD_FILE
 from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.export.files.place import require_place
 from mmoe.export.files.safetensors import write_safetensors
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
-from mmoe.export.files.writing import explained_write_errors, free_bytes
+from mmoe.export.files.writing import explained_write_errors, free_bytes, new_parents
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.synthesize.growth import GrownModel, can_grow
 from mmoe.export.synthesize.random_model import RandomModel
@@ -26,8 +26,11 @@ from mmoe.export.synthesize.sizes import read_size, with_layers
 from mmoe.export.synthesize.tokenizer import tokenizer_files
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import parse_config
+from mmoe.models.files import read_regular
+from mmoe.models.json_text import parse_json
 
 SYNTHETIC_KEY = "synthetic"
+_PARTIAL = ".partial"
 _CARD = """---
 license: bsd-3-clause
 ---
@@ -72,7 +75,7 @@ def synthesize(
         CheckpointError: something else is at the target, or the disk has too little room.
         ArtifactError: the folder cannot be written.
     """
-    target = Path(target).resolve()
+    target = require_place(target, scratch_suffix=_PARTIAL)
     data = read_size(size)
     if layers is not None:
         data = with_layers(data, layers)
@@ -116,7 +119,7 @@ def _is_synthetic(folder: Path, own: set[str]) -> bool:
     try:
         if any(path.name not in own or not path.is_file() for path in folder.iterdir()):
             return False
-        data: Any = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        data = parse_json(read_regular(folder / CONFIG_FILE))
     except (OSError, ValueError):
         return False
     return isinstance(data, dict) and SYNTHETIC_KEY in data
@@ -125,10 +128,9 @@ def _is_synthetic(folder: Path, own: set[str]) -> bool:
 @contextmanager
 def _whole_folder(target: Path) -> Iterator[Path]:
     """A hidden folder that takes the target's place if the block succeeds, and vanishes if it does not."""
-    with explained_write_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(target.parent, f".{target.name}.", ".partial")
-        with scratch_folder(target.parent, f".{target.name}.", ".partial") as hidden:
+    with explained_write_errors(target), new_parents(target):
+        remove_abandoned(target.parent, f".{target.name}.", _PARTIAL)
+        with scratch_folder(target.parent, f".{target.name}.", _PARTIAL) as hidden:
             new = hidden / "new"
             new.mkdir()
             yield new

@@ -26,7 +26,6 @@ COMMON_KEYS: tuple[str | tuple[str, ...], ...] = (
     "num_attention_heads",
     "num_key_value_heads",
     "max_position_embeddings",
-    "eos_token_id",
 )
 
 

@@ -16,6 +16,8 @@ from mmoe.models.json_text import parse_json
 _MAX = sys.float_info.max
 # What a count of anything in a model may be: the programs hold them in 32 bits.
 _LARGEST_COUNT = (1 << 31) - 1
+# Tokens that end a text; each becomes a value of the program, and models have up to five.
+_MOST_IDS = 1000
 
 
 class ConfigReader:
@@ -115,6 +117,8 @@ class ConfigReader:
         """One token id or a non-empty list of them, each below ``vocab_size``."""
         value = self._value(key)
         ids = value if isinstance(value, list) else [value]
+        if len(ids) > _MOST_IDS:
+            self.refuse(key, f"at most {_MOST_IDS} token ids")
         if not ids or not all(_is_integer(item) and 0 <= item < vocab_size for item in ids):
             self.refuse(key, f"one token id or a list of them, each below vocab_size = {vocab_size}")
         return tuple(ids)

@@ -14,6 +14,7 @@ from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import tokenizer_library_path
 
 _MESSAGE_BYTES = 1000
+_REFUSED = ctypes.c_size_t(-1).value
 
 
 @cache
@@ -48,8 +49,7 @@ class CoreTokenizer:
             json, ctypes.c_size_t(len(json)), message, ctypes.c_size_t(len(message))
         )
         if handle is None:
-            status, _, told = message.value.decode(errors="replace").removeprefix("status ").partition(": ")
-            raise CoreFailure(Status(int(status)), told)
+            raise _failure(message.value)
         self._handle = ctypes.c_void_p(handle)
 
     def __del__(self) -> None:
@@ -57,12 +57,26 @@ class CoreTokenizer:
             tokenizer_library().mmoe_tokenizer_delete(self._handle)
 
     def encode(self, text: bytes, *, add_bos: bool = False, parse_special: bool = True) -> list[int]:
-        """Ids of UTF-8 text; `add_bos` puts the tokenizer's own beginning and end around it."""
+        """Ids of UTF-8 text; `add_bos` puts the tokenizer's own beginning and end around it.
+
+        Raises:
+            CoreFailure: the tokenizer makes too much of the text.
+        """
         count, ids = 0, np.empty(len(text) + 8, np.int32)  # few tokens stand for less than a byte
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         for _ in range(2):
             count = tokenizer_library().mmoe_tokenizer_encode(
-                self._handle, text, ctypes.c_size_t(len(text)), add_bos, parse_special, *array(ids)
+                self._handle,
+                text,
+                ctypes.c_size_t(len(text)),
+                add_bos,
+                parse_special,
+                *array(ids),
+                message,
+                ctypes.c_size_t(len(message)),
             )
+            if count == _REFUSED:
+                raise _failure(message.value)
             if count <= len(ids):
                 break
             ids = np.empty(count, np.int32)
@@ -80,6 +94,12 @@ class CoreTokenizer:
                 break
             text = np.empty(count, np.uint8)
         return text[:count].tobytes()
+
+
+def _failure(message: bytes) -> CoreFailure:
+    """What a message of the library says, which begins with the status."""
+    status, _, told = message.decode(errors="replace").removeprefix("status ").partition(": ")
+    return CoreFailure(Status(int(status)), told)
 
 
 def array(values: npt.NDArray[np.generic]) -> tuple[ctypes.c_void_p, ctypes.c_size_t]:

@@ -79,6 +79,7 @@ def test_stop_ids_are_every_eos_and_the_end_of_turn(tokenizer: ChatTokenizer, tm
     write_tokenizer(tmp_path)
     assert load(tmp_path, {"eos_token_id": 9}).stop_ids == {9, EOT_ID}
     build_tokenizer(special_tokens=("<|begin_of_text|>",)).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").unlink()
     assert load(tmp_path, {"eos_token_id": [9, 8]}).stop_ids == {8, 9}
 
 

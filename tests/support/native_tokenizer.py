@@ -45,15 +45,11 @@ class NativeTokenizer:
             _library().mmoe_tokenizer_delete(self._handle)
 
     def encode(self, text: bytes, *, add_bos: bool = False, parse_special: bool = True) -> list[int]:
-        """Ids of UTF-8 text."""
-        ids = np.empty(len(text) + 8, np.int32)  # no id stands for less than a byte
-        count = _library().mmoe_tokenizer_encode(
-            self._handle, text, ctypes.c_size_t(len(text)), add_bos, parse_special, _pointer(ids), _size(ids)
-        )
-        if count > len(ids):
-            # U+FFFD takes three bytes for one that is broken.
-            ids = np.empty(count, np.int32)
-            _library().mmoe_tokenizer_encode(
+        """Ids of UTF-8 text; raises NativeTokenizerError when the core refuses it."""
+        count, ids = 0, np.empty(len(text) + 8, np.int32)  # no id stands for less than a byte
+        message = ctypes.create_string_buffer(1000)
+        for _ in range(2):  # U+FFFD takes three bytes for one that is broken
+            count = _library().mmoe_tokenizer_encode(
                 self._handle,
                 text,
                 ctypes.c_size_t(len(text)),
@@ -61,8 +57,15 @@ class NativeTokenizer:
                 parse_special,
                 _pointer(ids),
                 _size(ids),
+                message,
+                ctypes.c_size_t(len(message)),
             )
-        return ids[:count].tolist()
+            if count == ctypes.c_size_t(-1).value:
+                raise NativeTokenizerError(message.value.decode())
+            if count <= len(ids):
+                break
+            ids = np.empty(count, np.int32)
+        return [int(token) for token in ids[:count]]
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> bytes:
         """Text of ids."""

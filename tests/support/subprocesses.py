@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-_PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
 
 
 def start_command(
@@ -27,7 +27,7 @@ def start_command(
         stdin.write(typed or b"")
         stdin.seek(0)
         return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=stdin,

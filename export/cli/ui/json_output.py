@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from mmoe.export.cli.ui.streams import OutputError, discard_output, explained_output
 from mmoe.export.cli.ui.visible import visible_json
 
 SCHEMA_VERSION = 1
@@ -32,10 +33,15 @@ def write_result(data: Mapping[str, object]) -> None:
     _Output.written = True
     document = {"schema_version": SCHEMA_VERSION, **data}
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write(f"{visible_json(text)}\n")
+    with explained_output():
+        sys.stdout.write(f"{visible_json(text)}\n")
 
 
 def write_failure(message: str) -> None:
     """Writes why there is no result, if JSON is wanted and there is none."""
     if _Output.wanted and not _Output.written:
-        write_result({"error": message})
+        try:
+            write_result({"error": message})
+        except (OSError, OutputError):
+            # Stderr has told it.
+            discard_output()

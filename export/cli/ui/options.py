@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mmoe.runtime_bindings.python.core import MAX_THREADS
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result on stdout as JSON, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print nothing on stderr but errors.")]
 Verbose = Annotated[
@@ -17,5 +19,10 @@ Revision = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Threads of the runtime.", show_default="the runtime's choice for this CPU"),
+    typer.Option(
+        min=1,
+        max=MAX_THREADS,
+        help="Threads of the runtime.",
+        show_default="the runtime's choice for this CPU",
+    ),
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mmoe.backends.quiet import show_known_messages
 from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import StoppableProgress
+from mmoe.export.cli.ui.streams import explained_output, print_diagnostic
 from mmoe.export.cli.ui.visible import visible
 from mmoe.export.progress import SILENT, Progress
 
@@ -51,19 +52,20 @@ class Terminal:
     def say(self, text: str) -> None:
         """Tells the user something on stderr, unless told to be quiet."""
         if not self._quiet:
-            print(visible(text), file=sys.stderr)
+            print_diagnostic(visible(text))
 
     def show(self, *renderables: RenderableType) -> None:
         """Shows a result on stdout, unless it is wanted as JSON."""
         if not self.as_json:
-            for renderable in renderables:
-                self._out.print(renderable, soft_wrap=isinstance(renderable, str), markup=False)
+            with explained_output():
+                for renderable in renderables:
+                    self._out.print(renderable, soft_wrap=isinstance(renderable, str), markup=False)
 
     def write(self, text: str) -> None:
         """Streams a piece of a result to stdout at once, unless it is wanted as JSON: as it is, but for a terminal."""
         if not self.as_json:
-            sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
-            sys.stdout.flush()
+            with explained_output():
+                sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
     def result(self, data: Mapping[str, object]) -> None:
         """Prints a result as JSON on stdout, if that is wanted; without a `schema_version` of its own it gets one."""

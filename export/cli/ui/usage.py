@@ -24,7 +24,7 @@ def explain_usage(error: UsageError) -> str:
     if error.ctx is not None:
         help_command = f"{error.ctx.command_path} {error.ctx.help_option_names[-1]}"
         lines = [error.ctx.get_usage(), f"Try '{help_command}' for help.", *lines]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _message(error: UsageError) -> str:

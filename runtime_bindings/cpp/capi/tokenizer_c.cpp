@@ -40,11 +40,17 @@ void* mmoe_tokenizer_new(const char* json, size_t bytes, char* message, size_t c
 void mmoe_tokenizer_delete(void* tokenizer) { delete static_cast<mmoe::Tokenizer*>(tokenizer); }
 
 size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, size_t bytes, int32_t add_bos,
-                             int32_t parse_special, int32_t* ids, size_t capacity) {
-  std::vector<int32_t> found;
-  From(tokenizer).Encode(std::string_view(text, bytes), add_bos != 0, parse_special != 0, &found);
-  std::copy_n(found.begin(), std::min(capacity, found.size()), ids);
-  return found.size();
+                             int32_t parse_special, int32_t* ids, size_t capacity, char* message,
+                             size_t message_capacity) {
+  try {
+    std::vector<int32_t> found;
+    From(tokenizer).Encode(std::string_view(text, bytes), add_bos != 0, parse_special != 0, &found);
+    std::copy_n(found.begin(), std::min(capacity, found.size()), ids);
+    return found.size();
+  } catch (const mmoe::CoreError& error) {
+    Explain(error, message, message_capacity);
+    return SIZE_MAX;
+  }
 }
 
 size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count, int32_t skip_special,

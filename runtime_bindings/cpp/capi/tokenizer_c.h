@@ -14,9 +14,11 @@ extern "C" {
 MMOE_API void* mmoe_tokenizer_new(const char* json, size_t bytes, char* message, size_t capacity);
 MMOE_API void mmoe_tokenizer_delete(void* tokenizer);
 
-// The number of ids, the first `capacity` of which are written.
+// The number of ids, the first `capacity` of which are written. SIZE_MAX if the text is refused, and then `message` (as
+// above) says why.
 MMOE_API size_t mmoe_tokenizer_encode(const void* tokenizer, const char* text, size_t bytes, int32_t add_bos,
-                                      int32_t parse_special, int32_t* ids, size_t capacity);
+                                      int32_t parse_special, int32_t* ids, size_t capacity, char* message,
+                                      size_t message_capacity);
 
 // The number of bytes, the first `capacity` of which are written.
 MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t count,

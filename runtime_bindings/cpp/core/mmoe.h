@@ -69,7 +69,8 @@ typedef uint64_t mmoe_sampler;
 MMOE_API uint32_t mmoe_abi_version(void);                  /* of the library; compare with MMOE_ABI_VERSION */
 MMOE_API const char* mmoe_version(void);                   /* "0.1.0" */
 MMOE_API const char* mmoe_status_name(mmoe_status status); /* "context_full"; never NULL */
-/* Why the last call on this thread failed, UTF-8; "" before any failure. Valid until the thread's next call. */
+/* Why the last call on this thread failed, one line of UTF-8 without control characters, whatever it quotes; "" before any
+ * failure. Valid until the thread's next call. */
 MMOE_API const char* mmoe_last_error(void);
 
 /* Memory of the process, bytes. Where the system does not tell kinds apart, all of it counts as anonymous. */

@@ -2,6 +2,8 @@
 // The answer on stdout (text, or ids for --ids), figures on stderr. Exits with 0, 1 if the model or the run
 // fails, 2 on wrong usage.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "core/mmoe.h"
+#include "core/text/visible.h"
 #include "tools/options.h"
 
 namespace mmoe {
@@ -99,18 +102,24 @@ void SetLimits(const Options& options, mmoe_session session) {
 // Why the text ended, an mmoe_finish.
 int32_t Generate(const Options& options, mmoe_session session) {
   const bool print_ids = !options.ids.empty();
+  const bool to_terminal = isatty(STDOUT_FILENO) != 0;
   const char* separator = "";
-  for (;;) {
-    mmoe_step step;
+  mmoe_step step;
+  do {
     Check(mmoe_session_next(session, &step));
-    if (!print_ids) std::fwrite(step.text, 1, step.text_bytes, stdout);
-    if (step.finish != MMOE_FINISH_NONE) {
-      std::putchar('\n');
-      return step.finish;
+    if (!print_ids) {
+      const std::string text(step.text, step.text_bytes);
+      const std::string shown = to_terminal ? Visible(text, true) : text;
+      std::fwrite(shown.data(), 1, shown.size(), stdout);
+    } else if (step.finish == MMOE_FINISH_NONE) {
+      std::printf("%s%d", std::exchange(separator, ","), step.id);
     }
-    if (print_ids) std::printf("%s%d", std::exchange(separator, ","), step.id);
-    std::fflush(stdout);
+  } while (std::fflush(stdout) == 0 && step.finish == MMOE_FINISH_NONE);
+  std::putchar('\n');
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw std::runtime_error("standard output: cannot be written");
   }
+  return step.finish;
 }
 
 double Rate(int64_t tokens, double seconds) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import gguf
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 from mmoe.checkpoints.gguf.opened import open_gguf
+from mmoe.checkpoints.tokenizer import load_tokenizer
+from mmoe.export.convert.carried import licence
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from tests.support.gguf_cases import CASES, VOCAB
 from tests.support.gguf_models import BF16, F16, Q8_0
+from tests.support.tokenizers import build_tokenizer
 
 TOKENS = torch.arange(3, 24).unsqueeze(0) * 11 % VOCAB
 Types = dict[str, gguf.GGMLQuantizationType]
@@ -46,3 +50,26 @@ def test_other_types_are_read_as_they_are(types: Types, tmp_path: Path) -> None:
         expected = model(TOKENS).logits
     spread = expected.max() - expected.min()
     assert float((logits(tmp_path / "model.gguf") - expected).abs().max() / spread) < 1e-5
+
+
+def test_texts_are_gone_with_the_checkpoint(tmp_path: Path) -> None:
+    CASES["olmoe"].write(tmp_path / "model.gguf", changes={"general.license": "apache-2.0"})
+    checkpoint = open_gguf(tmp_path / "model.gguf")
+    folder = checkpoint.folder
+    assert licence(folder) == "apache-2.0"
+    del checkpoint
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_the_tokenizer_is_the_one_that_was_written(tmp_path: Path) -> None:
+    CASES["olmoe"].write(tmp_path / "model.gguf", changes={"tokenizer.chat_template": "{{ messages }}"})
+    checkpoint = open_gguf(tmp_path / "model.gguf")
+    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config)
+    expected = build_tokenizer()
+    text = "the quick brown fox, over 1234 dogs"
+    # The file names another way to cut texts, that of GPT-2, in which these words are cut alike.
+    assert tokenizer.encode(text) == expected.encode(text, add_special_tokens=False).ids
+    assert tokenizer.stop_ids >= {5}
+    assert tokenizer.template is not None
+    assert tokenizer.template.source == "{{ messages }}"

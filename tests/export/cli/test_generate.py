@@ -84,6 +84,16 @@ def test_bytes_that_are_no_utf8_are_read_as_mmoe_run_reads_them(tiny_artifact: A
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("text", ["the\0quick", "the\u2028quick", "\ufeffthe", "the\r\nquick\x85"], ids=ascii)
+def test_every_character_of_stdin_is_text(
+    mmoe: Command, tiny_artifact: Artifact, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{text}\r\n".encode())))
+    run = mmoe("generate", tiny_artifact.folder, "--prompt", "-", "--max-new-tokens", 1, "--json")
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    assert run.json["prompt_ids"] == tokenizer.encode(text)
+
+
 def test_failures_are_json_on_stdout_too(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
     for arguments, code in (
         ((tmp_path, "--prompt", "a"), 1),

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.tokenizer import load_tokenizer
-from mmoe.export.convert.carried import carried_files, licence
+from mmoe.export.convert.carried import carried_files, licence, require_own_files
 from mmoe.models.architectures.registry import load_config
 from tests.export.cli.conftest import Command
 from tests.support.checkpoints import write_checkpoint
@@ -83,7 +85,7 @@ def replaced_by_pipe(name: str) -> Spoil:
 def linked_out(name: str) -> Spoil:
     def spoil(folder: Path) -> None:
         private = folder.parent / "private.txt"
-        text = (folder / name).read_bytes() if (folder / name).exists() else b"a secret"
+        text = (folder / name).read_bytes() if (folder / name).exists() else b'{"a": "secret"}'
         private.write_bytes(text)
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(private)
@@ -91,7 +93,36 @@ def linked_out(name: str) -> Spoil:
     return spoil
 
 
+def linked_folder(folder: Path) -> None:
+    (folder.parent / "prompts").mkdir()
+    (folder.parent / "prompts" / "secret.jinja").write_text("a secret")
+    (folder / "additional_chat_templates").symlink_to(folder.parent / "prompts")
+
+
+def larger_than(name: str) -> Spoil:
+    """Holes take no room on the disk, nor in an archive."""
+
+    def spoil(folder: Path) -> None:
+        with (folder / name).open("ab") as file:
+            file.truncate((128 << 20) + 1)
+
+    return spoil
+
+
+def long_template(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text("x" * 300_000)
+
+
+def tensor_named(name: str) -> Spoil:
+    def spoil(folder: Path) -> None:
+        save_file({name: torch.zeros(1)}, folder / "model.safetensors")
+
+    return spoil
+
+
 JSON_FILES = ("config.json", "tokenizer_config.json", "generation_config.json", INDEX)
+TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+         "chat_template.jinja", "chat_template.json", "LICENSE", "LICENSE.txt")  # fmt: skip
 READ_FILES = (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "model.safetensors", "LICENSE")
 
 
@@ -125,8 +156,21 @@ READ_FILES = (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "model.safet
         ],
         pytest.param(many_shards, "names 200,000 files", id="200,000 shards"),
         pytest.param(many_tensors, "unexpected: model.layers", id="200,000 tensors"),
-        pytest.param(linked_out("LICENSE"), "LICENSE: is a link out of the checkpoint", id="link LICENSE"),
-        pytest.param(linked_out("tokenizer.json"), "is a link out of the checkpoint", id="link tokenizer"),
+        *[
+            pytest.param(linked_out(name), f"{name}: is a link out of the checkpoint", id=f"link {name}")
+            for name in TEXTS
+        ],
+        pytest.param(linked_folder, "templates: is a link out of the checkpoint", id="link to a folder"),
+        *[
+            pytest.param(larger_than(name), f"{name}: .*is larger than 128 MiB", id=f"large {name}")
+            for name in (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "LICENSE")
+        ],
+        pytest.param(long_template, "a chat template of 300,000 characters", id="long template"),
+        pytest.param(tensor_named("a\nnote: b"), r"a tensor's name is 'a\\nnote: b'", id="two lines"),
+        pytest.param(tensor_named("x" * 10**6), "a tensor's name is 'xxx", id="name of a megabyte"),
+        pytest.param(
+            edited("config.json", eos_token_id=[1] * 10**6), "at most 1000 token ids", id="10**6 ends"
+        ),
         pytest.param(edited("config.json", num_hidden_layers=10**9), "at most 2000", id="10**9 layers"),
         pytest.param(
             edited("config.json", num_local_experts=10**300), "at most 2147483647", id="10**300 experts"
@@ -159,11 +203,33 @@ def test_links_into_the_hubs_blobs_are_the_checkpoints_own(tmp_path: Path) -> No
     tokenizer = load_tokenizer(snapshot, load_config(snapshot))
     assert carried_files(snapshot, tokenizer)["LICENSE"] == b"free"
     assert licence(snapshot) == "mit"
+    require_own_files(snapshot)
     (repository / "private").write_text("a secret")
     (snapshot / "LICENSE").unlink()
     (snapshot / "LICENSE").symlink_to("../../private")
     with pytest.raises(CheckpointError, match="link out of the checkpoint"):
-        carried_files(snapshot, tokenizer)
+        require_own_files(snapshot)
+    # Blobs are the repository's only if they are there, and not behind another link.
+    (repository / "blobs").rename(repository / "elsewhere")
+    (repository / "blobs").symlink_to(repository / "elsewhere")
+    with pytest.raises(CheckpointError, match="link out of the checkpoint"):
+        require_own_files(snapshot)
+
+
+def test_the_licence_of_a_card_behind_a_link_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "private.md").write_text("---\nlicense: a secret\n---\n")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "README.md").symlink_to(tmp_path / "private.md")
+    assert licence(folder) is None
+
+
+def test_weights_behind_a_link_are_told(mmoe: Command, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint")
+    linked_out("model.safetensors")(folder)
+    run = mmoe("convert", folder, "--out", tmp_path / "artifact", "--dry-run")
+    assert run.code == 0
+    assert f"note: {folder / 'model.safetensors'} is a link to {tmp_path / 'private.txt'}" in run.err
 
 
 @pytest.mark.parametrize("out", ["x" * 300, "file/artifact", "y" * 5000])

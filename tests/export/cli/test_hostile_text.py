@@ -63,7 +63,7 @@ def test_names_of_tensors(tmp_path: Path, mmoe: Command) -> None:
     write_tensors(folder, tensors | {f"extra{CLEAR}\x9b": torch.zeros(1)})
     run = mmoe("convert", folder, "--out", tmp_path / "artifact", "--dry-run")
     assert run.code == 1
-    assert "unexpected: extra\\x1b[2J\\x9b" in run.err
+    assert "a tensor's name is 'extra\\x1b[2J\\x9b', which is no name for one" in run.err
     assert not any(character in run.err for character in RAW)
 
 
@@ -75,8 +75,8 @@ def test_names_of_shards(tmp_path: Path, mmoe: Command) -> None:
     path.write_text(json.dumps(index))
     run = mmoe("convert", folder, "--out", tmp_path / "artifact", "--dry-run", "--json")
     assert run.code == 1
-    assert "model\\x1b[2J.safetensors missing" in run.err
-    assert CLEAR in run.json["error"]
+    assert "'model\\x1b[2J.safetensors', which is not a file name" in run.err
+    assert "model\\x1b[2J" in run.json["error"]
     assert not any(character in run.err + run.out for character in RAW)
 
 

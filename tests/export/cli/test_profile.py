@@ -1,7 +1,9 @@
 """`mmoe-export profile`."""
 
+import json
 from pathlib import Path
 
+from mmoe.checkpoints.tokenizer import load_tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
 
@@ -26,3 +28,18 @@ def test_missing_prompts_and_folder(mmoe: Command, tiny_artifact: Artifact, tmp_
     run = mmoe("profile", tiny_artifact.folder, "--tokens", 9, "--out", tmp_path / "no" / "page.html", "-q")
     assert run.code == 1
     assert "cannot be written" in run.err
+
+
+def test_lines_end_at_newlines_only(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    prompts = [
+        "In the beginning\u2028God\u2029created",
+        "And the earth\x85was\x0bwithout\x1cform",
+        "and void",
+    ]
+    lines = [json.dumps({"prompt": prompt}, ensure_ascii=False) for prompt in prompts]
+    (tmp_path / "prompts.jsonl").write_bytes("\r\n".join([*lines, ""]).encode())
+    arguments = ("--prompts", tmp_path / "prompts.jsonl", "--tokens", 1000, "--threads", 1)
+    run = mmoe("profile", tiny_artifact.folder, *arguments, "--out", tmp_path / "page.html", "--json", "-q")
+    assert run.code == 0
+    tokenizer = load_tokenizer(tiny_artifact.folder, tiny_artifact.config)
+    assert run.json["texts"][0]["tokens"] == sum(len(tokenizer.encode(prompt)) for prompt in prompts)

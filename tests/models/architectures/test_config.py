@@ -73,12 +73,14 @@ def test_rope_without_scaling(scaling: object) -> None:
     assert parse({"rope_scaling": scaling}).rope_scaling is None
 
 
-def test_eos_may_be_one_id_and_bos_may_be_absent() -> None:
+def test_eos_may_be_one_id_and_ids_may_be_absent() -> None:
     config = checkpoint_config({"eos_token_id": 7})
     del config["bos_token_id"]
     parsed = parse_config(config, where=WHERE)
     assert parsed.eos_token_ids == (7,)
     assert parsed.bos_token_id is None
+    del config["eos_token_id"]
+    assert parse_config(config, where=WHERE).eos_token_ids == ()
 
 
 def test_unknown_keys_are_tolerated_and_quantization_may_be_absent() -> None:
@@ -87,7 +89,9 @@ def test_unknown_keys_are_tolerated_and_quantization_may_be_absent() -> None:
     assert parse_config(config, where=WHERE).quantization is None
 
 
-@pytest.mark.parametrize("key", sorted(set(checkpoint_config()) - {"bos_token_id", "quantization"}))
+@pytest.mark.parametrize(
+    "key", sorted(set(checkpoint_config()) - {"bos_token_id", "eos_token_id", "quantization"})
+)
 def test_missing_key_is_named(key: str) -> None:
     config = checkpoint_config()
     del config[key]

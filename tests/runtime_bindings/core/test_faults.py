@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.cli.ui.visible import visible
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.session import Session
@@ -149,3 +150,15 @@ def test_little_room_is_a_code(folder: Path, limit: str) -> None:
         LITTLE_ROOM.replace("Model(folder).close()", limit + "\nModel(folder).close()"), folder
     )
     assert (ended.returncode, ended.stdout) == (0, "OUT_OF_RESOURCES\n"), ended.stderr
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "a\nerror: another", "\u202edcb", "\x9b31m", "caf\u00e9"])
+def test_a_message_is_one_line_that_no_terminal_obeys(folder: Path, name: str) -> None:
+    replace("mmoe.json", '"files": {', f'"files": {{{json.dumps(name)}: {{"bytes": 1, "sha256": ""}},')(
+        folder
+    )
+    with pytest.raises(CoreFailure, match="file missing") as refusal:
+        Model(folder)
+    assert visible(str(refusal.value)) == str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert name in str(refusal.value) or not name.isprintable()

@@ -16,7 +16,7 @@ from mmoe.export.synthesize.tokenizer import tokenizer_files
 from mmoe.models.architectures.registry import parse_config
 from tests.support.generated_text import EMOJI, SPECIAL, broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer, NativeTokenizerError
-from tests.support.tokenizer_families import DIGITS, byte_level
+from tests.support.tokenizer_families import DIGITS, FAMILIES, byte_level, train
 
 # Strings for each tokenizer; 100,000 in all and a few more.
 COUNT = 52_000
@@ -87,6 +87,19 @@ def test_streaming_hands_out_whole_characters_that_add_up(pair: tuple[Tokenizer,
     text = "".join(EMOJI) * 3
     pieces = native.stream(native.encode(text.encode()))
     assert "".join(piece.decode() for piece in pieces) == text
+
+
+def test_long_words_merge_in_the_order_of_any_ranks() -> None:
+    """Trained merges have lower ranks than what they make possible; a file may say otherwise."""
+    data = json.loads(train(FAMILIES["gpt2"]).to_str())
+    rng = random.Random(4)
+    for _ in range(5):
+        rng.shuffle(data["model"]["merges"])
+        expected = Tokenizer.from_str(json.dumps(data))
+        native = NativeTokenizer(json.dumps(data).encode())
+        for letters in ("ab", "the", "etaoinshrdlu", "aaab", "inging"):
+            text = "".join(rng.choices(letters, k=2_000))
+            assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids
 
 
 @pytest.mark.slow
@@ -217,3 +230,18 @@ def test_a_cut_file_is_refused_wherever_it_ends() -> None:
     for end in [0, 1, len(data) // 2, *(rng.randrange(len(data) - 2) for _ in range(100))]:
         with pytest.raises(NativeTokenizerError, match=r"status 3: .*byte"):
             NativeTokenizer(data[:end])
+
+
+def replacing(*contents: str) -> NativeTokenizer:
+    """The bundled tokenizer, whose normalizer puts each text in turn in place of every "a"."""
+    data = json.loads(bundled())
+    rules = [{"type": "Replace", "pattern": {"String": "a"}, "content": content} for content in contents]
+    data["normalizer"] = {"type": "Sequence", "normalizers": rules}
+    return NativeTokenizer(json.dumps(data).encode())
+
+
+def test_a_normalizer_may_not_fill_the_memory() -> None:
+    assert replacing("a" * 60).encode(b"a" * 1000) == replacing().encode(b"a" * 60_000)
+    for contents in (["a" * 100] * 8, ["a" * 1_000_000]):
+        with pytest.raises(NativeTokenizerError, match=r"status 10: .*more than 64 bytes of one"):
+            replacing(*contents).encode(b"a" * 1000)

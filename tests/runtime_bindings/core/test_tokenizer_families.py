@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from tests.support.generated_text import broken_utf8, generated
 from tests.support.native_tokenizer import NativeTokenizer
-from tests.support.tokenizer_families import FAMILIES, train
+from tests.support.tokenizer_families import FAMILIES, Family, train
+from tools.tokenizer_speed import TimedTokenizer, texts
 
 # Strings for each family; the release check takes 100,000.
 COUNT = int(os.environ.get("MMOE_TOKENIZER_STRINGS", "1000"))
@@ -76,3 +77,12 @@ def test_long_runs_are_the_librarys(pair: tuple[Tokenizer, NativeTokenizer], run
     expected, native = pair
     text = run * (20_000 // len(run)) + "x"
     assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_no_text_takes_more_than_its_share(family: Family) -> None:
+    tokenizer = TimedTokenizer(train(family).to_str().encode())
+    speeds = {name: tokenizer.speed(text) for name, text in texts().items()}
+    # The slowest is 10 MB/s on an AMD EPYC; at a quadratic pace a megabyte would take minutes.
+    assert min(speeds.values()) > 1, speeds

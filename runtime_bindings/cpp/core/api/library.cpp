@@ -1,5 +1,6 @@
 #include "core/api/guard.h"
 #include "core/memory.h"
+#include "core/text/visible.h"
 
 namespace mmoe {
 
@@ -22,7 +23,7 @@ Registry<Session>& Sessions() {
 
 mmoe_status Failed(mmoe_status status, const char* message) noexcept {
   try {
-    last_error = message;
+    last_error = Visible(message, false);
   } catch (...) {
     last_error.clear();
   }

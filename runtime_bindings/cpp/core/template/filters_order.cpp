@@ -47,7 +47,7 @@ Value SortKey(Runtime& runtime, const Value& item, const Value* attribute, bool 
     add(attribute == nullptr ? item : AtPath(runtime, item, *attribute));
   } else {
     const Text comma(",");
-    for (const Text& path : Split(attribute->text(), &comma, -1)) {
+    for (const Text& path : Split(runtime.budget(), attribute->text(), &comma, -1)) {
       add(AtPath(runtime, item, Value::String(path)));
     }
   }

@@ -17,7 +17,7 @@ Value AtPath(Runtime& runtime, const Value& value, const Value& path) {
   if (!path.IsString()) return GetItem(runtime, value, path);
   Value found = value;
   const Text dot(".");
-  for (const Text& part : jinja::Split(path.text(), &dot, -1)) {
+  for (const Text& part : jinja::Split(runtime.budget(), path.text(), &dot, -1)) {
     const std::string& bytes = part.bytes();
     const bool index = !bytes.empty() && bytes.size() < 10 &&
                        std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= '0' && c <= '9'; });

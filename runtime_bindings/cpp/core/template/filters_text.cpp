@@ -117,7 +117,7 @@ Value Indent(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const bool first = given.Flag(1, false);
   const bool blank = given.Flag(2, false);
   // The newline makes an empty last line count.
-  const std::vector<Text> lines = SplitLines(input.text().Joined(Text("\n")), false);
+  const std::vector<Text> lines = SplitLines(runtime.budget(), input.text().Joined(Text("\n")), false);
   Text text;
   for (size_t at = 0; at < lines.size(); ++at) {
     runtime.budget().Bytes(indentation.size() + lines[at].size() + 1);

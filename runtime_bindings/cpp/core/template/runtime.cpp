@@ -38,6 +38,8 @@ std::shared_ptr<const Sequence> Runtime::Iterate(const Value& value) {
     case Kind::kUndefined:
       break;
     case Kind::kString: {
+      // Before the work: a character costs more than most steps do.
+      budget_.Step(static_cast<int64_t>(CountCharacters(value.text().bytes())));
       const std::vector<size_t> offsets = CharacterOffsets(value.text().bytes());
       for (size_t at = 0; at + 1 < offsets.size(); ++at) {
         Text character = value.text().Part(offsets[at], offsets[at + 1]);

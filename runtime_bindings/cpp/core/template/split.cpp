@@ -15,7 +15,8 @@ struct Part {
   size_t end;
 };
 
-std::vector<Text> Cut(const Text& text, const std::vector<Part>& parts) {
+std::vector<Text> Cut(Budget& budget, const Text& text, const std::vector<Part>& parts) {
+  budget.Step(static_cast<int64_t>(parts.size() + text.size() / 16));
   std::vector<Text> texts;
   texts.reserve(parts.size());
   for (const Part& part : parts) texts.push_back(text.Part(part.begin, part.end));
@@ -113,9 +114,9 @@ Text Strip(const Text& text, const Text* characters, bool at_begin, bool at_end)
   return text.Part(begin, end);
 }
 
-std::vector<Text> Split(const Text& text, const Text* separator, int64_t most) {
+std::vector<Text> Split(Budget& budget, const Text& text, const Text* separator, int64_t most) {
   const std::string& bytes = text.bytes();
-  if (separator == nullptr) return Cut(text, WordsForward(bytes, most));
+  if (separator == nullptr) return Cut(budget, text, WordsForward(bytes, most));
   std::vector<Part> parts;
   size_t at = 0;
   while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
@@ -125,12 +126,12 @@ std::vector<Text> Split(const Text& text, const Text* separator, int64_t most) {
     at = found + separator->size();
   }
   parts.push_back({at, bytes.size()});
-  return Cut(text, parts);
+  return Cut(budget, text, parts);
 }
 
-std::vector<Text> SplitFromEnd(const Text& text, const Text* separator, int64_t most) {
+std::vector<Text> SplitFromEnd(Budget& budget, const Text& text, const Text* separator, int64_t most) {
   const std::string& bytes = text.bytes();
-  if (separator == nullptr) return Cut(text, WordsBackward(bytes, most));
+  if (separator == nullptr) return Cut(budget, text, WordsBackward(bytes, most));
   std::vector<Part> parts;
   size_t end = bytes.size();
   while ((most < 0 || static_cast<int64_t>(parts.size()) < most) && end >= separator->size()) {
@@ -141,10 +142,10 @@ std::vector<Text> SplitFromEnd(const Text& text, const Text* separator, int64_t 
   }
   parts.push_back({0, end});
   std::reverse(parts.begin(), parts.end());
-  return Cut(text, parts);
+  return Cut(budget, text, parts);
 }
 
-std::vector<Text> SplitLines(const Text& text, bool keep_ends) {
+std::vector<Text> SplitLines(Budget& budget, const Text& text, bool keep_ends) {
   const std::string& bytes = text.bytes();
   std::vector<Part> parts;
   size_t begin = 0;
@@ -159,7 +160,7 @@ std::vector<Text> SplitLines(const Text& text, bool keep_ends) {
     begin = at;
   }
   if (begin < bytes.size()) parts.push_back({begin, bytes.size()});
-  return Cut(text, parts);
+  return Cut(budget, text, parts);
 }
 
 }  // namespace mmoe::jinja

@@ -47,17 +47,17 @@ Value ListOfTexts(Runtime& runtime, std::vector<Text> texts) {
   return runtime.List(std::move(items));
 }
 
-template <std::vector<Text> (*kSplit)(const Text&, const Text*, int64_t)>
+template <std::vector<Text> (*kSplit)(Budget&, const Text&, const Text*, int64_t)>
 Value SplitMethod(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("split", arguments, {"sep", "maxsplit"});
   const Text* separator = given.String(0);
   if (separator != nullptr && separator->empty()) Raise("split: the separator is empty");
-  return ListOfTexts(runtime, kSplit(self.text(), separator, given.Integer(1, -1)));
+  return ListOfTexts(runtime, kSplit(runtime.budget(), self.text(), separator, given.Integer(1, -1)));
 }
 
 Value SplitLinesMethod(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("splitlines", arguments, {"keepends"});
-  return ListOfTexts(runtime, SplitLines(self.text(), given.Flag(0, false)));
+  return ListOfTexts(runtime, SplitLines(runtime.budget(), self.text(), given.Flag(0, false)));
 }
 
 template <bool kFromEnd>

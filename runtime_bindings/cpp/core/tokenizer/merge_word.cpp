@@ -1,9 +1,8 @@
 #include "core/tokenizer/merge_word.h"
 
-#include <functional>
-#include <queue>
-#include <utility>
 #include <vector>
+
+#include "core/tokenizer/merge_queue.h"
 
 namespace mmoe {
 
@@ -31,34 +30,26 @@ size_t MergeShort(const MergeTable& merges, int32_t* ids, size_t size) {
   return size;
 }
 
-// A pair that may merge, as one number: the rank above the place of its left token. The lowest goes first.
-using Candidate = uint64_t;
-Candidate MakeCandidate(int32_t rank, uint32_t at) { return static_cast<uint64_t>(rank) << 32 | at; }
-
 size_t MergeLong(const MergeTable& merges, int32_t* ids, size_t word_size) {
   constexpr int32_t kGone = -1;
   const auto size = static_cast<uint32_t>(word_size);
   std::vector<uint32_t> previous(size);
   std::vector<uint32_t> next(size);
-  std::vector<Candidate> all;
-  all.reserve(size);
+  MergeQueue queue;
   for (uint32_t at = 0; at < size; ++at) {
     previous[at] = at - 1;  // wraps in front of the first
     next[at] = at + 1;
     const int32_t rank = at + 1 < size ? merges.Find(ids[at], ids[at + 1]).rank : -1;
-    if (rank >= 0) all.push_back(MakeCandidate(rank, at));
+    if (rank >= 0) queue.Push(rank, at);
   }
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue(std::greater<>(),
-                                                                               std::move(all));
   const auto offer = [&](uint32_t left, uint32_t right) {
     if (left >= size || right >= size) return;
     const int32_t rank = merges.Find(ids[left], ids[right]).rank;
-    if (rank >= 0) queue.push(MakeCandidate(rank, left));
+    if (rank >= 0) queue.Push(rank, left);
   };
-  while (!queue.empty()) {
-    const auto rank = static_cast<int32_t>(queue.top() >> 32);
-    const auto left = static_cast<uint32_t>(queue.top());
-    queue.pop();
+  int32_t rank;
+  uint32_t left;
+  while (queue.Pop(&rank, &left)) {
     const uint32_t right = next[left];
     if (ids[left] == kGone || right >= size) continue;
     // Void if the tokens have changed since: no other pair has this rank.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/error.h"
 #include "core/text/utf8.h"
 #include "core/tokenizer/unicode/lowercase.h"
 #include "core/tokenizer/unicode/properties.h"
@@ -10,14 +11,29 @@ namespace mmoe {
 
 namespace {
 
-std::string ReplaceAll(const Normalizer::Replace& replace, std::string_view text) {
+// A step that puts a long text in place of a short one, and a few such steps more, would fill any memory. NFKD, which
+// makes the most of a character, makes 11 bytes of one.
+constexpr size_t kMostGrowth = 64;
+constexpr size_t kMostAdded = 4096;  // to short texts
+
+void RequireRoom(size_t bytes, size_t most) {
+  if (bytes <= most) return;
+  throw CoreError(MMOE_OUT_OF_RESOURCES, "the tokenizer's normalizer makes more than " +
+                                             std::to_string(kMostGrowth) +
+                                             " bytes of one; use another tokenizer.json");
+}
+
+std::string ReplaceAll(const Normalizer::Replace& replace, std::string_view text, size_t most) {
   std::string replaced;
   replaced.reserve(text.size());
   RegexMatches matches(*replace.pattern, text);
   for (size_t at = 0; at < text.size();) {
     const Regex::Match match = matches.Next();
     replaced += text.substr(at, match.begin - at);
-    if (match.begin < text.size()) replaced += replace.by;
+    if (match.begin < text.size()) {
+      RequireRoom(replaced.size() + replace.by.size(), most);
+      replaced += replace.by;
+    }
     at = match.end;
   }
   return replaced;
@@ -41,15 +57,17 @@ std::string_view StripSpace(const Normalizer::Strip& strip, std::string_view tex
 
 class Application {
  public:
-  explicit Application(std::string_view text) : text_(text) {}
+  explicit Application(std::string_view text) : text_(text), most_(kMostGrowth * text.size() + kMostAdded) {}
 
   void operator()(NormalizationForm form) { text_ = Normalize(text_, form); }
   void operator()(const Normalizer::Prepend& prepend) {
-    if (!text_.empty()) text_ = prepend.text + text_;
+    if (text_.empty()) return;
+    RequireRoom(prepend.text.size() + text_.size(), most_);
+    text_ = prepend.text + text_;
   }
   void operator()(const Normalizer::Replace& replace) {
     if (replace.by.empty() && RegexMatches(*replace.pattern, text_).Next().begin == 0) cut_ = true;
-    text_ = ReplaceAll(replace, text_);
+    text_ = ReplaceAll(replace, text_, most_);
   }
   void operator()(const Normalizer::LowercaseAll&) { text_ = Lowercase(text_); }
   void operator()(const Normalizer::Strip& strip) {
@@ -62,6 +80,7 @@ class Application {
 
  private:
   std::string text_;
+  size_t most_;  // bytes
   bool cut_ = false;
 };
 

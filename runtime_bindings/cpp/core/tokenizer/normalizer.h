@@ -30,7 +30,7 @@ class Normalizer {
   void Add(Step step) { steps_.push_back(std::move(step)); }
   bool empty() const { return steps_.empty(); }
   // `text` is valid UTF-8, and so is what is returned. Sets *cut if something at the beginning was taken away
-  // without a replacement.
+  // without a replacement. Throws CoreError(MMOE_OUT_OF_RESOURCES) when the text would grow beyond all use.
   std::string Apply(std::string_view text, bool* cut) const;
 
  private:

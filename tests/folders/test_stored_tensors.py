@@ -16,6 +16,7 @@ from mmoe.checkpoints.summary import describe_checkpoint
 from mmoe.export.convert.post_training import quantize_checkpoint
 from tests.support.checkpoints import write_checkpoint
 from tests.support.unpacked import unpacked_tensors, write_unpacked
+from tests.support.users_folders import single_experts
 
 TABLE = "model.embed_tokens"
 GATE_UP = "model.layers.1.feed_forward.experts.gate_up_proj"
@@ -81,18 +82,7 @@ def test_values_that_bfloat16_cannot_hold_stay_in_float32(
 def test_single_experts_are_stacked(
     tmp_path: Path, packed: Checkpoint, weights: dict[str, torch.Tensor]
 ) -> None:
-    single: dict[str, torch.Tensor] = {}
-    for name, tensor in weights.items():
-        stem = name.removesuffix("gate_up_proj").removesuffix("down_proj")
-        if name.endswith("experts.gate_up_proj"):
-            for expert, matrix in enumerate(tensor):
-                single[f"{stem}{expert}.gate_proj.weight"] = matrix[:, :32].T
-                single[f"{stem}{expert}.up_proj.weight"] = matrix[:, 32:].T
-        elif name.endswith("experts.down_proj"):
-            single |= {f"{stem}{expert}.down_proj.weight": matrix.T for expert, matrix in enumerate(tensor)}
-        else:
-            single[name] = tensor
-    checkpoint = stored(tmp_path / "single", packed, single)
+    checkpoint = stored(tmp_path / "single", packed, single_experts(weights))
     assert torch.equal(checkpoint.tensor(GATE_UP), weights[GATE_UP])
     assert [tuple(piece.shape) for piece in checkpoint.pieces(GATE_UP)] == [(64, 64)] * 8
     assert checkpoint.bytes_by_class()[TensorClass.EXPERTS] == 2 * (8 * 3 * 64 * 32) * 2
@@ -121,7 +111,42 @@ def test_a_bad_value_of_one_expert_is_named_with_its_index(
         stored(tmp_path / "bad", packed, weights | {GATE_UP: bad})
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_a_surplus_expert_is_named(
+    tmp_path: Path, packed: Checkpoint, weights: dict[str, torch.Tensor]
+) -> None:
+    surplus = "model.layers.0.feed_forward.experts.8.up_proj.weight"
+    tensors = single_experts(weights) | {surplus: torch.zeros(32, 64, dtype=torch.bfloat16)}
+    with pytest.raises(
+        CheckpointError, match=rf"1 tensor does not match .*\n  unexpected: {surplus} \(BF16 "
+    ):
+        stored(tmp_path / "single", packed, tensors)
+
+
+def test_layers_may_store_their_experts_in_different_ways(
+    tmp_path: Path, packed: Checkpoint, weights: dict[str, torch.Tensor]
+) -> None:
+    single = single_experts(weights)
+    mixed = {name: tensor for name, tensor in weights.items() if ".layers.0." not in name}
+    mixed |= {name: tensor for name, tensor in single.items() if ".layers.0." in name}
+    checkpoint = stored(tmp_path / "mixed", packed, mixed)
+    for name, tensor in weights.items():
+        assert torch.equal(checkpoint.tensor(name), tensor), name
+
+
+@pytest.mark.parametrize("value", [1e6, -1e30])
+def test_a_weight_that_no_int4_group_holds_is_named(
+    tmp_path: Path, packed: Checkpoint, weights: dict[str, torch.Tensor], value: float
+) -> None:
+    name = "model.layers.1.self_attn.q_proj.weight"
+    wide = weights[name].float()
+    wide[2, 1] = value
+    with pytest.raises(
+        CheckpointError, match=rf"{name}\[2, 1\]: a value is .*float16 scale holds 458528 at most"
+    ):
+        stored(tmp_path / "bad", packed, weights | {name: wide})
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64], ids=str)
 def test_a_tied_head_may_be_stored_twice(
     tmp_path: Path, packed: Checkpoint, weights: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> None:
@@ -164,6 +189,8 @@ def test_a_packed_tied_head_may_be_stored_twice(tmp_path: Path, part: str | None
         "model.rotary_emb.inv_freq",
         "model.layers.1.self_attn.rotary_emb.inv_freq",
         "rotary_emb.original_inv_freq",
+        "model.layers.0.self_attn.rotary_emb.cos_cached",
+        "model.layers.0.self_attn.masked_bias",
     ],
 )
 def test_saved_angles_are_passed_over(

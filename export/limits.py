@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +12,8 @@ from mmoe.runtime_bindings.python.errors import OptionError
 _MEMORY = "the system gives it no more memory; close other programs, or raise its limit (ulimit -v)"
 _FILES = "the system lets it open no more files; raise its limit (ulimit -n)"
 _REASONS = {errno.ENOMEM: _MEMORY, errno.EMFILE: _FILES, errno.ENFILE: _FILES}
-# How PyTorch's allocator says it, as a RuntimeError.
-_ALLOCATOR = ("can't allocate memory", "cannot allocate memory", "not enough memory")
+# How PyTorch's allocator and C++ say it, as a RuntimeError.
+_ALLOCATOR = ("can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc")
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def explained_limits(work: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, OSError, RuntimeError) as error:
+    except (MemoryError, OSError, RuntimeError, ImportError, SystemError) as error:
         reason = _reason(error)
         if reason is None:
             raise
@@ -36,4 +37,7 @@ def _reason(error: BaseException) -> str | None:
         return _MEMORY
     if isinstance(error, OSError):
         return _REASONS.get(error.errno or 0)
+    if isinstance(error, ImportError | SystemError):
+        # A library that cannot be mapped, or one that fails without a word; they do so for other reasons, too.
+        return _MEMORY if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY else None
     return _MEMORY if any(words in str(error).lower() for words in _ALLOCATOR) else None
