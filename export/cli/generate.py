@@ -2,15 +2,15 @@
 
 import re
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mmoe.export.cli.chat import converse
 from mmoe.export.cli.conversation_file import read_conversation
 from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
+from mmoe.export.cli.ui.plain_conversation import converse
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
@@ -57,6 +57,12 @@ def generate(
         str | None, typer.Option(metavar="TEXT", help="System message of a chat or a conversation.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=0, help="Most tokens to generate.")] = 256,
+    min_new_tokens: Annotated[
+        int, typer.Option(min=0, help="Tokens before which the text does not end by itself.")
+    ] = 0,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="End before this text; may be repeated.")
+    ] = None,
     temperature: Annotated[float | None, _recommended("Sampling temperature; 0 is greedy.")] = None,
     top_p: Annotated[float | None, _recommended("Keep the most probable tokens up to this sum.")] = None,
     top_k: Annotated[int | None, _recommended("Keep the k most probable tokens; 0 keeps all.")] = None,
@@ -66,6 +72,17 @@ def generate(
     repetition_penalty: Annotated[
         float | None, _recommended("Above 1, tokens seen before become less probable.")
     ] = None,
+    frequency_penalty: Annotated[
+        float,
+        typer.Option(
+            help="Taken from a token's logit for each time that the text holds it.",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = 0.0,
+    presence_penalty: Annotated[
+        float,
+        typer.Option(help="Taken once if the text holds the token.", rich_help_panel=_SAMPLING),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_SAMPLING)] = 0,
     threads: Threads = None,
     as_json: Json = False,
@@ -86,6 +103,7 @@ def generate(
         raise UsageError(
             "give --prompt, --chat or --messages; a conversation needs a terminal, and has no --json"
         )
+    from mmoe.runtime_bindings.python.limits import Limits
     from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
     options = {
@@ -94,11 +112,14 @@ def generate(
         "top_p": top_p,
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
+        "frequency_penalty": frequency_penalty,
+        "presence_penalty": presence_penalty,
         "seed": seed,
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     # A value out of range and a broken file are told before anything is opened.
     SamplingConfig(**given)
+    limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
     variables = None if messages is None else read_conversation(messages)
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
@@ -106,16 +127,16 @@ def generate(
     with load(artifact, threads=threads) as model:
         sampling = replace(model.sampling, **given)
         if prompt is not None:
-            stream = model.generate(_prompt_text(prompt), sampling=sampling, max_new_tokens=max_new_tokens)
+            stream = model.generate(_prompt_text(prompt), sampling=sampling, **asdict(limits))
         elif variables is not None:
             ids = model.chat_json(variables)
-            stream = model.generate(ids, sampling=sampling, max_new_tokens=max_new_tokens)
+            stream = model.generate(ids, sampling=sampling, **asdict(limits))
         else:
             conversation = Chat(model, system=system, sampling=sampling)
             if chat is None:
-                converse(conversation, max_new_tokens=max_new_tokens, terminal=terminal)
+                converse(conversation, limits=limits, terminal=terminal)
                 return
-            stream = conversation.send(chat, max_new_tokens=max_new_tokens)
+            stream = conversation.send(chat, **asdict(limits))
         tell(stream, terminal)
         terminal.result(generation_record(stream))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import Message
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
@@ -60,7 +61,26 @@ class Chat:
         self._history = list(self._opening)
         self._session.reset()
 
-    def send(self, text: str, *, max_new_tokens: int | None = None) -> Stream:
+    def restore(self, history: Sequence[Message]) -> None:
+        """Goes on from other turns; a system message in front of them is what `reset` keeps.
+
+        What the context holds of them already is not run again.
+
+        Raises:
+            CoreFailure: The artifact's template refuses them, or a text holds a NUL character.
+        """
+        self._session.model.chat([*history, Message("user", "")])
+        self._opening = [message for message in history[:1] if message.role == "system"]
+        self._history = list(history)
+
+    def send(
+        self,
+        text: str,
+        *,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        stop: str | Sequence[str] = (),
+    ) -> Stream:
         """Says something and streams the answer; nothing runs until the first piece is asked for.
 
         The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to
@@ -69,15 +89,18 @@ class Chat:
         Args:
             text: What the user says.
             max_new_tokens: Tokens of the answer at most; None goes on until it ends or the context is full.
+            min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
+            stop: Strings that the answer ends before, or one.
 
         Raises:
-            OptionError: `max_new_tokens` is negative.
+            OptionError: A number is negative, or a stop string is empty.
             CoreFailure: The text cannot be part of a conversation; while iterating, if the conversation does not fit
                 into the context or the program fails.
         """
+        limits = Limits.of(stop, min_new_tokens, max_new_tokens)
         turns = [*self._history, Message("user", text)]
 
         def keep(answer: Stream) -> None:
             self._history = [*turns, Message("assistant", answer.text)]
 
-        return self._session.stream(self._session.model.chat(turns), max_new_tokens, keep)
+        return self._session.stream(self._session.model.chat(turns), limits, keep)

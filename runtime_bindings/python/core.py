@@ -14,7 +14,7 @@ from typing import Any
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 MAX_THREADS = 1024
 
 # Lone surrogates that do not stand for a byte that could not be decoded.
@@ -88,13 +88,45 @@ class SamplingStruct(ctypes.Structure):
         ("min_p", c_float),
         ("repetition_penalty", c_float),
         ("seed", c_uint64),
+        ("frequency_penalty", c_float),
+        ("presence_penalty", c_float),
     )
+
+
+class LogitBiasStruct(ctypes.Structure):
+    """`mmoe_logit_bias`."""
+
+    _fields_ = (("id", c_int32), ("bias", c_float))
+
+
+class TokenLogprobStruct(ctypes.Structure):
+    """`mmoe_token_logprob`."""
+
+    _fields_ = (("id", c_int32), ("logprob", c_float))
 
 
 class StepStruct(ctypes.Structure):
     """`mmoe_step`."""
 
     _fields_ = (("id", c_int32), ("finish", c_int32), ("text", ctypes.c_void_p), ("text_bytes", c_size_t))
+
+
+class TextStruct(ctypes.Structure):
+    """`mmoe_text`."""
+
+    _fields_ = (("bytes", c_char_p), ("count", c_size_t))
+
+
+class LimitsStruct(ctypes.Structure):
+    """`mmoe_limits`."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("stop", POINTER(TextStruct)),
+        ("stop_count", c_size_t),
+        ("min_new_tokens", c_int64),
+        ("max_new_tokens", c_int64),
+    )
 
 
 class StatsStruct(ctypes.Structure):
@@ -142,9 +174,13 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_open": [Handle, POINTER(SamplingStruct), POINTER(Handle)],
     "session_close": [Handle],
     "session_set_sampling": [Handle, POINTER(SamplingStruct)],
+    "session_set_logit_bias": [Handle, POINTER(LogitBiasStruct), c_size_t],
+    "session_logprobs": [Handle, POINTER(TokenLogprobStruct), POINTER(TokenLogprobStruct), c_size_t],
     "session_prefill": [Handle, _ids, c_size_t, _size],
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
+    "session_set_limits": [Handle, POINTER(LimitsStruct)],
+    "session_flush": [Handle, POINTER(StepStruct)],
     "session_commit": [Handle],
     "session_decode": [Handle, c_int32],
     "session_logits": [Handle, POINTER(c_float), c_size_t],
@@ -156,7 +192,17 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_stats": [Handle, POINTER(StatsStruct)],
     "sampler_open": [POINTER(SamplingStruct), POINTER(Handle)],
     "sampler_close": [Handle],
-    "sampler_sample": [Handle, POINTER(c_float), c_size_t, _ids, c_size_t, POINTER(c_int32)],
+    "sampler_set_logit_bias": [Handle, POINTER(LogitBiasStruct), c_size_t],
+    "sampler_sample_text": [
+        Handle,
+        POINTER(c_float),
+        c_size_t,
+        _ids,
+        c_size_t,
+        _ids,
+        c_size_t,
+        POINTER(c_int32),
+    ],
 }
 
 

@@ -177,6 +177,8 @@ class Model:
         *,
         sampling: SamplingConfig | None = None,
         max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        stop: str | Sequence[str] = (),
     ) -> Stream:
         """Continues a prompt in a context of its own; nothing runs until the first piece is asked for.
 
@@ -184,12 +186,16 @@ class Model:
             prompt: A text, or token ids.
             sampling: How to choose tokens; the artifact's own if None.
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
+            min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
+            stop: Strings that the text ends before, or one.
 
         Raises:
-            OptionError: `max_new_tokens` is negative.
+            OptionError: A number is negative, or a stop string is empty.
             CoreFailure: While iterating, if the prompt does not fit or the program fails.
         """
-        return Session(self, sampling).generate(prompt, max_new_tokens=max_new_tokens)
+        return Session(self, sampling).generate(
+            prompt, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, stop=stop
+        )
 
 
 def _moment(now: str | None) -> bytes | None:

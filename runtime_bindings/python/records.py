@@ -16,6 +16,8 @@ class FinishReason(StrEnum):
 
     STOP_TOKEN = "stop_token"
     """The model ended it."""
+    STOP_STRING = "stop_string"
+    """It came to a stop string."""
     LENGTH = "length"
     """It has as many tokens as were asked for."""
     CONTEXT_FULL = "context_full"
@@ -40,7 +42,7 @@ class Step(NamedTuple):
     """What one `Session.next` gave.
 
     Attributes:
-        id: The new token; with `STOP_TOKEN` the one that ended the text, with `CONTEXT_FULL` -1.
+        id: The new token; with `STOP_TOKEN` and `STOP_STRING` the one that ended the text, otherwise -1 at its end.
         text: What became readable: whole characters, maybe none.
         finish_reason: None while the text goes on.
     """
@@ -48,6 +50,18 @@ class Step(NamedTuple):
     id: int
     text: str
     finish_reason: FinishReason | None
+
+
+class TokenLogprob(NamedTuple):
+    """What the model thought of a token.
+
+    Attributes:
+        id: The token.
+        logprob: Natural logarithm of its probability, before bias, penalties and temperature.
+    """
+
+    id: int
+    logprob: float
 
 
 @dataclass(frozen=True, kw_only=True)

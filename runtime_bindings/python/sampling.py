@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from ctypes import POINTER, byref, c_float, c_int32
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmoe.runtime_bindings.python.core import Handle, SamplingStruct, call, id_array, initialised
+from mmoe.runtime_bindings.python.core import (
+    Handle,
+    LogitBiasStruct,
+    SamplingStruct,
+    call,
+    id_array,
+    initialised,
+)
 from mmoe.runtime_bindings.python.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,6 +37,9 @@ class SamplingConfig:
             (Holtzman et al., arXiv 1904.09751).
         repetition_penalty: logits of tokens seen before are divided by it when positive and multiplied by it
             when negative (Keskar et al., arXiv 1909.05858); 1 changes nothing.
+        frequency_penalty: is taken from a token's logit for each time that the text holds it, the tokens chosen since
+            the prompt; 0 changes nothing (the definition of OpenAI's API reference, as is the next one).
+        presence_penalty: is taken once if the text holds the token; 0 changes nothing.
         seed: of the random generator, below 2**64.
 
     Raises:
@@ -40,6 +51,8 @@ class SamplingConfig:
     min_p: float = 0.0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,6 +66,9 @@ class SamplingConfig:
             raise OptionError(f"top_p must be in (0, 1], not {self.top_p}")
         if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
             raise OptionError(f"repetition_penalty must be a positive number, not {self.repetition_penalty}")
+        for name in ("frequency_penalty", "presence_penalty"):
+            if not math.isfinite(getattr(self, name)):
+                raise OptionError(f"{name} must be a number, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**64:
             raise OptionError(f"seed must be in [0, 2**64), not {self.seed}")
 
@@ -78,6 +94,8 @@ class SamplingConfig:
             top_p=self.top_p,
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
             seed=self.seed,
         )
         return found
@@ -104,19 +122,50 @@ class Sampler:
         if getattr(self, "_handle", None):
             call("sampler_close", self._handle)
 
-    def sample(self, logits: npt.NDArray[np.floating], *, seen: Collection[int] = ()) -> int:
+    def set_logit_bias(self, bias: Mapping[int, float]) -> None:
+        """What is added to logits before all else, until it is replaced; -inf excludes a token.
+
+        Raises:
+            CoreFailure: An id is negative, or a value is NaN or +inf.
+        """
+        call("sampler_set_logit_bias", self._handle, bias_array(bias), len(bias))
+
+    def sample(
+        self, logits: npt.NDArray[np.floating], *, seen: Collection[int] = (), text: Sequence[int] = ()
+    ) -> int:
         """The next token's id. Uses one random number unless greedy.
 
         Args:
             logits: ``[V]``; -inf excludes a token.
             seen: ids that the repetition penalty applies to, in any order.
+            text: ids that the frequency and presence penalties apply to, as often as the text holds them.
 
         Raises:
             RuntimeFailure: the logits hold NaN or +inf, or nothing but -inf; or an id is outside the vocabulary.
         """
         values = logits.astype("float32")  # contiguous, too
-        ids = id_array(seen)
+        ids, text_ids = id_array(seen), id_array(text)
         chosen = c_int32()
         data = values.ctypes.data_as(POINTER(c_float))
-        call("sampler_sample", self._handle, data, len(values), ids, len(ids), byref(chosen))
+        call(
+            "sampler_sample_text",
+            self._handle,
+            data,
+            len(values),
+            ids,
+            len(ids),
+            text_ids,
+            len(text_ids),
+            byref(chosen),
+        )
         return chosen.value
+
+
+def bias_array(bias: Mapping[int, float]) -> ctypes.Array[LogitBiasStruct]:
+    """A logit bias as the library takes it.
+
+    Raises:
+        CoreFailure: An id is outside int32.
+    """
+    ids = id_array(bias)
+    return (LogitBiasStruct * len(ids))(*map(LogitBiasStruct, ids, bias.values()))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, byref, c_float, c_int64, string_at
 from typing import TYPE_CHECKING, Any
 
-from mmoe.runtime_bindings.python.core import Handle, StatsStruct, StepStruct, call, id_array, initialised
-from mmoe.runtime_bindings.python.errors import OptionError
-from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, values_of
-from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.core import (
+    Handle,
+    StatsStruct,
+    StepStruct,
+    TokenLogprobStruct,
+    call,
+    id_array,
+    initialised,
+)
+from mmoe.runtime_bindings.python.limits import Limits
+from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, TokenLogprob, values_of
+from mmoe.runtime_bindings.python.sampling import SamplingConfig, bias_array
 from mmoe.runtime_bindings.python.stream import Stream
 
 if TYPE_CHECKING:
@@ -19,7 +27,13 @@ if TYPE_CHECKING:
 
     from mmoe.runtime_bindings.python.model import Model
 
-_FINISH_REASONS = (None, FinishReason.STOP_TOKEN, FinishReason.CONTEXT_FULL)
+_FINISH_REASONS = (
+    None,
+    FinishReason.STOP_TOKEN,
+    FinishReason.CONTEXT_FULL,
+    FinishReason.STOP_STRING,
+    FinishReason.LENGTH,
+)
 
 
 class Session:
@@ -76,6 +90,30 @@ class Session:
         """Replaces the sampling and restarts its random numbers from the seed."""
         call("session_set_sampling", self._handle, byref(sampling.structure))
 
+    def set_logit_bias(self, bias: Mapping[int, float]) -> None:
+        """What is added to logits before all else of the sampling, until it is replaced; -inf excludes a token.
+
+        Raises:
+            CoreFailure: An id is outside the vocabulary, or a value is NaN or +inf.
+        """
+        call("session_set_logit_bias", self._handle, bias_array(bias), len(bias))
+
+    def logprobs(self, top: int = 0) -> tuple[TokenLogprob, list[TokenLogprob]]:
+        """What the model itself thought of the token that `next` chose, before bias, penalties and temperature.
+
+        Args:
+            top: How many of the most probable tokens to tell, too.
+
+        Returns:
+            The chosen token, and the `top` most probable ones, ties by id.
+
+        Raises:
+            CoreFailure: No token was chosen since something was run, or `top` is more than the vocabulary.
+        """
+        chosen, best = TokenLogprobStruct(), (TokenLogprobStruct * top)()
+        call("session_logprobs", self._handle, byref(chosen), best, top)
+        return TokenLogprob(chosen.id, chosen.logprob), [TokenLogprob(each.id, each.logprob) for each in best]
+
     def prompt(self, ids: Sequence[int]) -> None:
         """Makes the context exactly these ids; what it holds of them already, from the front, is not run again.
 
@@ -100,6 +138,19 @@ class Session:
         call("session_next", self._handle, byref(step))
         text = string_at(step.text, step.text_bytes).decode()
         return Step(step.id, text, _FINISH_REASONS[step.finish])
+
+    def set_limits(self, limits: Limits) -> None:
+        """Limits the text that follows; `prompt`, `prefill`, `truncate` and `reset` begin one without limits.
+
+        Tokens are counted from here, and a text that ended by its length goes on.
+        """
+        call("session_set_limits", self._handle, byref(limits.structure))
+
+    def flush(self) -> str:
+        """Text that was held back because a stop string may begin with it, for a caller that stops here."""
+        step = StepStruct()
+        call("session_flush", self._handle, byref(step))
+        return string_at(step.text, step.text_bytes).decode()
 
     def commit(self) -> None:
         """Puts the token chosen last into the context, as the next step would."""
@@ -157,7 +208,12 @@ class Session:
         return Stats(**values_of(found, Stats))
 
     def generate(
-        self, prompt: str | Sequence[int] | None = None, *, max_new_tokens: int | None = None
+        self,
+        prompt: str | Sequence[int] | None = None,
+        *,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        stop: str | Sequence[str] = (),
     ) -> Stream:
         """Streams what follows a prompt; nothing runs until the first piece is asked for.
 
@@ -166,26 +222,27 @@ class Session:
         Args:
             prompt: A text or ids, which become the context as `prompt` does it; None goes on from the context.
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
+            min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
+            stop: Strings that the text ends before, or one.
 
         Raises:
-            OptionError: `max_new_tokens` is negative.
+            OptionError: A number is negative, or a stop string is empty.
             CoreFailure: While iterating, if the prompt does not fit or the program fails.
         """
         ids = self.model.tokenize(prompt) if isinstance(prompt, str) else prompt
-        return self.stream(None if ids is None else list(ids), max_new_tokens)
+        limits = Limits.of(stop, min_new_tokens, max_new_tokens)
+        return self.stream(None if ids is None else list(ids), limits)
 
     def stream(
         self,
         prompt_ids: list[int] | None,
-        max_new_tokens: int | None,
+        limits: Limits,
         on_finish: Callable[[Stream], None] | None = None,
     ) -> Stream:
         """As `generate`, and tells when the text has ended by itself; see `Stream`."""
-        if max_new_tokens is not None and max_new_tokens < 0:
-            raise OptionError(f"max_new_tokens must not be negative, not {max_new_tokens}")
         previous = None if self._stream is None else self._stream()
         if previous is not None:
             previous.supersede()
-        stream = Stream(self, prompt_ids, max_new_tokens, on_finish)
+        stream = Stream(self, prompt_ids, limits, on_finish)
         self._stream = weakref.ref(stream)
         return stream

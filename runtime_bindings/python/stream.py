@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason, Stats
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ _Result = TypeVar("_Result")
 class Stream(Iterator[str]):
     """An iterator over pieces of text, one for each token; a piece is empty while a character is unfinished.
 
-    It ends after the stop token, at `max_new_tokens`, at the end of the context, or when it is cancelled. A failure is
-    raised, and ends it too.
+    Text that may be the beginning of a stop string is held back until it cannot be. The stream ends at a stop token or
+    a stop string, at `max_new_tokens`, at the end of the context, or when it is cancelled. A failure is raised, and
+    ends it too.
 
     Attributes:
         prompt_ids: What it continues; None if it goes on from the context.
-        ids: The tokens so far, without the stop token.
+        ids: The tokens so far, without the one that ended the text.
         finish_reason: Why it ended; None before, and after a failure.
     """
 
@@ -33,7 +35,7 @@ class Stream(Iterator[str]):
         self,
         session: Session,
         prompt_ids: list[int] | None,
-        max_new_tokens: int | None,
+        limits: Limits,
         on_finish: Callable[[Stream], None] | None = None,
     ) -> None:
         """Made by `generate` and `Chat.send`.
@@ -41,19 +43,19 @@ class Stream(Iterator[str]):
         Args:
             session: What generates.
             prompt_ids: What becomes the context; None goes on from it.
-            max_new_tokens: Tokens at most; None for no limit.
+            limits: What ends the text.
             on_finish: Called when the text has ended by itself: not when it was cancelled or left, or failed.
         """
         self.prompt_ids = prompt_ids
         self.ids: list[int] = []
         self.finish_reason: FinishReason | None = None
         self._session = session
-        self._max_new_tokens = max_new_tokens
+        self._limits = limits
         self._on_finish = on_finish
         self._texts: list[str] = []
         self._stats: Stats | None = None
         self._lock = threading.Lock()
-        self._inside = self._cancelled = False
+        self._inside = self._cancelled = self._superseded = False
         # Weakly, or a text that is left before its end would stay until the garbage collector runs, and with it the
         # session's context, whose size the collector does not know.
         self._pieces = Stream._run(weakref.proxy(self))
@@ -80,6 +82,7 @@ class Stream(Iterator[str]):
 
     def supersede(self) -> None:
         """The session goes on to something else: the stream is cancelled, and its statistics are kept."""
+        self._superseded = True
         self.cancel()
         self._keep_stats()
 
@@ -90,6 +93,9 @@ class Stream(Iterator[str]):
             if failure.status is not Status.CANCELLED:
                 raise
             reason = FinishReason.CANCELLED
+            if rest := self._held_back():
+                self._texts.append(rest)
+                yield rest
         self._keep_stats()
         self.finish_reason = reason
         if self._on_finish is not None and reason is not FinishReason.CANCELLED:
@@ -99,7 +105,8 @@ class Stream(Iterator[str]):
         if self.prompt_ids is not None:
             prompt_ids = self.prompt_ids
             self._call(lambda: self._session.prompt(prompt_ids))
-        while self._max_new_tokens is None or len(self.ids) < self._max_new_tokens:
+        self._call(lambda: self._session.set_limits(self._limits))
+        while True:
             step = self._call(self._session.next)
             self._texts.append(step.text)
             if step.finish_reason is not None:
@@ -108,7 +115,13 @@ class Stream(Iterator[str]):
                 return step.finish_reason
             self.ids.append(step.id)
             yield step.text
-        return FinishReason.LENGTH
+
+    def _held_back(self) -> str:
+        # A session that is used for something else has no text of this stream, one that was closed none at all.
+        if not self._superseded:
+            with contextlib.suppress(CoreFailure):
+                return self._session.flush()
+        return ""
 
     def _keep_stats(self) -> None:
         # A session that was closed meanwhile has none.

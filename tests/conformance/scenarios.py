@@ -13,6 +13,7 @@ import numpy as np
 import mmoe
 from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.stream import Stream
 
 Call = Mapping[str, Any]
@@ -62,6 +63,11 @@ def _sampling(values: Mapping[str, Any]) -> mmoe.SamplingConfig:
     return mmoe.SamplingConfig(**values)
 
 
+def _limits(values: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("stop", "min_new_tokens", "max_new_tokens")
+    return {name: values[name] for name in names if name in values}
+
+
 class _Caller:
     """Calls of a model; the name of a call is that of the method."""
 
@@ -103,7 +109,9 @@ class _Caller:
         return {"ids": self._model.chat_json(variables, now=call["now"])}
 
     def sampling(self, _: Call) -> Result:
-        values = {**vars(self._model.sampling), "top_k": self._model.sampling.top_k or 0}
+        names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
+        values = {name: getattr(self._model.sampling, name) for name in names}
+        values["top_k"] = values["top_k"] or 0
         return {name: int(value) if value == int(value) else value for name, value in values.items()}
 
     def close_model(self, _: Call) -> None:
@@ -137,6 +145,20 @@ class _SessionCaller(_Caller):
 
     def next(self, _: Call) -> Result:
         return self._session.next()._asdict()
+
+    def set_limits(self, call: Call) -> None:
+        limits = _limits(call)
+        self._session.set_limits(Limits(**{**limits, "stop": tuple(limits.get("stop", ()))}))
+
+    def set_logit_bias(self, call: Call) -> None:
+        self._session.set_logit_bias(dict(call["bias"]))
+
+    def logprobs(self, call: Call) -> Result:
+        chosen, top = self._session.logprobs(call.get("top", 0))
+        return {"chosen": chosen.id, "top": [each.id for each in top]}
+
+    def flush(self, _: Call) -> Result:
+        return {"text": self._session.flush()}
 
     def commit(self, _: Call) -> None:
         self._session.commit()
@@ -174,7 +196,7 @@ class _SessionCaller(_Caller):
         return {"prefill_tokens": stats.prefill_tokens, "decode_tokens": stats.decode_tokens}
 
     def generate(self, call: Call) -> Result:
-        stream = self._session.generate(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        stream = self._session.generate(prompt_of(call), **_limits(call))
         return self._read(stream, call)
 
 
@@ -184,7 +206,7 @@ class _ChatCaller(_Caller):
         self._chat = chat
 
     def send(self, call: Call) -> Result:
-        self._stream = self._chat.send(prompt_of(call), max_new_tokens=call.get("max_new_tokens"))
+        self._stream = self._chat.send(prompt_of(call), **_limits(call))
         return self._read(self._stream, call)
 
     def stats(self, _: Call) -> Result:

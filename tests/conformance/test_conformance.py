@@ -68,10 +68,11 @@ def sampling_of(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def first_generate(scenario: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The call that generates before anything else is in the context."""
+    """The call that generates before anything else is in the context, unless stop tokens are not chosen in it."""
     for call in scenario["calls"]:
         if call["call"] not in ("sampling", "set_sampling"):
-            return call if call["call"] == "generate" and "ids" in call["expect"] else None
+            plain = call["call"] == "generate" and "ids" in call["expect"] and "min_new_tokens" not in call
+            return call if plain else None
     return None
 
 

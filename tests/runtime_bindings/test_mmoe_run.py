@@ -78,7 +78,7 @@ def test_stops_where_the_context_is_full(folder):
     done = run(folder, "--ids", comma_separated(prompt), "--max-new-tokens", 50)
     assert done.returncode == 0
     assert done.stdout == comma_separated(expected) + "\n"
-    assert ("the context is full" in done.stderr) == (len(expected) == 3)
+    assert ("finish: context_full" in done.stderr) == (len(expected) == 3)
 
 
 def test_a_prompt_longer_than_the_context_fails(folder):

@@ -1,11 +1,14 @@
 """Sampling, draw by draw, against an independent float64 implementation, and the distribution of what is drawn."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import RepetitionPenaltyLogitsProcessor, SequenceBiasLogitsProcessor
 
 from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
@@ -17,12 +20,24 @@ LOGITS = st.lists(
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=300)
 
 
-def slow_distribution(logits: list[float], config: SamplingConfig, seen: set[int]) -> dict[int, float]:
+def slow_distribution(
+    logits: list[float],
+    config: SamplingConfig,
+    seen: set[int],
+    text: Sequence[int] = (),
+    bias: Mapping[int, float] | None = None,
+) -> dict[int, float]:
     """The documented order of operations, one Python float at a time; the options are float32 in the core."""
     penalty, temperature = float(np.float32(config.repetition_penalty)), float(np.float32(config.temperature))
     scores = list(logits)
+    for token, value in (bias or {}).items():
+        scores[token] += value
     for token in seen:
         scores[token] = scores[token] / penalty if scores[token] > 0 else scores[token] * penalty
+    for token in text:
+        scores[token] -= float(np.float32(config.frequency_penalty))
+    for token in set(text):
+        scores[token] -= float(np.float32(config.presence_penalty))
     order = sorted(range(len(scores)), key=lambda token: (-scores[token], token))
     if temperature == 0:
         return {order[0]: 1.0}
@@ -70,20 +85,35 @@ def slow_draw(distribution: dict[int, float], place: float, by_id: bool) -> set[
     min_p=st.sampled_from([0.0, 0.02, 0.3]),
     top_p=st.sampled_from([0.05, 0.37, 0.71, 0.93, 1.0]),
     penalty=st.sampled_from([0.8, 1.0, 1.3]),
+    frequency=st.sampled_from([-0.5, 0.0, 0.25, 1.5]),
+    presence=st.sampled_from([-1.0, 0.0, 0.75]),
     seed=st.integers(0, 2**64 - 1),
     data=st.data(),
 )
-def test_each_draw_is_the_slow_implementations(logits, temperature, top_k, min_p, top_p, penalty, seed, data):
+def test_each_draw_is_the_slow_implementations(
+    logits, temperature, top_k, min_p, top_p, penalty, frequency, presence, seed, data
+):
     if max(logits) == -math.inf:
         logits[0] = 0.0
-    seen = data.draw(st.sets(st.integers(0, len(logits) - 1)))
+    tokens = st.integers(0, len(logits) - 1)
+    seen = data.draw(st.sets(tokens))
+    text = data.draw(st.lists(tokens, max_size=8))
+    bias = data.draw(st.dictionaries(tokens, st.sampled_from([-2.5, -0.5, 0.5, 1.0]), max_size=5))
     config = SamplingConfig(
-        temperature=temperature, top_k=top_k, min_p=min_p, top_p=top_p, repetition_penalty=penalty, seed=seed
+        temperature=temperature,
+        top_k=top_k,
+        min_p=min_p,
+        top_p=top_p,
+        repetition_penalty=penalty,
+        frequency_penalty=frequency,
+        presence_penalty=presence,
+        seed=seed,
     )
-    distribution = slow_distribution(logits, config, seen)
+    distribution = slow_distribution(logits, config, seen, text, bias)
     sampler = Sampler(config)
+    sampler.set_logit_bias(bias)
     for draw in range(5):
-        found = sampler.sample(np.array(logits, dtype=np.float32), seen=seen)
+        found = sampler.sample(np.array(logits, dtype=np.float32), seen=seen, text=text)
         assert found in slow_draw(distribution, uniform(seed, draw), by_id=top_p == 1)
 
 
@@ -125,6 +155,52 @@ def test_the_repetition_penalty_moves_greedy_off_a_repeated_token():
     assert sampler.sample(np.array([-1.0, -1.1]), seen={0}) == 1
 
 
+def test_bias_and_repetition_penalty_are_those_of_transformers():
+    """Their processors change the logits, NumPy takes the largest; ours chooses it from the raw ones."""
+    rng = np.random.default_rng(17)
+    for _ in range(50):
+        logits = rng.normal(scale=2.0, size=200).astype(np.float32)
+        seen = rng.choice(200, size=60, replace=False).tolist()
+        bias = dict(
+            zip(rng.choice(200, size=20, replace=False).tolist(), rng.normal(size=20).tolist(), strict=True)
+        )
+        biased = SequenceBiasLogitsProcessor([[[token], value] for token, value in bias.items()])
+        scores = biased(torch.tensor([seen]), torch.tensor(logits)[None])
+        scores = RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([seen]), scores)
+        sampler = Sampler(SamplingConfig(repetition_penalty=1.3))
+        sampler.set_logit_bias(bias)
+        assert sampler.sample(logits, seen=seen) == int(scores.argmax())
+
+
+def test_penalties_of_the_text_count_its_tokens_and_not_those_of_the_prompt():
+    logits = np.array([2.0, 1.9, 1.0])
+    frequent = Sampler(SamplingConfig(frequency_penalty=0.4))
+    assert [frequent.sample(logits, seen={0, 1, 2}, text=text) for text in ([], [0], [0, 1, 1, 1])] == [
+        0,
+        1,
+        0,
+    ]
+    present = Sampler(SamplingConfig(presence_penalty=0.95))
+    assert [present.sample(logits, text=text) for text in ([0], [0, 1, 1, 1], [0, 0, 1])] == [1, 0, 0]
+
+
+def test_a_bias_excludes_and_is_replaced():
+    logits = np.array([3.0, 2.0, 1.0])
+    sampler = Sampler(SamplingConfig())
+    sampler.set_logit_bias({0: -math.inf, 2: 0.5})
+    assert sampler.sample(logits) == 1
+    sampler.set_logit_bias({2: 2.5})
+    assert sampler.sample(logits) == 2
+    sampler.set_logit_bias({})
+    assert sampler.sample(logits) == 0
+
+
+@pytest.mark.parametrize("bias", [{-1: 0.0}, {0: math.nan}, {0: math.inf}, {2**40: 0.0}])
+def test_a_bias_that_is_none_is_refused(bias):
+    with pytest.raises(RuntimeFailure):
+        Sampler(SamplingConfig()).set_logit_bias(bias)
+
+
 def test_a_tiny_temperature_is_greedy():
     for temperature in (1e-30, 1e-308):
         config = SamplingConfig(temperature=temperature)
@@ -159,6 +235,8 @@ def test_ids_outside_the_vocabulary_are_refused():
         ("top_p", math.nan),
         ("repetition_penalty", 0.0),
         ("repetition_penalty", math.inf),
+        ("frequency_penalty", math.nan),
+        ("presence_penalty", math.inf),
         ("seed", -1),
         ("seed", 2**64),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,9 @@ class NativeTokenizerError(Exception):
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_tokenizer_c.so")))
     library.mmoe_tokenizer_new.restype = ctypes.c_void_p
-    for name in ("tokenizer_encode", "tokenizer_decode", "tokenizer_stream", "regex_matches", "normalize"):
+    for name in ("encode", "decode", "stream", "stream_until"):
+        getattr(library, f"mmoe_tokenizer_{name}").restype = ctypes.c_size_t
+    for name in ("regex_matches", "normalize"):
         getattr(library, f"mmoe_{name}").restype = ctypes.c_size_t
     return library
 
@@ -89,6 +92,30 @@ class NativeTokenizer:
             )
         starts = [0, *ends[:-1].tolist()]
         return [text[start:end].tobytes() for start, end in zip(starts, ends.tolist(), strict=True)]
+
+    def stream_until(self, ids: Sequence[int], stops: Sequence[str]) -> list[bytes]:
+        """The same up to the first of some strings; as many pieces as ids were taken, and what is left at the end."""
+        values = np.array(ids, np.int32)
+        data = [stop.encode() for stop in stops]
+        stop_ends = np.cumsum([len(stop) for stop in data], dtype=np.uint64)
+        ends = np.empty(len(ids) + 1, np.uint64)
+        text = np.empty(1024 * len(ids) + 1024, np.uint8)
+        used = ctypes.c_size_t()
+        count = _library().mmoe_tokenizer_stream_until(
+            self._handle,
+            _pointer(values),
+            _size(values),
+            b"".join(data),
+            _pointer(stop_ends),
+            _size(stop_ends),
+            _pointer(text),
+            _size(text),
+            _pointer(ends),
+            ctypes.byref(used),
+        )
+        assert count <= len(text)
+        bounds = [0, *ends[: used.value + 1].tolist()]
+        return [text[start:end].tobytes() for start, end in itertools.pairwise(bounds)]
 
 
 def regex_matches(pattern: str, text: str) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ def generated_ids(
         if ids:
             logits = runner.decode(ids[-1])
         seen = [*prompt_ids, *ids]
-        token = int(logits.argmax()) if sampler is None else sampler.sample(logits, seen=seen)
+        token = int(logits.argmax()) if sampler is None else sampler.sample(logits, seen=seen, text=ids)
         if token in stop_ids:
             break
         ids.append(token)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _REASONS = {
     "stop_token": "the text ended",
+    "stop_string": "came to a stop string",
     "length": "stopped at --max-new-tokens",
     "context_full": "the context is full",
     "cancelled": "cancelled",
@@ -21,7 +22,7 @@ def tell(stream: "Stream", terminal: Terminal) -> None:
     for piece in stream:
         terminal.write(piece)
     terminal.write("\n")
-    terminal.say(_statistics(stream))
+    terminal.say(statistics(stream))
 
 
 def generation_record(stream: "Stream") -> dict[str, object]:
@@ -40,7 +41,8 @@ def generation_record(stream: "Stream") -> dict[str, object]:
     }
 
 
-def _statistics(stream: "Stream") -> str:
+def statistics(stream: "Stream") -> str:
+    """One line about a stream: tokens, times, and why it ended."""
     stats = stream.stats
     reason = _REASONS[stream.finish_reason] if stream.finish_reason else "interrupted"
     return (

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/answer_text.h"
 #include "core/error.h"
 #include "core/text/utf8.h"
 #include "core/tokenizer/regex/regex.h"
@@ -69,6 +70,26 @@ size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t c
   }
   found += stream.Flush();
   ends[count] = found.size();
+  return Hand(found, text, capacity);
+}
+
+size_t mmoe_tokenizer_stream_until(const void* tokenizer, const int32_t* ids, size_t count, const char* stops,
+                                   const size_t* stop_ends, size_t stop_count, char* text, size_t capacity,
+                                   size_t* ends, size_t* used) {
+  mmoe::Limits limits;
+  for (size_t index = 0; index < stop_count; ++index) {
+    const size_t begin = index == 0 ? 0 : stop_ends[index - 1];
+    limits.stop.emplace_back(stops + begin, stops + stop_ends[index]);
+  }
+  mmoe::AnswerText answer(From(tokenizer));
+  answer.SetLimits(limits);
+  std::string found;
+  for (*used = 0; *used < count && answer.finish() == MMOE_FINISH_NONE; ++*used) {
+    found += answer.Push(ids[*used]);
+    ends[*used] = found.size();
+  }
+  found += answer.End(MMOE_FINISH_STOP_TOKEN, -1);
+  ends[*used] = found.size();
   return Hand(found, text, capacity);
 }
 

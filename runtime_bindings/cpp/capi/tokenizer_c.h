@@ -29,6 +29,12 @@ MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids,
 MMOE_API size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                                       size_t capacity, size_t* ends);
 
+// The same through an AnswerText that ends before the first of `stop_count` strings, which lie in `stops` one after the
+// other and end at `stop_ends`. *used: the ids that were taken until the text ended, or `count`.
+MMOE_API size_t mmoe_tokenizer_stream_until(const void* tokenizer, const int32_t* ids, size_t count,
+                                            const char* stops, const size_t* stop_ends, size_t stop_count,
+                                            char* text, size_t capacity, size_t* ends, size_t* used);
+
 // The matches of a regular expression as pairs of byte positions: twice their number, the first `capacity` of
 // which are written. SIZE_MAX if the expression is refused, and then `message` (as above) says why.
 MMOE_API size_t mmoe_regex_matches(const char* pattern, size_t pattern_bytes, const char* text, size_t bytes,

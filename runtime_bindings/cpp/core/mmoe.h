@@ -1,4 +1,4 @@
-/* libmmoe: load an artifact of mmoe-export and run it. C ABI, version 1.
+/* libmmoe: load an artifact of mmoe-export and run it. C ABI, version 2.
  *
  *   mmoe_model model;
  *   mmoe_session session;
@@ -22,7 +22,7 @@
  * threads: there every call is refused with MMOE_UNSUPPORTED, and closing does nothing.
  *
  * Structs begin with their size, which the matching *_init function sets: a later version of the ABI may
- * append fields.
+ * append fields. Those that do not (mmoe_step, mmoe_message, mmoe_text) never change.
  */
 #ifndef MMOE_H_
 #define MMOE_H_
@@ -40,7 +40,7 @@
 extern "C" {
 #endif
 
-#define MMOE_ABI_VERSION 1
+#define MMOE_ABI_VERSION 2 /* docs/runtime.md: what 2 has added */
 
 typedef int32_t mmoe_status;
 enum {
@@ -167,6 +167,9 @@ typedef struct mmoe_sampling {
   float min_p;              /* [0, 1): of the most probable token's; 0: all */
   float repetition_penalty; /* 1: none */
   uint64_t seed;
+  float frequency_penalty; /* 0: none; taken from a token's logit for each time that the text holds it: tokens
+                              chosen since the last prefill or prompt (ABI 2) */
+  float presence_penalty;  /* 0: none; taken once if the text holds it (ABI 2) */
 } mmoe_sampling;
 MMOE_API void mmoe_sampling_init(mmoe_sampling* sampling); /* greedy */
 
@@ -180,6 +183,14 @@ MMOE_API mmoe_status mmoe_session_open(mmoe_model model, const mmoe_sampling* sa
 MMOE_API mmoe_status mmoe_session_close(mmoe_session session);
 /* Replaces the sampling (NULL: by that of mmoe_model_sampling) and restarts its random numbers from the seed. */
 MMOE_API mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling* sampling);
+
+typedef struct mmoe_logit_bias {
+  int32_t id;
+  float bias; /* finite, or -INFINITY: the token is not chosen */
+} mmoe_logit_bias;
+/* What is added to logits before all else of the sampling, until it is replaced; a `count` of 0 takes it away. */
+MMOE_API mmoe_status mmoe_session_set_logit_bias(mmoe_session session, const mmoe_logit_bias* bias,
+                                                 size_t count);
 
 /* Appends tokens to the context, in chunks of max_seq_len; after it, logits are those of the last one. All of
  * `count` is checked to fit before anything runs. *done (may be NULL) is how many were appended, also when
@@ -196,11 +207,18 @@ MMOE_API mmoe_status mmoe_session_prompt(mmoe_session session, const int32_t* id
 
 typedef enum mmoe_finish {
   MMOE_FINISH_NONE = 0,
-  MMOE_FINISH_STOP_TOKEN = 1,  /* the model ended its text; step.id is that token, whose text is left out */
-  MMOE_FINISH_CONTEXT_FULL = 2 /* no room for another token */
+  MMOE_FINISH_STOP_TOKEN = 1,   /* the model ended its text; step.id is that token, whose text is left out */
+  MMOE_FINISH_CONTEXT_FULL = 2, /* no room for another token */
+  MMOE_FINISH_STOP_STRING =
+      3,                 /* the text came to one of mmoe_limits.stop; step.id is the token that completed it,
+                                   -1 if only the end of the text did */
+  MMOE_FINISH_LENGTH = 4 /* the text has mmoe_limits.max_new_tokens tokens */
 } mmoe_finish;
+/* "stop_token", "context_full", "stop_string", "length"; "none" for MMOE_FINISH_NONE; never NULL. */
+MMOE_API const char* mmoe_finish_name(int32_t finish);
+
 typedef struct mmoe_step {
-  int32_t id;       /* the new token; -1 when the context is full */
+  int32_t id;       /* the new token; -1 when the context is full or the text has all its tokens */
   int32_t finish;   /* an mmoe_finish; once not NONE, every further next returns the same until a prefill */
   const char* text; /* what became readable: whole UTF-8 characters, maybe none; valid until this
                        thread's next call, even if another thread closes the session */
@@ -209,12 +227,46 @@ typedef struct mmoe_step {
 /* Runs the token chosen last (if any) and chooses the next one. The token it returns is not in the context
  * yet: the next call, mmoe_session_commit or a prefill puts it there first. */
 MMOE_API mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step);
+
+typedef struct mmoe_text {
+  const char* bytes; /* UTF-8, may hold NUL bytes; bytes that are no UTF-8 count as U+FFFD */
+  size_t count;
+} mmoe_text;
+typedef struct mmoe_limits {
+  uint32_t struct_size;
+  const mmoe_text*
+      stop; /* none of them empty. The text ends before the first: the one that is complete first, of
+                            several that are the longest. Special tokens have no text that a stop could be in */
+  size_t stop_count;
+  int64_t
+      min_new_tokens; /* 0: none. Until there are so many, no stop token is chosen and no stop looked for */
+  int64_t max_new_tokens; /* -1: no limit */
+} mmoe_limits;
+MMOE_API void mmoe_limits_init(mmoe_limits* limits); /* none */
+/* What ends the text that follows, from the next token on; those chosen before do not count. A prefill, a
+ * prompt, a truncate and a reset begin a text without limits: set them behind. A text that has ended with
+ * MMOE_FINISH_LENGTH goes on. While a step's text may be the beginning of a stop, it is held back and comes with
+ * a later step, the last one at the latest. `limits` is copied; NULL: none. */
+MMOE_API mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits);
+/* For a caller that stops asking for tokens, e.g. after a cancel: step.text is what was held back until now, but
+ * for the bytes of an unfinished character. The rest of `step` is what the last next gave. */
+MMOE_API mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step);
 /* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */
 MMOE_API mmoe_status mmoe_session_commit(mmoe_session session);
 /* Appends one given token and leaves its logits: decode under the caller's control. */
 MMOE_API mmoe_status mmoe_session_decode(mmoe_session session, int32_t id);
 /* float32 [vocab_size] of the last token run. `capacity` in floats. */
 MMOE_API mmoe_status mmoe_session_logits(mmoe_session session, float* logits, size_t capacity);
+
+typedef struct mmoe_token_logprob {
+  int32_t id;
+  float logprob; /* natural logarithm of the probability */
+} mmoe_token_logprob;
+/* What the model itself thought of the token that the last next chose, and of the `top_count` most probable
+ * ones (ties to the lower id): the softmax of the logits, before bias, penalties and temperature. Either output
+ * may be NULL. MMOE_INVALID_ARGUMENT if no token was chosen since something was run. */
+MMOE_API mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen,
+                                           mmoe_token_logprob* top, size_t top_count);
 
 /* Tokens in the context. */
 MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* position);
@@ -248,6 +300,13 @@ MMOE_API mmoe_status mmoe_sampler_close(mmoe_sampler sampler);
 /* logits float32 [vocab_size]; `seen`: the ids that the repetition penalty is for, in any order. */
 MMOE_API mmoe_status mmoe_sampler_sample(mmoe_sampler sampler, const float* logits, size_t vocab_size,
                                          const int32_t* seen, size_t seen_count, int32_t* id);
+/* The same with the tokens of the text, as often as it holds them, for the frequency and presence penalties. */
+MMOE_API mmoe_status mmoe_sampler_sample_text(mmoe_sampler sampler, const float* logits, size_t vocab_size,
+                                              const int32_t* seen, size_t seen_count, const int32_t* text,
+                                              size_t text_count, int32_t* id);
+/* As mmoe_session_set_logit_bias; ids outside the vocabulary have no effect. */
+MMOE_API mmoe_status mmoe_sampler_set_logit_bias(mmoe_sampler sampler, const mmoe_logit_bias* bias,
+                                                 size_t count);
 
 #ifdef __cplusplus
 }

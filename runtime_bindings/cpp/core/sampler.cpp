@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "core/argmax.h"
 #include "core/error.h"
@@ -32,6 +33,10 @@ double Exp(double x) {
   return std::ldexp(sum, static_cast<int>(n));
 }
 
+void Require(bool holds, const char* what) {
+  if (!holds) throw CoreError(MMOE_INVALID_ARGUMENT, what);
+}
+
 void RequireFinite(double largest_logit) {
   if (std::isfinite(largest_logit)) return;
   throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(largest_logit) +
@@ -49,10 +54,38 @@ Sampler::Sampler(const mmoe_sampling& sampling) : sampling_(sampling), state_(sa
   RequireSampling(sampling);
 }
 
-double Sampler::Logit(float logit, bool seen) const {
-  const double value = logit;
-  if (!seen || sampling_.repetition_penalty == 1.0f) return value;
-  return value > 0 ? value / sampling_.repetition_penalty : value * sampling_.repetition_penalty;
+void Sampler::Restart(const mmoe_sampling& sampling) {
+  Sampler restarted(sampling);
+  restarted.bias_ = std::move(bias_);
+  *this = std::move(restarted);
+}
+
+void Sampler::SetBias(std::vector<mmoe_logit_bias> bias) {
+  std::sort(bias.begin(), bias.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (size_t index = 0; index < bias.size(); ++index) {
+    const auto& [id, value] = bias[index];
+    Require(id >= 0 && (index == 0 || bias[index - 1].id != id),
+            "a token of a bias is negative or there twice");
+    Require(std::isfinite(value) || value == -std::numeric_limits<float>::infinity(),
+            "a bias must be a number, or minus infinity");
+  }
+  bias_ = std::move(bias);
+}
+
+bool Sampler::TakesLogitsAsTheyAre() const {
+  return sampling_.repetition_penalty == 1.0f && sampling_.frequency_penalty == 0.0f &&
+         sampling_.presence_penalty == 0.0f && bias_.empty();
+}
+
+double Sampler::Penalized(double logit, bool seen, int32_t count) const {
+  if (seen && sampling_.repetition_penalty != 1.0f) {
+    logit = logit > 0 ? logit / sampling_.repetition_penalty : logit * sampling_.repetition_penalty;
+  }
+  if (count > 0) {
+    logit -= count * static_cast<double>(sampling_.frequency_penalty);
+    logit -= sampling_.presence_penalty;
+  }
+  return logit;
 }
 
 // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
@@ -65,8 +98,9 @@ double Sampler::Uniform() {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
-int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen) {
-  if (sampling_.temperature == 0 && sampling_.repetition_penalty == 1.0f) {
+int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen,
+                        const std::vector<int32_t>& counts) {
+  if (sampling_.temperature == 0 && TakesLogitsAsTheyAre()) {
     const int64_t id = ArgMax(logits, vocab_size, ExecutorchParallel());
     RequireFinite(id < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[id]);
     return static_cast<int32_t>(id);
@@ -74,8 +108,11 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
   int32_t best = -1;
   double best_logit = 0;
   candidates_.clear();
+  auto bias = bias_.begin();
   for (int32_t id = 0; id < vocab_size; ++id) {
-    const double logit = Logit(logits[id], seen[static_cast<size_t>(id)]);
+    double logit = logits[id];
+    if (bias != bias_.end() && bias->id == id) logit += (bias++)->bias;
+    logit = Penalized(logit, seen[static_cast<size_t>(id)], counts[static_cast<size_t>(id)]);
     if (std::isnan(logit)) best_logit = logit;  // and stays, because nothing compares as greater
     if (best < 0 || logit > best_logit) {
       best = id;

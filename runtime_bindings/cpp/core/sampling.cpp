@@ -30,6 +30,8 @@ void RequireSampling(const mmoe_sampling& sampling) {
   Require(sampling.min_p >= 0 && sampling.min_p < 1, "min_p must be in [0, 1)");
   Require(std::isfinite(sampling.repetition_penalty) && sampling.repetition_penalty > 0,
           "repetition_penalty must be positive");
+  Require(std::isfinite(sampling.frequency_penalty), "frequency_penalty must be a number");
+  Require(std::isfinite(sampling.presence_penalty), "presence_penalty must be a number");
 }
 
 }  // namespace mmoe

@@ -1,9 +1,11 @@
 #include "core/session.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/error.h"
+#include "core/logprobs.h"
 #include "core/stopwatch.h"
 
 namespace mmoe {
@@ -13,16 +15,19 @@ namespace {
 // A step's text. It belongs to the calling thread, because another one may close the session while it is read.
 thread_local std::string readable;
 
+mmoe_step Step(const AnswerText& text, std::string shown) {
+  readable = std::move(shown);
+  return {text.last_id(), text.finish(), readable.data(), readable.size()};
+}
+
 }  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling)
-    : model_(std::move(model)),
-      sampling_(sampling),
-      sampler_(sampling),
-      stream_(model_->tokenizer().NewStream()) {
+    : model_(std::move(model)), sampling_(sampling), sampler_(sampling), text_(model_->tokenizer()) {
   const Stopwatch watch;
   context_ = std::make_unique<ProgramContext>(model_->program());
   seen_.resize(static_cast<size_t>(model_->program()->info().vocab_size));
+  counts_.resize(seen_.size());
   stats_.load_seconds = model_->load_seconds() + watch.Seconds();
 }
 
@@ -82,13 +87,24 @@ void Session::ThrowIfCancelled() {
 
 void Session::SetSampling(const mmoe_sampling& sampling) {
   const auto lock = Enter();
-  sampler_ = Sampler(sampling);
+  sampler_.Restart(sampling);
   sampling_ = sampling;
 }
 
+void Session::SetBias(std::vector<mmoe_logit_bias> bias) {
+  const auto lock = Enter();
+  for (const mmoe_logit_bias& each : bias) CheckIds(&each.id, 1);
+  sampler_.SetBias(std::move(bias));
+}
+
+void Session::SetLimits(const Limits& limits) {
+  const auto lock = Enter();
+  text_.SetLimits(limits);
+}
+
 void Session::BeginText() {
-  finish_ = MMOE_FINISH_NONE;
-  stream_.Flush();
+  text_.Begin();
+  counts_.assign(counts_.size(), 0);
   first_token_ = true;
   stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
   stats_.prefill_tokens = stats_.decode_tokens = 0;
@@ -182,21 +198,34 @@ void Session::Commit() {
   stats_.decode_seconds += watch.Seconds();
 }
 
-mmoe_step Session::Finish(mmoe_finish finish, int32_t id) {
-  finish_ = finish;
-  readable = stream_.Flush();
-  return {id, finish, readable.data(), readable.size()};
+int32_t Session::ChooseToken() {
+  const float* logits = logits_;
+  if (!text_.MayEnd()) {
+    allowed_logits_.assign(logits_, logits_ + seen_.size());
+    for (const int32_t id : model_->manifest().stop_ids) {
+      if (static_cast<size_t>(id) >= seen_.size()) continue;  // a manifest may say so
+      allowed_logits_[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
+    }
+    logits = allowed_logits_.data();
+  }
+  const int32_t id = sampler_.Sample(logits, static_cast<int32_t>(seen_.size()), seen_, counts_);
+  ++counts_[static_cast<size_t>(id)];
+  return id;
 }
 
 void Session::Next(mmoe_step* step) {
   const auto lock = Enter();
   const Stopwatch watch;
-  if (finish_ != MMOE_FINISH_NONE) {
-    *step = Finish(finish_, finish_ == MMOE_FINISH_STOP_TOKEN ? pending_ : -1);
+  if (text_.finish() != MMOE_FINISH_NONE) {
+    *step = Step(text_, {});
+    return;
+  }
+  if (text_.HasAllTokens()) {
+    *step = Step(text_, text_.End(MMOE_FINISH_LENGTH, -1));
     return;
   }
   if (pending_ >= 0 && position() == model_->program()->info().max_context_len) {
-    *step = Finish(MMOE_FINISH_CONTEXT_FULL, -1);
+    *step = Step(text_, text_.End(MMOE_FINISH_CONTEXT_FULL, -1));
     return;
   }
   if (pending_ >= 0) {
@@ -206,18 +235,16 @@ void Session::Next(mmoe_step* step) {
   }
   if (logits_ == nullptr)
     throw CoreError(MMOE_INVALID_ARGUMENT, "there are no logits: prefill something first");
-  const int32_t id = sampler_.Sample(logits_, static_cast<int32_t>(seen_.size()), seen_);
-  pending_ = id;
-  if (model_->IsStop(id)) {
-    *step = Finish(MMOE_FINISH_STOP_TOKEN, id);
-  } else {
-    const Tokenizer& tokenizer = model_->tokenizer();
-    const bool has_text = tokenizer.HasToken(id) && !tokenizer.IsSpecial(id);
-    readable = has_text ? stream_.Push(tokenizer.TokenText(id)) : std::string();
-    *step = {id, MMOE_FINISH_NONE, readable.data(), readable.size()};
-  }
+  pending_ = ChooseToken();
+  *step = Step(text_,
+               model_->IsStop(pending_) ? text_.End(MMOE_FINISH_STOP_TOKEN, pending_) : text_.Push(pending_));
   (first_token_ ? stats_.ttft_seconds : stats_.decode_seconds) += watch.Seconds();
   first_token_ = false;
+}
+
+void Session::Flush(mmoe_step* step) {
+  const auto lock = Enter();
+  *step = Step(text_, text_.Flush());
 }
 
 void Session::Logits(float* logits, size_t capacity) {
@@ -227,6 +254,17 @@ void Session::Logits(float* logits, size_t capacity) {
     throw CoreError(MMOE_BUFFER_TOO_SMALL, "the logits are " + std::to_string(seen_.size()) + " floats");
   }
   std::copy_n(logits_, seen_.size(), logits);
+}
+
+void Session::Logprobs(mmoe_token_logprob* chosen, mmoe_token_logprob* top, size_t top_count) {
+  const auto lock = Enter();
+  if (logits_ == nullptr || pending_ < 0) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "no token was chosen since something was run");
+  }
+  if (top_count > seen_.size()) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "the vocabulary has " + std::to_string(seen_.size()) + " tokens");
+  }
+  LogProbabilities(logits_, seen_.size(), pending_, chosen, top, top_count);
 }
 
 int64_t Session::Position() {
@@ -251,15 +289,15 @@ void Session::Truncate(int64_t position) {
   }
   CheckFurthestBack(position);
   Forget(position);
-  finish_ = MMOE_FINISH_NONE;
-  stream_.Flush();
+  text_.Begin();
+  counts_.assign(counts_.size(), 0);
 }
 
 void Session::Reset() {
   const auto lock = Enter();
   Forget(0);
   BeginText();
-  sampler_ = Sampler(sampling_);
+  sampler_.Restart(sampling_);
   cancel_.store(false);
 }
 

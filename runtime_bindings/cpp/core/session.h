@@ -8,12 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "core/answer_text.h"
 #include "core/mmoe.h"
 #include "core/model.h"
 #include "core/program.h"
 #include "core/sampler.h"
-#include "core/text/utf8.h"
-#include "core/tokenizer/token_decoder.h"
 
 namespace mmoe {
 
@@ -23,12 +22,16 @@ class Session {
   Session(std::shared_ptr<const Model> model, const mmoe_sampling& sampling);
 
   void SetSampling(const mmoe_sampling& sampling);
+  void SetBias(std::vector<mmoe_logit_bias> bias);
+  void SetLimits(const Limits& limits);
   void Prefill(const int32_t* ids, size_t count, size_t* done);
   void Prompt(const int32_t* ids, size_t count, size_t* done);
   void Next(mmoe_step* step);
+  void Flush(mmoe_step* step);
   void Commit();
   void Decode(int32_t id);
   void Logits(float* logits, size_t capacity);
+  void Logprobs(mmoe_token_logprob* chosen, mmoe_token_logprob* top, size_t top_count);
   int64_t Position();
   void Truncate(int64_t position);
   void Reset();
@@ -52,7 +55,7 @@ class Session {
   void RunDecode(int32_t id);
   void Run(const int32_t* ids, size_t count);
   void Forget(int64_t position);
-  mmoe_step Finish(mmoe_finish finish, int32_t id);
+  int32_t ChooseToken();
 
   int64_t position() const { return static_cast<int64_t>(ids_.size()); }
 
@@ -67,11 +70,12 @@ class Session {
   std::vector<int32_t> ids_;  // in the context
   int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
   std::vector<bool> seen_;
+  std::vector<int32_t> counts_;    // of the tokens chosen since the text began
   const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
   int32_t pending_ = -1;           // chosen and handed out, not run yet
-  mmoe_finish finish_ = MMOE_FINISH_NONE;
-  bool first_token_ = true;  // the next one chosen ends the time to the first token
-  DecodeStream stream_;
+  bool first_token_ = true;        // the next one chosen ends the time to the first token
+  AnswerText text_;
+  std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
   mmoe_stats stats_{};
 };
 

@@ -128,6 +128,10 @@ mmoe_sampling SamplingOf(const Json& values) {
       sampling.min_p = static_cast<float>(value.Number());
     } else if (name == "repetition_penalty") {
       sampling.repetition_penalty = static_cast<float>(value.Number());
+    } else if (name == "frequency_penalty") {
+      sampling.frequency_penalty = static_cast<float>(value.Number());
+    } else if (name == "presence_penalty") {
+      sampling.presence_penalty = static_cast<float>(value.Number());
     } else if (name == "seed") {
       sampling.seed = static_cast<uint64_t>(value.Integer());
     } else {
@@ -147,15 +151,7 @@ void Check(mmoe_status status) {
 }
 
 std::string FinishText(int32_t finish) {
-  switch (finish) {
-    case MMOE_FINISH_NONE:
-      return "null";
-    case MMOE_FINISH_STOP_TOKEN:
-      return Text(std::string("stop_token"));
-    case MMOE_FINISH_CONTEXT_FULL:
-      return Text(std::string("context_full"));
-  }
-  return "?";
+  return finish == MMOE_FINISH_NONE ? "null" : Text(std::string(mmoe_finish_name(finish)));
 }
 
 // A model and a session, or a conversation in it, for the calls of one scenario.
@@ -185,6 +181,10 @@ class Caller {
                                                           {"prompt", &Caller::Prompt},
                                                           {"prefill", &Caller::Prefill},
                                                           {"next", &Caller::Next},
+                                                          {"set_limits", &Caller::SetLimits},
+                                                          {"set_logit_bias", &Caller::SetLogitBias},
+                                                          {"logprobs", &Caller::Logprobs},
+                                                          {"flush", &Caller::Flush},
                                                           {"commit", &Caller::Commit},
                                                           {"decode", &Caller::Decode},
                                                           {"logits", &Caller::Logits},
@@ -287,6 +287,50 @@ class Caller {
     return {{"id", Text(int64_t{step.id})},
             {"text", Text(std::string(step.text, step.text_bytes))},
             {"finish_reason", FinishText(step.finish)}};
+  }
+
+  Result SetLimits(const Json& call) {
+    std::vector<std::string> texts;
+    if (const std::optional<Json> stop = call.Find("stop")) {
+      for (const Json& text : Elements(*stop)) texts.push_back(text.String());
+    }
+    std::vector<mmoe_text> stops;
+    for (const std::string& text : texts) stops.push_back({text.data(), text.size()});
+    const auto number = [&](const char* name, int64_t otherwise) {
+      const std::optional<Json> value = call.Find(name);
+      return value ? value->Integer() : otherwise;
+    };
+    mmoe_limits limits;
+    mmoe_limits_init(&limits);
+    limits.stop = stops.data();
+    limits.stop_count = stops.size();
+    limits.min_new_tokens = number("min_new_tokens", 0);
+    limits.max_new_tokens = number("max_new_tokens", -1);
+    return Done(mmoe_session_set_limits(session_, &limits));
+  }
+
+  Result SetLogitBias(const Json& call) {
+    std::vector<mmoe_logit_bias> bias;
+    for (const Json& pair : Elements(call.Get("bias"))) {
+      const std::vector<Json> values = Elements(pair);
+      bias.push_back({static_cast<int32_t>(values[0].Integer()), static_cast<float>(values[1].Number())});
+    }
+    return Done(mmoe_session_set_logit_bias(session_, bias.data(), bias.size()));
+  }
+
+  Result Logprobs(const Json& call) {
+    std::vector<mmoe_token_logprob> top(Count(call, "top").value_or(0));
+    mmoe_token_logprob chosen;
+    Check(mmoe_session_logprobs(session_, &chosen, top.data(), top.size()));
+    Ids ids;
+    for (const mmoe_token_logprob& each : top) ids.push_back(each.id);
+    return {{"chosen", Text(int64_t{chosen.id})}, {"top", Text(ids)}};
+  }
+
+  Result Flush(const Json&) {
+    mmoe_step step;
+    Check(mmoe_session_flush(session_, &step));
+    return {{"text", Text(std::string(step.text, step.text_bytes))}};
   }
 
   Result Commit(const Json&) { return Done(mmoe_session_commit(session_)); }
@@ -400,15 +444,15 @@ class Caller {
 
   // What `generate` is in the other languages: the prompt becomes the context, then one token after the other.
   Generated Answer(const std::optional<Ids>& prompt, const Json& call) {
-    const std::optional<size_t> limit = Count(call, "max_new_tokens");
     const std::optional<size_t> cancel_after = Count(call, "cancel_after");
     const std::optional<size_t> abandon_after = Count(call, "abandon_after");
     Generated answer;
     Ids ids;
-    std::string reason = Text(std::string("length"));
+    std::string reason;
     mmoe_status status =
         prompt ? mmoe_session_prompt(session_, prompt->data(), prompt->size(), nullptr) : MMOE_OK;
-    while (status == MMOE_OK && ids.size() != limit) {
+    if (status == MMOE_OK) SetLimits(call);
+    while (status == MMOE_OK) {
       if (ids.size() == abandon_after)
         return {answer.text, false, {{"ids", Text(ids)}, {"text", Text(answer.text)}}};
       if (ids.size() == cancel_after) Check(mmoe_session_cancel(session_));

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/mmoe.h"
@@ -86,33 +87,46 @@ double Prefill(const std::vector<int32_t>& ids, int64_t chunk, mmoe_session sess
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void Generate(const Options& options, mmoe_session session) {
+void SetLimits(const Options& options, mmoe_session session) {
+  std::vector<mmoe_text> stop;
+  for (const std::string& text : options.stop) stop.push_back({text.data(), text.size()});
+  mmoe_limits limits;
+  mmoe_limits_init(&limits);
+  limits.stop = stop.data();
+  limits.stop_count = stop.size();
+  limits.min_new_tokens = options.min_new_tokens;
+  limits.max_new_tokens = options.max_new_tokens;
+  Check(mmoe_session_set_limits(session, &limits));
+}
+
+// Why the text ended, an mmoe_finish.
+int32_t Generate(const Options& options, mmoe_session session) {
   const bool print_ids = !options.ids.empty();
   const bool to_terminal = isatty(STDOUT_FILENO) != 0;
-  for (int64_t produced = 0; produced < options.max_new_tokens; ++produced) {
-    mmoe_step step;
+  const char* separator = "";
+  mmoe_step step;
+  do {
     Check(mmoe_session_next(session, &step));
     if (!print_ids) {
       const std::string text(step.text, step.text_bytes);
       const std::string shown = to_terminal ? Visible(text, true) : text;
       std::fwrite(shown.data(), 1, shown.size(), stdout);
+    } else if (step.finish == MMOE_FINISH_NONE) {
+      std::printf("%s%d", std::exchange(separator, ","), step.id);
     }
-    if (step.finish == MMOE_FINISH_CONTEXT_FULL) std::fputs("stopped: the context is full\n", stderr);
-    if (step.finish != MMOE_FINISH_NONE) break;
-    if (print_ids) std::printf(produced == 0 ? "%d" : ",%d", step.id);
-    if (std::fflush(stdout) != 0) break;
-  }
+  } while (std::fflush(stdout) == 0 && step.finish == MMOE_FINISH_NONE);
   std::putchar('\n');
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     throw std::runtime_error("standard output: cannot be written");
   }
+  return step.finish;
 }
 
 double Rate(int64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
-void Report(size_t prompt_tokens, double prefill_seconds, mmoe_session session) {
+void Report(size_t prompt_tokens, double prefill_seconds, int32_t finish, mmoe_session session) {
   mmoe_stats stats;
   mmoe_stats_init(&stats);
   Check(mmoe_session_stats(session, &stats));
@@ -126,6 +140,7 @@ void Report(size_t prompt_tokens, double prefill_seconds, mmoe_session session) 
                static_cast<long long>(stats.decode_tokens), stats.decode_seconds,
                Rate(stats.decode_tokens, stats.decode_seconds),
                stats.decode_seconds > 0 ? 100 * (1 - stats.program_seconds / stats.decode_seconds) : 0.0);
+  std::fprintf(stderr, "finish: %s\n", mmoe_finish_name(finish));
   std::fprintf(stderr, "memory: %.1f MB anonymous, %.1f MB of files\n",
                static_cast<double>(memory.peak_anonymous_bytes) / 1e6,
                static_cast<double>(memory.peak_file_bytes) / 1e6);
@@ -144,8 +159,9 @@ void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model 
   mmoe_session session;
   Check(mmoe_session_open(model, &sampling, &session));
   const double prefill_seconds = Prefill(ids, options.chunk, session);
-  Generate(options, session);
-  Report(ids.size(), prefill_seconds, session);
+  SetLimits(options, session);
+  const int32_t finish = Generate(options, session);
+  Report(ids.size(), prefill_seconds, finish, session);
 }
 
 void Print(const std::vector<int32_t>& ids) {

@@ -22,8 +22,12 @@ const char* const kUsage =
     "  --print-prompt-ids    prints the prompt's token ids and runs nothing\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
+    "  --min-new-tokens N    do not stop before there are N tokens\n"
+    "  --stop TEXT           stop before this text; may be given several times\n"
     "  --temperature T       0 takes the most probable token\n"
-    "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --seed N\n"
+    "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --frequency-penalty R, --presence-penalty "
+    "R,\n"
+    "  --seed N\n"
     "                        how to choose among the others; see mmoe.h. What is not given is the "
     "artifact's\n"
     "  --threads N           threads (default: the runtime's choice)\n"
@@ -85,6 +89,12 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--messages", [&](Value value) { ++prompts, options.messages_file = value; }},
       {"--now", [&](Value value) { options.now = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--stop",
+       [&](Value value) {
+         if (value.empty()) throw UsageError("--stop needs a text that is not empty");
+         options.stop.push_back(value);
+       }},
       {"--threads",
        [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, MMOE_MAX_THREADS)); }},
       {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},
@@ -97,6 +107,10 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--min-p", [&](Value value) { sample(&mmoe_sampling::min_p, ParseNumber(value, name)); }},
       {"--repetition-penalty",
        [&](Value value) { sample(&mmoe_sampling::repetition_penalty, ParseNumber(value, name)); }},
+      {"--frequency-penalty",
+       [&](Value value) { sample(&mmoe_sampling::frequency_penalty, ParseNumber(value, name)); }},
+      {"--presence-penalty",
+       [&](Value value) { sample(&mmoe_sampling::presence_penalty, ParseNumber(value, name)); }},
       {"--seed",
        [&](Value value) {
          sample(&mmoe_sampling::seed, static_cast<uint64_t>(integer(value, 0, INT64_MAX)));

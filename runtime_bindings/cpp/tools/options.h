@@ -21,6 +21,8 @@ struct Options {
   std::string now;  // "": the clock's
   bool print_prompt_ids = false;
   int64_t max_new_tokens = 64;
+  int64_t min_new_tokens = 0;
+  std::vector<std::string> stop;
   uint32_t threads = 0;
   bool verify_checksums = false;
   int64_t chunk = 0;

@@ -21,7 +21,8 @@ void Close(JNIEnv* env, jclass, jlong session) {
 }
 
 void SetSampling(JNIEnv* env, jclass, jlong session, jfloat temperature, jint top_k, jfloat top_p,
-                 jfloat min_p, jfloat repetition_penalty, jlong seed) {
+                 jfloat min_p, jfloat repetition_penalty, jfloat frequency_penalty, jfloat presence_penalty,
+                 jlong seed) {
   mmoe_sampling sampling;
   mmoe_sampling_init(&sampling);
   sampling.temperature = temperature;
@@ -29,6 +30,8 @@ void SetSampling(JNIEnv* env, jclass, jlong session, jfloat temperature, jint to
   sampling.top_p = top_p;
   sampling.min_p = min_p;
   sampling.repetition_penalty = repetition_penalty;
+  sampling.frequency_penalty = frequency_penalty;
+  sampling.presence_penalty = presence_penalty;
   sampling.seed = static_cast<uint64_t>(seed);
   Succeeded(env, mmoe_session_set_sampling(Handle(session), &sampling));
 }
@@ -54,6 +57,62 @@ jbyteArray Next(JNIEnv* env, jclass, jlong session, jintArray id_and_finish) {
   if (!Succeeded(env, mmoe_session_next(Handle(session), &step))) return nullptr;
   const jint values[] = {step.id, step.finish};
   env->SetIntArrayRegion(id_and_finish, 0, 2, values);
+  return ToJava(env, step.text, step.text_bytes);
+}
+
+void SetLogitBias(JNIEnv* env, jclass, jlong session, jintArray ids, jfloatArray values) {
+  Guarded(env, 0, [&] {
+    const std::vector<int32_t> tokens = ToIds(env, ids);
+    std::vector<float> numbers(tokens.size());
+    env->GetFloatArrayRegion(values, 0, static_cast<jsize>(numbers.size()), numbers.data());
+    std::vector<mmoe_logit_bias> bias;
+    for (size_t index = 0; index < tokens.size(); ++index) bias.push_back({tokens[index], numbers[index]});
+    Succeeded(env, mmoe_session_set_logit_bias(Handle(session), bias.data(), bias.size()));
+    return 0;
+  });
+}
+
+void Logprobs(JNIEnv* env, jclass, jlong session, jintArray ids, jfloatArray values) {
+  Guarded(env, 0, [&] {
+    const jsize count = env->GetArrayLength(ids);
+    std::vector<mmoe_token_logprob> found(static_cast<size_t>(count));
+    const mmoe_status status =
+        mmoe_session_logprobs(Handle(session), found.data(), found.data() + 1, found.size() - 1);
+    if (!Succeeded(env, status)) return 0;
+    for (jsize index = 0; index < count; ++index) {
+      env->SetIntArrayRegion(ids, index, 1, &found[static_cast<size_t>(index)].id);
+      env->SetFloatArrayRegion(values, index, 1, &found[static_cast<size_t>(index)].logprob);
+    }
+    return 0;
+  });
+}
+
+void SetLimits(JNIEnv* env, jclass, jlong session, jobjectArray stop, jlong min_new_tokens,
+               jlong max_new_tokens) {
+  Guarded(env, 0, [&] {
+    const jsize count = env->GetArrayLength(stop);
+    std::vector<std::string> texts;
+    for (jsize index = 0; index < count; ++index) {
+      const auto text = static_cast<jbyteArray>(env->GetObjectArrayElement(stop, index));
+      texts.push_back(ToBytes(env, text));
+      env->DeleteLocalRef(text);
+    }
+    std::vector<mmoe_text> stops;
+    for (const std::string& text : texts) stops.push_back({text.data(), text.size()});
+    mmoe_limits limits;
+    mmoe_limits_init(&limits);
+    limits.stop = stops.data();
+    limits.stop_count = stops.size();
+    limits.min_new_tokens = min_new_tokens;
+    limits.max_new_tokens = max_new_tokens;
+    Succeeded(env, mmoe_session_set_limits(Handle(session), &limits));
+    return 0;
+  });
+}
+
+jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
+  mmoe_step step;
+  if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
   return ToJava(env, step.text, step.text_bytes);
 }
 
@@ -113,10 +172,14 @@ jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
 std::vector<JNINativeMethod> SessionMethods() {
   return {Method("sessionOpen", "(J)J", Open),
           Method("sessionClose", "(J)V", Close),
-          Method("sessionSetSampling", "(JFIFFFJ)V", SetSampling),
+          Method("sessionSetSampling", "(JFIFFFFFJ)V", SetSampling),
           Method("sessionPrefill", "(J[I)V", Prefill),
           Method("sessionPrompt", "(J[I)V", Prompt),
           Method("sessionNext", "(J[I)[B", Next),
+          Method("sessionSetLogitBias", "(J[I[F)V", SetLogitBias),
+          Method("sessionLogprobs", "(J[I[F)V", Logprobs),
+          Method("sessionSetLimits", "(J[[BJJ)V", SetLimits),
+          Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),
           Method("sessionLogits", "(J[F)V", Logits),

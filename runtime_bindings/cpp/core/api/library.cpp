@@ -47,6 +47,12 @@ const char* mmoe_status_name(mmoe_status status) {
   return status >= 0 && status < count ? names[status] : "unknown";
 }
 
+const char* mmoe_finish_name(int32_t finish) {
+  static const char* const names[] = {"none", "stop_token", "context_full", "stop_string", "length"};
+  constexpr int32_t count = sizeof(names) / sizeof(names[0]);
+  return finish >= 0 && finish < count ? names[finish] : "unknown";
+}
+
 void mmoe_memory_init(mmoe_memory* memory) {
   if (memory == nullptr) return;
   *memory = {};

@@ -3,6 +3,7 @@
 #include "core/api/guard.h"
 #include "core/memory.h"
 #include "core/sampling.h"
+#include "core/text/utf8.h"
 
 namespace {
 
@@ -22,6 +23,21 @@ void NotePeaks() {
   mmoe_memory now;
   mmoe_memory_init(&now);
   mmoe::ReadMemory(&now);
+}
+
+mmoe::Limits ToLimits(const mmoe_limits& limits) {
+  mmoe::RequireArgument(limits.stop != nullptr || limits.stop_count == 0, "stop is NULL");
+  mmoe::RequireArgument(limits.min_new_tokens >= 0, "min_new_tokens must not be negative");
+  mmoe::RequireArgument(limits.max_new_tokens >= -1, "max_new_tokens must be -1 (no limit), 0 or positive");
+  mmoe::Limits found;
+  for (size_t index = 0; index < limits.stop_count; ++index) {
+    const mmoe_text& stop = limits.stop[index];
+    mmoe::RequireArgument(stop.bytes != nullptr && stop.count > 0, "a stop string is empty");
+    mmoe::AppendLossyUtf8({stop.bytes, stop.count}, &found.stop.emplace_back());
+  }
+  found.min_new_tokens = limits.min_new_tokens;
+  found.max_new_tokens = limits.max_new_tokens;
+  return found;
 }
 
 }  // namespace
@@ -55,6 +71,18 @@ mmoe_status mmoe_session_set_sampling(mmoe_session session, const mmoe_sampling*
   return InSession(session, [&](mmoe::Session& open) { open.SetSampling(Chosen(sampling, open.model())); });
 }
 
+mmoe_status mmoe_session_set_logit_bias(mmoe_session session, const mmoe_logit_bias* bias, size_t count) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(bias != nullptr || count == 0, "bias is NULL");
+    open.SetBias({bias, bias + count});
+  });
+}
+
+mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen, mmoe_token_logprob* top,
+                                  size_t top_count) {
+  return InSession(session, [&](mmoe::Session& open) { open.Logprobs(chosen, top, top_count); });
+}
+
 mmoe_status mmoe_session_prefill(mmoe_session session, const int32_t* ids, size_t count, size_t* done) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireArgument(ids != nullptr || count == 0, "ids is NULL");
@@ -75,6 +103,26 @@ mmoe_status mmoe_session_next(mmoe_session session, mmoe_step* step) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireArgument(step != nullptr, "step is NULL");
     open.Next(step);
+  });
+}
+
+void mmoe_limits_init(mmoe_limits* limits) {
+  if (limits == nullptr) return;
+  *limits = {};
+  limits->struct_size = sizeof(*limits);
+  limits->max_new_tokens = -1;
+}
+
+mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits) {
+  return InSession(session, [&](mmoe::Session& open) {
+    open.SetLimits(ToLimits(mmoe::Received(limits, mmoe_limits_init, "mmoe_limits")));
+  });
+}
+
+mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(step != nullptr, "step is NULL");
+    open.Flush(step);
   });
 }
 

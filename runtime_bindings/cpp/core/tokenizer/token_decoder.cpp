@@ -70,6 +70,10 @@ std::string DecodeStream::Flush() {
   return text;
 }
 
+std::string DecodeStream::Pause() {
+  return FindInvalidUtf8(bytes_) == bytes_.size() ? Strip(EndBytes()) : std::string();
+}
+
 std::string DecodeStream::EndBytes() {
   const std::string bytes = std::exchange(bytes_, {});
   if (FindInvalidUtf8(bytes) == bytes.size()) return bytes;

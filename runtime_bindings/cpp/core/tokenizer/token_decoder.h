@@ -39,6 +39,8 @@ class DecodeStream {
   std::string Push(std::string_view token);
   // What was kept back, at the end. The next token is the first of a text again.
   std::string Flush();
+  // Whole characters of what was kept back, where a reader stops but the text may go on.
+  std::string Pause();
 
  private:
   std::string EndBytes();

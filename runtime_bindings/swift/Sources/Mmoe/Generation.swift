@@ -32,27 +32,24 @@ private final class Call: @unchecked Sendable {
 private final class Generation: @unchecked Sendable {
   private let session: Session
   private var prompt: Session.Prompt?
-  private let maxNewTokens: Int?
+  private let limits: Limits
   private let onFinish: (@Sendable (String) -> Void)?
-  private var count = 0
+  private var begun = false
   private var text = ""
   private var ended = false
 
   init(
-    _ session: Session, _ prompt: @escaping Session.Prompt, _ maxNewTokens: Int?,
+    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits,
     _ onFinish: (@Sendable (String) -> Void)?
   ) {
     self.session = session
     self.prompt = prompt
-    self.maxNewTokens = maxNewTokens
+    self.limits = limits
     self.onFinish = onFinish
   }
 
   func next() async throws -> Session.Step? {
     guard !ended, !Task.isCancelled else { return nil }
-    if let maxNewTokens, maxNewTokens < 0 {
-      throw MmoeError(code: .invalidArgument, message: "maxNewTokens must not be negative, not \(maxNewTokens)")
-    }
     do {
       let step = try await compute()
       text += step.text
@@ -64,18 +61,21 @@ private final class Generation: @unchecked Sendable {
       guard !Task.isCancelled else { return nil }
       // Closing a session ends its call as cancelled, too: this then throws `.closed`.
       try session.clearCancel()
-      return Session.Step(id: -1, text: "", finishReason: .cancelled)
+      // What was held back is of this text only if that has begun.
+      return Session.Step(id: -1, text: begun ? try session.flush() : "", finishReason: .cancelled)
     }
   }
 
   private func compute() async throws -> Session.Step {
-    let prompt = prompt.take()
-    let isComplete = count == maxNewTokens
-    count += 1
-    return try await session.computing { session in
-      if let ids = try prompt?(session.model) { try session.prompt(ids) }
-      return isComplete ? Session.Step(id: -1, text: "", finishReason: .length) : try session.next()
+    if let prompt = prompt.take() {
+      let limits = limits
+      try await session.computing { session in
+        if let ids = try prompt(session.model) { try session.prompt(ids) }
+        try session.setLimits(limits)
+      }
+      begun = true
     }
+    return try await session.computing { session in try session.next() }
   }
 }
 
@@ -91,8 +91,11 @@ extension Session {
   typealias Prompt = @Sendable (Model) throws -> [Int32]?
 
   /// Makes a text the context, as `prompt` does it, and streams what follows.
-  public func generate(_ text: String, maxNewTokens: Int? = nil) -> AsyncThrowingStream<Step, Error> {
-    stream({ try $0.tokenize(text) }, maxNewTokens: maxNewTokens)
+  public func generate(
+    _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = []
+  ) -> AsyncThrowingStream<Step, Error> {
+    stream(
+      { try $0.tokenize(text) }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens))
   }
 
   /// Makes ids the context, as `prompt` does it, and streams what follows: a step for each token, and a last one with the
@@ -106,15 +109,19 @@ extension Session {
   /// - Parameters:
   ///   - ids: the prompt from its first token on; nil goes on from the context.
   ///   - maxNewTokens: tokens at most; nil goes on until the text ends or the context is full.
-  public func generate(_ ids: [Int32]? = nil, maxNewTokens: Int? = nil) -> AsyncThrowingStream<Step, Error> {
-    stream({ _ in ids }, maxNewTokens: maxNewTokens)
+  ///   - minNewTokens: until there are so many, no stop token is chosen and no stop string looked for.
+  ///   - stop: strings that the text ends before.
+  public func generate(
+    _ ids: [Int32]? = nil, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = []
+  ) -> AsyncThrowingStream<Step, Error> {
+    stream({ _ in ids }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens))
   }
 
   /// As `generate`; `onFinish` is given the text when it has ended by itself.
-  func stream(_ prompt: @escaping Prompt, maxNewTokens: Int?, onFinish: (@Sendable (String) -> Void)? = nil)
+  func stream(_ prompt: @escaping Prompt, _ limits: Limits, onFinish: (@Sendable (String) -> Void)? = nil)
     -> AsyncThrowingStream<Step, Error>
   {
-    let generation = Generation(self, prompt, maxNewTokens, onFinish)
+    let generation = Generation(self, prompt, limits, onFinish)
     return AsyncThrowingStream { try await generation.next() }
   }
 

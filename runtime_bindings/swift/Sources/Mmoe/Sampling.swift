@@ -12,17 +12,23 @@ public struct Sampling: Equatable, Sendable {
   public var minP: Float
   /// Logits of tokens seen before are divided by it when positive and multiplied by it when negative.
   public var repetitionPenalty: Float
+  /// Taken from a token's logit for each time that the text holds it, the tokens chosen since the prompt.
+  public var frequencyPenalty: Float
+  /// Taken once if the text holds the token.
+  public var presencePenalty: Float
   public var seed: UInt64
 
   public init(
     temperature: Float = 0, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
-    seed: UInt64 = 0
+    frequencyPenalty: Float = 0, presencePenalty: Float = 0, seed: UInt64 = 0
   ) {
     self.temperature = temperature
     self.topK = topK
     self.topP = topP
     self.minP = minP
     self.repetitionPenalty = repetitionPenalty
+    self.frequencyPenalty = frequencyPenalty
+    self.presencePenalty = presencePenalty
     self.seed = seed
   }
 
@@ -40,6 +46,8 @@ public struct Sampling: Equatable, Sendable {
     sampling.top_p = topP
     sampling.min_p = minP
     sampling.repetition_penalty = repetitionPenalty
+    sampling.frequency_penalty = frequencyPenalty
+    sampling.presence_penalty = presencePenalty
     sampling.seed = seed
     return sampling
   }

@@ -8,6 +8,8 @@ public enum FinishReason: String, Sendable {
   case length
   /// The context has no room for another token.
   case contextFull = "context_full"
+  /// It came to one of `Limits.stop`.
+  case stopString = "stop_string"
   /// `Session.cancel` ended it.
   case cancelled
 
@@ -15,8 +17,22 @@ public enum FinishReason: String, Sendable {
     switch mmoe_finish(UInt32(finish)) {
     case MMOE_FINISH_STOP_TOKEN: self = .stopToken
     case MMOE_FINISH_CONTEXT_FULL: self = .contextFull
+    case MMOE_FINISH_STOP_STRING: self = .stopString
+    case MMOE_FINISH_LENGTH: self = .length
     default: return nil
     }
+  }
+}
+
+/// What the model thought of a token.
+public struct TokenLogprob: Equatable, Sendable {
+  public let id: Int32
+  /// Natural logarithm of its probability.
+  public let logprob: Float
+
+  init(_ core: mmoe_token_logprob) {
+    id = core.id
+    logprob = core.logprob
   }
 }
 
@@ -24,7 +40,7 @@ public enum FinishReason: String, Sendable {
 public final class Session: Sendable {
   /// What one decode step gave.
   public struct Step: Equatable, Sendable {
-    /// The new token; with a `finishReason` the stop token, or -1.
+    /// The new token; with a `finishReason` the token that ended the text, or -1.
     public let id: Int32
     /// Whole characters that became readable; often none.
     public let text: String
@@ -64,6 +80,19 @@ public final class Session: Sendable {
       id: step.id, text: String(decoding: bytes, as: UTF8.self), finishReason: FinishReason(step.finish))
   }
 
+  /// Limits the text that follows; `prompt`, `prefill`, `truncate` and `reset` begin one without limits. Tokens are counted
+  /// from here, and a text that ended by its length goes on.
+  public func setLimits(_ limits: Limits) throws {
+    try limits.withCore { try check(mmoe_session_set_limits(handle, $0)) }
+  }
+
+  /// Text that was held back because a stop string may begin with it, for a caller that stops here.
+  public func flush() throws -> String {
+    var step = mmoe_step()
+    try check(mmoe_session_flush(handle, &step))
+    return String(decoding: UnsafeRawBufferPointer(start: step.text, count: step.text_bytes), as: UTF8.self)
+  }
+
   /// Puts the token chosen last into the context, as the next step would.
   public func commit() throws { try check(mmoe_session_commit(handle)) }
 
@@ -81,6 +110,24 @@ public final class Session: Sendable {
   public func setSampling(_ sampling: Sampling) throws {
     var sampling = sampling.core
     try check(mmoe_session_set_sampling(handle, &sampling))
+  }
+
+  /// What is added to logits before all else of the sampling, until it is replaced; minus infinity excludes a token.
+  public func setLogitBias(_ bias: [Int32: Float]) throws {
+    let array = bias.map { mmoe_logit_bias(id: $0.key, bias: $0.value) }
+    try check(mmoe_session_set_logit_bias(handle, array, array.count))
+  }
+
+  /// What the model itself thought of the token that `next` chose, and of the `top` most probable ones: before bias,
+  /// penalties and temperature.
+  public func logprobs(top: Int = 0) throws -> (chosen: TokenLogprob, top: [TokenLogprob]) {
+    guard (0...model.info.vocabSize).contains(top) else {
+      throw MmoeError(code: .invalidArgument, message: "top must be from 0 to \(model.info.vocabSize), not \(top)")
+    }
+    var chosen = mmoe_token_logprob()
+    var best = [mmoe_token_logprob](repeating: mmoe_token_logprob(), count: top)
+    try check(mmoe_session_logprobs(handle, &chosen, &best, top))
+    return (TokenLogprob(chosen), best.map(TokenLogprob.init))
   }
 
   /// Empties the context; statistics, random numbers and a pending cancel start afresh.

@@ -114,6 +114,14 @@ private struct Caller {
         "id": .integer(Int(step.id)), "text": .string(step.text),
         "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
       ]
+    case "set_limits": try session.setLimits(call.limits)
+    case "set_logit_bias":
+      let bias = (call["bias"]?.array ?? []).map { (Int32($0.array![0].integer!), $0.array![1].float!) }
+      try session.setLogitBias(Dictionary(uniqueKeysWithValues: bias))
+    case "logprobs":
+      let found = try session.logprobs(top: call["top"]?.integer ?? 0)
+      return ["chosen": .integer(Int(found.chosen.id)), "top": .ids(found.top.map(\.id))]
+    case "flush": return ["text": .string(try session.flush())]
     case "commit": try session.commit()
     case "decode": try session.decode(Int32(call["id"]!.integer!))
     case "logits":
@@ -128,12 +136,15 @@ private struct Caller {
     case "set_sampling": try session.setSampling(Self.sampling(call["sampling"]!))
     case "stats": return Self.result(try session.stats())
     case "generate":
-      let limit = call["max_new_tokens"]?.integer
+      let limits = call.limits
+      let (most, least, stop) = (limits.maxNewTokens, limits.minNewTokens, limits.stop)
       if call["text"] != nil {
-        return try await read(session.generate(call.text, maxNewTokens: limit), call, session.cancel)
+        let steps = session.generate(call.text, maxNewTokens: most, minNewTokens: least, stop: stop)
+        return try await read(steps, call, session.cancel)
       }
       let ids = call["ids"] == nil ? nil : call.ids
-      return try await read(session.generate(ids, maxNewTokens: limit), call, session.cancel)
+      let steps = session.generate(ids, maxNewTokens: most, minNewTokens: least, stop: stop)
+      return try await read(steps, call, session.cancel)
     default: throw UnknownCall(call: call)
     }
     return [:]
@@ -142,8 +153,10 @@ private struct Caller {
   private func chatResult(_ chat: Chat, _ call: JSON) async throws -> Result {
     switch call["call"]?.string {
     case "send":
-      let limit = call["max_new_tokens"]?.integer
-      return try await read(chat.send(call.text, maxNewTokens: limit), call, chat.cancel)
+      let limits = call.limits
+      let steps = chat.send(
+        call.text, maxNewTokens: limits.maxNewTokens, minNewTokens: limits.minNewTokens, stop: limits.stop)
+      return try await read(steps, call, chat.cancel)
     case "stats": return Self.result(try chat.stats())
     case "history":
       let messages = chat.history.map { message in
@@ -186,6 +199,8 @@ private struct Caller {
       topK: values["top_k"]?.integer ?? defaults.topK, topP: values["top_p"]?.float ?? defaults.topP,
       minP: values["min_p"]?.float ?? defaults.minP,
       repetitionPenalty: values["repetition_penalty"]?.float ?? defaults.repetitionPenalty,
+      frequencyPenalty: values["frequency_penalty"]?.float ?? defaults.frequencyPenalty,
+      presencePenalty: values["presence_penalty"]?.float ?? defaults.presencePenalty,
       seed: values["seed"]?.integer.map(UInt64.init) ?? defaults.seed)
   }
 
@@ -205,6 +220,12 @@ extension JSON {
   fileprivate var ids: [Int32] {
     let ids = (self["ids"]?.array ?? []).map { Int32($0.integer!) }
     return Array(repeatElement(ids, count: times).joined())
+  }
+
+  fileprivate var limits: Limits {
+    Limits(
+      stop: (self["stop"]?.array ?? []).map { $0.string! }, minNewTokens: self["min_new_tokens"]?.integer ?? 0,
+      maxNewTokens: self["max_new_tokens"]?.integer)
   }
 
   /// The text that a call is given, `times` over.

@@ -62,6 +62,8 @@ private fun sampling(values: JsonObject): Sampling {
                 "top_p" -> sampling.copy(topP = value.asFloat)
                 "min_p" -> sampling.copy(minP = value.asFloat)
                 "repetition_penalty" -> sampling.copy(repetitionPenalty = value.asFloat)
+                "frequency_penalty" -> sampling.copy(frequencyPenalty = value.asFloat)
+                "presence_penalty" -> sampling.copy(presencePenalty = value.asFloat)
                 "seed" -> sampling.copy(seed = value.asLong)
                 else -> error("no value of a sampling: $name")
             }
@@ -93,6 +95,14 @@ private val JsonObject.ids: IntArray
         return IntArray(ids.size * times) { ids[it % ids.size] }
     }
 
+private val JsonObject.limits: Limits
+    get() =
+        Limits(
+            getAsJsonArray("stop")?.map { it.asString }.orEmpty(),
+            this["min_new_tokens"]?.asInt ?: 0,
+            this["max_new_tokens"]?.asInt,
+        )
+
 private val JsonObject.text: String get() = this["text"].asString.repeat(times)
 
 /** A model and what the calls of one scenario are made to. */
@@ -102,6 +112,8 @@ private abstract class Caller(protected val model: Model) : Closeable {
             perform(call)
         } catch (error: MmoeException) {
             json("error" to statusName(error))
+        } catch (_: IllegalArgumentException) {
+            json("error" to "invalid_argument")
         }
 
     protected open suspend fun perform(call: JsonObject): JsonObject =
@@ -191,6 +203,14 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "prompt" -> done { session.prompt(call.ids) }
             "prefill" -> done { session.prefill(call.ids) }
             "next" -> session.next().let { json("id" to it.id, "text" to it.text, "finish_reason" to it.finishReason) }
+            "set_limits" -> done { session.setLimits(call.limits) }
+            "set_logit_bias" -> done {
+                session.setLogitBias(call.getAsJsonArray("bias").map { it.asJsonArray }.associate { it[0].asInt to it[1].asFloat })
+            }
+            "logprobs" -> session.logprobs(call["top"]?.asInt ?: 0).let { (chosen, top) ->
+                json("chosen" to chosen.id, "top" to top.map { it.id })
+            }
+            "flush" -> json("text" to session.flush())
             "commit" -> done { session.commit() }
             "decode" -> done { session.decode(call["id"].asInt) }
             "logits" -> session.logits().let { logits ->
@@ -205,12 +225,12 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "set_sampling" -> done { session.setSampling(sampling(call.getAsJsonObject("sampling"))) }
             "stats" -> stats(session.stats)
             "generate" -> {
-                val limit = call["max_new_tokens"]?.asInt
+                val (stop, least, most) = call.limits
                 val steps =
                     when {
-                        call.has("text") -> session.generate(call.text, limit)
-                        call.has("ids") -> session.generate(call.ids, limit)
-                        else -> session.generate(maxNewTokens = limit)
+                        call.has("text") -> session.generate(call.text, most, least, stop)
+                        call.has("ids") -> session.generate(call.ids, most, least, stop)
+                        else -> session.generate(null, most, least, stop)
                     }
                 read(steps, call, session::cancel)
             }
@@ -221,7 +241,9 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
 private class ChatCaller(model: Model, private val chat: Chat) : Caller(model) {
     override suspend fun perform(call: JsonObject): JsonObject =
         when (call["call"].asString) {
-            "send" -> read(chat.send(call.text, call["max_new_tokens"]?.asInt), call, chat::cancel)
+            "send" -> call.limits.let { (stop, least, most) ->
+                read(chat.send(call.text, most, least, stop), call, chat::cancel)
+            }
             "stats" -> stats(chat.stats)
             "history" -> json("messages" to chat.history)
             "reset" -> done { chat.reset() }

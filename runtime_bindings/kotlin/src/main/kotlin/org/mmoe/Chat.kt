@@ -40,10 +40,15 @@ public class Chat(private val model: Model, system: String? = null, sampling: Sa
      *
      * @throws MmoeException.ContextFull the conversation does not fit into the context.
      */
-    public fun send(text: String, maxNewTokens: Int? = null): Flow<Step> = flow {
+    public fun send(
+        text: String,
+        maxNewTokens: Int? = null,
+        minNewTokens: Int = 0,
+        stop: List<String> = emptyList(),
+    ): Flow<Step> = flow {
         val turns = history + Message(Role.USER, text)
         val answer = StringBuilder()
-        session.generate(model.chat(turns), maxNewTokens).collect { step ->
+        session.generate(model.chat(turns), maxNewTokens, minNewTokens, stop).collect { step ->
             answer.append(step.text)
             if (step.finishReason != null && step.finishReason != FinishReason.CANCELLED) {
                 history = turns + Message(Role.ASSISTANT, answer.toString())

@@ -51,6 +51,8 @@ internal object Native {
         topP: Float,
         minP: Float,
         repetitionPenalty: Float,
+        frequencyPenalty: Float,
+        presencePenalty: Float,
         seed: Long,
     )
 
@@ -61,6 +63,18 @@ internal object Native {
 
     /** The text that became readable; idAndFinish becomes [id, mmoe_finish]. */
     @JvmStatic external fun sessionNext(session: Long, idAndFinish: IntArray): ByteArray
+
+    @JvmStatic external fun sessionSetLogitBias(session: Long, ids: IntArray, values: FloatArray)
+
+    /** Fills both: the chosen token first, behind it the most probable ones. */
+    @JvmStatic external fun sessionLogprobs(session: Long, ids: IntArray, values: FloatArray)
+
+    /** maxNewTokens -1: no limit. */
+    @JvmStatic
+    external fun sessionSetLimits(session: Long, stop: Array<ByteArray>, minNewTokens: Long, maxNewTokens: Long)
+
+    /** The text that was held back. */
+    @JvmStatic external fun sessionFlush(session: Long): ByteArray
 
     @JvmStatic external fun sessionCommit(session: Long)
 

@@ -33,9 +33,39 @@ public data class Sampling(
     public val repetitionPenalty: Float = 1f,
     /** All 64 bits count. */
     public val seed: Long = 0,
+    /** Taken from a token's logit for each time that the text holds it, the tokens chosen since the prompt; 0: none. */
+    public val frequencyPenalty: Float = 0f,
+    /** Taken once if the text holds the token; 0: none. */
+    public val presencePenalty: Float = 0f,
 ) {
     public companion object {
         public val GREEDY: Sampling = Sampling()
+    }
+}
+
+/** What the model thought of a token: [logprob] is the natural logarithm of its probability. */
+public data class TokenLogprob(public val id: Int, public val logprob: Float)
+
+/**
+ * What the model itself thought of the [chosen] token and of the most probable ones: before bias, penalties and
+ * temperature.
+ */
+public data class Logprobs(public val chosen: TokenLogprob, public val top: List<TokenLogprob>)
+
+/** What ends a text besides the model itself and the end of its context. */
+public data class Limits(
+    /**
+     * The text ends before the first of these: the one that is complete first, of several that are the longest. Special
+     * tokens have no text that one could be in.
+     */
+    public val stop: List<String> = emptyList(),
+    /** Until there are so many tokens, no stop token is chosen and no stop string looked for. */
+    public val minNewTokens: Int = 0,
+    /** Tokens at most; null for no limit. */
+    public val maxNewTokens: Int? = null,
+) {
+    init {
+        require(maxNewTokens == null || maxNewTokens >= 0) { "maxNewTokens must not be negative, not $maxNewTokens" }
     }
 }
 
@@ -43,6 +73,9 @@ public data class Sampling(
 public enum class FinishReason {
     /** The model ended it. */
     STOP_TOKEN,
+
+    /** It came to one of [Limits.stop]. */
+    STOP_STRING,
 
     /** It has as many tokens as were asked for. */
     LENGTH,
@@ -57,7 +90,7 @@ public enum class FinishReason {
 /**
  * A token and the text that became readable with it: whole characters, maybe none.
  *
- * With a [finishReason] it is the end of the text and no token of it: [id] is then the stop token, or -1.
+ * With a [finishReason] it is the end of the text and no token of it: [id] is then the token that ended it, or -1.
  */
 public data class Step(public val id: Int, public val text: String, public val finishReason: FinishReason? = null)
 

@@ -55,8 +55,12 @@ public class Session internal constructor(public val model: Model, private val h
     public suspend fun next(): Step = computing { next(it) }
 
     /** Makes [text] the context, as [prompt] does it, and streams what follows. */
-    public fun generate(text: String, maxNewTokens: Int? = null): Flow<Step> =
-        stream(maxNewTokens) { model.tokenize(text) }
+    public fun generate(
+        text: String,
+        maxNewTokens: Int? = null,
+        minNewTokens: Int = 0,
+        stop: List<String> = emptyList(),
+    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { model.tokenize(text) }
 
     /**
      * Makes [ids] the context, as [prompt] does it, and streams what follows: a step for each token, and a last one with
@@ -65,8 +69,28 @@ public class Session internal constructor(public val model: Model, private val h
      *
      * @param ids null goes on from the context.
      * @param maxNewTokens tokens at most; null goes on until the text ends or the context is full.
+     * @param minNewTokens until there are so many, no stop token is chosen and no stop string looked for.
+     * @param stop strings that the text ends before.
      */
-    public fun generate(ids: IntArray? = null, maxNewTokens: Int? = null): Flow<Step> = stream(maxNewTokens) { ids }
+    public fun generate(
+        ids: IntArray? = null,
+        maxNewTokens: Int? = null,
+        minNewTokens: Int = 0,
+        stop: List<String> = emptyList(),
+    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { ids }
+
+    /**
+     * Limits the text that follows; [prompt], [prefill], [truncate] and [reset] begin one without limits. Tokens are
+     * counted from here, and a text that ended by its length goes on.
+     */
+    public fun setLimits(limits: Limits): Unit =
+        with(limits) {
+            val stops = Array(stop.size) { stop[it].encodeToByteArray() }
+            Native.sessionSetLimits(handle, stops, minNewTokens.toLong(), maxNewTokens?.toLong() ?: -1)
+        }
+
+    /** Text that was held back because a stop string may begin with it, for a caller that stops here. */
+    public fun flush(): String = Native.sessionFlush(handle).decodeToString()
 
     /** Puts the token chosen last into the context, as the next token or prefill would. */
     public suspend fun commit(): Unit = computing { it.call { Native.sessionCommit(handle) } }
@@ -79,7 +103,37 @@ public class Session internal constructor(public val model: Model, private val h
 
     /** Replaces the sampling and restarts its random numbers from the seed. */
     public fun setSampling(sampling: Sampling): Unit =
-        with(sampling) { Native.sessionSetSampling(handle, temperature, topK, topP, minP, repetitionPenalty, seed) }
+        with(sampling) {
+            Native.sessionSetSampling(
+                handle,
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                frequencyPenalty,
+                presencePenalty,
+                seed,
+            )
+        }
+
+    /** What is added to logits before all else of the sampling, until it is replaced; minus infinity excludes a token. */
+    public fun setLogitBias(bias: Map<Int, Float>): Unit =
+        Native.sessionSetLogitBias(handle, bias.keys.toIntArray(), bias.values.toFloatArray())
+
+    /**
+     * What the model thought of the token that [next] chose, and of the [top] most probable ones.
+     *
+     * @throws MmoeException.InvalidArgument no token was chosen since something was run.
+     */
+    public fun logprobs(top: Int = 0): Logprobs {
+        require(top in 0..model.info.vocabSize) { "top must be from 0 to ${model.info.vocabSize}, not $top" }
+        val ids = IntArray(top + 1)
+        val values = FloatArray(top + 1)
+        Native.sessionLogprobs(handle, ids, values)
+        val found = ids.zip(values.asIterable(), ::TokenLogprob)
+        return Logprobs(found.first(), found.drop(1))
+    }
 
     /** Keeps the first [position] tokens; costs nothing. */
     public fun truncate(position: Long): Unit = Native.sessionTruncate(handle, position)
@@ -96,18 +150,22 @@ public class Session internal constructor(public val model: Model, private val h
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
     override fun close(): Unit = Native.sessionClose(handle)
 
-    private fun stream(maxNewTokens: Int?, prompt: () -> IntArray?): Flow<Step> {
-        require(maxNewTokens == null || maxNewTokens >= 0) { "maxNewTokens must not be negative, not $maxNewTokens" }
-        return flow {
+    private fun stream(limits: Limits, prompt: () -> IntArray?): Flow<Step> =
+        flow {
             cancellableCalls(handle) { calls ->
-                var count = 0
+                var begun = false
                 do {
                     val step =
                         try {
-                            if (count == 0) prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
-                            if (count++ == maxNewTokens) Step(-1, "", FinishReason.LENGTH) else next(calls)
+                            if (!begun) {
+                                prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
+                                setLimits(limits)
+                                begun = true
+                            }
+                            next(calls)
                         } catch (_: MmoeException.Cancelled) {
-                            Step(-1, "", FinishReason.CANCELLED)
+                            // What was held back is of this text only if that has begun.
+                            Step(-1, if (begun) flush() else "", FinishReason.CANCELLED)
                         }
                     emit(step)
                 } while (step.finishReason == null)
@@ -116,7 +174,6 @@ public class Session internal constructor(public val model: Model, private val h
             .buffer(Channel.RENDEZVOUS)
             // A step that is ready already is not handed to a collector that was cancelled meanwhile.
             .cancellable()
-    }
 
     private suspend fun <T> computing(block: (CancellableCalls) -> T): T =
         withContext(Dispatchers.Default) { cancellableCalls(handle) { block(it) } }
@@ -129,7 +186,9 @@ public class Session internal constructor(public val model: Model, private val h
             when (idAndFinish[1]) {
                 0 -> null
                 1 -> FinishReason.STOP_TOKEN
-                else -> FinishReason.CONTEXT_FULL
+                2 -> FinishReason.CONTEXT_FULL
+                3 -> FinishReason.STOP_STRING
+                else -> FinishReason.LENGTH
             }
         return Step(idAndFinish[0], text, reason)
     }

@@ -1,0 +1,182 @@
+"""`mmoe-export chat` by a pseudo-terminal, as somebody types it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.cli.repl.interruptible import interruptible
+from mmoe.runtime_bindings.python.core import CoreFailure
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.records import FinishReason
+
+UP, LEFT, CTRL_C, CTRL_D = "\x1b[A", "\x1b[D", "\x03", "\x04"
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\r")
+_PATIENCE = 60
+
+
+class Typist:
+    """Types into the command and reads what the terminal shows."""
+
+    def __init__(self, master: int) -> None:
+        self._master = master
+        self._seen = ""
+
+    def read_until(self, text: str) -> str:
+        """What was shown since the last time, up to and with a text."""
+        end = time.monotonic() + _PATIENCE
+        while text not in self._seen:
+            if not select.select([self._master], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"no {text!r} in {self._seen!r}")
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # how Linux tells that the other side is closed
+                raise AssertionError(f"no {text!r} in {self._seen!r}") from None
+            # Where is the cursor?
+            if b"\x1b[6n" in data:
+                os.write(self._master, b"\x1b[1;1R")
+            self._seen += _CONTROL.sub("", data.decode(errors="replace"))
+        found, _, self._seen = self._seen.partition(text)
+        return found + text
+
+    def type(self, text: str) -> None:
+        """Keys, as the terminal sends them."""
+        data = text.encode()
+        while data:
+            data = data[os.write(self._master, data) :]
+
+
+def take_terminal() -> None:
+    """Makes the terminal on stdin the one whose Ctrl-C this process gets."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@contextmanager
+def conversation(artifact: Artifact, *options: str) -> Iterator[tuple[Typist, subprocess.Popen[bytes]]]:
+    """A running chat, which must end by itself when the block does."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, 160, 0, 0))
+    program = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "chat", str(artifact.folder), "--temperature", "0", *options],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=take_terminal,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(slave)
+    try:
+        typist = Typist(master)
+        typist.read_until("Ctrl-D leaves.")
+        typist.read_until(">")
+        yield typist, process
+        assert process.wait(_PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def test_answers_history_and_files(demo_artifact: Artifact, tmp_path: Path) -> None:
+    saved = tmp_path / "turns.json"
+    with conversation(demo_artifact, "--max-new-tokens", "8") as (typist, _):
+        typist.type("Who was king?\r")
+        typist.type("/stats\r")
+        assert "generated 8 tokens" in typist.read_until("stopped at --max-new-tokens]")
+        # The line before the last, with one letter put in by the arrows.
+        typist.type(UP + UP + LEFT + "s\r")
+        typist.type(f"/save {saved}\r/nothing\r")
+        typist.read_until("no command /nothing")
+        first = json.loads(saved.read_text())
+        assert [each["content"] for each in first if each["role"] == "user"] == [
+            "Who was king?",
+            "Who was kings?",
+        ]
+        typist.type(f"/regen\r/save {saved}\r/nothing\r")
+        typist.read_until("no command /nothing")
+        assert json.loads(saved.read_text()) == first, "a greedy answer is the same again"
+        typist.type("/new\r/regen\r")
+        typist.read_until("there is no answer yet")
+        typist.type(f"/load {saved}\r/regen\r/save {saved}\r/nothing\r")
+        typist.read_until("no command /nothing")
+        assert json.loads(saved.read_text()) == first, "what was loaded goes on as what was said"
+        typist.type(f"/system Be brief.\r/save {saved}\r/help\r")
+        typist.read_until("as Ctrl-D does")
+        assert json.loads(saved.read_text()) == [{"role": "system", "content": "Be brief."}]
+        typist.type(f"/load {tmp_path / 'none.json'}\r")
+        typist.read_until("No such file")
+        typist.type("/exit\r")
+
+
+def test_ctrl_c_at_the_prompt_begins_the_line_again(demo_artifact: Artifact) -> None:
+    with conversation(demo_artifact, "--max-new-tokens", "8") as (typist, _):
+        typist.type("half a line" + CTRL_C + "/regen\r")
+        typist.read_until("there is no answer yet")
+        typist.type(CTRL_D)
+
+
+def test_an_interrupt_ends_a_stream_where_it_is_read(demo_artifact: Artifact) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    with Model(demo_artifact.folder) as model:
+        whole = "".join(model.generate("In the beginning", max_new_tokens=40))
+        stream = model.generate("In the beginning")
+        pieces = []
+        for piece in interruptible(stream):
+            pieces.append(piece)
+            if len(pieces) == 5:
+                signal.raise_signal(signal.SIGINT)
+        # One piece waits, and the library was at work on another.
+        assert 5 <= len(pieces) <= 8
+        assert whole.startswith("".join(pieces))
+        assert stream.finish_reason is FinishReason.CANCELLED
+        assert signal.getsignal(signal.SIGINT) is handler
+        # One that is left ends, too.
+        left = model.generate("In the beginning")
+        reading = interruptible(left)
+        next(reading)
+        reading.close()
+        assert left.finish_reason is FinishReason.CANCELLED
+        with pytest.raises(CoreFailure, match="outside the vocabulary"):
+            list(interruptible(model.generate([10**6])))
+
+
+def test_a_full_context_is_told_and_survived(demo_artifact: Artifact) -> None:
+    with conversation(demo_artifact, "--max-new-tokens", "4") as (typist, _):
+        # Pasted, as terminals mark it: 10 kB in several lines do not fit into 512 tokens.
+        typist.type("\x1b[200~" + "In the beginning God created.\n" * 340 + "\x1b[201~\r")
+        typist.read_until("/new begins another conversation")
+        typist.type("Who was the king?\r/stats\r")
+        typist.read_until("generated 4 tokens")
+        typist.type(CTRL_D)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--system", "x")])
+def test_it_needs_a_terminal(demo_artifact: Artifact, arguments: tuple[str, ...]) -> None:
+    program = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "chat", str(demo_artifact.folder), *arguments],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr
