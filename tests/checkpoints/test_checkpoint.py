@@ -99,6 +99,7 @@ def test_changing_a_tensor_leaves_the_file_alone(tmp_path: Path) -> None:
     assert (tmp_path / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_untouched_tensors_are_never_read(tmp_path: Path) -> None:
     """A file of the size of MobileMoE-L, 3 GB of holes, costs less than 64 MB of memory to open."""
     write_sparse_checkpoint(tmp_path, "L")

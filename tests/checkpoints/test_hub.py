@@ -173,6 +173,7 @@ def test_other_file_system_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "could not be downloaded (PermissionError" in refusal(monkeypatch, error)
 
 
+@pytest.mark.slow
 def test_the_real_client_finds_a_cached_snapshot_offline(tmp_path: Path) -> None:
     repository = tmp_path / "hub" / "models--facebook--MobileMoE-S-QAT"
     write_checkpoint(repository / "snapshots" / COMMIT)

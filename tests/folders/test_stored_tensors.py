@@ -18,6 +18,8 @@ from tests.support.checkpoints import write_checkpoint
 from tests.support.unpacked import unpacked_tensors, write_unpacked
 from tests.support.users_folders import single_experts
 
+pytestmark = pytest.mark.slow
+
 TABLE = "model.embed_tokens"
 GATE_UP = "model.layers.1.feed_forward.experts.gate_up_proj"
 

@@ -193,7 +193,9 @@ def test_settings_that_contradict_the_tokenizer_are_refused(
 def test_what_the_runtime_cannot_do_is_refused(bundled: Path, parts: dict[str, Any]) -> None:
     data = json.loads((bundled / "tokenizer.json").read_text())
     tokenizer_parts(**{k: {**data[k], **v} if k == "model" else v for k, v in parts.items()})(bundled)
-    with pytest.raises(TokenizerError, match=r"tokenizer\.json: (the runtime cannot read this|is not a readable) tokenizer"):
+    with pytest.raises(
+        TokenizerError, match=r"tokenizer\.json: (the runtime cannot read this|is not a readable) tokenizer"
+    ):
         require_readable(bundled, load(bundled))
 
 

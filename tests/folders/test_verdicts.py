@@ -166,7 +166,10 @@ REFUSED = {
     ),
     "a byte order mark": (settings("tokenizer_config.json", b"\xef\xbb\xbf{}"), "UTF-8 BOM"),
     "UTF-16": (settings("generation_config.json", '{"a": 1}'.encode("utf-16")), "can't decode byte 0xff"),
-    "a huge file of settings": (UsersFolder(sparse("tokenizer_config.json")), "tokenizer_config.json: .*is larger than 128 MiB"),
+    "a huge file of settings": (
+        UsersFolder(sparse("tokenizer_config.json")),
+        "tokenizer_config.json: .*is larger than 128 MiB",
+    ),
     "a huge licence": (UsersFolder(sparse("LICENSE")), "LICENSE: cannot be read .is larger than 128 MiB"),
     "a tokenizer of another kind": (
         UsersFolder(lambda folder: edit(folder / "tokenizer.json", normalizer={"type": "Nmt"})),

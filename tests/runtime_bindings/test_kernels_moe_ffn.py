@@ -63,6 +63,7 @@ def test_equals_its_stages_to_the_bit(case):
     np.testing.assert_array_equal(moe_ffn(layer, x, isa=FASTEST), expected)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(case=layers(), data=st.data())
 def test_bits_do_not_depend_on_isa_threads_or_calls(case, data):

@@ -92,6 +92,7 @@ def test_zero_activations_give_zero() -> None:
     assert torch.equal(out, torch.zeros(3, 32))
 
 
+@pytest.mark.slow
 def test_operators_pass_torch_own_checks() -> None:
     """Schema, fake-tensor shapes and aliasing, as torch.library checks them."""
     generator = torch.Generator().manual_seed(3)

@@ -21,6 +21,8 @@ from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import write_checkpoint
 from tests.support.fresh_process import logits_with_threads
 
+pytestmark = pytest.mark.slow
+
 BACKEND = load_backend("xnnpack", {"linears": "mmoe"})
 
 

@@ -18,6 +18,8 @@ from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from tests.support.checkpoints import dense_overrides, write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 CONTEXT, CHUNK, WINDOW, RING = 1024, 150, 100, 256
 
 

@@ -61,6 +61,11 @@ class Typist:
         while data:
             data = data[os.write(self._master, data) :]
 
+    def leave(self) -> None:
+        """Ctrl-D at the next prompt; between two prompts the terminal keeps it to itself."""
+        self.read_until(">")
+        self.type(CTRL_D)
+
 
 def take_terminal() -> None:
     """Makes the terminal on stdin the one whose Ctrl-C this process gets."""
@@ -130,7 +135,7 @@ def test_ctrl_c_at_the_prompt_begins_the_line_again(demo_artifact: Artifact) -> 
     with conversation(demo_artifact, "--max-new-tokens", "8") as (typist, _):
         typist.type("half a line" + CTRL_C + "/regen\r")
         typist.read_until("there is no answer yet")
-        typist.type(CTRL_D)
+        typist.leave()
 
 
 def test_an_interrupt_ends_a_stream_where_it_is_read(demo_artifact: Artifact) -> None:
@@ -165,7 +170,7 @@ def test_a_full_context_is_told_and_survived(demo_artifact: Artifact) -> None:
         typist.read_until("/new begins another conversation")
         typist.type("Who was the king?\r/stats\r")
         typist.read_until("generated 4 tokens")
-        typist.type(CTRL_D)
+        typist.leave()
 
 
 @pytest.mark.parametrize("arguments", [(), ("--system", "x")])

@@ -150,6 +150,7 @@ def test_what_cannot_run_here_is_not_suggested(
                             f"  mmoe-export inspect {target}\n")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_templates_are_chosen_by_name(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path) -> None:
     folder = Path(shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint"))
     (folder / "chat_template.jinja").unlink()

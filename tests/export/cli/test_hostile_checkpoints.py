@@ -154,8 +154,8 @@ READ_FILES = (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "model.safet
             pytest.param(shard_named(name), "which is not a file name", id=f"shard {name[:12]!r}")
             for name in ("", ".", "..", "/etc/passwd", "a/b.safetensors", "x" * 300, "a\0b")
         ],
-        pytest.param(many_shards, "names 200,000 files", id="200,000 shards"),
-        pytest.param(many_tensors, "unexpected: model.layers", id="200,000 tensors"),
+        pytest.param(many_shards, "names 200,000 files", id="200,000 shards", marks=pytest.mark.slow),
+        pytest.param(many_tensors, "unexpected: model.layers", id="200,000 tensors", marks=pytest.mark.slow),
         *[
             pytest.param(linked_out(name), f"{name}: is a link out of the checkpoint", id=f"link {name}")
             for name in TEXTS

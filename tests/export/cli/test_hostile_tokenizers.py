@@ -76,6 +76,7 @@ def seconds_of_work() -> float:
             {},
             "ends its process, or does not come to an end",
             id="grows without end, of a kind that only the library has",
+            marks=pytest.mark.slow,
         ),
         # Linear in the runtime, exponential in the library.
         pytest.param(split("(?:a|a)+[^a]"), {}, "retry-limit-in-match", id="searches without end"),

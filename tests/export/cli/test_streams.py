@@ -74,6 +74,7 @@ def test_what_a_library_prints_does_not_land_in_the_artifact(
     assert written.read_bytes() == tiny_artifact.model_path.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_error_is_one_message_whatever_it_quotes(tmp_path: Path) -> None:
     (tmp_path / "a\nerror: another").write_text("")
     ended = subprocess.run(

@@ -69,6 +69,7 @@ def test_a_dense_model_has_none(tmp_path: Path) -> None:
     assert expert_scales(open_checkpoint(folder)) is None
 
 
+@pytest.mark.slow
 def test_convert_says_so_and_records_it(tmp_path: Path) -> None:
     notes: list[str] = []
     artifact = convert(

@@ -37,6 +37,7 @@ def write(path: Path, **values: object) -> None:
     path.write_text(json.dumps(values))
 
 
+@pytest.mark.slow
 def test_settings_reach_the_artifact(checkpoint: Path, tmp_path: Path) -> None:
     write(
         checkpoint / "generation_config.json", do_sample=True, temperature=0.6, top_k=20, eos_token_id=[9, 8]
@@ -65,6 +66,7 @@ def test_settings_reach_the_artifact(checkpoint: Path, tmp_path: Path) -> None:
     assert tokenizer.stop_ids == set(runtime.stop_ids)
 
 
+@pytest.mark.slow
 def test_the_built_in_template_is_said_aloud_and_written_down(checkpoint: Path, tmp_path: Path) -> None:
     (checkpoint / "chat_template.jinja").unlink()
     (checkpoint / "tokenizer_config.json").unlink()
@@ -177,6 +179,7 @@ def test_sampling_out_of_range_is_corrupt(
     assert refusal.value.status is Status.CORRUPT
 
 
+@pytest.mark.slow
 def test_special_tokens_are_the_manifests(checkpoint: Path, tmp_path: Path) -> None:
     """Whatever file they are from, and also when it is none of those that an artifact carries."""
     (checkpoint / "tokenizer_config.json").unlink()

@@ -57,6 +57,7 @@ def nll_and_loads(checkpoint: Checkpoint) -> tuple[float, list[torch.Tensor]]:
     return float(nll), loads
 
 
+@pytest.mark.slow
 def test_a_grown_model_predicts_text_as_the_trained_one_does(trained: Checkpoint, grown: Checkpoint) -> None:
     small, _ = nll_and_loads(trained)
     large, loads = nll_and_loads(grown)

@@ -13,6 +13,8 @@ from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.export.verify.text import VerificationText
 from tests.support.checkpoints import write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TEXT = VerificationText("the quick brown fox jumps over the lazy dog " * 40, "a test")
 # Random weights have no confident router and flat logits; what is tested here is the ladder, not the model.
 LOOSE = Thresholds(

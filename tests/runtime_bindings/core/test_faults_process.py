@@ -130,6 +130,7 @@ print("done", len(taken) > 10)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGALRM", "SIGINT", "SIGUSR1"])
 def test_signals_do_not_disturb_a_call(tiny_artifact: Artifact, name: str) -> None:
     assert output_of(SIGNALS, tiny_artifact.folder, name) == "done True\n"

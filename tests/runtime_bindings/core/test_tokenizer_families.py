@@ -14,7 +14,7 @@ from tests.support.tokenizer_families import FAMILIES, Family, train
 from tools.tokenizer_speed import TimedTokenizer, texts
 
 # Strings for each family; the release check takes 100,000.
-COUNT = int(os.environ.get("MMOE_TOKENIZER_STRINGS", "1000"))
+COUNT = int(os.environ.get("MMOE_TOKENIZER_STRINGS", "300"))
 
 
 @pytest.fixture(scope="module", params=FAMILIES.values(), ids=FAMILIES)

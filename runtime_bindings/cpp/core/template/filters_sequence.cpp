@@ -15,6 +15,9 @@ namespace mmoe::jinja::filter {
 Value AtPath(Runtime& runtime, const Value& value, const Value& path) {
   if (path.IsNone()) return value;
   if (!path.IsString()) return GetItem(runtime, value, path);
+  // A text is cut and looked up, which takes as long as this many steps elsewhere.
+  constexpr int64_t kSteps = 8;
+  runtime.budget().Step(kSteps);
   Value found = value;
   const Text dot(".");
   for (const Text& part : jinja::Split(runtime.budget(), path.text(), &dot, -1)) {
