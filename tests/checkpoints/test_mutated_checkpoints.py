@@ -52,6 +52,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return read_files(folder)
 
 
+@pytest.mark.slow
 def test_a_mutated_checkpoint_is_refused_in_one_message_or_accepted(originals: dict[str, bytes]) -> None:
     outcomes: Counter[str] = Counter()
     longest = 0

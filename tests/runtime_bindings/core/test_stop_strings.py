@@ -66,6 +66,7 @@ def test_any_ids_end_before_the_first_stop(pair: tuple[Tokenizer, NativeTokenize
         )
 
 
+@pytest.mark.slow
 def test_any_tokenization_of_a_text_ends_at_the_same_place(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     specials = {token for token, added in expected.get_added_tokens_decoder().items() if added.special}

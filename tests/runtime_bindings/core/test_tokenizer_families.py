@@ -70,6 +70,7 @@ def test_a_long_text_is_cut_as_short_ones_are(pair: tuple[Tokenizer, NativeToken
     assert native.encode(text.encode()) == expected.encode(text, add_special_tokens=False).ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run", [" ", "a", "a1", "\n", "\u0301", "\u4e2d", "'", "7", " \u2581", "\U0001f600"], ids=ascii
 )
