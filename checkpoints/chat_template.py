@@ -50,8 +50,10 @@ class ChatTemplate:
             where: what messages call the template.
 
         Raises:
-            TokenizerError: when the text is not a valid template, or needs what the runtime does not have.
+            TokenizerError: when the text is empty or not a valid template, or needs what the runtime does not have.
         """
+        if not source:
+            raise TokenizerError(f"{where}: the chat template is empty: {TEMPLATE_CURE}")
         # As Jinja's lexer does, so that whoever else reads the text reads the same.
         self.source = "\n".join(_NEWLINE.split(source))
         self._special_tokens = dict(special_tokens)

@@ -81,6 +81,7 @@ def template(source: str) -> ChatTemplate:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
+        ("", "the chat template is empty"),
         ('{% include "x" %}', 'the runtime cannot read this chat template .*no statement "include"'),
         ("{{ messages[0].content | truncate(5) }}", 'cannot read this chat template .*no filter "truncate"'),
         (

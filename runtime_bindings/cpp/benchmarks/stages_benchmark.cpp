@@ -70,9 +70,9 @@ struct QuantizedRow {
 enum class Scales { kClose, kFarApart };
 
 // The rows of a tile, to be quantised for a panel.
-class Tile {
+class TileBuffers {
  public:
-  explicit Tile(int tokens, Scales kind = Scales::kClose)
+  explicit TileBuffers(int tokens, Scales kind = Scales::kClose)
       : tokens_(tokens),
         rows_(static_cast<size_t>(tokens) + 2),
         exact_(Normal(kHidden * tokens)),
@@ -128,7 +128,7 @@ class Tile {
 };
 
 void QuantizeTile(benchmark::State& state, int tokens, Scales kind) {
-  Tile tile(tokens, kind);
+  TileBuffers tile(tokens, kind);
   for (auto _ : state) {
     Kernels().quantize_tile(tile.args());
     benchmark::ClobberMemory();
@@ -149,7 +149,7 @@ void QuantizeRow(benchmark::State& state) {
 }
 
 // A panel's products, alone or with the rows of `next` quantised.
-void PanelDot(benchmark::State& state, int tokens, Tile* next) {
+void PanelDot(benchmark::State& state, int tokens, TileBuffers* next) {
   const std::vector<uint8_t> panel(static_cast<size_t>(PanelBytes(kHidden)), 0x5a);
   const std::vector<int8_t> activations(static_cast<size_t>(kHidden * tokens), 3);
   const std::vector<float> scales(static_cast<size_t>(tokens), 0.5f);
@@ -270,7 +270,7 @@ int main(int argc, char** argv) {
   }
   for (const int tokens : {4, Kernels().token_tile}) {
     Register("panel_dot_and_quantize/" + std::to_string(tokens), [tokens](benchmark::State& state) {
-      Tile next(tokens);
+      TileBuffers next(tokens);
       PanelDot(state, tokens, &next);
     });
   }
