@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from mmoe.export.cli.ui import json_output
 from mmoe.export.cli.ui.signals import stop_code, stop_on_signals
-from mmoe.export.cli.ui.streams import discard_output, prepare_streams, print_diagnostic
+from mmoe.export.cli.ui.streams import discard_output, flush_or_discard, prepare_streams, print_diagnostic
 from mmoe.export.cli.ui.usage import UsageError, explain_usage
 from mmoe.export.cli.ui.visible import visible
 from mmoe.export.limits import explained_limits
@@ -118,6 +118,7 @@ def _run(arguments: Sequence[str]) -> int:
         message = _shortened(str(error) if isinstance(error, MmoeError) else _refusal(error))
         print_diagnostic(_one_message(message))
         json_output.write_failure(message)
+        flush_or_discard()  # the disk behind stdout may be what is full
         return 1
     except typer.Abort:
         return INTERRUPTED

@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-COMMAND = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+# At a terminal, where tests/export/cli/test_chat.py types into it.
+INTERACTIVE = ["mmoe-export", "chat"]
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ def commands(page: Path) -> list[list[str]]:
             lines = code.replace("\\\n", " ").splitlines()
             for part in (part for line in lines for part in line.split("&&")):
                 words = shlex.split(part, comments=True)
-                if words and words[0] in ("mmoe-export", "mmoe-run"):
+                if words and words[0] in ("mmoe-export", "mmoe-run") and words[:2] != INTERACTIVE:
                     found.append(words)
     return found
 
@@ -60,17 +61,24 @@ def test_there_are_snippets() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
-def test_commands(page: Path, tmp_path: Path) -> None:
-    """Hub ids stand for checkpoints that nobody can have without an account: the bundled one takes their place."""
+def test_commands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hub ids stand for checkpoints that nobody can have without an account: the bundled one takes their place.
+
+    In this process, as loading PyTorch and ExecuTorch for each line would take longer than what most of them do.
+    """
     from mmoe.checkpoints.checkpoint import open_checkpoint
+    from mmoe.export.cli.main import main
     from mmoe.export.demo.bundled import bundled_checkpoint
     from mmoe.runtime_bindings.python.library import core_library_path
     from tests.support.unpacked import write_unpacked
 
+    monkeypatch.chdir(tmp_path)
     unpacked = write_unpacked(tmp_path / "unpacked-source", open_checkpoint(bundled_checkpoint()))
     bundled = {"facebook/MobileMoE-S-QAT": "demo", "facebook/MobileMoE-S-SFT": str(unpacked)}
     mmoe_run = core_library_path().parents[1] / "bin" / "mmoe-run"
     for words in commands(page):
         arguments = [bundled.get(word, word) for word in words[1:]]
-        start = [str(mmoe_run)] if words[0] == "mmoe-run" else [sys.executable, "-c", COMMAND]
-        run([*start, *arguments], tmp_path)
+        if words[0] == "mmoe-run":
+            run([str(mmoe_run), *arguments], tmp_path)
+        else:
+            assert main(arguments) == 0, words

@@ -53,6 +53,14 @@ def discard_output() -> None:
     os.close(nowhere)
 
 
+def flush_or_discard() -> None:
+    """Writes what is left for stdout, and what cannot be written is lost."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+
+
 def _open_closed() -> None:
     """Gives closed standard descriptors to the null device: the next file that is opened would get the number of one.
 

@@ -30,6 +30,8 @@ def run(verb: tuple[str, ...], artifact: Artifact, redirection: str) -> subproce
         text=True,
         check=False,
         timeout=120,
+        # As a service starts it, whatever this terminal is like.
+        env={name: value for name, value in os.environ.items() if name not in ("TERM", "COLUMNS")},
     )
 
 
