@@ -30,7 +30,7 @@ _SLOW_FIXTURES = {
 collect_ignore = ["full_size"]
 
 # On two idle cores; to be measured again when tests are added.
-_MINUTES_OF_ALL, _MINUTES_OF_QUICK = 8, 2
+_MINUTES_OF_ALL, _MINUTES_OF_QUICK = 10, 2
 
 
 def pytest_report_header() -> str:
