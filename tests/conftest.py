@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -93,11 +93,11 @@ def demo_delegated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifac
     )
 
 
-def _converted(factory: pytest.TempPathFactory, name: str, checkpoint: Path, **options: object) -> Artifact:
+def _converted(factory: pytest.TempPathFactory, name: str, checkpoint: Path, **options: Any) -> Artifact:
     from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.convert.convert import ConvertOptions, convert
 
     def make(folder: Path) -> None:
-        convert(checkpoint, folder, options=ConvertOptions(**options))  # type: ignore[arg-type]
+        convert(checkpoint, folder, options=ConvertOptions(**options))
 
     return Artifact.open(made_once(factory, name, make))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +50,8 @@ def converted(tmp_path: Path) -> Iterator[Convert]:
     """Converts, with the defaults of the command unless told otherwise; the artifact goes when the test ends."""
     folder = tmp_path / "artifact"
 
-    def make(checkpoint: Checkpoint, **options: object) -> Artifact:
-        return convert(checkpoint.folder, folder, options=ConvertOptions(**options))  # type: ignore[arg-type]
+    def make(checkpoint: Checkpoint, **options: Any) -> Artifact:
+        return convert(checkpoint.folder, folder, options=ConvertOptions(**options))
 
     yield make
     shutil.rmtree(folder, ignore_errors=True)

@@ -6,142 +6,20 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <list>
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/json.h"
 #include "core/mmoe.h"
+#include "tests/conformance_values.h"
 
+namespace mmoe::conformance {
 namespace {
-
-using mmoe::Json;
-using Ids = std::vector<int32_t>;
-using Result = std::map<std::string, std::string>;  // what a call gives, each value as Text writes it
-using Messages = std::vector<std::pair<std::string, std::string>>;
-
-// ---- Values, written the same whether they were expected or given ----
-
-std::string Text(const std::string& value) { return '"' + value + '"'; }
-std::string Text(int64_t value) { return std::to_string(value); }
-std::string Text(float value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g", static_cast<double>(value));
-  return text;
-}
-
-template <typename Values, typename Write>
-std::string List(const Values& values, Write write) {
-  std::string text;
-  for (const auto& value : values) text += (text.empty() ? "" : ", ") + write(value);
-  return '[' + text + ']';
-}
-std::string Text(const Ids& ids) {
-  return List(ids, [](int32_t id) { return Text(int64_t{id}); });
-}
-std::string Text(const Messages& messages) {
-  return List(messages,
-              [](const auto& message) { return Text(message.first) + ": " + Text(message.second); });
-}
-
-std::vector<Json> Elements(const Json& array) {
-  std::vector<Json> elements;
-  for (Json value = array.First(); value.valid(); value = value.Next()) elements.push_back(value);
-  return elements;
-}
-
-std::string Text(const Json& value) {
-  switch (value.type()) {
-    case Json::Type::kNull:
-      return "null";
-    case Json::Type::kBool:
-      return value.Bool() ? "true" : "false";
-    case Json::Type::kNumber:
-      return value.NumberText();
-    case Json::Type::kString:
-      return Text(value.String());
-    case Json::Type::kArray:
-      return List(Elements(value), [](const Json& each) { return Text(each); });
-    case Json::Type::kObject:
-      return Text(value.Get("role").String()) + ": " + Text(value.Get("content").String());
-  }
-  return "";
-}
-
-// ---- Arguments ----
-
-template <typename Value>
-Value Repeated(const Value& value, const Json& call) {
-  const std::optional<Json> times = call.Find("times");
-  Value all;
-  for (int64_t i = 0; i < (times ? times->Integer() : 1); ++i)
-    all.insert(all.end(), value.begin(), value.end());
-  return all;
-}
-Ids IdsOf(const Json& call) {
-  Ids ids;
-  for (const Json& id : Elements(call.Get("ids"))) ids.push_back(static_cast<int32_t>(id.Integer()));
-  return Repeated(ids, call);
-}
-std::string TextOf(const Json& call) { return Repeated(call.Get("text").String(), call); }
-bool Flag(const Json& call, const char* name, bool otherwise) {
-  const std::optional<Json> flag = call.Find(name);
-  return flag ? flag->Bool() : otherwise;
-}
-std::optional<size_t> Count(const Json& call, const char* name) {
-  const std::optional<Json> count = call.Find(name);
-  return count ? std::optional<size_t>(static_cast<size_t>(count->Integer())) : std::nullopt;
-}
-
-// A file of the folder of the scenarios, or below it.
-std::string FileText(const std::string& name) {
-  std::ifstream stream(std::getenv("MMOE_TEST_SCENARIOS") + ("/" + name), std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-std::string ArtifactOf(const Json& scenario) {
-  const std::optional<Json> variant = scenario.Find("artifact");
-  if (!variant) return std::getenv("MMOE_TEST_ARTIFACT");
-  return std::getenv("MMOE_TEST_VARIANTS") + ("/" + variant->String());
-}
-
-mmoe_sampling SamplingOf(const Json& values) {
-  mmoe_sampling sampling;
-  mmoe_sampling_init(&sampling);
-  for (Json value = values.First(); value.valid(); value = value.Next()) {
-    const std::string name = value.Name();
-    if (name == "temperature") {
-      sampling.temperature = static_cast<float>(value.Number());
-    } else if (name == "top_k") {
-      sampling.top_k = static_cast<int32_t>(value.Integer());
-    } else if (name == "top_p") {
-      sampling.top_p = static_cast<float>(value.Number());
-    } else if (name == "min_p") {
-      sampling.min_p = static_cast<float>(value.Number());
-    } else if (name == "repetition_penalty") {
-      sampling.repetition_penalty = static_cast<float>(value.Number());
-    } else if (name == "frequency_penalty") {
-      sampling.frequency_penalty = static_cast<float>(value.Number());
-    } else if (name == "presence_penalty") {
-      sampling.presence_penalty = static_cast<float>(value.Number());
-    } else if (name == "seed") {
-      sampling.seed = static_cast<uint64_t>(value.Integer());
-    } else {
-      ADD_FAILURE() << "no value of a sampling: " << name;
-    }
-  }
-  return sampling;
-}
-
-// ---- Calls ----
 
 struct Refused {
   mmoe_status status;
@@ -487,7 +365,7 @@ class Caller {
 // The files and their texts, which the values of the scenarios point into.
 const std::vector<Json>& Scenarios() {
   static std::list<std::string> texts;
-  static std::list<mmoe::JsonDocument> documents;
+  static std::list<JsonDocument> documents;
   static const std::vector<Json> scenarios = [] {
     std::vector<Json> all;
     const char* folder = std::getenv("MMOE_TEST_SCENARIOS");
@@ -532,3 +410,4 @@ TEST(ConformanceFiles, AreFound) {
 }
 
 }  // namespace
+}  // namespace mmoe::conformance
