@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.backends.xnnpack.ops.routed_experts import routed_experts
 from mmoe.models.architectures.description import Routing
-from mmoe.models.functional import route
 from mmoe.quant.expert_layout import ExpertPanels, unpack_panel_values
 
 _ARGUMENTS = (
@@ -108,15 +108,13 @@ def _twin(
     norm_topk_prob: bool,
     routed_scaling_factor: float,
 ) -> Tensor:
-    tokens = x.reshape(-1, x.shape[-1])
     routing = Routing(top_k=top_k, norm_topk_prob=norm_topk_prob, routed_scaling_factor=routed_scaling_factor)
-    experts, weights, _ = route(tokens, router_weight, expert_bias, routing)
-    by_slot = torch.zeros(tokens.shape[0], top_k, tokens.shape[1])
-    for expert in experts.unique().tolist():
-        rows, slots = (experts == expert).nonzero(as_tuple=True)
-        gate, up = panel_matmul(tokens[rows], gate_up_weight[expert], gate_up_scale[expert]).chunk(2, dim=-1)
-        by_slot[rows, slots] = panel_matmul(silu(gate) * up, down_weight[expert], down_scale[expert])
-    return (by_slot * weights.unsqueeze(-1)).sum(dim=1).view_as(x)
+
+    def feed_forward(rows: Tensor, expert: int) -> Tensor:
+        gate, up = panel_matmul(rows, gate_up_weight[expert], gate_up_scale[expert]).chunk(2, dim=-1)
+        return panel_matmul(silu(gate) * up, down_weight[expert], down_scale[expert])
+
+    return routed_experts(x, router_weight, expert_bias, routing, feed_forward)
 
 
 def _shape_like(x: Tensor, *_: object) -> Tensor:

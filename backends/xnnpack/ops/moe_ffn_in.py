@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from mmoe.backends.xnnpack.ops.registration import register_operator
+from mmoe.backends.xnnpack.ops.routed_experts import routed_experts
 from mmoe.models.architectures.description import Routing, Score
-from mmoe.models.functional import route
 from mmoe.quant.expert_layout import unpack_panel_values
 from mmoe.quant.grouped_layout import GroupedPanels
 
@@ -70,7 +70,6 @@ def _twin(
     sum_eps: float,
     routed_scaling_factor: float,
 ) -> Tensor:
-    tokens = x.reshape(-1, x.shape[-1])
     routing = Routing(
         top_k=top_k,
         norm_topk_prob=norm_topk_prob,
@@ -78,19 +77,16 @@ def _twin(
         score=Score.SOFTMAX if softmax else Score.SIGMOID,
         sum_eps=sum_eps,
     )
-    experts, weights, _ = route(tokens, router_weight, expert_bias, routing)
-    by_slot = torch.zeros(tokens.shape[0], top_k, tokens.shape[1])
 
     def multiply(rows: Tensor, expert: int, weight: Tensor, scale: Tensor, zero: Tensor | None) -> Tensor:
         own_zero = None if zero is None else zero[expert]
         return grouped_matmul(rows, weight[expert], scale[expert], own_zero, group_size)
 
-    for expert in experts.unique().tolist():
-        rows, slots = (experts == expert).nonzero(as_tuple=True)
-        products = multiply(tokens[rows], expert, gate_up_weight, gate_up_scale, gate_up_zero)
-        gate, up = products.chunk(2, dim=-1)
-        by_slot[rows, slots] = multiply(silu(gate) * up, expert, down_weight, down_scale, down_zero)
-    return (by_slot * weights.unsqueeze(-1)).sum(dim=1).view_as(x)
+    def feed_forward(rows: Tensor, expert: int) -> Tensor:
+        gate, up = multiply(rows, expert, gate_up_weight, gate_up_scale, gate_up_zero).chunk(2, dim=-1)
+        return multiply(silu(gate) * up, expert, down_weight, down_scale, down_zero)
+
+    return routed_experts(x, router_weight, expert_bias, routing, feed_forward)
 
 
 def _shape_like(x: Tensor, *_: object) -> Tensor:
