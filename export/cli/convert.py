@@ -63,7 +63,10 @@ def convert(
     backend: Backend = DEFAULT_BACKEND,
     quantize: Annotated[
         Quantize | None,
-        typer.Option(help="Quantise a bfloat16 checkpoint (Base, SFT); a packed one is int4 already."),
+        typer.Option(
+            help="Quantise a bfloat16 checkpoint (Base, SFT, latent weights of QAT): int4-g32 as the packed ones are, "
+            "q4_0 as llama.cpp's format is."
+        ),
     ] = None,
     revision: Revision = None,
     template: Annotated[
