@@ -32,6 +32,17 @@ class KvCache(StrEnum):
                 return 2 * (head_dim + 4)
 
 
+class Speculation(StrEnum):
+    """Whether a program can judge drafted tokens."""
+
+    OFF = "off"
+    ON = "on"
+
+
+# Drafted tokens that one call judges. Each has logits of its own: 0.5 MB at a vocabulary of 128,256.
+MAX_DRAFT_TOKENS = 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class XnnpackOptions:
     """Choices within the xnnpack backend.
@@ -39,6 +50,7 @@ class XnnpackOptions:
     Attributes:
         linears: The kernels of dense linears and the head; `mmoe` has exact scales and no copy of the weights at load.
         kv_cache: What the KV cache holds.
+        speculation: Whether there is a method that gives the logits of several tokens, for speculative decoding.
     """
 
     linears: Annotated[
@@ -47,6 +59,11 @@ class XnnpackOptions:
         "for devices on which bench shows it to be faster.",
     ] = Linears.MMOE
     kv_cache: Annotated[KvCache, "KV cache dtype; int8 rows have a scale per token and head."] = KvCache.INT8
+    speculation: Annotated[
+        Speculation,
+        "A second method over the same weights and caches that judges drafted tokens, for speculative decoding; its "
+        "text is that of plain decoding, so it needs --linears mmoe.",
+    ] = Speculation.OFF
 
 
 BACKEND = Declaration(

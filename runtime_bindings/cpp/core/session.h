@@ -13,6 +13,7 @@
 #include "core/model.h"
 #include "core/program.h"
 #include "core/sampler.h"
+#include "core/speculation/speculation.h"
 
 namespace mmoe {
 
@@ -24,6 +25,8 @@ class Session {
   void SetSampling(const mmoe_sampling& sampling);
   void SetBias(std::vector<mmoe_logit_bias> bias);
   void SetLimits(const Limits& limits);
+  // Drafts of up to `most` tokens, none for 0; `document`: ids that drafts are taken from beside the context.
+  void SetSpeculation(int32_t most, std::vector<int32_t> document);
   void Prefill(const int32_t* ids, size_t count, size_t* done);
   void Prompt(const int32_t* ids, size_t count, size_t* done);
   void Next(mmoe_step* step);
@@ -51,9 +54,12 @@ class Session {
   void CheckFurthestBack(int64_t position) const;
   void ThrowIfCancelled();
   void BeginText();
-  void Append(const int32_t* ids, size_t count, size_t* done);
-  void RunDecode(int32_t id);
+  void RunChunks(const int32_t* ids, size_t count, size_t* done);
+  void RunDecode(int32_t id, size_t most_drafted = 0);
   void Run(const int32_t* ids, size_t count);
+  void RunAndForesee(int32_t id, size_t most_drafted);
+  void Append(const int32_t* ids, size_t count);
+  size_t RoomForDrafts() const;
   void Forget(int64_t position);
   int32_t ChooseToken();
 
@@ -73,6 +79,7 @@ class Session {
   std::vector<int32_t> counts_;    // of the tokens chosen since the text began
   const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
   int32_t pending_ = -1;           // chosen and handed out, not run yet
+  std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
   bool first_token_ = true;        // the next one chosen ends the time to the first token
   AnswerText text_;
   std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
