@@ -217,8 +217,9 @@ void Program::ReadAllLogits(Module& module) {
       return;
     }
   }
-  throw CoreError(MMOE_CORRUPT,
-                  file_.path() + ": all_logits must take what forward takes and give float32 logits [1, T, V]");
+  throw CoreError(
+      MMOE_CORRUPT,
+      file_.path() + ": all_logits must take what forward takes and give float32 logits [1, T, V]");
 }
 
 ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program_(std::move(program)) {
@@ -305,9 +306,8 @@ const float* ProgramContext::Logits(const std::vector<executorch::runtime::EValu
                                     size_t rows) const {
   if (outputs.size() == 1 && outputs[0].isTensor()) {
     const auto& logits = outputs[0].toTensor();
-    const bool whole =
-        logits.scalar_type() == ScalarType::Float &&
-        logits.numel() == static_cast<int64_t>(rows) * program_->info().vocab_size;
+    const bool whole = logits.scalar_type() == ScalarType::Float &&
+                       logits.numel() == static_cast<int64_t>(rows) * program_->info().vocab_size;
     if (whole && logits.const_data_ptr() != nullptr) return logits.const_data_ptr<float>();
   }
   throw CoreError(MMOE_CORRUPT, program_->file().path() + ": it gave no logits of its vocabulary");

@@ -24,8 +24,8 @@ struct ProgramInfo {
   int64_t max_seq_len = 0;
   int64_t max_context_len = 0;
   int64_t vocab_size = 0;
-  int64_t sliding_window = 0;  // keys that layers with a window see; 0: no such layers
-  int64_t window_rows = 0;     // rows of the ring that they keep
+  int64_t sliding_window = 0;    // keys that layers with a window see; 0: no such layers
+  int64_t window_rows = 0;       // rows of the ring that they keep
   int64_t max_draft_tokens = 0;  // that all_logits judges behind a token; 0: the program has no such method
 };
 

@@ -106,11 +106,11 @@ void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
   const auto lock = Enter();
   const ProgramInfo& info = model_->program()->info();
   if (most != 0 && info.max_draft_tokens == 0) {
-    throw CoreError(MMOE_UNSUPPORTED,
-                    "the program has no method for drafts; convert with --speculation on");
+    throw CoreError(MMOE_UNSUPPORTED, "the program has no method for drafts; convert with --speculation on");
   }
   if (most > info.max_draft_tokens) {
-    throw CoreError(MMOE_INVALID_ARGUMENT, "the program judges up to " + std::to_string(info.max_draft_tokens) +
+    throw CoreError(MMOE_INVALID_ARGUMENT, "the program judges up to " +
+                                               std::to_string(info.max_draft_tokens) +
                                                " drafted tokens at once, not " + std::to_string(most));
   }
   if (most < 0) most = static_cast<int32_t>(info.max_draft_tokens);

@@ -76,11 +76,11 @@ class Session {
   std::vector<int32_t> ids_;  // in the context
   int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
   std::vector<bool> seen_;
-  std::vector<int32_t> counts_;    // of the tokens chosen since the text began
-  const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
-  int32_t pending_ = -1;           // chosen and handed out, not run yet
+  std::vector<int32_t> counts_;               // of the tokens chosen since the text began
+  const float* logits_ = nullptr;             // of the last token run; nullptr when there are none
+  int32_t pending_ = -1;                      // chosen and handed out, not run yet
   std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
-  bool first_token_ = true;        // the next one chosen ends the time to the first token
+  bool first_token_ = true;                   // the next one chosen ends the time to the first token
   AnswerText text_;
   std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
   mmoe_stats stats_{};

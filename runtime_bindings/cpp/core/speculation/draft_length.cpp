@@ -6,11 +6,11 @@ namespace mmoe {
 
 namespace {
 
-constexpr double kNewest = 1.0 / 16;   // weight of the newest call in means
-constexpr double kRemembered = 0.98;   // of a record's counts, each draft: texts change
-constexpr double kLostShare = 0.01;    // of the time may be lost with drafts,
-constexpr double kLostCalls = 8;       // beyond so many calls of one token
-constexpr double kInterrupted = 4;     // a call that took so many times the mean says nothing of calls
+constexpr double kNewest = 1.0 / 16;  // weight of the newest call in means
+constexpr double kRemembered = 0.98;  // of a record's counts, each draft: texts change
+constexpr double kLostShare = 0.01;   // of the time may be lost with drafts,
+constexpr double kLostCalls = 8;      // beyond so many calls of one token
+constexpr double kInterrupted = 4;    // a call that took so many times the mean says nothing of calls
 
 }  // namespace
 

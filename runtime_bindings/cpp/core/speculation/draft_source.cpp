@@ -79,9 +79,7 @@ Draft DraftSource::Find(const std::vector<int32_t>& context, int32_t next, size_
   // A text that repeats itself goes on into the draft: behind the context stand `next` and the draft's own beginning.
   for (size_t index = place; draft.ids.size() < most; ++index) {
     const size_t beyond = index - std::min(index, context.size());
-    draft.ids.push_back(index < context.size() ? context[index]
-                        : beyond == 0          ? next
-                                               : draft.ids[beyond - 1]);
+    draft.ids.push_back(index < context.size() ? context[index] : beyond == 0 ? next : draft.ids[beyond - 1]);
   }
   return draft;
 }

@@ -22,7 +22,8 @@ class TrigramIndex {
  private:
   size_t Slot(const int32_t* trigram) const;
 
-  std::vector<int32_t> places_;  // behind the trigram; 0: free. Of two with the same slot the later one stays.
+  std::vector<int32_t>
+      places_;  // behind the trigram; 0: free. Of two with the same slot the later one stays.
   size_t size_ = 0;
 };
 

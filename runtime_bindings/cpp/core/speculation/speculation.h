@@ -41,7 +41,7 @@ class Speculation {
   DraftLength length_;
   size_t most_;
 
-  Draft draft_;       // what was found, of which `run_` holds the beginning
+  Draft draft_;  // what was found, of which `run_` holds the beginning
   std::vector<int32_t> run_;
   bool open_ = false;  // the next token says whether the draft is right
   size_t taken_ = 0;
