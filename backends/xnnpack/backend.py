@@ -53,6 +53,7 @@ class XnnpackBackend:
 
     def __init__(self, options: XnnpackOptions) -> None:
         self.options = options
+        self._judges_drafts = options.speculation is Speculation.ON
         variant = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
         self.components = replace(variant, attention=attention_component(options.kv_cache))
 
@@ -93,7 +94,7 @@ class XnnpackBackend:
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """One method for any number of tokens, and one that judges drafts where that is asked for."""
-        if self.options.speculation is Speculation.OFF:
+        if not self._judges_drafts:
             return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
         judged = min(1 + MAX_DRAFT_TOKENS, max_seq_len)
         return {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from mmoe.backends.declaration import Declaration
+from mmoe.backends.declaration import BackendOptionError, Declaration
 
 
 class Linears(StrEnum):
@@ -64,6 +64,11 @@ class XnnpackOptions:
         "A second method over the same weights and caches that judges drafted tokens, for speculative decoding; its "
         "text is that of plain decoding, so it needs --linears mmoe.",
     ] = Speculation.OFF
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot keep its word: the bits of XNNPACK's linears depend on how many tokens a call has."""
+        if self.speculation is Speculation.ON and self.linears is Linears.XNNPACK:
+            raise BackendOptionError("speculation", "needs linears mmoe, whose bits no number of tokens changes")
 
 
 BACKEND = Declaration(
