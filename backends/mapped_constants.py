@@ -117,7 +117,9 @@ def write_program(
         placeholders |= _stand_in(lowered.exported_program(method), constants)
     config = ExecutorchBackendConfig(
         constant_tensor_alignment=CONSTANT_ALIGNMENT,
-        memory_planning_pass=_StandInSizes(placeholders, share_mutable_buffers=_methods_share_caches(lowered)),
+        memory_planning_pass=_StandInSizes(
+            placeholders, share_mutable_buffers=_methods_share_caches(lowered)
+        ),
     )
     emitted = lowered.to_executorch(config)
     for buffer in emitted.executorch_program.constant_buffer:

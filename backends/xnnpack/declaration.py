@@ -68,7 +68,9 @@ class XnnpackOptions:
     def __post_init__(self) -> None:
         """Refuses what cannot keep its word: the bits of XNNPACK's linears depend on how many tokens a call has."""
         if self.speculation is Speculation.ON and self.linears is Linears.XNNPACK:
-            raise BackendOptionError("speculation", "needs linears mmoe, whose bits no number of tokens changes")
+            raise BackendOptionError(
+                "speculation", "needs linears mmoe, whose bits no number of tokens changes"
+            )
 
 
 BACKEND = Declaration(

@@ -164,9 +164,7 @@ class Session:
         """
         most = -1 if max_draft_tokens is None else int(max_draft_tokens)
         ids = id_array(document)
-        chosen = initialised(
-            SpeculationStruct, max_draft_tokens=most, document=ids, document_count=len(ids)
-        )
+        chosen = initialised(SpeculationStruct, max_draft_tokens=most, document=ids, document_count=len(ids))
         call("session_set_speculation", self._handle, byref(chosen))
 
     def flush(self) -> str:
