@@ -49,13 +49,14 @@ class LastLogits(nn.Module):
 class AllLogits(nn.Module):
     """A decoder that returns the logits of every token, to judge a text, or a draft, in a few calls."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: nn.Module) -> None:
+        """``decoder``: a `Decoder`."""
         super().__init__()
         self.decoder = decoder
 
     def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         """int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, T, V]``."""
-        return self.decoder.all_logits(tokens, input_pos)
+        return cast(Decoder, self.decoder).all_logits(tokens, input_pos)
 
 
 def runner_metadata(
