@@ -49,14 +49,13 @@ class LastLogits(nn.Module):
 class AllLogits(nn.Module):
     """A decoder that returns the logits of every token, to judge a text, or a draft, in a few calls."""
 
-    def __init__(self, decoder: nn.Module) -> None:
-        """``decoder``: a `Decoder`."""
+    def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
         """int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, T, V]``."""
-        return cast(Decoder, self.decoder).all_logits(tokens, input_pos)
+        return self.decoder.all_logits(tokens, input_pos)
 
 
 def runner_metadata(

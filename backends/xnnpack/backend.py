@@ -25,6 +25,7 @@ from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
 from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.decoder import Decoder
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 from mmoe.quant.grouped_layout import GroupedPanels, unpack_grouped_panels
 from mmoe.quant.int4 import GROUP_SIZE
@@ -94,7 +95,7 @@ class XnnpackBackend:
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """One method for any number of tokens, and one that judges drafts where that is asked for."""
-        if not self._judges_drafts:
+        if not (self._judges_drafts and isinstance(decoder, Decoder)):
             return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
         judged = min(1 + MAX_DRAFT_TOKENS, max_seq_len)
         return {

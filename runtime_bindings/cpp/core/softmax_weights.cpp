@@ -13,10 +13,21 @@ constexpr double kLeast = -700.0;  // e^x and what 2^n is multiplied into are no
 constexpr size_t kBlock = 4096;    // 128,256 weights: 32 tasks
 
 // 1 / k!, from k = 14 down: 0.35^15 / 15! < 2^-62.
-constexpr double kTaylor[] = {
-    1.0 / 87178291200, 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-    1.0 / 362880,      1.0 / 40320,      1.0 / 5040,      1.0 / 720,      1.0 / 120,
-    1.0 / 24,          1.0 / 6,          0.5,             1.0,            1.0};
+constexpr double kTaylor[] = {1.0 / 87178291200,
+                              1.0 / 6227020800,
+                              1.0 / 479001600,
+                              1.0 / 39916800,
+                              1.0 / 3628800,
+                              1.0 / 362880,
+                              1.0 / 40320,
+                              1.0 / 5040,
+                              1.0 / 720,
+                              1.0 / 120,
+                              1.0 / 24,
+                              1.0 / 6,
+                              0.5,
+                              1.0,
+                              1.0};
 
 // Without a branch or a division, so that compilers take several at once: 128,256 of them a tenth of a millisecond
 // instead of 4.
