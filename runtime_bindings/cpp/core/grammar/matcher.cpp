@@ -1,0 +1,92 @@
+#include "core/grammar/matcher.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mmoe::grammar {
+
+namespace {
+
+constexpr size_t kKeptMasks = 64;
+
+}  // namespace
+
+Matcher::Matcher(std::shared_ptr<const VocabularyGrammar> grammar, bool at_start)
+    : grammar_(std::move(grammar)),
+      configurations_(grammar_->automaton()),
+      now_(configurations_.Start()),
+      at_start_(at_start) {}
+
+const TokenSet& Matcher::Allowed() {
+  if (configurations_.IsLarge()) {
+    now_ = configurations_.Keep(now_);
+    masks_.clear();
+  }
+  for (size_t index = 0; index < masks_.size(); ++index) {
+    if (masks_[index].of == now_) {
+      std::rotate(masks_.begin(), masks_.begin() + static_cast<ptrdiff_t>(index),
+                  masks_.begin() + static_cast<ptrdiff_t>(index) + 1);
+      return masks_[0].tokens;
+    }
+  }
+  configurations_.BeginStep();
+  Mask mask(grammar_->trie(at_start_).vocab_size());
+  Collect(&mask.tokens);
+  mask.of = now_;
+  if (masks_.size() == kKeptMasks) masks_.pop_back();
+  masks_.insert(masks_.begin(), std::move(mask));
+  return masks_[0].tokens;
+}
+
+void Matcher::Collect(TokenSet* allowed) {
+  const TokenTrie& trie = grammar_->trie(at_start_);
+  open_.clear();
+  // A copy: local masks make configurations.
+  const std::vector<Thread> threads = configurations_.threads(now_);
+  for (const Thread& thread : threads) {
+    const auto local = grammar_->masks(at_start_).Of(thread, &configurations_);
+    allowed->AddAll(local->tokens);
+    open_.insert(open_.end(), local->open.begin(), local->open.end());
+  }
+  std::sort(open_.begin(), open_.end());
+  std::vector<ConfigurationId> at_depth(trie.max_depth() + 1);
+  std::vector<uint32_t> path;
+  uint32_t done = 0;  // nodes before it have been looked at
+  for (const uint32_t root : open_) {
+    if (root + 1 <= done) continue;
+    path.clear();
+    for (uint32_t node = root; node != TokenTrie::kNone; node = trie.parent(node)) path.push_back(node);
+    at_depth[0] = now_;
+    ConfigurationId reached = now_;
+    for (auto node = path.rbegin(); node != path.rend(); ++node) {
+      reached = configurations_.Next(reached, trie.byte(*node));
+      at_depth[trie.depth(*node)] = reached;
+    }
+    const uint32_t end = trie.end(root);
+    for (uint32_t node = root + 1; node < end;) {
+      const uint32_t depth = trie.depth(node);
+      reached = configurations_.Next(at_depth[depth - 1], trie.byte(node));
+      if (reached == Configurations::kDead) {
+        node = trie.end(node);
+        continue;
+      }
+      at_depth[depth] = reached;
+      trie.TokensAt(node, [&](int32_t token) { allowed->Add(token); });
+      ++node;
+    }
+    done = end;
+  }
+}
+
+bool Matcher::Push(int32_t id) {
+  const TokenTrie& trie = grammar_->trie(at_start_);
+  if (id < 0 || id >= trie.vocab_size() || trie.bytes(id).empty()) return false;
+  ConfigurationId reached = now_;
+  for (const char byte : trie.bytes(id)) reached = configurations_.Next(reached, static_cast<uint8_t>(byte));
+  if (reached == Configurations::kDead) return false;
+  now_ = reached;
+  if (std::exchange(at_start_, false)) masks_.clear();
+  return true;
+}
+
+}  // namespace mmoe::grammar
