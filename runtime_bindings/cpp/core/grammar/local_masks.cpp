@@ -25,8 +25,8 @@ std::shared_ptr<const LocalMask> LocalMasks::Of(Thread thread, Configurations* c
   Stacks& stacks = configurations->stacks();
   std::vector<std::pair<StateId, uint64_t>> frames;
   bool cut = false;
-  for (StackId at = thread.stack; at > Stacks::kUnknown && frames.size() < kMaxFrames;
-       at = stacks.frame(at).below) {
+  StackId at = thread.stack;
+  for (; at > Stacks::kUnknown && frames.size() < kMaxFrames; at = stacks.frame(at).below) {
     const Stacks::Frame& frame = stacks.frame(at);
     const State& state = configurations->automaton().state(frame.state);
     if (!IsOfRule(state)) break;
@@ -45,14 +45,15 @@ std::shared_ptr<const LocalMask> LocalMasks::Of(Thread thread, Configurations* c
     }
     frames.emplace_back(frame.state, data);
   }
-  Key key = {thread.state};
+  // Below the root there is nothing to depend on.
+  StackId local = at == Stacks::kRoot ? Stacks::kRoot : Stacks::kUnknown;
+  Key key = {thread.state, local};
   for (const auto& [state, data] : frames) key.insert(key.end(), {state, data});
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = masks_.find(key);
     if (found != masks_.end()) return found->second;
   }
-  StackId local = Stacks::kUnknown;
   for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
     local = stacks.Push(frame->first, frame->second, local);
   }

@@ -49,27 +49,33 @@ void Matcher::Collect(TokenSet* allowed) {
     open_.insert(open_.end(), local->open.begin(), local->open.end());
   }
   std::sort(open_.begin(), open_.end());
+  // The nodes from the root to the one that was looked at last, and what their bytes lead to.
+  std::vector<uint32_t> node_at(trie.max_depth() + 1, TokenTrie::kNone);
   std::vector<ConfigurationId> at_depth(trie.max_depth() + 1);
+  at_depth[0] = now_;
   std::vector<uint32_t> path;
   uint32_t done = 0;  // nodes before it have been looked at
   for (const uint32_t root : open_) {
     if (root + 1 <= done) continue;
     path.clear();
-    for (uint32_t node = root; node != TokenTrie::kNone; node = trie.parent(node)) path.push_back(node);
-    at_depth[0] = now_;
-    ConfigurationId reached = now_;
+    for (uint32_t node = root; node != TokenTrie::kNone && node_at[trie.depth(node)] != node;) {
+      path.push_back(node);
+      node = trie.parent(node);
+    }
     for (auto node = path.rbegin(); node != path.rend(); ++node) {
-      reached = configurations_.Next(reached, trie.byte(*node));
-      at_depth[trie.depth(*node)] = reached;
+      const uint32_t depth = trie.depth(*node);
+      node_at[depth] = *node;
+      at_depth[depth] = configurations_.Next(at_depth[depth - 1], trie.byte(*node));
     }
     const uint32_t end = trie.end(root);
     for (uint32_t node = root + 1; node < end;) {
       const uint32_t depth = trie.depth(node);
-      reached = configurations_.Next(at_depth[depth - 1], trie.byte(node));
+      const ConfigurationId reached = configurations_.Next(at_depth[depth - 1], trie.byte(node));
       if (reached == Configurations::kDead) {
         node = trie.end(node);
         continue;
       }
+      node_at[depth] = node;
       at_depth[depth] = reached;
       trie.TokensAt(node, [&](int32_t token) { allowed->Add(token); });
       ++node;

@@ -14,8 +14,7 @@ int32_t TokenSet::Only() const {
     const uint64_t bits = words_[word];
     if (bits == 0) continue;
     if (only >= 0 || (bits & (bits - 1)) != 0) return -1;
-    only = static_cast<int32_t>(64 * word);
-    for (uint64_t rest = bits; (rest & 1) == 0; rest >>= 1) ++only;
+    only = static_cast<int32_t>(64 * word) + LowestBit(bits);
   }
   return only;
 }

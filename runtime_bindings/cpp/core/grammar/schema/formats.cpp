@@ -15,7 +15,7 @@ const std::string kDate = "(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[0
                           "02-(?:0[1-9]|1\\d|2[0-8]))|" +
                           kLeapYear + "-02-29)";
 const std::string kTime =
-    "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,12})?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)";
+    "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,20})?(?:[Zz]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)";
 // RFC 3339, appendix A.
 const std::string kDuration =
     "P(?:(?:\\d{1,9}D|\\d{1,9}M(?:\\d{1,9}D)?|\\d{1,9}Y(?:\\d{1,9}M(?:\\d{1,9}D)?)?)(?:T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)"
@@ -47,14 +47,14 @@ std::string Ipv6() {
   return "(?:" + ways + ")";
 }
 
-// RFC 3986 without addresses in brackets.
+// RFC 3986.
 std::string Uri() {
   const std::string code = "%[0-9A-Fa-f]{2}";
   const auto of = [&](const std::string& more) {
     return "(?:[A-Za-z0-9._~!$&'()*+,;=" + more + "-]|" + code + ")";
   };
   const std::string segment = of(":@");
-  const std::string authority = "//(?:" + of(":") + "*@)?" + of("") + "*(?::\\d{0,5})?(?:/" + segment + "*)*";
+  const std::string authority = "//(?:" + of(":") + "*@)?(?:" + of("") + "*|\\[" + Ipv6() + "\\])(?::\\d{0,5})?(?:/" + segment + "*)*";
   const std::string absolute = "/(?:" + segment + "+(?:/" + segment + "*)*)?";
   const std::string rootless = segment + "+(?:/" + segment + "*)*";
   const std::string rest = of(":@/?") + "*";
@@ -64,7 +64,7 @@ std::string Uri() {
 
 const std::vector<std::pair<std::string, std::string>>& Formats() {
   static const auto* formats = new std::vector<std::pair<std::string, std::string>>{
-      {"date", kDate},   {"time", kTime},   {"date-time", kDate + "T" + kTime},
+      {"date", kDate},   {"time", kTime},   {"date-time", kDate + "[Tt]" + kTime},
       {"duration", kDuration}, {"email", kEmail}, {"ipv4", kIpv4},
       {"ipv6", Ipv6()},  {"uri", Uri()},    {"uuid", kUuid}};
   return *formats;
