@@ -199,6 +199,7 @@ class Model:
         stop: str | Sequence[str] = (),
         json_schema: JsonSchema | None = None,
         grammar: str | None = None,
+        draft_tokens: int | None = 0,
     ) -> Stream:
         """Continues a prompt in a context of its own; nothing runs until the first piece is asked for.
 
@@ -210,13 +211,16 @@ class Model:
             stop: Strings that the text ends before, or one.
             json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.
             grammar: A grammar in llama.cpp's GBNF that the text must be of; not beside `json_schema`.
+            draft_tokens: As for `Session.set_speculation`.
 
         Raises:
             OptionError: A number is negative, a stop string is empty, or both `json_schema` and `grammar` are there.
-            CoreFailure: While iterating, if the prompt does not fit, the schema or grammar cannot be followed, or the
-                program fails.
+            CoreFailure: It judges no drafts; while iterating, if the prompt does not fit, the schema or grammar cannot
+                be followed, or the program fails.
         """
-        return Session(self, sampling).generate(
+        session = Session(self, sampling)
+        session.set_speculation(draft_tokens)
+        return session.generate(
             prompt,
             max_new_tokens=max_new_tokens,
             min_new_tokens=min_new_tokens,

@@ -30,6 +30,7 @@ class AnswerText {
   // Whether the text may end with the next token.
   bool MayEnd() const { return tokens_ >= min_new_tokens_; }
   bool HasAllTokens() const { return tokens_ == max_new_tokens_; }
+  int64_t TokensLeft() const { return max_new_tokens_ < 0 ? INT64_MAX : max_new_tokens_ - tokens_; }
 
   // What becomes readable with a token; it may end the text.
   std::string Push(int32_t id);
