@@ -84,13 +84,22 @@ class AutomatonBuilder {
         State call;
         call.op = State::Op::kCall;
         call.body = rules_[node.rule];
-        call.next = next;
+        call.next = Arrival(next);
         return Add(call);
       }
       case Node::Kind::kMembers:
         return CompileMembers(grammar_.members(node.rule), next);
     }
     return next;
+  }
+
+  // A frame with the state of a repeat goes on with its next round: what begins one behind a call needs a state of its own.
+  StateId Arrival(StateId state) {
+    const State::Op op = automaton_.states_[state].op;
+    if (op != State::Op::kRepeat && op != State::Op::kMembers) return state;
+    const StateId fork = Add({});
+    Fork(fork, {state});
+    return fork;
   }
 
   // Alternatives that are plain words are read as one trie: an enumeration may have thousands.
