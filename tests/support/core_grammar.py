@@ -16,6 +16,7 @@ from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.library import grammar_library_path
 
 _MESSAGE_BYTES = 1000
+_TOO_AMBIGUOUS = 2 ** (8 * ctypes.sizeof(ctypes.c_size_t)) - 1
 
 
 @cache
@@ -84,10 +85,24 @@ class CoreGrammar:
             _library().mmoe_grammar_delete(self.handle)
 
     def read(self, text: str | bytes) -> tuple[int, bool]:
-        """How many bytes of a text it can begin with, and whether the text is whole then."""
+        """How many bytes of a text it can begin with, and whether the text is whole then.
+
+        Raises:
+            CoreFailure: The grammar is too ambiguous.
+        """
         data = text.encode() if isinstance(text, str) else text
         ends = ctypes.c_int32()
-        read = _library().mmoe_grammar_read(self.handle, data, ctypes.c_size_t(len(data)), ctypes.byref(ends))
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        read: int = _library().mmoe_grammar_read(
+            self.handle,
+            data,
+            ctypes.c_size_t(len(data)),
+            ctypes.byref(ends),
+            message,
+            ctypes.c_size_t(_MESSAGE_BYTES),
+        )
+        if read == _TOO_AMBIGUOUS:
+            raise _failure(message)
         return read, bool(ends.value)
 
     def accepts(self, text: str | bytes) -> bool:

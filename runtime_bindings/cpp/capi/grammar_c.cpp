@@ -68,19 +68,26 @@ void* mmoe_grammar_new(const void* vocabulary, int32_t kind, const char* text, s
 
 void mmoe_grammar_delete(void* grammar) { delete static_cast<Grammar*>(grammar); }
 
-size_t mmoe_grammar_read(const void* grammar, const char* text, size_t bytes, int32_t* ends) {
+size_t mmoe_grammar_read(const void* grammar, const char* text, size_t bytes, int32_t* ends, char* message,
+                         size_t capacity) {
   const auto* self = static_cast<const Grammar*>(grammar);
-  Configurations configurations(self->bytes != nullptr ? *self->bytes : self->tokens->automaton());
-  auto now = configurations.Start();
-  size_t read = 0;
-  for (; read < bytes; ++read) {
-    configurations.BeginStep();
-    const auto next = configurations.Next(now, static_cast<uint8_t>(text[read]));
-    if (next == Configurations::kDead) break;
-    now = next;
+  try {
+    Configurations configurations(self->bytes != nullptr ? *self->bytes : self->tokens->automaton());
+    auto now = configurations.Start();
+    size_t read = 0;
+    for (; read < bytes; ++read) {
+      if (configurations.IsLarge()) now = configurations.Keep(now);
+      configurations.BeginStep();
+      const auto next = configurations.Next(now, static_cast<uint8_t>(text[read]));
+      if (next == Configurations::kDead) break;
+      now = next;
+    }
+    *ends = read == bytes && configurations.ends(now) ? 1 : 0;
+    return read;
+  } catch (const mmoe::CoreError& error) {
+    Explain(error, message, capacity);
+    return SIZE_MAX;
   }
-  *ends = read == bytes && configurations.ends(now) ? 1 : 0;
-  return read;
 }
 
 void* mmoe_matcher_new(const void* grammar, int32_t at_start) {

@@ -19,8 +19,10 @@ MMOE_API void* mmoe_grammar_new(const void* vocabulary, int32_t kind, const char
                                 char* message, size_t capacity);
 MMOE_API void mmoe_grammar_delete(void* grammar);
 
-// How many bytes of a text the grammar can begin with, and whether it may end behind all of them.
-MMOE_API size_t mmoe_grammar_read(const void* grammar, const char* text, size_t bytes, int32_t* ends);
+// How many bytes of a text the grammar can begin with, and whether it may end behind all of them. SIZE_MAX if the grammar
+// cannot be followed, and then `message` (as above) says why.
+MMOE_API size_t mmoe_grammar_read(const void* grammar, const char* text, size_t bytes, int32_t* ends,
+                                  char* message, size_t capacity);
 
 // A text within a grammar for a vocabulary, which outlives it.
 MMOE_API void* mmoe_matcher_new(const void* grammar, int32_t at_start);
