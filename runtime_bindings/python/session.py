@@ -151,8 +151,8 @@ class Session:
     def set_grammar(self, *, json_schema: JsonSchema | None = None, grammar: str | None = None) -> None:
         """Restricts the text that follows; without arguments it is any again.
 
-        `prompt`, `prefill`, `truncate` and `reset` begin a text without a grammar. Where the grammar allows nothing more,
-        `next` ends the text with `FinishReason.STOP_TOKEN`.
+        `prompt`, `prefill`, `truncate` and `reset` begin a text without a grammar. Where it allows nothing more, `next`
+        ends the text with `FinishReason.STOP_TOKEN`.
 
         Args:
             json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.

@@ -42,7 +42,9 @@ def stop_ids(demo_artifact: Artifact) -> list[int]:
     return list(demo_artifact.manifest.runtime.stop_ids)
 
 
-def looped(model: mmoe.Model, stop_ids: list[int], options: dict[str, Any], most: int) -> tuple[list[int], bool]:
+def looped(
+    model: mmoe.Model, stop_ids: list[int], options: dict[str, Any], most: int
+) -> tuple[list[int], bool]:
     """The greedy ids, and whether the text is whole: each the likeliest token whose bytes go on with the grammar."""
     grammar = CoreGrammar(**options)
     ids: list[int] = []
@@ -74,7 +76,9 @@ def looped(model: mmoe.Model, stop_ids: list[int], options: dict[str, Any], most
     ],
     ids=["person", "numbers", "words", "letters"],
 )
-def test_greedy_texts_are_those_of_a_loop(model: mmoe.Model, stop_ids: list[int], options: dict[str, Any]) -> None:
+def test_greedy_texts_are_those_of_a_loop(
+    model: mmoe.Model, stop_ids: list[int], options: dict[str, Any]
+) -> None:
     stream = model.generate(PROMPT, sampling=mmoe.SamplingConfig(), max_new_tokens=30, **options)
     text = "".join(stream)
     ids, ends = looped(model, stop_ids, options, 30)
@@ -96,7 +100,7 @@ def test_penalties_and_bias_change_what_is_chosen_within_the_grammar(model: mmoe
     sampling = mmoe.SamplingConfig(frequency_penalty=5.0, repetition_penalty=1.3)
     with mmoe.Session(model, sampling) as session:
         for grammar in ("root ::= [0-9]{40}", None):
-            session.set_logit_bias({token_id: -np.inf for token_id in model.tokenize("7", add_bos=False)})
+            session.set_logit_bias(dict.fromkeys(model.tokenize("7", add_bos=False), -np.inf))
             stream = session.generate(PROMPT, grammar=grammar, max_new_tokens=40)
             text = "".join(stream)
             assert text.isdigit() == (grammar is not None)

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 _HELP = "A conversation: /new forgets it, Ctrl-D ends it."
 
 
-def converse(
-    chat: "Chat", *, limits: "Limits", restriction: Mapping[str, str], terminal: Terminal
-) -> None:
+def converse(chat: "Chat", *, limits: "Limits", restriction: Mapping[str, str], terminal: Terminal) -> None:
     """Answers lines from stdin until it ends.
 
     Args:

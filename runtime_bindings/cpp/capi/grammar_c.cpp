@@ -112,4 +112,6 @@ int32_t mmoe_matcher_allowed(void* matcher, uint8_t* allowed, size_t vocab_size,
   }
 }
 
-int32_t mmoe_matcher_push(void* matcher, int32_t id) { return static_cast<Matcher*>(matcher)->Push(id) ? 1 : 0; }
+int32_t mmoe_matcher_push(void* matcher, int32_t id) {
+  return static_cast<Matcher*>(matcher)->Push(id) ? 1 : 0;
+}

@@ -104,8 +104,8 @@ void Session::SetLimits(const Limits& limits) {
 
 void Session::SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar) {
   const auto lock = Enter();
-  grammar_ = grammar == nullptr ? nullptr
-                                : std::make_unique<grammar::Matcher>(std::move(grammar), text_.at_start());
+  grammar_ =
+      grammar == nullptr ? nullptr : std::make_unique<grammar::Matcher>(std::move(grammar), text_.at_start());
 }
 
 void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {

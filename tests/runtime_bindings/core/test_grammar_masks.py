@@ -29,12 +29,17 @@ PERSON = {
     "required": ["name", "age", "kind", "sons", "at"],
     "additionalProperties": False,
 }
-PERSON_TEXT = '{"name":"Mos\u00e8s, son of Amram","age":120,"kind":"prophet","sons":["Gershom","Eliezer"],"at":"12:03"}'
+PERSON_TEXT = (
+    '{"name":"Mos\u00e8s, son of Amram","age":120,"kind":"prophet","sons":["Gershom","Eliezer"],"at":"12:03"}'
+)
 TREE = {
     "$defs": {
         "tree": {
             "type": "object",
-            "properties": {"value": {"type": "number"}, "next": {"anyOf": [{"$ref": "#/$defs/tree"}, {"type": "null"}]}},
+            "properties": {
+                "value": {"type": "number"},
+                "next": {"anyOf": [{"$ref": "#/$defs/tree"}, {"type": "null"}]},
+            },
             "required": ["value", "next"],
             "additionalProperties": False,
         }
@@ -89,9 +94,15 @@ def token_bytes(oracle: llguidance.LLTokenizer, token_id: int) -> bytes:
     return bytes(oracle.decode_bytes([token_id]))
 
 
-@pytest.mark.parametrize(("schema", "text"), [(PERSON, PERSON_TEXT), (TREE, TREE_TEXT)], ids=["person", "tree"])
+@pytest.mark.parametrize(
+    ("schema", "text"), [(PERSON, PERSON_TEXT), (TREE, TREE_TEXT)], ids=["person", "tree"]
+)
 def test_what_llguidance_allows_is_allowed(
-    schema: dict[str, Any], text: str, vocabulary: CoreVocabulary, oracle: llguidance.LLTokenizer, tokenizer_json: str
+    schema: dict[str, Any],
+    text: str,
+    vocabulary: CoreVocabulary,
+    oracle: llguidance.LLTokenizer,
+    tokenizer_json: str,
 ) -> None:
     ids = Tokenizer.from_str(tokenizer_json).encode(text, add_special_tokens=False).ids
     compact = json.dumps({**schema, "x-guidance": {"whitespace_flexible": False}})
@@ -114,13 +125,20 @@ def test_what_llguidance_allows_is_allowed(
     [
         ({"json_schema": PERSON}, PERSON_TEXT),
         ({"json_schema": TREE}, TREE_TEXT),
-        ({"json_schema": True}, json.dumps({"a": [1, "\u65e5\u672c", {"b": None}]}, indent=1, ensure_ascii=False)),
+        (
+            {"json_schema": True},
+            json.dumps({"a": [1, "\u65e5\u672c", {"b": None}]}, indent=1, ensure_ascii=False),
+        ),
         ({"grammar": GRAMMAR}, GRAMMAR_TEXT),
     ],
     ids=["person", "tree", "anything", "hymn"],
 )
 def test_a_token_is_allowed_exactly_if_its_bytes_are(
-    options: dict[str, Any], text: str, vocabulary: CoreVocabulary, oracle: llguidance.LLTokenizer, tokenizer_json: str
+    options: dict[str, Any],
+    text: str,
+    vocabulary: CoreVocabulary,
+    oracle: llguidance.LLTokenizer,
+    tokenizer_json: str,
 ) -> None:
     tokenizer = Tokenizer.from_str(tokenizer_json)
     special = {token["id"] for token in json.loads(tokenizer_json)["added_tokens"]}

@@ -75,11 +75,11 @@ def compiled(case: Case, vocabulary: CoreVocabulary | None = None) -> CoreGramma
     try:
         return CoreGrammar(json_schema=case.schema, vocabulary=vocabulary)
     except CoreFailure as failure:
-        if failure.status is Status.UNSUPPORTED:
-            assert ": #" in str(failure), "the message names the place"
-        else:
-            assert not any(test["valid"] for test in case.tests), failure
-        return None
+        has_valid = any(test["valid"] for test in case.tests)
+        names_place = "the JSON schema: #" in str(failure)
+        if names_place if failure.status is Status.UNSUPPORTED else not has_valid:
+            return None
+        raise
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -37,8 +37,8 @@ class AutomatonBuilder {
  private:
   StateId Add(State state) {
     if (automaton_.states_.size() == kMaxStates) {
-      throw CoreError(MMOE_OUT_OF_RESOURCES, "the grammar or schema needs more than " +
-                                                 std::to_string(kMaxStates) + " states");
+      throw CoreError(MMOE_OUT_OF_RESOURCES,
+                      "the grammar or schema needs more than " + std::to_string(kMaxStates) + " states");
     }
     automaton_.states_.push_back(state);
     return static_cast<StateId>(automaton_.states_.size() - 1);
@@ -148,7 +148,8 @@ class AutomatonBuilder {
           continue;
         }
         size_t until = at;
-        while (until < end && words[until].size() > shared && words[until][shared] == words[at][shared]) ++until;
+        while (until < end && words[until].size() > shared && words[until][shared] == words[at][shared])
+          ++until;
         const auto byte = static_cast<uint8_t>(words[at][shared]);
         steps.push_back({byte, byte, Words(words, at, until, shared + 1, next)});
         at = until;
@@ -192,8 +193,7 @@ class AutomatonBuilder {
              codes[until][place].last == range.last && codes[until].size() == codes[at].size()) {
         ++until;
       }
-      const StateId target =
-          place + 1 == codes[at].size() ? next : Codes(codes, at, until, place + 1, next);
+      const StateId target = place + 1 == codes[at].size() ? next : Codes(codes, at, until, place + 1, next);
       steps.push_back({static_cast<uint8_t>(range.first), static_cast<uint8_t>(range.last), target});
       at = until;
     }

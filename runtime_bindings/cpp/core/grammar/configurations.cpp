@@ -38,9 +38,7 @@ void Configurations::Clear() {
   std::fill(next_.begin(), next_.end(), kDead);
 }
 
-bool Configurations::IsLarge() const {
-  return next_.size() > kManyEntries || stacks_.size() > kManyFrames;
-}
+bool Configurations::IsLarge() const { return next_.size() > kManyEntries || stacks_.size() > kManyFrames; }
 
 ConfigurationId Configurations::Keep(ConfigurationId id) {
   const Stacks before = std::move(stacks_);
@@ -108,9 +106,10 @@ void Configurations::Arrive(StateId state, StackId stack, uint32_t fresh) {
     seen_.clear();
     made_ = {};
     followed_ = 0;
-    throw CoreError(MMOE_OUT_OF_RESOURCES,
-                    "the grammar is so ambiguous that a text can be read in more ways than are followed; write it "
-                    "so that the next characters decide");
+    throw CoreError(
+        MMOE_OUT_OF_RESOURCES,
+        "the grammar is so ambiguous that a text can be read in more ways than are followed; write it "
+        "so that the next characters decide");
   }
   places_.push_back({state, stack, fresh});
   seen_[slot] = static_cast<uint32_t>(places_.size());
@@ -180,9 +179,10 @@ void Configurations::Return(const Place& place) {
     case State::Op::kMembers: {  // behind a member
       const MemberStates& members = automaton_.members(state.members);
       if ((members.required & ~frame.data) == 0) Arrive(state.next, frame.below, fresh);
-      const bool all = members.others.empty() && frame.data == (members.named.size() == kMaxMembers
-                                                                    ? ~uint64_t{0}
-                                                                    : (uint64_t{1} << members.named.size()) - 1);
+      const bool all =
+          members.others.empty() &&
+          frame.data == (members.named.size() == kMaxMembers ? ~uint64_t{0}
+                                                             : (uint64_t{1} << members.named.size()) - 1);
       if (!all) Push(state.body, frame.data, frame.below, members.separator, fresh);
       break;
     }
@@ -199,7 +199,8 @@ void Configurations::Repeat(const State& state, StateId id, Counter counter, Sta
   if (counter.room > 0) Push(id, DataOf(counter), below, state.body, fresh);
 }
 
-void Configurations::ChooseMember(const State& state, StateId id, uint64_t seen, StackId below, uint32_t fresh) {
+void Configurations::ChooseMember(const State& state, StateId id, uint64_t seen, StackId below,
+                                  uint32_t fresh) {
   const MemberStates& members = automaton_.members(state.members);
   for (size_t index = 0; index < members.named.size(); ++index) {
     const uint64_t bit = uint64_t{1} << index;

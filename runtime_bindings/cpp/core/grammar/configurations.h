@@ -89,7 +89,7 @@ class Configurations {
   const Automaton& automaton_;
   Stacks stacks_;
   std::vector<Configuration> configurations_;
-  std::vector<ConfigurationId> next_;  // [configuration][class of byte]
+  std::vector<ConfigurationId> next_;   // [configuration][class of byte]
   std::vector<ConfigurationId> table_;  // open addressing; kNotYet is free
   // While one is made:
   std::vector<Place> places_;

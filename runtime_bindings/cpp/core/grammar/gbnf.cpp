@@ -41,13 +41,15 @@ class GbnfParser {
   }
 
  private:
-  [[noreturn]] void Fail(const std::string& what, size_t at, mmoe_status status = MMOE_INVALID_ARGUMENT) const {
+  [[noreturn]] void Fail(const std::string& what, size_t at,
+                         mmoe_status status = MMOE_INVALID_ARGUMENT) const {
     const std::string_view before = text_.substr(0, at);
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const size_t begin = before.rfind('\n') + 1;  // npos + 1 is 0
     // In characters: what is no continuation byte.
     const auto column = std::count_if(before.begin() + static_cast<ptrdiff_t>(begin), before.end(),
-                                      [](char c) { return (c & 0xC0) != 0x80; }) + 1;
+                                      [](char c) { return (c & 0xC0) != 0x80; }) +
+                        1;
     throw CoreError(status, "the grammar " + what + " (line " + std::to_string(line) + ", column " +
                                 std::to_string(column) + ")");
   }
@@ -179,7 +181,8 @@ class GbnfParser {
     uint32_t number = 0;
     while (!AtEnd() && IsDigit(text_[at_])) {
       number = number * 10 + static_cast<uint32_t>(text_[at_++] - '0');
-      if (number > kMaxRepeat) Fail("has a repeat of more than " + std::to_string(kMaxRepeat) + " times", begin);
+      if (number > kMaxRepeat)
+        Fail("has a repeat of more than " + std::to_string(kMaxRepeat) + " times", begin);
     }
     if (at_ == begin) Fail("lacks the number of a repeat", begin);
     return number;

@@ -16,7 +16,8 @@ constexpr size_t kMaxFrames = 8;
 constexpr size_t kMaxMasks = 4096;
 
 bool IsOfRule(const State& state) {
-  return state.op == State::Op::kRepeat || state.op == State::Op::kMembers || state.op == State::Op::kNextMember;
+  return state.op == State::Op::kRepeat || state.op == State::Op::kMembers ||
+         state.op == State::Op::kNextMember;
 }
 
 }  // namespace

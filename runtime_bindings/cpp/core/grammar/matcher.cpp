@@ -32,6 +32,7 @@ const TokenSet& Matcher::Allowed() {
   configurations_.BeginStep();
   Mask mask(grammar_->trie(at_start_).vocab_size());
   Collect(&mask.tokens);
+  for (const int32_t token : grammar_->trie(at_start_).empty_tokens()) mask.tokens.Add(token);
   mask.of = now_;
   if (masks_.size() == kKeptMasks) masks_.pop_back();
   masks_.insert(masks_.begin(), std::move(mask));
@@ -85,10 +86,10 @@ void Matcher::Collect(TokenSet* allowed) {
 }
 
 bool Matcher::Push(int32_t id) {
-  const TokenTrie& trie = grammar_->trie(at_start_);
-  if (id < 0 || id >= trie.vocab_size() || trie.bytes(id).empty()) return false;
+  const std::optional<std::string_view> bytes = grammar_->trie(at_start_).Bytes(id);
+  if (!bytes) return false;
   ConfigurationId reached = now_;
-  for (const char byte : trie.bytes(id)) reached = configurations_.Next(reached, static_cast<uint8_t>(byte));
+  for (const char byte : *bytes) reached = configurations_.Next(reached, static_cast<uint8_t>(byte));
   if (reached == Configurations::kDead) return false;
   now_ = reached;
   if (std::exchange(at_start_, false)) masks_.clear();

@@ -220,7 +220,8 @@ void RefuseLeftRecursion(const Grammar& grammar, const RuleProperties& propertie
       const Expression target = node.kind == Kind::kRule ? grammar.rules()[node.rule].is : part;
       if (marks[part] == Mark::kOpen || marks[target] == Mark::kOpen) {
         throw CoreError(MMOE_INVALID_ARGUMENT,
-                        grammar.rules()[node.rule].name + " begins with itself (left recursion): put what it repeats in front of it");
+                        grammar.rules()[node.rule].name +
+                            " begins with itself (left recursion): put what it repeats in front of it");
       }
       marks[part] = Mark::kOpen;
       std::vector<Expression> next = parts.Of(part);

@@ -18,7 +18,7 @@ class Stacks {
   static constexpr StackId kUnknown = 1;  // below is what a caller does not tell
 
   struct Frame {
-    StateId state;    // goes on here; of a kRepeat or of members, what is in `data` belongs to it
+    StateId state;  // goes on here; of a kRepeat or of members, what is in `data` belongs to it
     StackId below;
     uint64_t data;
     uint32_t depth;

@@ -20,6 +20,10 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string, int32_t>> tokens, int32_
   };
   for (auto& [text, id] : tokens) {
     if (text.size() > kMaxTokenBytes) continue;
+    if (text.empty()) {
+      empty_tokens_.push_back(id);
+      continue;
+    }
     size_t shared = 0;
     while (shared < open.size() && shared < text.size() &&
            byte_[open[shared]] == static_cast<uint8_t>(text[shared])) {
@@ -40,6 +44,15 @@ TokenTrie::TokenTrie(std::vector<std::pair<std::string, int32_t>> tokens, int32_
     bytes_[static_cast<size_t>(id)] = std::move(text);
   }
   close(0);
+}
+
+std::optional<std::string_view> TokenTrie::Bytes(int32_t token) const {
+  if (token < 0 || token >= vocab_size()) return std::nullopt;
+  const std::string_view bytes = bytes_[static_cast<size_t>(token)];
+  const bool is_empty_token =
+      std::find(empty_tokens_.begin(), empty_tokens_.end(), token) != empty_tokens_.end();
+  if (bytes.empty() && !is_empty_token) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace mmoe::grammar

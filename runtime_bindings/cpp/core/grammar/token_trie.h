@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,7 +14,7 @@ namespace mmoe::grammar {
 // node's descendants are the ones behind it until its `end`.
 class TokenTrie {
  public:
-  // Tokens that a text may be made of, with what they add to it; none is empty. Several may have the same bytes.
+  // Tokens that a text may be made of, with what they add to it. Several may have the same bytes, or none.
   TokenTrie(std::vector<std::pair<std::string, int32_t>> tokens, int32_t vocab_size);
 
   uint32_t size() const { return static_cast<uint32_t>(byte_.size()); }
@@ -29,7 +31,10 @@ class TokenTrie {
   void TokensAt(uint32_t node, const OnToken& on_token) const {
     for (int32_t token = first_[node]; token >= 0; token = same_[static_cast<size_t>(token)]) on_token(token);
   }
-  const std::string& bytes(int32_t token) const { return bytes_[static_cast<size_t>(token)]; }
+  // What a token adds to a text; none for those that no text is made of.
+  std::optional<std::string_view> Bytes(int32_t token) const;
+  // Those that add nothing.
+  const std::vector<int32_t>& empty_tokens() const { return empty_tokens_; }
   int32_t vocab_size() const { return static_cast<int32_t>(bytes_.size()); }
 
  private:
@@ -37,9 +42,10 @@ class TokenTrie {
   std::vector<uint32_t> end_;
   std::vector<uint16_t> depth_;
   std::vector<uint32_t> parent_;
-  std::vector<int32_t> first_;  // a token that ends here, or -1
-  std::vector<int32_t> same_;   // by token: another one with the same bytes, or -1
-  std::vector<std::string> bytes_;  // by token; empty for those that no text is made of
+  std::vector<int32_t> first_;      // a token that ends here, or -1
+  std::vector<int32_t> same_;       // by token: another one with the same bytes, or -1
+  std::vector<std::string> bytes_;  // by token; empty, too, for those that no text is made of
+  std::vector<int32_t> empty_tokens_;
   uint32_t max_depth_ = 0;
 };
 

@@ -15,7 +15,8 @@ TokenTrie TrieOf(const Tokenizer& tokenizer, const std::vector<int32_t>& stop_id
     if (!tokenizer.HasToken(id) || tokenizer.IsSpecial(id)) continue;
     if (std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end()) continue;
     std::string bytes = tokenizer.TokenBytes(id, first);
-    if (!bytes.empty()) tokens.emplace_back(std::move(bytes), id);
+    // At the beginning a lone space adds nothing and leads to tokens with one; elsewhere it would never end.
+    if (first || !bytes.empty()) tokens.emplace_back(std::move(bytes), id);
   }
   return TokenTrie(std::move(tokens), tokenizer.vocab_size());
 }

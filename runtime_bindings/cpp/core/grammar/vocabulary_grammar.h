@@ -20,10 +20,10 @@ class VocabularyGrammar {
         masks_(vocabulary_->later()) {}
 
   const Automaton& automaton() const { return automaton_; }
-  const TokenTrie& trie(bool at_start) const { return at_start ? vocabulary_->first() : vocabulary_->later(); }
-  LocalMasks& masks(bool at_start) const {
-    return at_start && !vocabulary_->alike() ? first_masks_ : masks_;
+  const TokenTrie& trie(bool at_start) const {
+    return at_start ? vocabulary_->first() : vocabulary_->later();
   }
+  LocalMasks& masks(bool at_start) const { return at_start && !vocabulary_->alike() ? first_masks_ : masks_; }
 
  private:
   const Automaton automaton_;

@@ -61,7 +61,8 @@ std::optional<Choice> FirstChoice(const Flattened& parts, SchemaDocument* docume
   Choice choice{schema, document->Keyword(schema, "anyOf") ? "anyOf" : "oneOf", {}};
   Conjunction others;
   for (const SchemaId other : parts.plain) others.push_back({other, true});
-  for (size_t index = 1; index < parts.choosing.size(); ++index) others.push_back({parts.choosing[index], false});
+  for (size_t index = 1; index < parts.choosing.size(); ++index)
+    others.push_back({parts.choosing[index], false});
   for (const SchemaId way : document->Schemas(schema, choice.keyword)) {
     Conjunction chosen = others;
     chosen.push_back({way, false});

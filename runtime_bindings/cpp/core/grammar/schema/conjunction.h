@@ -25,9 +25,9 @@ Conjunction OfSchemas(const std::vector<SchemaId>& schemas);
 
 // A conjunction with all that is referred to: plain parts, and schemas that leave a choice.
 struct Flattened {
-  bool nothing = false;             // false is among them
-  std::vector<SchemaId> plain;      // ascending; without `true`
-  std::vector<SchemaId> choosing;   // with an anyOf or oneOf that is still to be chosen from
+  bool nothing = false;            // false is among them
+  std::vector<SchemaId> plain;     // ascending; without `true`
+  std::vector<SchemaId> choosing;  // with an anyOf or oneOf that is still to be chosen from
 };
 // Throws for keywords that are not understood, wherever it comes to.
 Flattened Flatten(const Conjunction& parts, SchemaDocument* document);

@@ -54,13 +54,14 @@ bool AreDisjoint(const Conjunction& a, const Conjunction& b, SchemaDocument* doc
   for (const std::string& name : left_object.required()) {
     const Conjunction theirs = right_object.MemberParts(name);
     if (Flatten(theirs, document).nothing) return true;
-    if (right_object.Requires(name) && AreDisjoint(left_object.MemberParts(name), theirs, document, depth + 1)) {
+    if (right_object.Requires(name) &&
+        AreDisjoint(left_object.MemberParts(name), theirs, document, depth + 1)) {
       return true;
     }
   }
-  return std::any_of(right_object.required().begin(), right_object.required().end(), [&](const std::string& name) {
-    return Flatten(left_object.MemberParts(name), document).nothing;
-  });
+  return std::any_of(
+      right_object.required().begin(), right_object.required().end(),
+      [&](const std::string& name) { return Flatten(left_object.MemberParts(name), document).nothing; });
 }
 
 }  // namespace

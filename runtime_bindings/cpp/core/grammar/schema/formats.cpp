@@ -9,17 +9,19 @@ namespace {
 
 // RFC 3339. The 29th of February is there in the years that have it, a leap second nowhere: it depends on the day and the
 // offset.
-const std::string kLeapYear =
-    "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)";
-const std::string kDate = "(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|"
-                          "02-(?:0[1-9]|1\\d|2[0-8]))|" +
-                          kLeapYear + "-02-29)";
+const std::string kLeapYear = "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)";
+const std::string kDate =
+    "(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|"
+    "02-(?:0[1-9]|1\\d|2[0-8]))|" +
+    kLeapYear + "-02-29)";
 const std::string kTime =
     "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,20})?(?:[Zz]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)";
 // RFC 3339, appendix A.
 const std::string kDuration =
-    "P(?:(?:\\d{1,9}D|\\d{1,9}M(?:\\d{1,9}D)?|\\d{1,9}Y(?:\\d{1,9}M(?:\\d{1,9}D)?)?)(?:T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)"
-    "?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S))?|T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S)|"
+    "P(?:(?:\\d{1,9}D|\\d{1,9}M(?:\\d{1,9}D)?|\\d{1,9}Y(?:\\d{1,9}M(?:\\d{1,9}D)?)?)(?:T(?:\\d{1,9}H(?:\\d{1,"
+    "9}M(?:\\d{1,9}S)"
+    "?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S))?|T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}"
+    "S)?|\\d{1,9}S)|"
     "\\d{1,9}W)";
 // RFC 5321 without quoted names and addresses in brackets.
 const std::string kAtom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
@@ -42,7 +44,8 @@ std::string Ipv6() {
     const int most = 7 - before;  // groups behind
     ways += "|" + front;
     if (most >= 1) ways += "(?:" + group + ")?";
-    for (int behind = 2; behind <= most; ++behind) ways += "|" + front + times(group + ":", behind - 2, behind - 2) + last;
+    for (int behind = 2; behind <= most; ++behind)
+      ways += "|" + front + times(group + ":", behind - 2, behind - 2) + last;
   }
   return "(?:" + ways + ")";
 }
@@ -54,19 +57,20 @@ std::string Uri() {
     return "(?:[A-Za-z0-9._~!$&'()*+,;=" + more + "-]|" + code + ")";
   };
   const std::string segment = of(":@");
-  const std::string authority = "//(?:" + of(":") + "*@)?(?:" + of("") + "*|\\[" + Ipv6() + "\\])(?::\\d{0,5})?(?:/" + segment + "*)*";
+  const std::string authority =
+      "//(?:" + of(":") + "*@)?(?:" + of("") + "*|\\[" + Ipv6() + "\\])(?::\\d{0,5})?(?:/" + segment + "*)*";
   const std::string absolute = "/(?:" + segment + "+(?:/" + segment + "*)*)?";
   const std::string rootless = segment + "+(?:/" + segment + "*)*";
   const std::string rest = of(":@/?") + "*";
-  return "[A-Za-z][A-Za-z0-9+.-]*:(?:" + authority + "|" + absolute + "|" + rootless + ")?(?:\\?" + rest + ")?(?:#" +
-         rest + ")?";
+  return "[A-Za-z][A-Za-z0-9+.-]*:(?:" + authority + "|" + absolute + "|" + rootless + ")?(?:\\?" + rest +
+         ")?(?:#" + rest + ")?";
 }
 
 const std::vector<std::pair<std::string, std::string>>& Formats() {
   static const auto* formats = new std::vector<std::pair<std::string, std::string>>{
-      {"date", kDate},   {"time", kTime},   {"date-time", kDate + "[Tt]" + kTime},
+      {"date", kDate},         {"time", kTime},   {"date-time", kDate + "[Tt]" + kTime},
       {"duration", kDuration}, {"email", kEmail}, {"ipv4", kIpv4},
-      {"ipv6", Ipv6()},  {"uri", Uri()},    {"uuid", kUuid}};
+      {"ipv6", Ipv6()},        {"uri", Uri()},    {"uuid", kUuid}};
   return *formats;
 }
 

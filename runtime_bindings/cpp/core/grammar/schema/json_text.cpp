@@ -36,8 +36,8 @@ bool IsPlain(uint32_t c) { return c >= 0x20 && c <= 0x7E && c != '"' && c != '\\
 
 Expression JsonText::Space() {
   const Expression line = grammar_.Sequence(
-      {grammar_.Literal("\n"), grammar_.Repeat(grammar_.Character(CharSet({{' ', ' '}, {'\t', '\t'}})), 0,
-                                               kMaxIndentation)});
+      {grammar_.Literal("\n"),
+       grammar_.Repeat(grammar_.Character(CharSet({{' ', ' '}, {'\t', '\t'}})), 0, kMaxIndentation)});
   return grammar_.Optional(grammar_.Alternatives({grammar_.Literal(" "), line}));
 }
 
@@ -168,8 +168,7 @@ Expression JsonText::LeaveTree(const Branch& branch) {
 Expression JsonText::Object(const std::vector<Member>& named, uint64_t required,
                             const std::optional<Member>& others) {
   const auto member = [&](const Member& of) {
-    return grammar_.Sequence(
-        {Quoted(of.first), Space(), grammar_.Literal(":"), Space(), of.second, Space()});
+    return grammar_.Sequence({Quoted(of.first), Space(), grammar_.Literal(":"), Space(), of.second, Space()});
   };
   Members members;
   for (const Member& of : named) members.named.push_back(member(of));
@@ -213,9 +212,9 @@ Expression JsonText::AnyNumber() {
   const Expression whole = grammar_.Alternatives(
       {grammar_.Literal("0"), grammar_.Sequence({Digit('1'), Digits(0, kMaxDigits - 1)})});
   const Expression fraction = grammar_.Sequence({grammar_.Literal("."), Digits(1, kMaxDigits)});
-  const Expression exponent =
-      grammar_.Sequence({grammar_.Character(CharSet({{'e', 'e'}, {'E', 'E'}})),
-                         grammar_.Optional(grammar_.Character(CharSet({{'+', '+'}, {'-', '-'}}))), Digits(1, 3)});
+  const Expression exponent = grammar_.Sequence(
+      {grammar_.Character(CharSet({{'e', 'e'}, {'E', 'E'}})),
+       grammar_.Optional(grammar_.Character(CharSet({{'+', '+'}, {'-', '-'}}))), Digits(1, 3)});
   return grammar_.Sequence({grammar_.Optional(grammar_.Literal("-")), whole, grammar_.Optional(fraction),
                             grammar_.Optional(exponent)});
 }
@@ -226,12 +225,13 @@ Expression JsonText::Anything() {
     const Expression string = Quoted(grammar_.Repeat(Character(CharSet::All()), 0, kNoLimit));
     const Rule text = grammar_.NewRule("any string");
     grammar_.Define(text, string);
-    const Member member = {grammar_.Repeat(Character(CharSet::All()), 0, kNoLimit), grammar_.Call(*anything_)};
-    grammar_.Define(*anything_,
-                    grammar_.Alternatives({grammar_.Literal("null"), grammar_.Literal("true"),
-                                           grammar_.Literal("false"), AnyNumber(), grammar_.Call(text),
-                                           Array({}, grammar_.Call(*anything_), 0, kNoLimit),
-                                           Object({}, 0, member)}));
+    const Member member = {grammar_.Repeat(Character(CharSet::All()), 0, kNoLimit),
+                           grammar_.Call(*anything_)};
+    grammar_.Define(
+        *anything_,
+        grammar_.Alternatives({grammar_.Literal("null"), grammar_.Literal("true"), grammar_.Literal("false"),
+                               AnyNumber(), grammar_.Call(text),
+                               Array({}, grammar_.Call(*anything_), 0, kNoLimit), Object({}, 0, member)}));
   }
   return grammar_.Call(*anything_);
 }

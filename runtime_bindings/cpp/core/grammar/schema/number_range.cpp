@@ -19,7 +19,11 @@ int CompareMagnitudes(const Decimal& a, const Decimal& b) {
 class Magnitudes {
  public:
   Magnitudes(Bound least, std::optional<Bound> most, bool integer, Grammar* grammar, JsonText* text)
-      : least_(std::move(least)), most_(std::move(most)), integer_(integer), grammar_(*grammar), text_(*text) {}
+      : least_(std::move(least)),
+        most_(std::move(most)),
+        integer_(integer),
+        grammar_(*grammar),
+        text_(*text) {}
 
   Expression Build() {
     const size_t shortest = least_.value.whole.size();
@@ -32,7 +36,8 @@ class Magnitudes {
         const size_t last = most_ ? longest - 1 : longest;
         lengths.push_back(grammar_.Sequence(
             {text_.Digit('1'),
-             text_.Digits(static_cast<uint32_t>(length) - 1, static_cast<uint32_t>(last) - 1), AnyFraction()}));
+             text_.Digits(static_cast<uint32_t>(length) - 1, static_cast<uint32_t>(last) - 1),
+             AnyFraction()}));
         length = last;
         continue;
       }
@@ -150,7 +155,8 @@ std::optional<Decimal> Decimal::Parse(std::string_view text) {
     digits.insert(0, static_cast<size_t>(1 - whole), '0');
     whole = 1;
   }
-  if (static_cast<size_t>(whole) > digits.size()) digits.append(static_cast<size_t>(whole) - digits.size(), '0');
+  if (static_cast<size_t>(whole) > digits.size())
+    digits.append(static_cast<size_t>(whole) - digits.size(), '0');
   decimal.whole = digits.substr(0, static_cast<size_t>(whole));
   decimal.fraction = digits.substr(static_cast<size_t>(whole));
   decimal.whole.erase(0, std::min(decimal.whole.find_first_not_of('0'), decimal.whole.size() - 1));

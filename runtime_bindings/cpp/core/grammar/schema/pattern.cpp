@@ -223,7 +223,8 @@ class PatternParser {
     if (first < 0xD800 || first >= 0xE000) return first;
     if (!in_.TakeAhead("\\u")) in_.Unsupported("a code that is no character");
     const uint32_t second = Hex(4);
-    if (first >= 0xDC00 || second < 0xDC00 || second >= 0xE000) in_.Unsupported("a code that is no character");
+    if (first >= 0xDC00 || second < 0xDC00 || second >= 0xE000)
+      in_.Unsupported("a code that is no character");
     return 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
   }
 

@@ -89,10 +89,11 @@ class SchemaCompiler {
       for (size_t one = 0; one < choice.ways.size(); ++one) {
         for (size_t other = one + 1; other < choice.ways.size(); ++other) {
           if (AreDisjoint(choice.ways[one], choice.ways[other], &document_)) continue;
-          document_.Unsupported(choice.schema, "oneOf",
-                                "has alternatives (" + std::to_string(one) + " and " + std::to_string(other) +
-                                    ") that a value might satisfy both of; tell them apart by type, const or a "
-                                    "required member, or say anyOf");
+          document_.Unsupported(
+              choice.schema, "oneOf",
+              "has alternatives (" + std::to_string(one) + " and " + std::to_string(other) +
+                  ") that a value might satisfy both of; tell them apart by type, const or a "
+                  "required member, or say anyOf");
         }
       }
     }
@@ -155,12 +156,21 @@ class SchemaCompiler {
       std::string_view keyword;
       Types types;
     };
-    static constexpr OfType kOfTypes[] = {
-        {"minimum", kInteger | kFraction}, {"maximum", kInteger | kFraction},
-        {"exclusiveMinimum", kInteger | kFraction}, {"exclusiveMaximum", kInteger | kFraction},
-        {"minLength", kString}, {"maxLength", kString}, {"pattern", kString}, {"format", kString},
-        {"items", kArray}, {"prefixItems", kArray}, {"minItems", kArray}, {"maxItems", kArray},
-        {"properties", kObject}, {"required", kObject}, {"additionalProperties", kObject}};
+    static constexpr OfType kOfTypes[] = {{"minimum", kInteger | kFraction},
+                                          {"maximum", kInteger | kFraction},
+                                          {"exclusiveMinimum", kInteger | kFraction},
+                                          {"exclusiveMaximum", kInteger | kFraction},
+                                          {"minLength", kString},
+                                          {"maxLength", kString},
+                                          {"pattern", kString},
+                                          {"format", kString},
+                                          {"items", kArray},
+                                          {"prefixItems", kArray},
+                                          {"minItems", kArray},
+                                          {"maxItems", kArray},
+                                          {"properties", kObject},
+                                          {"required", kObject},
+                                          {"additionalProperties", kObject}};
     Types types = 0;
     for (const Json& value : values) types |= TypesOf(value);
     for (const SchemaId schema : plain) {
@@ -175,8 +185,8 @@ class SchemaCompiler {
   Expression Number(const std::vector<SchemaId>& plain, bool integer) {
     std::optional<Bound> least;
     std::optional<Bound> most;
-    const auto tighten = [&](std::optional<Bound>* bound, SchemaId schema, const char* keyword, bool inclusive,
-                             int direction) {
+    const auto tighten = [&](std::optional<Bound>* bound, SchemaId schema, const char* keyword,
+                             bool inclusive, int direction) {
       const std::optional<Json> value = document_.Keyword(schema, keyword);
       if (!value) return;
       if (value->type() != Json::Type::kNumber) document_.Fail(schema, keyword, "must be a number");
@@ -219,15 +229,15 @@ class SchemaCompiler {
         if (value->type() != Json::Type::kString) document_.Fail(schema, "format", "must be a string");
         const std::string of_format = PatternOfFormat(value->String());
         if (of_format.empty()) {
-          document_.Unsupported(schema, "format", "is " + value->String() + "; supported are " + KnownFormats());
+          document_.Unsupported(schema, "format",
+                                "is " + value->String() + "; supported are " + KnownFormats());
         }
         match(schema, "format", of_format);
       }
     }
     if (lengths.least > lengths.most) return Nothing();
     if (keyword.empty()) {
-      return text_.Quoted(
-          grammar_.Repeat(text_.Character(CharSet::All()), lengths.least, lengths.most));
+      return text_.Quoted(grammar_.Repeat(text_.Character(CharSet::All()), lengths.least, lengths.most));
     }
     RegexNodePtr parsed;
     try {
@@ -237,9 +247,10 @@ class SchemaCompiler {
     }
     const std::optional<Expression> content = MatchingContent(*parsed, lengths, &grammar_, &text_);
     if (!content) {
-      document_.Unsupported(of_pattern, keyword,
-                            "has strings outside minLength and maxLength, which is supported only if it repeats one "
-                            "set of characters from ^ to $; put the lengths into the pattern");
+      document_.Unsupported(
+          of_pattern, keyword,
+          "has strings outside minLength and maxLength, which is supported only if it repeats one "
+          "set of characters from ^ to $; put the lengths into the pattern");
     }
     return text_.Quoted(*content);
   }
@@ -286,14 +297,16 @@ class SchemaCompiler {
     const ObjectParts parts(plain, &document_);
     const std::vector<std::string> names = parts.Names();
     if (names.size() > kMaxMembers) {
-      document_.Unsupported(plain[0], "properties", "has more than " + std::to_string(kMaxMembers) + " names");
+      document_.Unsupported(plain[0], "properties",
+                            "has more than " + std::to_string(kMaxMembers) + " names");
     }
     std::vector<JsonText::Member> named;
     uint64_t required = 0;
     for (const std::string& name : names) {
       if (name.size() > JsonText::kMaxNameBytes) {
-        document_.Unsupported(plain[0], "properties",
-                              "has a name of more than " + std::to_string(JsonText::kMaxNameBytes) + " bytes");
+        document_.Unsupported(
+            plain[0], "properties",
+            "has a name of more than " + std::to_string(JsonText::kMaxNameBytes) + " bytes");
       }
       if (parts.Requires(name)) required |= uint64_t{1} << named.size();
       named.emplace_back(text_.Content(name), Value(parts.MemberParts(name)));

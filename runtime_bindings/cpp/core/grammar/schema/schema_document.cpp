@@ -9,11 +9,26 @@ namespace {
 
 // Keywords that say what a value may be and are not understood here. Names that no vocabulary of JSON schema has are
 // annotations, as its specification says.
-constexpr std::string_view kUnsupported[] = {
-    "$dynamicRef",      "$recursiveRef",     "contains",      "dependencies",      "dependentRequired",
-    "dependentSchemas", "else",              "if",            "maxContains",       "maxProperties",
-    "minContains",      "minProperties",     "multipleOf",    "not",               "nullable",
-    "patternProperties", "propertyNames",    "then",          "unevaluatedItems",  "unevaluatedProperties"};
+constexpr std::string_view kUnsupported[] = {"$dynamicRef",
+                                             "$recursiveRef",
+                                             "contains",
+                                             "dependencies",
+                                             "dependentRequired",
+                                             "dependentSchemas",
+                                             "else",
+                                             "if",
+                                             "maxContains",
+                                             "maxProperties",
+                                             "minContains",
+                                             "minProperties",
+                                             "multipleOf",
+                                             "not",
+                                             "nullable",
+                                             "patternProperties",
+                                             "propertyNames",
+                                             "then",
+                                             "unevaluatedItems",
+                                             "unevaluatedProperties"};
 
 std::string Escaped(std::string_view name) {
   std::string escaped;
@@ -100,7 +115,8 @@ std::vector<std::pair<std::string, SchemaId>> SchemaDocument::NamedSchemas(Schem
   std::vector<std::pair<std::string, SchemaId>> found;
   const std::optional<Json> object = Keyword(schema, keyword);
   if (!object) return found;
-  if (object->type() != Json::Type::kObject) Fail(schema, std::string(keyword), "must be an object of schemas");
+  if (object->type() != Json::Type::kObject)
+    Fail(schema, std::string(keyword), "must be an object of schemas");
   const std::string path = "/" + std::string(keyword) + "/";
   for (Json value = object->First(); value.valid(); value = value.Next()) {
     const std::string name = value.Name();
@@ -115,7 +131,8 @@ std::vector<std::string> SchemaDocument::Names(SchemaId schema, std::string_view
   if (!list) return found;
   if (list->type() != Json::Type::kArray) Fail(schema, std::string(keyword), "must be an array of strings");
   for (Json value = list->First(); value.valid(); value = value.Next()) {
-    if (value.type() != Json::Type::kString) Fail(schema, std::string(keyword), "must be an array of strings");
+    if (value.type() != Json::Type::kString)
+      Fail(schema, std::string(keyword), "must be an array of strings");
     found.push_back(value.String());
   }
   return found;
@@ -137,7 +154,8 @@ std::optional<SchemaId> SchemaDocument::Reference(SchemaId schema) {
   if (value->type() != Json::Type::kString) Fail(schema, "$ref", "must be a string");
   const std::string reference = value->String();
   if (reference != "#" && reference.substr(0, 2) != "#/") {
-    Unsupported(schema, "$ref", "is " + reference + "; only \"#\" and \"#/...\" within the schema are followed");
+    Unsupported(schema, "$ref",
+                "is " + reference + "; only \"#\" and \"#/...\" within the schema are followed");
   }
   Json target = document_.root();
   std::string pointer = "#";
@@ -145,7 +163,8 @@ std::optional<SchemaId> SchemaDocument::Reference(SchemaId schema) {
     const size_t end = std::min(reference.find('/', at + 1), reference.size());
     const std::string step = Unescaped(std::string_view(reference).substr(at + 1, end - at - 1));
     std::optional<Json> next = Member(target, step);
-    if (target.type() == Json::Type::kArray && !step.empty() && step.find_first_not_of("0123456789") == std::string::npos) {
+    if (target.type() == Json::Type::kArray && !step.empty() &&
+        step.find_first_not_of("0123456789") == std::string::npos) {
       size_t index = 0;
       for (Json element = target.First(); element.valid(); element = element.Next()) {
         if (std::to_string(index++) == step) next = element;
@@ -172,7 +191,8 @@ void SchemaDocument::Check(SchemaId schema) {
     if (name == "uniqueItems" && !(member.type() == Json::Type::kBool && !member.Bool())) {
       Unsupported(schema, name, "is not supported");
     }
-    if (name == "$id" && schema != root()) Unsupported(schema, name, "of a part of a schema is not supported");
+    if (name == "$id" && schema != root())
+      Unsupported(schema, name, "of a part of a schema is not supported");
   }
 }
 
@@ -183,8 +203,8 @@ std::string SchemaDocument::Pointer(SchemaId schema) const {
 
 void SchemaDocument::Fail(SchemaId schema, const std::string& keyword, const std::string& what,
                           mmoe_status status) const {
-  throw CoreError(status, "the JSON schema: " + Pointer(schema) + (keyword.empty() ? "" : "/" + Escaped(keyword)) +
-                              " " + what);
+  throw CoreError(status, "the JSON schema: " + Pointer(schema) +
+                              (keyword.empty() ? "" : "/" + Escaped(keyword)) + " " + what);
 }
 
 }  // namespace mmoe::grammar

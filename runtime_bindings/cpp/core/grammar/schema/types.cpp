@@ -13,9 +13,9 @@ struct NamedType {
   std::string_view name;
   Types types;
 };
-constexpr NamedType kNamedTypes[] = {{"null", kNull},   {"boolean", kBoolean}, {"integer", kInteger},
-                                     {"number", kInteger | kFraction}, {"string", kString},
-                                     {"array", kArray}, {"object", kObject}};
+constexpr NamedType kNamedTypes[] = {
+    {"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kInteger | kFraction},
+    {"string", kString}, {"array", kArray},     {"object", kObject}};
 
 Types Named(SchemaDocument* document, SchemaId schema, const Json& name) {
   if (name.type() == Json::Type::kString) {
