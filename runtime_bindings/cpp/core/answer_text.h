@@ -40,6 +40,8 @@ class AnswerText {
   // What is held back, for a caller that stops here. The text may go on: the bytes of an unfinished character are kept.
   std::string Flush();
 
+  // The next token is the first of a text, which some tokenizers write without its space.
+  bool at_start() const { return stream_.at_start(); }
   mmoe_finish finish() const { return finish_; }
   int32_t last_id() const { return last_id_; }  // pushed last, or what ended the text
 

@@ -102,6 +102,12 @@ void Session::SetLimits(const Limits& limits) {
   text_.SetLimits(limits);
 }
 
+void Session::SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar) {
+  const auto lock = Enter();
+  grammar_ =
+      grammar == nullptr ? nullptr : std::make_unique<grammar::Matcher>(std::move(grammar), text_.at_start());
+}
+
 void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
   const auto lock = Enter();
   const ProgramInfo& info = model_->program()->info();
@@ -126,6 +132,7 @@ void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
 
 void Session::BeginText() {
   text_.Begin();
+  grammar_.reset();
   counts_.assign(counts_.size(), 0);
   first_token_ = true;
   stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
@@ -257,17 +264,27 @@ void Session::Commit() {
   stats_.decode_seconds += watch.Seconds();
 }
 
-int32_t Session::ChooseToken() {
-  const float* logits = logits_;
-  if (!text_.MayEnd()) {
+const float* Session::AllowedLogits() {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  const bool may_end = text_.MayEnd() && (grammar_ == nullptr || grammar_->MayEnd());
+  if (grammar_ == nullptr && may_end) return logits_;
+  if (grammar_ == nullptr) {
     allowed_logits_.assign(logits_, logits_ + seen_.size());
-    for (const int32_t id : model_->manifest().stop_ids) {
-      if (static_cast<size_t>(id) >= seen_.size()) continue;  // a manifest may say so
-      allowed_logits_[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
-    }
-    logits = allowed_logits_.data();
+  } else {
+    allowed_logits_.assign(seen_.size(), kNever);
+    grammar_->Allowed().ForEach([&](int32_t id) { allowed_logits_[static_cast<size_t>(id)] = logits_[id]; });
   }
-  const int32_t id = sampler_.Sample(logits, static_cast<int32_t>(seen_.size()), seen_, counts_);
+  for (const int32_t id : model_->manifest().stop_ids) {
+    if (static_cast<size_t>(id) >= seen_.size()) continue;  // a manifest may say so
+    allowed_logits_[static_cast<size_t>(id)] = may_end ? logits_[id] : kNever;
+  }
+  return allowed_logits_.data();
+}
+
+int32_t Session::ChooseToken() {
+  int32_t id = grammar_ == nullptr || grammar_->MayEnd() ? -1 : grammar_->Allowed().Only();
+  if (id < 0) id = sampler_.Sample(AllowedLogits(), static_cast<int32_t>(seen_.size()), seen_, counts_);
+  if (grammar_ != nullptr) grammar_->Push(id);
   ++counts_[static_cast<size_t>(id)];
   return id;
 }
@@ -277,6 +294,13 @@ void Session::Next(mmoe_step* step) {
   const Stopwatch watch;
   if (text_.finish() != MMOE_FINISH_NONE) {
     *step = Step(text_, {});
+    return;
+  }
+  if (grammar_ != nullptr && grammar_->Allowed().empty()) {
+    if (!grammar_->MayEnd()) {
+      throw CoreError(MMOE_UNSUPPORTED, "no token of the vocabulary goes on with the grammar here");
+    }
+    *step = Step(text_, text_.End(MMOE_FINISH_STOP_TOKEN, -1));
     return;
   }
   if (text_.HasAllTokens()) {
@@ -350,6 +374,7 @@ void Session::Truncate(int64_t position) {
   CheckFurthestBack(position);
   Forget(position);
   text_.Begin();
+  grammar_.reset();
   counts_.assign(counts_.size(), 0);
 }
 

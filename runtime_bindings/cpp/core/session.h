@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/answer_text.h"
+#include "core/grammar/matcher.h"
 #include "core/mmoe.h"
 #include "core/model.h"
 #include "core/program.h"
@@ -25,6 +26,8 @@ class Session {
   void SetSampling(const mmoe_sampling& sampling);
   void SetBias(std::vector<mmoe_logit_bias> bias);
   void SetLimits(const Limits& limits);
+  // nullptr: any text.
+  void SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar);
   // Drafts of up to `most` tokens, none for 0; `document`: ids that drafts are taken from beside the context.
   void SetSpeculation(int32_t most, std::vector<int32_t> document);
   void Prefill(const int32_t* ids, size_t count, size_t* done);
@@ -62,6 +65,8 @@ class Session {
   size_t RoomForDrafts() const;
   void Forget(int64_t position);
   int32_t ChooseToken();
+  // The logits of what may be chosen; those of all else are minus infinity.
+  const float* AllowedLogits();
 
   int64_t position() const { return static_cast<int64_t>(ids_.size()); }
 
@@ -82,7 +87,8 @@ class Session {
   std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
   bool first_token_ = true;                   // the next one chosen ends the time to the first token
   AnswerText text_;
-  std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
+  std::unique_ptr<grammar::Matcher> grammar_;  // nullptr: any text
+  std::vector<float> allowed_logits_;          // while not every token may be chosen
   mmoe_stats stats_{};
 };
 

@@ -99,6 +99,22 @@ void SetLimits(const Options& options, mmoe_session session) {
   Check(mmoe_session_set_limits(session, &limits));
 }
 
+void SetGrammar(const Options& options, mmoe_session session) {
+  const std::string& schema = options.json_schema;
+  const size_t begin = std::min(schema.find_first_not_of(" \t\r\n"), schema.size());
+  const bool is_text = schema.compare(begin, 1, "{") == 0;
+  int32_t kind = MMOE_GRAMMAR_NONE;
+  std::string text;
+  if (!schema.empty()) {
+    kind = MMOE_GRAMMAR_JSON_SCHEMA;
+    text = is_text ? schema : ReadFile(schema);
+  } else if (!options.grammar_file.empty()) {
+    kind = MMOE_GRAMMAR_GBNF;
+    text = ReadFile(options.grammar_file);
+  }
+  Check(mmoe_session_set_grammar(session, kind, text.data(), text.size()));
+}
+
 void SetSpeculation(const Options& options, mmoe_session session) {
   mmoe_speculation speculation;
   mmoe_speculation_init(&speculation);
@@ -172,6 +188,7 @@ void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model 
   SetSpeculation(options, session);
   const double prefill_seconds = Prefill(ids, options.chunk, session);
   SetLimits(options, session);
+  SetGrammar(options, session);
   const int32_t finish = Generate(options, session);
   Report(ids.size(), prefill_seconds, finish, session);
 }

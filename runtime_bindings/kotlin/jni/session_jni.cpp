@@ -123,6 +123,14 @@ void SetSpeculation(JNIEnv* env, jclass, jlong session, jint max_draft_tokens, j
   });
 }
 
+void SetGrammar(JNIEnv* env, jclass, jlong session, jint kind, jbyteArray text) {
+  Guarded(env, 0, [&] {
+    const std::string bytes = ToBytes(env, text);
+    Succeeded(env, mmoe_session_set_grammar(Handle(session), kind, bytes.data(), bytes.size()));
+    return 0;
+  });
+}
+
 jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
   mmoe_step step;
   if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
@@ -194,6 +202,7 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionLogprobs", "(J[I[F)V", Logprobs),
           Method("sessionSetLimits", "(J[[BJJ)V", SetLimits),
           Method("sessionSetSpeculation", "(JI[I)V", SetSpeculation),
+          Method("sessionSetGrammar", "(JI[B)V", SetGrammar),
           Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),

@@ -134,6 +134,15 @@ mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* lim
   });
 }
 
+mmoe_status mmoe_session_set_grammar(mmoe_session session, int32_t kind, const char* text,
+                                     size_t text_bytes) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
+    open.SetGrammar(kind == MMOE_GRAMMAR_NONE ? nullptr
+                                              : open.model().grammars().Get(kind, {text, text_bytes}));
+  });
+}
+
 mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireArgument(step != nullptr, "step is NULL");

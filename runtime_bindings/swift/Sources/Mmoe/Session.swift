@@ -106,6 +106,21 @@ public final class Session: Sendable {
     }
   }
 
+  /// Restricts the text that follows; without arguments it is any again. `prompt`, `prefill`, `truncate` and `reset` begin a
+  /// text without a grammar. Where it allows nothing more, `next` ends the text with `.stopToken`.
+  /// - Parameters:
+  ///   - jsonSchema: a schema that the text must satisfy as JSON.
+  ///   - grammar: a grammar in llama.cpp's GBNF that the text must be of; not beside `jsonSchema`.
+  /// - Throws: `.invalidArgument` for what is no schema or no grammar, `.unsupported` for a keyword that is not supported;
+  ///   the message says where.
+  public func setGrammar(jsonSchema: String? = nil, grammar: String? = nil) throws {
+    try setGrammar(Grammar(jsonSchema: jsonSchema, grammar: grammar))
+  }
+
+  func setGrammar(_ grammar: Grammar) throws {
+    try grammar.withCore { mmoe_session_set_grammar(handle, $0, $1, $2) }
+  }
+
   /// Text that was held back because a stop string may begin with it, for a caller that stops here.
   public func flush() throws -> String {
     var step = mmoe_step()

@@ -76,6 +76,11 @@ internal object Native {
     @JvmStatic
     external fun sessionSetLimits(session: Long, stop: Array<ByteArray>, minNewTokens: Long, maxNewTokens: Long)
 
+    /** kind: mmoe_grammar_kind. */
+    @JvmStatic external fun sessionSetGrammar(session: Long, kind: Int, text: ByteArray)
+
+    @JvmStatic external fun modelCheckGrammar(model: Long, kind: Int, text: ByteArray)
+
     /** The text that was held back. */
     @JvmStatic external fun sessionFlush(session: Long): ByteArray
 

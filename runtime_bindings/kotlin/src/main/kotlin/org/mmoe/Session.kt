@@ -60,7 +60,10 @@ public class Session internal constructor(public val model: Model, private val h
         maxNewTokens: Int? = null,
         minNewTokens: Int = 0,
         stop: List<String> = emptyList(),
-    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { model.tokenize(text) }
+        jsonSchema: String? = null,
+        grammar: String? = null,
+    ): Flow<Step> =
+        stream(Limits(stop, minNewTokens, maxNewTokens), Grammar.of(jsonSchema, grammar)) { model.tokenize(text) }
 
     /**
      * Makes [ids] the context, as [prompt] does it, and streams what follows: a step for each token, and a last one with
@@ -71,13 +74,17 @@ public class Session internal constructor(public val model: Model, private val h
      * @param maxNewTokens tokens at most; null goes on until the text ends or the context is full.
      * @param minNewTokens until there are so many, no stop token is chosen and no stop string looked for.
      * @param stop strings that the text ends before.
+     * @param jsonSchema a schema that the text must satisfy as JSON.
+     * @param grammar a grammar in llama.cpp's GBNF that the text must be of; not beside [jsonSchema].
      */
     public fun generate(
         ids: IntArray? = null,
         maxNewTokens: Int? = null,
         minNewTokens: Int = 0,
         stop: List<String> = emptyList(),
-    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { ids }
+        jsonSchema: String? = null,
+        grammar: String? = null,
+    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens), Grammar.of(jsonSchema, grammar)) { ids }
 
     /**
      * Limits the text that follows; [prompt], [prefill], [truncate] and [reset] begin one without limits. Tokens are
@@ -101,6 +108,20 @@ public class Session internal constructor(public val model: Model, private val h
         require(maxDraftTokens == null || maxDraftTokens >= 0) { "maxDraftTokens must not be negative" }
         Native.sessionSetSpeculation(handle, maxDraftTokens ?: -1, document)
     }
+
+    /**
+     * Restricts the text that follows; without arguments it is any again. [prompt], [prefill], [truncate] and [reset] begin
+     * a text without a grammar. Where it allows nothing more, [next] ends the text with [FinishReason.STOP_TOKEN].
+     *
+     * @param jsonSchema a schema that the text must satisfy as JSON.
+     * @param grammar a grammar in llama.cpp's GBNF that the text must be of; not beside [jsonSchema].
+     * @throws MmoeException.InvalidArgument it is no schema or no grammar; the message says where.
+     * @throws MmoeException.Unsupported the schema has a keyword that is not supported; the message says which and where.
+     */
+    public fun setGrammar(jsonSchema: String? = null, grammar: String? = null): Unit =
+        setGrammar(Grammar.of(jsonSchema, grammar))
+
+    private fun setGrammar(grammar: Grammar): Unit = Native.sessionSetGrammar(handle, grammar.kind, grammar.text)
 
     /** Text that was held back because a stop string may begin with it, for a caller that stops here. */
     public fun flush(): String = Native.sessionFlush(handle).decodeToString()
@@ -163,7 +184,7 @@ public class Session internal constructor(public val model: Model, private val h
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
     override fun close(): Unit = Native.sessionClose(handle)
 
-    private fun stream(limits: Limits, prompt: () -> IntArray?): Flow<Step> =
+    private fun stream(limits: Limits, grammar: Grammar, prompt: () -> IntArray?): Flow<Step> =
         flow {
             cancellableCalls(handle) { calls ->
                 var begun = false
@@ -173,6 +194,7 @@ public class Session internal constructor(public val model: Model, private val h
                             if (!begun) {
                                 prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
                                 setLimits(limits)
+                                setGrammar(grammar)
                                 begun = true
                             }
                             next(calls)
