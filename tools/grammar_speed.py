@@ -1,8 +1,8 @@
 """What JSON schemas and grammars cost: `python -m tools.grammar_speed [TOKENIZER_JSON]`.
 
-Prints milliseconds of building and of a step (the tokens that are allowed, and taking one), for texts that are drawn from
-all that is allowed. The first text meets the grammar's places for the first time; later ones find what it left. Without a
-file the vocabulary is that of a synthetic checkpoint with 128,256 tokens.
+Prints milliseconds of building and of a step (the tokens that are allowed, and taking one), for texts that are drawn
+from all that is allowed. The first text meets the grammar's places for the first time; later ones find what it left.
+Without a file the vocabulary is that of a synthetic checkpoint with 128,256 tokens.
 """
 
 from __future__ import annotations

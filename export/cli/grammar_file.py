@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -23,7 +23,7 @@ GrammarOption: TypeAlias = Annotated[
 ]
 
 
-def read_restriction(json_schema: str | None, grammar: Path | None) -> dict[str, str]:
+def read_restriction(json_schema: str | None, grammar: Path | None) -> dict[str, Any]:
     """What `Session.generate` is given of the two options, of which one at most is there.
 
     Raises:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmoe.export.cli.repl.interruptible import interruptible
 from mmoe.export.cli.ui.streaming import statistics
@@ -26,7 +26,7 @@ class Repl:
     """The loop and its commands; each command is a method, and its docstring what /help tells."""
 
     def __init__(
-        self, chat: Chat, limits: Limits, restriction: Mapping[str, str], terminal: Terminal
+        self, chat: Chat, limits: Limits, restriction: Mapping[str, Any], terminal: Terminal
     ) -> None:
         """Prepares it.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmoe.export.cli.ui.streaming import tell
 from mmoe.export.cli.ui.terminal import Terminal
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _HELP = "A conversation: /new forgets it, Ctrl-D ends it."
 
 
-def converse(chat: "Chat", *, limits: "Limits", restriction: Mapping[str, str], terminal: Terminal) -> None:
+def converse(chat: "Chat", *, limits: "Limits", restriction: Mapping[str, Any], terminal: Terminal) -> None:
     """Answers lines from stdin until it ends.
 
     Args:

@@ -251,10 +251,11 @@ MMOE_API void mmoe_limits_init(mmoe_limits* limits); /* none */
  * a later step, the last one at the latest. `limits` is copied; NULL: none. */
 MMOE_API mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits);
 typedef enum mmoe_grammar_kind {
-  MMOE_GRAMMAR_NONE = 0,        /* any text */
-  MMOE_GRAMMAR_JSON_SCHEMA = 1, /* a JSON text that satisfies a JSON schema (draft 2020-12; docs/runtime.md: which
+  MMOE_GRAMMAR_NONE = 0, /* any text */
+  MMOE_GRAMMAR_JSON_SCHEMA =
+      1,                /* a JSON text that satisfies a JSON schema (draft 2020-12; docs/runtime.md: which
                                    keywords); MMOE_UNSUPPORTED names another keyword and where it is */
-  MMOE_GRAMMAR_GBNF = 2         /* a text of a context-free grammar in llama.cpp's syntax, from its rule "root" */
+  MMOE_GRAMMAR_GBNF = 2 /* a text of a context-free grammar in llama.cpp's syntax, from its rule "root" */
 } mmoe_grammar_kind;
 /* What the text that follows must be, from the next token on: only tokens that it can go on with are chosen from, and one
  * that ends the text exactly where the text is complete. `text` (UTF-8, copied) is a schema or a grammar; NULL for

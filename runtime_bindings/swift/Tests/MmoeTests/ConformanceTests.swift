@@ -118,7 +118,8 @@ private struct Caller {
         "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
       ]
     case "set_limits": try session.setLimits(call.limits)
-    case "set_grammar": try session.setGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
+    case "set_grammar":
+      try session.setGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
     case "set_speculation":
       try session.setSpeculation(maxDraftTokens: call["max_draft_tokens"]?.integer, document: call.ids)
     case "set_logit_bias":
