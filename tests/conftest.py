@@ -26,8 +26,9 @@ _SLOW_FIXTURES = {
 }
 
 
-# Each conversion there takes minutes: a part of no tier, run by its own name (`make full-size`).
-collect_ignore = ["full_size"]
+# Parts of no tier, run by their own names: conversions that take minutes (`make full-size`), and what needs Chromium
+# (`make page`).
+collect_ignore = ["full_size", "page"]
 
 # On two idle cores; to be measured again when tests are added.
 _MINUTES_OF_ALL, _MINUTES_OF_QUICK = 10, 2

@@ -21,7 +21,7 @@ async function showState() {
     const state = await (await fetch("health")).json();
     at("model").textContent = document.title = state.model;
     const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
-    at("status").textContent = `${megabytes(state.anonymous_bytes)} own memory, ${megabytes(state.file_bytes)} of weights`;
+    at("status").textContent = `${megabytes(state.anonymous_bytes)} own memory, ${megabytes(state.file_bytes)} of files`;
     at("send").disabled = !state.has_chat;
     if (!state.has_chat) at("empty").textContent = "This model has no chat template; use /v1/completions.";
   } catch {
