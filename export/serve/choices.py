@@ -169,7 +169,7 @@ class CompletionChoices(Choices):
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         told = None
         if self._request.top_logprobs is not None:
-            tokens = [*choice.prompt_tokens, *choice.pieces]
+            tokens: list[Piece | PromptToken] = [*choice.prompt_tokens, *choice.pieces]
             told = completion_logprobs(tokens, self._text_of, self._shown_of)
         text = (self._prompt(index) if self._request.echo else "") + choice.text
         return self._text(index, text, choice.finish_reason) | {"logprobs": told}

@@ -245,7 +245,7 @@ def _prompt(given: object, model: Model) -> list[int]:
     if isinstance(given, str):
         return model.tokenize(given)
     vocab_size = model.info.vocab_size
-    ids = given if isinstance(given, list) else [None]
+    ids: list[Any] = given if isinstance(given, list) else [None]
     if not all(
         isinstance(each, int) and not isinstance(each, bool) and 0 <= each < vocab_size for each in ids
     ):
