@@ -190,6 +190,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_cancel": [Handle],
     "session_clear_cancel": [Handle],
     "session_stats": [Handle, POINTER(StatsStruct)],
+    "session_save": [Handle, c_char_p],
+    "session_restore": [Handle, c_char_p],
     "sampler_open": [POINTER(SamplingStruct), POINTER(Handle)],
     "sampler_close": [Handle],
     "sampler_set_logit_bias": [Handle, POINTER(LogitBiasStruct), c_size_t],

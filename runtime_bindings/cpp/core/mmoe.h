@@ -274,6 +274,15 @@ MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* positi
 MMOE_API mmoe_status mmoe_session_truncate(mmoe_session session, int64_t position);
 /* truncate(0), and the statistics, a pending cancel and the random numbers start afresh. */
 MMOE_API mmoe_status mmoe_session_reset(mmoe_session session);
+/* Writes the session to a file, which takes the place of one that is there only when it is whole: its tokens, what
+ * the caches hold of them, the sampling with its random numbers and its bias, and the text where it is. Statistics
+ * are not in it. MMOE_UNSUPPORTED if a backend keeps the caches to itself. (ABI 2) */
+MMOE_API mmoe_status mmoe_session_save(mmoe_session session, const char* path);
+/* Makes the session the one that was saved: it goes on with the same tokens and the same text, bit for bit. Any
+ * session of a model with the same program can take it, as often as wanted, e.g. to begin many conversations behind
+ * one long prompt. MMOE_CORRUPT if the file is cut, altered or no snapshot, MMOE_VERSION if it is of another format
+ * or was saved with another program; the session is then what it was. (ABI 2) */
+MMOE_API mmoe_status mmoe_session_restore(mmoe_session session, const char* path);
 /* Ends the running call with MMOE_CANCELLED after at most one call of the program (one token in decode, one
  * chunk in prefill); if none runs, the next prefill, decode or next is the one that ends. */
 MMOE_API mmoe_status mmoe_session_cancel(mmoe_session session);

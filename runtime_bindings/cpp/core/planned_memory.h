@@ -22,6 +22,8 @@ class PlannedMemory {
   // `path` of the program, for messages. Throws CoreError: MMOE_OUT_OF_RESOURCES, MMOE_CORRUPT.
   PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method);
 
+  // Of buffer `memory`, counted from 1 as a program does.
+  uint8_t* buffer(uint32_t memory) const { return spans_[memory - 1].data(); }
   executorch::runtime::HierarchicalAllocator* allocator() { return allocator_.get(); }
 
  private:

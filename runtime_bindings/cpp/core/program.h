@@ -9,6 +9,7 @@
 #include "core/aligned_copy.h"
 #include "core/mapped_file.h"
 #include "core/planned_memory.h"
+#include "core/snapshot/state_tensors.h"
 
 namespace executorch::extension::module {
 class Module;
@@ -39,6 +40,8 @@ class Program {
 
   const ProgramInfo& info() const { return info_; }
   const MappedFile& file() const { return file_; }
+  // What a context holds of its tokens; empty where a delegate keeps it.
+  const std::vector<StateTensor>& state() const { return state_; }
 
  private:
   friend class ProgramContext;
@@ -52,6 +55,7 @@ class Program {
   std::unique_ptr<const AlignedCopy> flatbuffer_;
   std::string written_by_;
   ProgramInfo info_;
+  std::vector<StateTensor> state_;
   std::unique_ptr<Module> module_;
 };
 
@@ -64,6 +68,11 @@ class ProgramContext {
   // Runs `count` tokens (1..max_seq_len, ids of the vocabulary) at `position`; the rows before it must be
   // written. Returns the logits [vocab_size] of the last token, valid until the next call. Throws CoreError.
   const float* Forward(const int32_t* ids, size_t count, int64_t position);
+
+  // Where a tensor of Program::state() lies.
+  uint8_t* StateMemory(const StateTensor& tensor) const {
+    return memory_->buffer(tensor.memory) + tensor.begin;
+  }
 
  private:
   void Load();

@@ -13,6 +13,7 @@
 #include "core/model.h"
 #include "core/program.h"
 #include "core/sampler.h"
+#include "core/snapshot/session_state.h"
 
 namespace mmoe {
 
@@ -36,6 +37,9 @@ class Session {
   void Truncate(int64_t position);
   void Reset();
   void Stats(mmoe_stats* stats);
+  // In snapshot/session_snapshot.cpp.
+  void Save(const std::string& path);
+  void Restore(const std::string& path);
 
   const Model& model() const { return *model_; }
   void Cancel() { cancel_.store(true); }
@@ -56,6 +60,7 @@ class Session {
   void Run(const int32_t* ids, size_t count);
   void Forget(int64_t position);
   int32_t ChooseToken();
+  SessionState State() const;
 
   int64_t position() const { return static_cast<int64_t>(ids_.size()); }
 
@@ -70,10 +75,11 @@ class Session {
   std::vector<int32_t> ids_;  // in the context
   int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
   std::vector<bool> seen_;
-  std::vector<int32_t> counts_;    // of the tokens chosen since the text began
-  const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
-  int32_t pending_ = -1;           // chosen and handed out, not run yet
-  bool first_token_ = true;        // the next one chosen ends the time to the first token
+  std::vector<int32_t> counts_;         // of the tokens chosen since the text began
+  const float* logits_ = nullptr;       // of the last token run; nullptr when there are none
+  std::vector<float> restored_logits_;  // what logits_ points to until something is run
+  int32_t pending_ = -1;                // chosen and handed out, not run yet
+  bool first_token_ = true;             // the next one chosen ends the time to the first token
   AnswerText text_;
   std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
   mmoe_stats stats_{};

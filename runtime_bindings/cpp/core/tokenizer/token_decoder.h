@@ -33,6 +33,14 @@ struct TokenDecoder {
 // Texts of tokens in, whole characters out.
 class DecodeStream {
  public:
+  // Where it is in a text, for a stream of the same decoder to go on from.
+  struct State {
+    std::string utf8;   // the beginning of a character, at most 3 bytes
+    std::string bytes;  // of a run of byte tokens
+    bool first = true;
+    int64_t strip_left = 0;
+  };
+
   explicit DecodeStream(const TokenDecoder& decoder) : decoder_(&decoder), strip_left_(decoder.strip_most) {}
 
   // The text that `token`, which Prepare() returned, completes.
@@ -41,6 +49,14 @@ class DecodeStream {
   std::string Flush();
   // Whole characters of what was kept back, where a reader stops but the text may go on.
   std::string Pause();
+
+  State state() const { return {utf8_.pending(), bytes_, first_, strip_left_}; }
+  void Restore(const State& state) {
+    utf8_.Restore(state.utf8);
+    bytes_ = state.bytes;
+    first_ = state.first;
+    strip_left_ = state.strip_left;
+  }
 
  private:
   std::string EndBytes();
