@@ -63,6 +63,14 @@ def generate(
     stop: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="End before this text; may be repeated.")
     ] = None,
+    draft_tokens: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            help="Guess up to so many tokens from what was said before, and run them with the next one: the same text, "
+            "sooner if it repeats. -1 is all that the program can judge; needs convert --speculation on.",
+        ),
+    ] = 0,
     temperature: Annotated[float | None, _recommended("Sampling temperature; 0 is greedy.")] = None,
     top_p: Annotated[float | None, _recommended("Keep the most probable tokens up to this sum.")] = None,
     top_k: Annotated[int | None, _recommended("Keep the k most probable tokens; 0 keeps all.")] = None,
@@ -124,15 +132,18 @@ def generate(
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
+    drafts = None if draft_tokens == -1 else draft_tokens
     with load(artifact, threads=threads) as model:
         sampling = replace(model.sampling, **given)
         if prompt is not None:
-            stream = model.generate(_prompt_text(prompt), sampling=sampling, **asdict(limits))
+            stream = model.generate(
+                _prompt_text(prompt), sampling=sampling, draft_tokens=drafts, **asdict(limits)
+            )
         elif variables is not None:
             ids = model.chat_json(variables)
-            stream = model.generate(ids, sampling=sampling, **asdict(limits))
+            stream = model.generate(ids, sampling=sampling, draft_tokens=drafts, **asdict(limits))
         else:
-            conversation = Chat(model, system=system, sampling=sampling)
+            conversation = Chat(model, system=system, sampling=sampling, draft_tokens=drafts)
             if chat is None:
                 converse(conversation, limits=limits, terminal=terminal)
                 return

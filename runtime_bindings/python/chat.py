@@ -23,7 +23,12 @@ class Chat:
     """
 
     def __init__(
-        self, model: Model, *, system: str | None = None, sampling: SamplingConfig | None = None
+        self,
+        model: Model,
+        *,
+        system: str | None = None,
+        sampling: SamplingConfig | None = None,
+        draft_tokens: int | None = 0,
     ) -> None:
         """Opens a session; nothing runs.
 
@@ -31,15 +36,17 @@ class Chat:
             model: An open model with a chat template.
             system: What the conversation begins with, if anything.
             sampling: How to choose tokens; the artifact's own if None.
+            draft_tokens: As for `Session.set_speculation`.
 
         Raises:
-            CoreFailure: The artifact has no chat template.
+            CoreFailure: The artifact has no chat template, or judges no drafts.
         """
         self._opening = [] if system is None else [Message("system", system)]
         self._history = list(self._opening)
         # A model without a template should say so before somebody types.
         model.chat([*self._opening, Message("user", "")])
         self._session = Session(model, sampling)
+        self._session.set_speculation(draft_tokens)
 
     def __enter__(self) -> Chat:
         return self

@@ -179,6 +179,7 @@ class Model:
         max_new_tokens: int | None = None,
         min_new_tokens: int = 0,
         stop: str | Sequence[str] = (),
+        draft_tokens: int | None = 0,
     ) -> Stream:
         """Continues a prompt in a context of its own; nothing runs until the first piece is asked for.
 
@@ -188,12 +189,15 @@ class Model:
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the text ends before, or one.
+            draft_tokens: As for `Session.set_speculation`.
 
         Raises:
             OptionError: A number is negative, or a stop string is empty.
-            CoreFailure: While iterating, if the prompt does not fit or the program fails.
+            CoreFailure: It judges no drafts; while iterating, if the prompt does not fit or the program fails.
         """
-        return Session(self, sampling).generate(
+        session = Session(self, sampling)
+        session.set_speculation(draft_tokens)
+        return session.generate(
             prompt, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, stop=stop
         )
 

@@ -150,6 +150,9 @@ class _SessionCaller(_Caller):
         limits = _limits(call)
         self._session.set_limits(Limits(**{**limits, "stop": tuple(limits.get("stop", ()))}))
 
+    def set_speculation(self, call: Call) -> None:
+        self._session.set_speculation(call.get("max_draft_tokens"), call.get("ids", ()))
+
     def set_logit_bias(self, call: Call) -> None:
         self._session.set_logit_bias(dict(call["bias"]))
 

@@ -46,6 +46,9 @@ class AnswerText {
   // Whether the text may end with the next token.
   bool MayEnd() const { return tokens_ >= limits_.min_new_tokens; }
   bool HasAllTokens() const { return tokens_ == limits_.max_new_tokens; }
+  int64_t TokensLeft() const {
+    return limits_.max_new_tokens < 0 ? INT64_MAX : limits_.max_new_tokens - tokens_;
+  }
 
   // What becomes readable with a token; it may end the text.
   std::string Push(int32_t id);

@@ -117,6 +117,8 @@ typedef struct mmoe_model_info {
   uint64_t program_bytes; /* size of model.pte */
   int32_t sliding_window; /* keys that the layers with a window see; 0: no such layers */
   int32_t window_rows;    /* rows that they keep: truncate goes back no further than these reach */
+  int32_t
+      max_draft_tokens; /* for mmoe_session_set_speculation; 0: the artifact was converted without (ABI 2) */
 } mmoe_model_info;
 MMOE_API void mmoe_model_info_init(mmoe_model_info* info);
 MMOE_API mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info);
@@ -251,6 +253,21 @@ MMOE_API mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_li
 /* For a caller that stops asking for tokens, e.g. after a cancel: step.text is what was held back until now, but
  * for the bytes of an unfinished character. The rest of `step` is what the last next gave. */
 MMOE_API mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step);
+
+typedef struct mmoe_speculation {
+  uint32_t struct_size;
+  int32_t
+      max_draft_tokens; /* of one call, at most the model's; -1: all that it can judge; 0: plain decoding */
+  const int32_t*
+      document; /* ids that drafts are taken from beside the context: a text to be quoted or edited */
+  size_t document_count;
+} mmoe_speculation;
+MMOE_API void mmoe_speculation_init(mmoe_speculation* speculation); /* plain decoding */
+/* Speculative decoding: mmoe_session_next guesses what follows from what the context and the document have said before, and
+ * runs the guess with the token. Every token, logit and log-probability is that of plain decoding; only the time differs:
+ * less where a text repeats, and no more than a hundredth more elsewhere. How long drafts are follows from what they have
+ * come to. The document is copied; NULL: plain decoding. MMOE_UNSUPPORTED if the artifact was converted without. */
+MMOE_API mmoe_status mmoe_session_set_speculation(mmoe_session session, const mmoe_speculation* speculation);
 /* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */
 MMOE_API mmoe_status mmoe_session_commit(mmoe_session session);
 /* Appends one given token and leaves its logits: decode under the caller's control. */
@@ -295,9 +312,11 @@ typedef struct mmoe_stats {
   double ttft_seconds;    /* from the start of the last prefill until the token after it was chosen */
   int64_t prefill_tokens; /* of the last prefill */
   double prefill_seconds;
-  int64_t decode_tokens;  /* since that prefill */
-  double decode_seconds;  /* inside the library: the caller's own time is not in it */
-  double program_seconds; /* the part of decode_seconds inside the program */
+  int64_t decode_tokens;   /* since that prefill */
+  double decode_seconds;   /* inside the library: the caller's own time is not in it */
+  double program_seconds;  /* the part of decode_seconds inside the program */
+  int64_t drafted_tokens;  /* of speculative decoding, since that prefill (ABI 2) */
+  int64_t accepted_tokens; /* of these, in decode_tokens as well (ABI 2) */
 } mmoe_stats;
 MMOE_API void mmoe_stats_init(mmoe_stats* stats);
 MMOE_API mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats);

@@ -102,24 +102,76 @@ void Session::SetLimits(const Limits& limits) {
   text_.SetLimits(limits);
 }
 
+void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
+  const auto lock = Enter();
+  const ProgramInfo& info = model_->program()->info();
+  if (most != 0 && info.max_draft_tokens == 0) {
+    throw CoreError(MMOE_UNSUPPORTED, "the program has no method for drafts; convert with --speculation on");
+  }
+  if (most > info.max_draft_tokens) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "the program judges up to " +
+                                               std::to_string(info.max_draft_tokens) +
+                                               " drafted tokens at once, not " + std::to_string(most));
+  }
+  if (most < 0) most = static_cast<int32_t>(info.max_draft_tokens);
+  if (!document.empty()) CheckIds(document.data(), document.size());
+  speculation_.reset();
+  if (most == 0) return;
+  const auto context = static_cast<size_t>(info.max_context_len);
+  auto speculation = std::make_unique<Speculation>(context, static_cast<size_t>(most));
+  speculation->SetDocument(std::move(document));
+  context_->LoadAllLogits();
+  speculation_ = std::move(speculation);
+}
+
 void Session::BeginText() {
   text_.Begin();
   counts_.assign(counts_.size(), 0);
   first_token_ = true;
   stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
   stats_.prefill_tokens = stats_.decode_tokens = 0;
+  if (speculation_ != nullptr) speculation_->ClearCounts();
 }
 
-void Session::Run(const int32_t* ids, size_t count) {
-  logits_ = nullptr;
-  logits_ = context_->Forward(ids, count, position());
+void Session::Append(const int32_t* ids, size_t count) {
   for (size_t index = 0; index < count; ++index) seen_[static_cast<size_t>(ids[index])] = true;
-  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
   ids_.insert(ids_.end(), ids, ids + count);
 }
 
+void Session::Run(const int32_t* ids, size_t count) {
+  if (speculation_ != nullptr) speculation_->Settle();
+  logits_ = nullptr;
+  logits_ = context_->Forward(ids, count, position());
+  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
+  Append(ids, count);
+}
+
+// Runs the token and what is guessed to follow it, whose rows of the caches the next call overwrites if it was wrong.
+void Session::RunAndForesee(int32_t id, size_t most_drafted) {
+  const Stopwatch watch;
+  const std::vector<int32_t>& guess = speculation_->Guess(ids_, id, most_drafted);
+  if (guess.empty()) {
+    Run(&id, 1);
+    speculation_->NoteCall(nullptr, 0, watch.Seconds());
+    return;
+  }
+  std::vector<int32_t> call = {id};
+  call.insert(call.end(), guess.begin(), guess.end());
+  logits_ = nullptr;
+  logits_ = context_->AllLogits(call.data(), call.size(), position());
+  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(call.size()));
+  Append(&id, 1);
+  speculation_->NoteCall(logits_, seen_.size(), watch.Seconds());
+}
+
+// Behind the token that is to be run: no further than the context, and the text, can go.
+size_t Session::RoomForDrafts() const {
+  const int64_t context = model_->program()->info().max_context_len - position() - 1;
+  return static_cast<size_t>(std::max<int64_t>(0, std::min(context, text_.TokensLeft())));
+}
+
 // The time is the statistics' even if the call ends early.
-void Session::Append(const int32_t* ids, size_t count, size_t* done) {
+void Session::RunChunks(const int32_t* ids, size_t count, size_t* done) {
   const auto chunk = static_cast<size_t>(model_->program()->info().max_seq_len);
   const Stopwatch watch;
   const auto settle = [&] { stats_.ttft_seconds = stats_.prefill_seconds = watch.Seconds(); };
@@ -145,7 +197,7 @@ void Session::Prefill(const int32_t* ids, size_t count, size_t* done) {
   if (done != nullptr) *done = 0;
   if (pending_ >= 0) RunDecode(pending_);  // the end of the text before
   BeginText();
-  Append(ids, count, done);
+  RunChunks(ids, count, done);
 }
 
 void Session::Prompt(const int32_t* ids, size_t count, size_t* done) {
@@ -166,13 +218,20 @@ void Session::Prompt(const int32_t* ids, size_t count, size_t* done) {
   Forget(static_cast<int64_t>(kept));
   if (done != nullptr) *done = kept;
   BeginText();
-  Append(ids + kept, count - kept, done);
+  RunChunks(ids + kept, count - kept, done);
 }
 
-void Session::RunDecode(int32_t id) {
+void Session::RunDecode(int32_t id, size_t most_drafted) {
   ThrowIfCancelled();
   const Stopwatch watch;
-  Run(&id, 1);
+  if (speculation_ == nullptr) {
+    Run(&id, 1);
+  } else if (const float* foreseen = speculation_->Take(id)) {
+    logits_ = foreseen;
+    Append(&id, 1);
+  } else {
+    RunAndForesee(id, most_drafted);
+  }
   pending_ = -1;
   stats_.program_seconds += watch.Seconds();
   ++stats_.decode_tokens;
@@ -229,7 +288,7 @@ void Session::Next(mmoe_step* step) {
     return;
   }
   if (pending_ >= 0) {
-    RunDecode(pending_);
+    RunDecode(pending_, RoomForDrafts());
   } else {
     ThrowIfCancelled();
   }
@@ -273,6 +332,7 @@ int64_t Session::Position() {
 }
 
 void Session::Forget(int64_t position) {
+  if (speculation_ != nullptr) speculation_->Forget(static_cast<size_t>(position));
   ids_.resize(static_cast<size_t>(position));
   seen_.assign(seen_.size(), false);
   for (const int32_t id : ids_) seen_[static_cast<size_t>(id)] = true;
@@ -305,6 +365,10 @@ void Session::Stats(mmoe_stats* stats) {
   const auto lock = Enter();
   const uint32_t size = stats->struct_size;
   *stats = stats_;
+  if (speculation_ != nullptr) {
+    stats->drafted_tokens = speculation_->drafted_tokens();
+    stats->accepted_tokens = speculation_->accepted_tokens();
+  }
   stats->struct_size = size;
 }
 

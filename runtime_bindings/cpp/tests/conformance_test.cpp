@@ -60,6 +60,7 @@ class Caller {
                                                           {"prefill", &Caller::Prefill},
                                                           {"next", &Caller::Next},
                                                           {"set_limits", &Caller::SetLimits},
+                                                          {"set_speculation", &Caller::SetSpeculation},
                                                           {"set_logit_bias", &Caller::SetLogitBias},
                                                           {"logprobs", &Caller::Logprobs},
                                                           {"flush", &Caller::Flush},
@@ -185,6 +186,17 @@ class Caller {
     limits.min_new_tokens = number("min_new_tokens", 0);
     limits.max_new_tokens = number("max_new_tokens", -1);
     return Done(mmoe_session_set_limits(session_, &limits));
+  }
+
+  Result SetSpeculation(const Json& call) {
+    const std::optional<Json> most = call.Find("max_draft_tokens");
+    const Ids ids = call.Find("ids") ? IdsOf(call) : Ids();
+    mmoe_speculation speculation;
+    mmoe_speculation_init(&speculation);
+    speculation.max_draft_tokens = most ? static_cast<int32_t>(most->Integer()) : -1;
+    speculation.document = ids.data();
+    speculation.document_count = ids.size();
+    return Done(mmoe_session_set_speculation(session_, &speculation));
   }
 
   Result SetLogitBias(const Json& call) {

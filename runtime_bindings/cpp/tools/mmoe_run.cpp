@@ -99,6 +99,13 @@ void SetLimits(const Options& options, mmoe_session session) {
   Check(mmoe_session_set_limits(session, &limits));
 }
 
+void SetSpeculation(const Options& options, mmoe_session session) {
+  mmoe_speculation speculation;
+  mmoe_speculation_init(&speculation);
+  speculation.max_draft_tokens = static_cast<int32_t>(options.draft_tokens);
+  Check(mmoe_session_set_speculation(session, &speculation));
+}
+
 // Why the text ended, an mmoe_finish.
 int32_t Generate(const Options& options, mmoe_session session) {
   const bool print_ids = !options.ids.empty();
@@ -140,6 +147,10 @@ void Report(size_t prompt_tokens, double prefill_seconds, int32_t finish, mmoe_s
                static_cast<long long>(stats.decode_tokens), stats.decode_seconds,
                Rate(stats.decode_tokens, stats.decode_seconds),
                stats.decode_seconds > 0 ? 100 * (1 - stats.program_seconds / stats.decode_seconds) : 0.0);
+  if (stats.drafted_tokens > 0) {
+    std::fprintf(stderr, "drafts: %lld tokens, %lld of them right\n",
+                 static_cast<long long>(stats.drafted_tokens), static_cast<long long>(stats.accepted_tokens));
+  }
   std::fprintf(stderr, "finish: %s\n", mmoe_finish_name(finish));
   std::fprintf(stderr, "memory: %.1f MB anonymous, %.1f MB of files\n",
                static_cast<double>(memory.peak_anonymous_bytes) / 1e6,
@@ -158,6 +169,7 @@ void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model 
   const mmoe_sampling sampling = Sampling(options, model);
   mmoe_session session;
   Check(mmoe_session_open(model, &sampling, &session));
+  SetSpeculation(options, session);
   const double prefill_seconds = Prefill(ids, options.chunk, session);
   SetLimits(options, session);
   const int32_t finish = Generate(options, session);

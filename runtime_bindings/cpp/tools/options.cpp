@@ -24,6 +24,10 @@ const char* const kUsage =
     "earlier\n"
     "  --min-new-tokens N    do not stop before there are N tokens\n"
     "  --stop TEXT           stop before this text; may be given several times\n"
+    "  --draft-tokens N      guess up to N tokens from what was said before and run them with the next one; "
+    "the text\n"
+    "                        stays the same (needs convert --speculation on; -1: all that the program "
+    "judges)\n"
     "  --temperature T       0 takes the most probable token\n"
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --frequency-penalty R, --presence-penalty "
     "R,\n"
@@ -90,6 +94,7 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--now", [&](Value value) { options.now = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
       {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--draft-tokens", [&](Value value) { options.draft_tokens = integer(value, -1, INT32_MAX); }},
       {"--stop",
        [&](Value value) {
          if (value.empty()) throw UsageError("--stop needs a text that is not empty");

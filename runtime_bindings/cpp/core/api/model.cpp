@@ -106,6 +106,7 @@ mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
     found.program_bytes = open->program()->file().bytes().size();
     found.sliding_window = static_cast<int32_t>(program.sliding_window);
     found.window_rows = static_cast<int32_t>(program.window_rows);
+    found.max_draft_tokens = static_cast<int32_t>(program.max_draft_tokens);
     mmoe::Hand(found, info);
   });
 }

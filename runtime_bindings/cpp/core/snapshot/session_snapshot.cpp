@@ -1,7 +1,7 @@
 // The part of Session that saves it and puts it back.
 
-#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -119,6 +119,7 @@ void Session::Restore(const std::string& path) {
     std::memcpy(bytes, from, count);
     from += count;
   });
+  if (speculation_ != nullptr) speculation_->Forget(0);
   BeginText();
   ids_ = std::move(state.ids);
   written_ = state.written;

@@ -115,6 +115,8 @@ private struct Caller {
         "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
       ]
     case "set_limits": try session.setLimits(call.limits)
+    case "set_speculation":
+      try session.setSpeculation(maxDraftTokens: call["max_draft_tokens"]?.integer, document: call.ids)
     case "set_logit_bias":
       let bias = (call["bias"]?.array ?? []).map { (Int32($0.array![0].integer!), $0.array![1].float!) }
       try session.setLogitBias(Dictionary(uniqueKeysWithValues: bias))

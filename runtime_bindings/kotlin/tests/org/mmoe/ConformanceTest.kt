@@ -204,6 +204,9 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "prefill" -> done { session.prefill(call.ids) }
             "next" -> session.next().let { json("id" to it.id, "text" to it.text, "finish_reason" to it.finishReason) }
             "set_limits" -> done { session.setLimits(call.limits) }
+            "set_speculation" -> done {
+                session.setSpeculation(call["max_draft_tokens"]?.asInt, if (call.has("ids")) call.ids else IntArray(0))
+            }
             "set_logit_bias" -> done {
                 session.setLogitBias(call.getAsJsonArray("bias").map { it.asJsonArray }.associate { it[0].asInt to it[1].asFloat })
             }

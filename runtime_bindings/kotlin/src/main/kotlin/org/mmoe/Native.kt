@@ -69,6 +69,9 @@ internal object Native {
     /** Fills both: the chosen token first, behind it the most probable ones. */
     @JvmStatic external fun sessionLogprobs(session: Long, ids: IntArray, values: FloatArray)
 
+    /** maxDraftTokens -1: all that the program can judge. */
+    @JvmStatic external fun sessionSetSpeculation(session: Long, maxDraftTokens: Int, document: IntArray)
+
     /** maxNewTokens -1: no limit. */
     @JvmStatic
     external fun sessionSetLimits(session: Long, stop: Array<ByteArray>, minNewTokens: Long, maxNewTokens: Long)

@@ -89,6 +89,19 @@ public class Session internal constructor(public val model: Model, private val h
             Native.sessionSetLimits(handle, stops, minNewTokens.toLong(), maxNewTokens?.toLong() ?: -1)
         }
 
+    /**
+     * Guesses what follows from what the context and [document] have said before, and runs the guess together with a
+     * token. Tokens, logits and log-probabilities are those of plain decoding; texts that repeat come faster.
+     *
+     * @param maxDraftTokens tokens that one call judges at most; null for all that the program can, 0 for plain decoding.
+     * @param document ids that drafts are taken from beside the context: a text that is to be quoted or edited.
+     * @throws MmoeException.Unsupported the artifact was converted without `--speculation on`.
+     */
+    public fun setSpeculation(maxDraftTokens: Int? = null, document: IntArray = IntArray(0)) {
+        require(maxDraftTokens == null || maxDraftTokens >= 0) { "maxDraftTokens must not be negative" }
+        Native.sessionSetSpeculation(handle, maxDraftTokens ?: -1, document)
+    }
+
     /** Text that was held back because a stop string may begin with it, for a caller that stops here. */
     public fun flush(): String = Native.sessionFlush(handle).decodeToString()
 
@@ -194,8 +207,18 @@ public class Session internal constructor(public val model: Model, private val h
     }
 
     private fun readStats(): Stats {
-        val tokens = LongArray(2)
+        val tokens = LongArray(4)
         val seconds = Native.sessionStats(handle, tokens)
-        return Stats(seconds[0], seconds[1], tokens[0], seconds[2], tokens[1], seconds[3], seconds[4])
+        return Stats(
+            loadSeconds = seconds[0],
+            ttftSeconds = seconds[1],
+            prefillTokens = tokens[0],
+            prefillSeconds = seconds[2],
+            decodeTokens = tokens[1],
+            decodeSeconds = seconds[3],
+            programSeconds = seconds[4],
+            draftedTokens = tokens[2],
+            acceptedTokens = tokens[3],
+        )
     }
 }
