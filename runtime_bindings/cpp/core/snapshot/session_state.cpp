@@ -19,7 +19,7 @@ constexpr uint32_t kVersion = 1;
 // The header: magic, version, CRC-32 of all that follows it, and the bytes of the whole file.
 constexpr size_t kSumAt = kMagic.size() + sizeof(uint32_t);
 constexpr size_t kCheckedFrom = kSumAt + sizeof(uint32_t);
-constexpr size_t kHeaderBytes = kCheckedFrom + sizeof(uint64_t);
+static_assert(kSnapshotHeaderBytes == kCheckedFrom + sizeof(uint64_t));
 
 void PutSampling(const mmoe_sampling& sampling, ByteWriter* to) {
   to->Put(sampling.temperature);
@@ -144,7 +144,7 @@ std::string BeginSnapshot(const SnapshotOwner& owner, const SessionState& state)
   std::string file(kMagic);
   ByteWriter to(&file);
   to.Put(kVersion);
-  file.resize(kHeaderBytes);  // SealSnapshot fills the rest in
+  file.resize(kSnapshotHeaderBytes);  // SealSnapshot fills the rest in
   to.PutString(owner.program_sha256);
   to.PutList(state.ids);
   to.Put(state.written);
@@ -174,7 +174,7 @@ void SealSnapshot(std::string* file) {
 }
 
 ReadSnapshot ParseSnapshot(std::string_view file, const SnapshotOwner& owner, const std::string& path) {
-  if (file.size() < kHeaderBytes || file.substr(0, kMagic.size()) != kMagic) {
+  if (file.size() < kSnapshotHeaderBytes || file.substr(0, kMagic.size()) != kMagic) {
     throw CoreError(MMOE_CORRUPT, path + ": is not a snapshot of a session, or cut");
   }
   ByteReader from(file.substr(kMagic.size()), path);

@@ -34,6 +34,9 @@ struct SnapshotOwner {
   int64_t max_context_len;
 };
 
+// Of what a file begins with, which SealSnapshot completes.
+constexpr size_t kSnapshotHeaderBytes = 24;
+
 // Everything before the tensors; SealSnapshot completes it when these are behind it.
 std::string BeginSnapshot(const SnapshotOwner& owner, const SessionState& state);
 void SealSnapshot(std::string* file);
