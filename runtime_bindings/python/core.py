@@ -185,6 +185,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "detokenize": [Handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
     "chat_json": [Handle, c_char_p, c_size_t, c_char_p, _ids, c_size_t, _size],
     "chat_text": [Handle, c_char_p, c_size_t, c_char_p, c_char_p, c_size_t, _size],
+    "chat_fit": [Handle, c_char_p, c_size_t, c_char_p, c_size_t, _ids, c_size_t, _size, _size],
+    "tool_calls": [Handle, c_char_p, c_size_t, c_char_p, c_size_t, _size],
     "session_open": [Handle, POINTER(SamplingStruct), POINTER(Handle)],
     "session_close": [Handle],
     "session_set_sampling": [Handle, POINTER(SamplingStruct)],

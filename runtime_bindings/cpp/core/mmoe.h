@@ -159,6 +159,20 @@ MMOE_API mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, 
 MMOE_API mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t conversation_bytes,
                                     const char* now, char* text, size_t capacity, size_t* text_bytes);
 
+/* The ids of mmoe_chat_json for a conversation that must not have more than `most_ids` of them: as many of its oldest
+ * turns as it takes are left out, a turn being a user's message with all up to the next one. *left_out is how many
+ * messages that were, behind the system messages in front; it is written with MMOE_BUFFER_TOO_SMALL, too.
+ * MMOE_CONTEXT_FULL if the system messages and the last turn are too long by themselves. (ABI 2) */
+MMOE_API mmoe_status mmoe_chat_fit(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                   const char* now, size_t most_ids, int32_t* ids, size_t capacity,
+                                   size_t* count, size_t* left_out);
+
+/* An answer as a message for "messages" (JSON): its content, and the calls of tools that it makes, in the way of Llama 3,
+ * Qwen, Hermes, Granite or LFM2. `text` has the text of special tokens, as mmoe_detokenize gives it with a
+ * `skip_special` of 0. A call that is broken is content. (ABI 2) */
+MMOE_API mmoe_status mmoe_tool_calls(mmoe_model model, const char* text, size_t text_bytes, char* message,
+                                     size_t capacity, size_t* message_bytes);
+
 /* ---- A session: a context of one conversation ---- */
 
 typedef struct mmoe_sampling {
