@@ -70,8 +70,10 @@ def chat(
     SamplingConfig(**given)  # a value out of range is told before anything is opened
     editor = LineEditor()
     from mmoe.export.artifact.load import load
-    from mmoe.runtime_bindings.python.chat import Chat
+    from mmoe.runtime_bindings.python.chat import Chat, WhenFull
 
     with load(artifact, threads=threads) as model:
-        conversation = Chat(model, system=system, sampling=replace(model.sampling, **given))
+        conversation = Chat(
+            model, system=system, sampling=replace(model.sampling, **given), when_full=WhenFull.DROP_OLDEST
+        )
         Repl(conversation, Limits(max_new_tokens=max_new_tokens), terminal).run(editor.lines())
