@@ -69,31 +69,31 @@ PROGRAMS: dict[str, tuple[Callable[[Path], Path], str, int, int]] = {
 }
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
-def program(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Model, int, int]]:
+def opened(name: str, factory: pytest.TempPathFactory) -> Model:
     """A model that judges drafts."""
-    write, kv_cache, count, texts = PROGRAMS[request.param]
+    write, kv_cache, _, _ = PROGRAMS[name]
     options = ConvertOptions(backend_options={"speculation": "on", "kv_cache": kv_cache})
 
     def make(folder: Path) -> None:
         source = write(folder.with_name(f"{folder.name}-checkpoint"))
         convert(source, folder, options=options)
 
-    with Model(made_once(tmp_path_factory, f"speculation/{request.param}", make)) as model:
+    return Model(made_once(factory, f"speculation/{name}", make))
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def program(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Model, int, int]]:
+    """One of them, and how many tokens of how many texts are compared."""
+    _, _, count, texts = PROGRAMS[request.param]
+    with opened(request.param, tmp_path_factory) as model:
         yield model, count, texts
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
-    options = ConvertOptions(backend_options={"speculation": "on"})
-    folder = made_once(
-        tmp_path_factory,
-        "speculation/short",
-        lambda to: convert(bundled_checkpoint(), to, options=options),
-    )
-    with Model(folder) as model:
+    with opened("demo", tmp_path_factory) as model:
         yield model
 
 
