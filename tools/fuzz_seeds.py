@@ -1,7 +1,7 @@
 """Small files for the fuzzers to begin with: `python -m tools.fuzz_seeds ARTIFACT CORPUS`.
 
-Writes CORPUS/{manifest,tokenizer,program,snapshot}/ from an artifact's manifest, a cut-down version of its tokenizer and
-of one with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
+Writes CORPUS/{manifest,tokenizer,program,snapshot}/ from an artifact's manifest, a cut-down version of its tokenizer
+and of one with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
 CORPUS/template the chat templates of the tests.
 """
 
