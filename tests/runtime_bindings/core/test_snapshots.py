@@ -281,6 +281,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(model: Model, saved: Path, tmp_p
     assert sorted(os.listdir(tmp_path)) == ["folder", "saved"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(model: Model, tmp_path: Path) -> None:
     with Session(model) as session:
         session.prompt(model.tokenize(PROMPT))
