@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmoe.export.convert.convert import dry_run as dry_run
     from mmoe.export.verify.ladder import verify as verify
     from mmoe.runtime_bindings.python.chat import Chat as Chat
+    from mmoe.runtime_bindings.python.chat import WhenFull as WhenFull
     from mmoe.runtime_bindings.python.errors import MmoeError as MmoeError
     from mmoe.runtime_bindings.python.model import Model as Model
     from mmoe.runtime_bindings.python.sampling import SamplingConfig as SamplingConfig
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Model": "mmoe.runtime_bindings.python.model",
     "SamplingConfig": "mmoe.runtime_bindings.python.sampling",
     "Session": "mmoe.runtime_bindings.python.session",
+    "WhenFull": "mmoe.runtime_bindings.python.chat",
     "convert": "mmoe.export.convert.convert",
     "dry_run": "mmoe.export.convert.convert",
     "load": "mmoe.export.artifact.load",
@@ -49,6 +51,7 @@ __all__ = [
     "Model",
     "SamplingConfig",
     "Session",
+    "WhenFull",
     "__version__",
     "convert",
     "dry_run",

@@ -1,7 +1,7 @@
 """Small files for the fuzzers to begin with: `python -m tools.fuzz_seeds ARTIFACT CORPUS`.
 
-Writes CORPUS/{manifest,tokenizer,program}/ from an artifact's manifest, a cut-down version of its tokenizer and of one
-with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
+Writes CORPUS/{manifest,tokenizer,program,snapshot}/ from an artifact's manifest, a cut-down version of its tokenizer
+and of one with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
 CORPUS/template the chat templates of the tests.
 """
 
@@ -118,6 +118,8 @@ def main(artifact: Path, corpus: Path) -> None:
         "tokenizer/seed": small_tokenizer(tokenizer).encode(),
         "tokenizer/every_part": every_part(tokenizer).encode(),
         "program/seed": small_program(),
+        # The fuzzer puts it behind the snapshot of a session in which nothing was run.
+        "snapshot/seed": bytes(16),
     }
     for name, content in seeds.items():
         path = corpus / name

@@ -74,11 +74,13 @@ def chat(
     restriction = read_restriction(json_schema, grammar)
     editor = LineEditor()
     from mmoe.export.artifact.load import load
-    from mmoe.runtime_bindings.python.chat import Chat
+    from mmoe.runtime_bindings.python.chat import Chat, WhenFull
 
     with load(artifact, threads=threads) as model:
         if restriction:
             model.check_grammar(**restriction)  # before somebody types
-        conversation = Chat(model, system=system, sampling=replace(model.sampling, **given))
+        conversation = Chat(
+            model, system=system, sampling=replace(model.sampling, **given), when_full=WhenFull.DROP_OLDEST
+        )
         limits = Limits(max_new_tokens=max_new_tokens)
         Repl(conversation, limits, restriction, terminal).run(editor.lines())

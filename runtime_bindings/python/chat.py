@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
+from mmoe.runtime_bindings.python.conversation import Turn, conversation
 from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
@@ -11,6 +14,15 @@ from mmoe.runtime_bindings.python.records import Message
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from mmoe.runtime_bindings.python.stream import Stream
+
+
+class WhenFull(StrEnum):
+    """What a turn does that does not fit into the context behind all the others."""
+
+    REFUSE = "refuse"
+    """It fails, and the conversation stays as it was."""
+    DROP_OLDEST = "drop_oldest"
+    """The oldest turns behind the system message are left out, as few as possible."""
 
 
 class Chat:
@@ -30,6 +42,9 @@ class Chat:
         system: str | None = None,
         sampling: SamplingConfig | None = None,
         draft_tokens: int | None = 0,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        when_full: WhenFull = WhenFull.REFUSE,
+        answer_room: int = 256,
     ) -> None:
         """Opens a session; nothing runs.
 
@@ -38,14 +53,22 @@ class Chat:
             system: What the conversation begins with, if anything.
             sampling: How to choose tokens; the artifact's own if None.
             draft_tokens: As for `Session.set_speculation`.
+            tools: What the assistant may call, as JSON schemas of functions.
+            when_full: What a turn does that does not fit.
+            answer_room: With `DROP_OLDEST`, tokens that an answer has room for at least: of `max_new_tokens` and
+                half the context, the least.
 
         Raises:
             CoreFailure: The artifact has no chat template, or judges no drafts.
         """
-        self._opening = [] if system is None else [Message("system", system)]
-        self._history = list(self._opening)
+        self._opening: list[Turn] = [] if system is None else [Message("system", system)]
+        self._turns = list(self._opening)
+        self._tools = tools
+        self._when_full = when_full
+        self._answer_room = min(answer_room, model.info.max_context_len // 2)
+        self._left_out: tuple[Turn, ...] = ()
         # A model without a template should say so before somebody types.
-        model.chat([*self._opening, Message("user", "")])
+        model.chat([*self._opening, Message("user", "")], tools=tools)
         self._session = Session(model, sampling)
         self._session.set_speculation(draft_tokens)
 
@@ -60,16 +83,27 @@ class Chat:
         self._session.close()
 
     @property
+    def turns(self) -> Sequence[Turn]:
+        """The turns so far as the template is given them, calls of tools and their results among them."""
+        return tuple(self._turns)
+
+    @property
     def history(self) -> Sequence[Message]:
-        """The turns so far, the system message first."""
-        return tuple(self._history)
+        """The turns so far, the system message first: their roles and texts."""
+        return tuple(_message(turn) for turn in self._turns)
+
+    @property
+    def left_out(self) -> Sequence[Message]:
+        """What the last `send` left out to make room, the oldest first; it is no longer in `history`."""
+        return tuple(_message(turn) for turn in self._left_out)
 
     def reset(self) -> None:
         """Forgets all turns but the system message."""
-        self._history = list(self._opening)
+        self._turns = list(self._opening)
+        self._left_out = ()
         self._session.reset()
 
-    def restore(self, history: Sequence[Message]) -> None:
+    def restore(self, history: Sequence[Turn]) -> None:
         """Goes on from other turns; a system message in front of them is what `reset` keeps.
 
         What the context holds of them already is not run again.
@@ -77,13 +111,14 @@ class Chat:
         Raises:
             CoreFailure: The artifact's template refuses them, or a text holds a NUL character.
         """
-        self._session.model.chat([*history, Message("user", "")])
-        self._opening = [message for message in history[:1] if message.role == "system"]
-        self._history = list(history)
+        self._session.model.chat([*history, Message("user", "")], tools=self._tools)
+        self._opening = [turn for turn in history[:1] if _message(turn).role == "system"]
+        self._turns = list(history)
+        self._left_out = ()
 
     def send(
         self,
-        text: str,
+        turn: str | Sequence[Turn],
         *,
         max_new_tokens: int | None = None,
         min_new_tokens: int = 0,
@@ -94,10 +129,12 @@ class Chat:
         """Says something and streams the answer; nothing runs until the first piece is asked for.
 
         The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to
-        its end leaves the conversation as it was; so does one that is still unread when the next is sent.
+        its end leaves the conversation as it was; so does one that is still unread when the next is sent. An answer
+        that calls one of the tools becomes a turn with ``tool_calls``, see `turns`.
 
         Args:
-            text: What the user says.
+            turn: What the user says; or messages, such as the results of the tools that the last answer called, each a
+                mapping with ``role`` "tool", ``content`` and what else the template reads.
             max_new_tokens: Tokens of the answer at most; None goes on until it ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the answer ends before, or one.
@@ -111,9 +148,43 @@ class Chat:
         """
         limits = Limits.of(stop, min_new_tokens, max_new_tokens)
         restricted = Grammar.of(json_schema, grammar)
-        turns = [*self._history, Message("user", text)]
+        added = [Message("user", turn)] if isinstance(turn, str) else list(turn)
+        turns = [*self._turns, *added]
+        ids, count = self._prompt(turns, limits)
+        first = sum(1 for _ in itertools.takewhile(_is_system, turns))
+        leaving = tuple(turns[first : first + count])
+        del turns[first : first + count]
 
         def keep(answer: Stream) -> None:
-            self._history = [*turns, Message("assistant", answer.text)]
+            self._turns = [*turns, self._answer(answer)]
+            self._left_out = leaving
 
-        return self._session.stream(self._session.model.chat(turns), limits, restricted, keep)
+        return self._session.stream(ids, limits, restricted, keep)
+
+    def _prompt(self, turns: Sequence[Turn], limits: Limits) -> tuple[list[int], int]:
+        """Its ids, and how many messages behind the system's they leave out."""
+        model = self._session.model
+        if self._when_full is WhenFull.REFUSE:
+            return model.chat(turns, tools=self._tools), 0
+        most = limits.max_new_tokens
+        room = self._answer_room if most is None else min(most, self._answer_room)
+        return model.chat_fit(conversation(turns, tools=self._tools), model.info.max_context_len - room)
+
+    def _answer(self, answer: Stream) -> Turn:
+        if self._tools is not None:
+            message = self._session.model.tool_calls(answer.ids)
+            if "tool_calls" in message:
+                return message
+        return Message("assistant", answer.text)
+
+
+def _is_system(turn: Turn) -> bool:
+    return _message(turn).role in {"system", "developer"}
+
+
+def _message(turn: Turn) -> Message:
+    """Its role and its text; parts of a content that are no text are left out."""
+    if not isinstance(turn, Mapping):
+        return Message(*turn)
+    content = turn.get("content")
+    return Message(str(turn.get("role")), content if isinstance(content, str) else "")

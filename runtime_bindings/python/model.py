@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from ctypes import byref, c_char, c_int32
+from ctypes import byref, c_char, c_int32, c_size_t
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,50 @@ class Model:
             lambda *into: call("chat_text", self._handle, data, len(data), moment, *into), c_char, 1024
         )
         return text.decode()
+
+    def chat_fit(
+        self, variables: Mapping[str, object], most_ids: int, *, now: str | None = None
+    ) -> tuple[list[int], int]:
+        """As `chat_json`, without as many of the oldest turns as it takes to have at most `most_ids`.
+
+        A turn is a user's message with all up to the next one.
+
+        Returns:
+            The ids, and how many messages were left out, behind the system messages in front.
+
+        Raises:
+            CoreFailure: As for `chat`; or the system messages and the last turn are too long by themselves.
+        """
+        data, moment, left_out = json_bytes(variables), _moment(now), c_size_t()
+        ids: list[int] = filled(
+            lambda *into: call(
+                "chat_fit", self._handle, data, len(data), moment, most_ids, *into, byref(left_out)
+            ),
+            c_int32,
+            most_ids,
+        )
+        return ids, left_out.value
+
+    def tool_calls(self, answer: str | Sequence[int]) -> dict[str, Any]:
+        """An answer as a message for `chat`: its content and, if it calls tools, ``tool_calls``.
+
+        Calls are read in the way of Llama 3, Qwen, Hermes, Granite or LFM2; one that is broken is content.
+
+        Args:
+            answer: Its ids, without the one that ended it; or its text, with that of special tokens.
+
+        Returns:
+            A mapping with ``role`` and ``content`` and, where there are calls, ``tool_calls``: each
+            ``{"type": "function", "function": {"name": ..., "arguments": {...}}}``.
+        """
+        data = utf8(answer if isinstance(answer, str) else self.detokenize(answer, skip_special=False))
+        text: bytes = filled(
+            lambda *into: call("tool_calls", self._handle, data, len(data), *into),
+            c_char,
+            2 * len(data) + 256,
+        )
+        message: dict[str, Any] = json.loads(text)
+        return message
 
     def generate(
         self,

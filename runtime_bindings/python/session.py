@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, byref, c_float, c_int64, string_at
@@ -229,6 +230,27 @@ class Session:
     def reset(self) -> None:
         """Empties the context; statistics, random numbers and a pending cancel start afresh."""
         call("session_reset", self._handle)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the context, the sampling with its random numbers, and the text where it is to a file.
+
+        A file that is there is replaced only by a whole one. Statistics are not in it.
+
+        Raises:
+            CoreFailure: The file cannot be written, or a backend keeps the caches to itself.
+        """
+        call("session_save", self._handle, os.fsencode(path))
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Makes the session the one that was saved: it goes on with the same tokens and text, bit for bit.
+
+        Any session of a model with the same program can take it, as often as wanted, so that one long prompt is run
+        once for many conversations.
+
+        Raises:
+            CoreFailure: The file is cut, altered, no snapshot, or of another program; the session is what it was.
+        """
+        call("session_restore", self._handle, os.fsencode(path))
 
     def cancel(self) -> None:
         """Ends the running call, or the next one if none runs; from any thread."""

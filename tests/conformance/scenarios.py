@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,7 @@ class _SessionCaller(_Caller):
     def __init__(self, model: mmoe.Model, session: mmoe.Session) -> None:
         super().__init__(model)
         self._session = session
+        self._folder = tempfile.TemporaryDirectory()
 
     def prompt(self, call: Call) -> None:
         self._session.prompt(prompt_of(call))
@@ -188,6 +190,12 @@ class _SessionCaller(_Caller):
 
     def truncate(self, call: Call) -> None:
         self._session.truncate(call["position"])
+
+    def save(self, _: Call) -> None:
+        self._session.save(Path(self._folder.name) / "saved")
+
+    def restore(self, _: Call) -> None:
+        self._session.restore(Path(self._folder.name) / "saved")
 
     def reset(self, _: Call) -> None:
         self._session.reset()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mmoe.export.cli.repl.interruptible import interruptible
 from mmoe.export.cli.ui.streaming import statistics
 from mmoe.export.cli.ui.terminal import Terminal
-from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.records import FinishReason, Message
 
 if TYPE_CHECKING:
@@ -76,12 +76,16 @@ class Repl:
                 self._terminal.write(piece)
         except CoreFailure as failure:
             # What is wrong with this turn; the conversation is as it was and goes on.
-            cure = "; /new begins another conversation" if failure.status is Status.CONTEXT_FULL else ""
-            self._terminal.say(f"error: {failure}{cure}")
+            self._terminal.say(f"error: {failure}")
             return
         self._terminal.write("\n")
+        if self._chat.history != before and self._chat.left_out:
+            turns = sum(message.role == "user" for message in self._chat.left_out)
+            self._terminal.say(
+                f"[the context is full: the oldest {_counted(turns, 'turn')} left the conversation]"
+            )
         if stream.finish_reason is FinishReason.CONTEXT_FULL:
-            self._terminal.say("[the context is full: /new begins another conversation]")
+            self._terminal.say("[the answer ends here: the context is full; the next turn makes room]")
         elif stream.finish_reason is FinishReason.CANCELLED:
             assert self._chat.history == before
             self._terminal.say("[stopped; this turn is forgotten]")
@@ -120,7 +124,7 @@ class Repl:
         *turns, question, _answer = history
         self._chat.restore(turns)
         self._answer(question.content)
-        if len(self._chat.history) < len(history):
+        if self._chat.history == tuple(turns):
             self._chat.restore(history)  # no new answer: the old one stays
 
     def _statistics(self, _: str) -> None:
@@ -139,6 +143,10 @@ class Repl:
             work(Path(name))
         except (OSError, ValueError, CoreFailure) as error:
             self._terminal.say(f"error: {name}: {error}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _messages(text: str) -> Sequence[Message]:

@@ -4,6 +4,23 @@
 
 namespace mmoe {
 
+std::optional<AnswerText> AnswerText::Restored(const Tokenizer& tokenizer, const State& state) {
+  AnswerText text(tokenizer);
+  text.SetLimits(state.limits);
+  // Just what begins a stop string is held back, so that pushing it again gives nothing.
+  if (!text.stop_strings_.Push(state.held).empty() || text.stop_strings_.found()) return std::nullopt;
+  text.stream_.Restore(state.stream);
+  text.ready_ = state.ready;
+  text.tokens_ = state.tokens;
+  text.finish_ = state.finish;
+  text.last_id_ = state.last_id;
+  return text;
+}
+
+AnswerText::State AnswerText::state() const {
+  return {limits_, ready_, stop_strings_.held(), tokens_, finish_, last_id_, stream_.state()};
+}
+
 void AnswerText::Begin() {
   stream_.Flush();
   ready_.clear();
@@ -17,8 +34,7 @@ void AnswerText::SetLimits(const Limits& limits) {
   ready_ += stop_strings_.Flush();
   if (finish_ == MMOE_FINISH_LENGTH) finish_ = MMOE_FINISH_NONE;
   stop_strings_ = StopStrings(limits.stop);
-  min_new_tokens_ = limits.min_new_tokens;
-  max_new_tokens_ = limits.max_new_tokens;
+  limits_ = limits;
   tokens_ = 0;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,22 @@ struct Limits {
 // The text that the tokens chosen after a prompt give: whole characters that a caller may show, and its end.
 class AnswerText {
  public:
+  // Where it is in a text, for another of the same tokenizer to go on from.
+  struct State {
+    Limits limits;
+    std::string ready;
+    std::string held;  // back, because a stop string may begin with it
+    int64_t tokens = 0;
+    mmoe_finish finish = MMOE_FINISH_NONE;
+    int32_t last_id = -1;
+    DecodeStream::State stream;
+  };
+
   explicit AnswerText(const Tokenizer& tokenizer) : tokenizer_(&tokenizer), stream_(tokenizer.NewStream()) {}
+
+  // None for a state that no text comes to.
+  static std::optional<AnswerText> Restored(const Tokenizer& tokenizer, const State& state);
+  State state() const;
 
   // A new text, without limits.
   void Begin();
@@ -28,9 +44,11 @@ class AnswerText {
   void SetLimits(const Limits& limits);
 
   // Whether the text may end with the next token.
-  bool MayEnd() const { return tokens_ >= min_new_tokens_; }
-  bool HasAllTokens() const { return tokens_ == max_new_tokens_; }
-  int64_t TokensLeft() const { return max_new_tokens_ < 0 ? INT64_MAX : max_new_tokens_ - tokens_; }
+  bool MayEnd() const { return tokens_ >= limits_.min_new_tokens; }
+  bool HasAllTokens() const { return tokens_ == limits_.max_new_tokens; }
+  int64_t TokensLeft() const {
+    return limits_.max_new_tokens < 0 ? INT64_MAX : limits_.max_new_tokens - tokens_;
+  }
 
   // What becomes readable with a token; it may end the text.
   std::string Push(int32_t id);
@@ -53,8 +71,7 @@ class AnswerText {
   StopStrings stop_strings_;
   std::string ready_;  // shown with the next token: what earlier limits held back
   int64_t tokens_ = 0;
-  int64_t min_new_tokens_ = 0;
-  int64_t max_new_tokens_ = -1;
+  Limits limits_;
   mmoe_finish finish_ = MMOE_FINISH_NONE;
   int32_t last_id_ = -1;
 };

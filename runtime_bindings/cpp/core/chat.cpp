@@ -1,10 +1,10 @@
 #include "core/chat.h"
 
-#include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/json_text.h"
 #include "core/text/utf8.h"
 
 namespace mmoe {
@@ -51,20 +51,7 @@ void RequireComplete(const mmoe_message& message, size_t index) {
 std::string Quoted(std::string_view bytes) {
   std::string text;
   AppendLossyUtf8(bytes, &text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof(escape), "\\u%04x", c);
-      quoted += escape;
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + '"';
+  return JsonString(text);
 }
 
 }  // namespace

@@ -159,6 +159,20 @@ MMOE_API mmoe_status mmoe_chat_json(mmoe_model model, const char* conversation, 
 MMOE_API mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t conversation_bytes,
                                     const char* now, char* text, size_t capacity, size_t* text_bytes);
 
+/* The ids of mmoe_chat_json for a conversation that must not have more than `most_ids` of them: as many of its oldest
+ * turns as it takes are left out, a turn being a user's message with all up to the next one. *left_out is how many
+ * messages that were, behind the system messages in front; it is written with MMOE_BUFFER_TOO_SMALL, too.
+ * MMOE_CONTEXT_FULL if the system messages and the last turn are too long by themselves. (ABI 2) */
+MMOE_API mmoe_status mmoe_chat_fit(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                                   const char* now, size_t most_ids, int32_t* ids, size_t capacity,
+                                   size_t* count, size_t* left_out);
+
+/* An answer as a message for "messages" (JSON): its content, and the calls of tools that it makes, in the way of Llama 3,
+ * Qwen, Hermes, Granite or LFM2. `text` has the text of special tokens, as mmoe_detokenize gives it with a
+ * `skip_special` of 0. A call that is broken is content. (ABI 2) */
+MMOE_API mmoe_status mmoe_tool_calls(mmoe_model model, const char* text, size_t text_bytes, char* message,
+                                     size_t capacity, size_t* message_bytes);
+
 /* ---- A session: a context of one conversation ---- */
 
 typedef struct mmoe_sampling {
@@ -313,6 +327,15 @@ MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* positi
 MMOE_API mmoe_status mmoe_session_truncate(mmoe_session session, int64_t position);
 /* truncate(0), and the statistics, a pending cancel and the random numbers start afresh. */
 MMOE_API mmoe_status mmoe_session_reset(mmoe_session session);
+/* Writes the session to a file, which takes the place of one that is there only when it is whole: its tokens, what
+ * the caches hold of them, the sampling with its random numbers and its bias, and the text where it is. Statistics
+ * are not in it. MMOE_UNSUPPORTED if a backend keeps the caches to itself. (ABI 2) */
+MMOE_API mmoe_status mmoe_session_save(mmoe_session session, const char* path);
+/* Makes the session the one that was saved: it goes on with the same tokens and the same text, bit for bit. Any
+ * session of a model with the same program can take it, as often as wanted, e.g. to begin many conversations behind
+ * one long prompt. MMOE_CORRUPT if the file is cut, altered or no snapshot, MMOE_VERSION if it is of another format
+ * or was saved with another program; the session is then what it was. (ABI 2) */
+MMOE_API mmoe_status mmoe_session_restore(mmoe_session session, const char* path);
 /* Ends the running call with MMOE_CANCELLED after at most one call of the program (one token in decode, one
  * chunk in prefill); if none runs, the next prefill, decode or next is the one that ends. */
 MMOE_API mmoe_status mmoe_session_cancel(mmoe_session session);

@@ -25,6 +25,8 @@ class PlannedMemory {
   PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method,
                 const PlannedMemory* sibling);
 
+  // Of buffer `memory`, counted from 1 as a program does.
+  uint8_t* buffer(uint32_t memory) const { return spans_[memory - 1].data(); }
   executorch::runtime::HierarchicalAllocator* allocator() { return allocator_.get(); }
 
  private:

@@ -147,6 +147,7 @@ void Program::Load() {
     flatbuffer_ = std::make_unique<const AlignedCopy>(file_.bytes().substr(0, layout.flatbuffer_bytes));
     file_.Check();
     ValidateProgram(file_.bytes(), flatbuffer_->bytes(), layout);
+    state_ = FindStateTensors(file_.bytes(), flatbuffer_->bytes(), layout);
     module_ = std::make_unique<Module>(std::make_unique<MappedLoader>(file_.bytes(), flatbuffer_->bytes()));
     const Error error = module_->load(executorch::runtime::Program::Verification::InternalConsistency);
     if (error != Error::Ok) Fail(*this, written_by_, "cannot be loaded", error);

@@ -9,6 +9,7 @@
 #include "core/aligned_copy.h"
 #include "core/mapped_file.h"
 #include "core/planned_memory.h"
+#include "core/snapshot/state_tensors.h"
 
 namespace executorch::extension::module {
 class Module;
@@ -40,6 +41,8 @@ class Program {
 
   const ProgramInfo& info() const { return info_; }
   const MappedFile& file() const { return file_; }
+  // What a context holds of its tokens; empty where a delegate keeps it.
+  const std::vector<StateTensor>& state() const { return state_; }
 
  private:
   friend class ProgramContext;
@@ -54,6 +57,7 @@ class Program {
   std::unique_ptr<const AlignedCopy> flatbuffer_;
   std::string written_by_;
   ProgramInfo info_;
+  std::vector<StateTensor> state_;
   std::unique_ptr<Module> module_;
 };
 
@@ -71,6 +75,11 @@ class ProgramContext {
   // caches. LoadAllLogits comes first, once or again.
   void LoadAllLogits();
   const float* AllLogits(const int32_t* ids, size_t count, int64_t position);
+
+  // Where a tensor of Program::state() lies.
+  uint8_t* StateMemory(const StateTensor& tensor) const {
+    return memory_->buffer(tensor.memory) + tensor.begin;
+  }
 
  private:
   void Load();

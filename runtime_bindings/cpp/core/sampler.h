@@ -22,6 +22,11 @@ class Sampler {
   // What is added to logits: finite, or minus infinity. Throws for an id that is negative or there twice.
   void SetBias(std::vector<mmoe_logit_bias> bias);
 
+  // What the next draw and the bias depend on, for another sampler to go on from.
+  uint64_t random_state() const { return state_; }
+  void SetRandomState(uint64_t state) { state_ = state; }
+  const std::vector<mmoe_logit_bias>& bias() const { return bias_; }
+
   // Each has an entry per token of the vocabulary: `seen` whether the context holds it, `counts` how often the text
   // that is being generated does.
   int32_t Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen,

@@ -14,6 +14,7 @@
 #include "core/model.h"
 #include "core/program.h"
 #include "core/sampler.h"
+#include "core/snapshot/session_state.h"
 #include "core/speculation/speculation.h"
 
 namespace mmoe {
@@ -42,6 +43,9 @@ class Session {
   void Truncate(int64_t position);
   void Reset();
   void Stats(mmoe_stats* stats);
+  // In snapshot/session_snapshot.cpp.
+  void Save(const std::string& path);
+  void Restore(const std::string& path);
 
   const Model& model() const { return *model_; }
   void Cancel() { cancel_.store(true); }
@@ -67,6 +71,7 @@ class Session {
   int32_t ChooseToken();
   // The logits of what may be chosen; those of all else are minus infinity.
   const float* AllowedLogits();
+  SessionState State() const;
 
   int64_t position() const { return static_cast<int64_t>(ids_.size()); }
 
@@ -83,6 +88,7 @@ class Session {
   std::vector<bool> seen_;
   std::vector<int32_t> counts_;               // of the tokens chosen since the text began
   const float* logits_ = nullptr;             // of the last token run; nullptr when there are none
+  std::vector<float> restored_logits_;        // what logits_ points to until something is run
   int32_t pending_ = -1;                      // chosen and handed out, not run yet
   std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
   bool first_token_ = true;                   // the next one chosen ends the time to the first token

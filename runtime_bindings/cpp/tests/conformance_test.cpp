@@ -3,6 +3,7 @@
 // MMOE_TEST_VARIANTS that of the other artifacts.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -71,6 +72,8 @@ class Caller {
                                                           {"logits", &Caller::Logits},
                                                           {"position", &Caller::Position},
                                                           {"truncate", &Caller::Truncate},
+                                                          {"save", &Caller::Save},
+                                                          {"restore", &Caller::Restore},
                                                           {"reset", &Caller::Reset},
                                                           {"cancel", &Caller::Cancel},
                                                           {"clear_cancel", &Caller::ClearCancel},
@@ -270,6 +273,11 @@ class Caller {
   Result Truncate(const Json& call) {
     return Done(mmoe_session_truncate(session_, call.Get("position").Integer()));
   }
+
+  Result Save(const Json&) { return Done(mmoe_session_save(session_, Saved().c_str())); }
+  Result Restore(const Json&) { return Done(mmoe_session_restore(session_, Saved().c_str())); }
+  // Scenarios of a process run one after the other, and one that restores has saved.
+  static std::string Saved() { return testing::TempDir() + "saved-" + std::to_string(getpid()); }
 
   Result Reset(const Json&) {
     history_ = opening_;

@@ -110,6 +110,20 @@ void SetLimits(JNIEnv* env, jclass, jlong session, jobjectArray stop, jlong min_
   });
 }
 
+void Save(JNIEnv* env, jclass, jlong session, jbyteArray path) {
+  Guarded(env, 0, [&] {
+    Succeeded(env, mmoe_session_save(Handle(session), ToBytes(env, path).c_str()));
+    return 0;
+  });
+}
+
+void Restore(JNIEnv* env, jclass, jlong session, jbyteArray path) {
+  Guarded(env, 0, [&] {
+    Succeeded(env, mmoe_session_restore(Handle(session), ToBytes(env, path).c_str()));
+    return 0;
+  });
+}
+
 void SetSpeculation(JNIEnv* env, jclass, jlong session, jint max_draft_tokens, jintArray document) {
   Guarded(env, 0, [&] {
     const std::vector<int32_t> ids = ToIds(env, document);
@@ -201,6 +215,8 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionSetLogitBias", "(J[I[F)V", SetLogitBias),
           Method("sessionLogprobs", "(J[I[F)V", Logprobs),
           Method("sessionSetLimits", "(J[[BJJ)V", SetLimits),
+          Method("sessionSave", "(J[B)V", Save),
+          Method("sessionRestore", "(J[B)V", Restore),
           Method("sessionSetSpeculation", "(JI[I)V", SetSpeculation),
           Method("sessionSetGrammar", "(JI[B)V", SetGrammar),
           Method("sessionFlush", "(J)[B", Flush),

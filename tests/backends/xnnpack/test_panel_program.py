@@ -147,7 +147,7 @@ def test_every_dense_weight_and_scale_is_the_checkpoints(artifact: Artifact, che
 
 def test_the_choice_is_recorded_and_read_back(artifact: Artifact) -> None:
     recorded = Artifact.open(artifact.folder).manifest.backend
-    assert recorded.options == {"linears": "mmoe", "kv_cache": "int8"}
+    assert recorded.options == {"linears": "mmoe", "kv_cache": "int8", "speculation": "off"}
     chosen = load_backend(recorded.name, recorded.options).options
     assert chosen == XnnpackOptions(linears=Linears.MMOE, kv_cache=KvCache.INT8)
     assert load_backend("xnnpack").options == chosen

@@ -167,7 +167,12 @@ def test_a_full_context_is_told_and_survived(demo_artifact: Artifact) -> None:
     with conversation(demo_artifact, "--max-new-tokens", "4") as (typist, _):
         # Pasted, as terminals mark it: 10 kB in several lines do not fit into 512 tokens.
         typist.type("\x1b[200~" + "In the beginning God created.\n" * 340 + "\x1b[201~\r")
-        typist.read_until("/new begins another conversation")
+        typist.read_until("shorten them")
+        for _ in range(5):
+            typist.type("\x1b[200~" + "In the beginning God created.\n" * 12 + "\x1b[201~\r/stats\r")
+            typist.read_until("generated 4 tokens")
+        typist.type("\x1b[200~" + "In the beginning God created.\n" * 30 + "\x1b[201~\r")
+        typist.read_until("left the conversation]")
         typist.type("Who was the king?\r/stats\r")
         typist.read_until("generated 4 tokens")
         typist.leave()

@@ -180,6 +180,21 @@ mmoe_status mmoe_session_reset(mmoe_session session) {
   return InSession(session, [](mmoe::Session& open) { open.Reset(); });
 }
 
+mmoe_status mmoe_session_save(mmoe_session session, const char* path) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(path != nullptr, "path is NULL");
+    open.Save(path);
+  });
+}
+
+mmoe_status mmoe_session_restore(mmoe_session session, const char* path) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(path != nullptr, "path is NULL");
+    open.Restore(path);
+    NotePeaks();
+  });
+}
+
 mmoe_status mmoe_session_cancel(mmoe_session session) {
   return InSession(session, [](mmoe::Session& open) { open.Cancel(); });
 }

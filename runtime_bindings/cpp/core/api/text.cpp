@@ -3,15 +3,34 @@
 
 #include "core/api/guard.h"
 #include "core/chat.h"
+#include "core/fitted_chat.h"
+#include "core/json_text.h"
+#include "core/text/utf8.h"
+#include "core/tools/tool_calls.h"
 
 namespace {
+
+std::optional<mmoe::jinja::CivilTime> MomentOf(const char* now) {
+  if (now == nullptr) return std::nullopt;
+  return mmoe::jinja::CivilTime::Parse(now);
+}
+
+// An assistant's message, as templates take it.
+std::string MessageText(const mmoe::ParsedAnswer& answer) {
+  std::string json = "{\"role\": \"assistant\", \"content\": " + mmoe::JsonString(answer.content);
+  std::string calls;
+  for (const mmoe::ToolCall& call : answer.calls) {
+    calls += (calls.empty() ? "" : ", ");
+    calls += "{\"type\": \"function\", \"function\": {\"name\": " + mmoe::JsonString(call.name) +
+             ", \"arguments\": " + call.arguments + "}}";
+  }
+  return json + (calls.empty() ? "" : ", \"tool_calls\": [" + calls + "]") + "}";
+}
 
 mmoe::jinja::Text Rendered(const mmoe::Model& model, const char* conversation, size_t bytes,
                            const char* now) {
   mmoe::RequireArgument(conversation != nullptr, "conversation is NULL");
-  std::optional<mmoe::jinja::CivilTime> moment;
-  if (now != nullptr) moment = mmoe::jinja::CivilTime::Parse(now);
-  return model.chat_template().Render(std::string_view(conversation, bytes), moment);
+  return model.chat_template().Render(std::string_view(conversation, bytes), MomentOf(now));
 }
 
 }  // namespace
@@ -64,5 +83,32 @@ mmoe_status mmoe_chat_text(mmoe_model model, const char* conversation, size_t co
   return mmoe::Guard([&] {
     const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
     mmoe::HandAll(Rendered(*open, conversation, conversation_bytes, now).bytes(), text, capacity, text_bytes);
+  });
+}
+
+mmoe_status mmoe_chat_fit(mmoe_model model, const char* conversation, size_t conversation_bytes,
+                          const char* now, size_t most_ids, int32_t* ids, size_t capacity, size_t* count,
+                          size_t* left_out) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(conversation != nullptr, "conversation is NULL");
+    mmoe::RequireArgument(left_out != nullptr, "left_out is NULL");
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    const std::string_view text(conversation, conversation_bytes);
+    const mmoe::FittedChat fitted = mmoe::FitChat(*open, text, MomentOf(now), most_ids);
+    *left_out = fitted.left_out;
+    mmoe::HandAll(fitted.ids, ids, capacity, count);
+  });
+}
+
+mmoe_status mmoe_tool_calls(mmoe_model model, const char* text, size_t text_bytes, char* message,
+                            size_t capacity, size_t* message_bytes) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
+    constexpr std::string_view kPythonTag = "<|python_tag|>";
+    const mmoe::Tokenizer& tokenizer = mmoe::Models().Get(model)->tokenizer();
+    const bool bare_json = tokenizer.FindAdded(kPythonTag, 0).begin == 0;
+    std::string answer;
+    mmoe::AppendLossyUtf8({text, text_bytes}, &answer);
+    mmoe::HandAll(MessageText(mmoe::ParseToolCalls(answer, bare_json)), message, capacity, message_bytes);
   });
 }

@@ -24,6 +24,7 @@ class StopStrings {
   // What is held back, at the end of the text.
   std::string Flush();
   bool found() const { return found_; }
+  const std::string& held() const { return held_; }
 
  private:
   struct Node {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mmoe {
 
@@ -42,6 +43,9 @@ class Utf8Stream {
   std::string Push(std::string_view bytes);
   // What was kept back, at the end.
   std::string Flush();
+  // What is kept back, and what gives it back to another stream.
+  const std::string& pending() const { return pending_; }
+  void Restore(std::string pending) { pending_ = std::move(pending); }
 
  private:
   std::string pending_;  // the beginning of a character, at most 3 bytes

@@ -39,6 +39,14 @@ struct TokenDecoder {
 // Texts of tokens in, whole characters out.
 class DecodeStream {
  public:
+  // Where it is in a text, for a stream of the same decoder to go on from.
+  struct State {
+    std::string utf8;   // the beginning of a character, at most 3 bytes
+    std::string bytes;  // of a run of byte tokens
+    bool first = true;
+    int64_t strip_left = 0;
+  };
+
   explicit DecodeStream(const TokenDecoder& decoder) : decoder_(&decoder), strip_left_(decoder.strip_most) {}
 
   // The text that `token`, which Prepare() returned, completes.
@@ -49,6 +57,14 @@ class DecodeStream {
   std::string Pause();
   // The next token is the first of a text.
   bool at_start() const { return first_; }
+
+  State state() const { return {utf8_.pending(), bytes_, first_, strip_left_}; }
+  void Restore(const State& state) {
+    utf8_.Restore(state.utf8);
+    bytes_ = state.bytes;
+    first_ = state.first;
+    strip_left_ = state.strip_left;
+  }
 
  private:
   std::string EndBytes();

@@ -178,6 +178,15 @@ public final class Session: Sendable {
     return Int(position)
   }
 
+  /// Writes the context, the sampling with its random numbers, and the text where it is to a file, which is replaced only
+  /// by a whole one. Statistics are not in it.
+  public func save(to path: String) throws { try check(mmoe_session_save(handle, path)) }
+
+  /// Makes this the session that `save` wrote: it goes on with the same tokens and text, bit for bit. Any session of a
+  /// model with the same program can take it, as often as wanted. Throws `.corrupt` or `.version` for any other file; the
+  /// session is then what it was.
+  public func restore(from path: String) throws { try check(mmoe_session_restore(handle, path)) }
+
   /// Ends the running call, or the next one if none runs, with `.cancelled`; from any thread.
   public func cancel() { mmoe_session_cancel(handle) }
 

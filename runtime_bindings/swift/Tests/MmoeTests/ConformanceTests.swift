@@ -43,6 +43,7 @@ private struct Caller {
 
   private let model: Model
   private let receiver: Receiver
+  private let saved = NSTemporaryDirectory() + "saved-" + UUID().uuidString
 
   init(_ scenario: JSON, artifact: String) throws {
     model = try Model(folder: try scenario["artifact"]?.string.map(variant) ?? artifact)
@@ -136,6 +137,8 @@ private struct Caller {
       return ["count": .integer(logits.count), "argmax": .integer(logits.firstIndex(of: logits.max()!)!)]
     case "position": return ["position": .integer(try session.position())]
     case "truncate": try session.truncate(to: call["position"]!.integer!)
+    case "save": try session.save(to: saved)
+    case "restore": try session.restore(from: saved)
     case "reset": try session.reset()
     case "cancel": session.cancel()
     case "clear_cancel": try session.clearCancel()

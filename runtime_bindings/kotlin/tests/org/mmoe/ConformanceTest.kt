@@ -8,6 +8,7 @@ import com.google.gson.JsonParser
 import com.google.gson.JsonPrimitive
 import java.io.Closeable
 import java.io.File
+import kotlin.io.path.createTempDirectory
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
@@ -202,6 +203,8 @@ private abstract class Caller(protected val model: Model) : Closeable {
 }
 
 private class SessionCaller(model: Model, private val session: Session) : Caller(model) {
+    private val saved = File(createTempDirectory().toFile(), "saved")
+
     override suspend fun perform(call: JsonObject): JsonObject =
         when (call["call"].asString) {
             "prompt" -> done { session.prompt(call.ids) }
@@ -226,6 +229,8 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             }
             "position" -> json("position" to session.position)
             "truncate" -> done { session.truncate(call["position"].asLong) }
+            "save" -> done { session.save(saved) }
+            "restore" -> done { session.restore(saved) }
             "reset" -> done { session.reset() }
             "cancel" -> done { session.cancel() }
             "clear_cancel" -> done { session.clearCancel() }

@@ -70,6 +70,10 @@ internal object Native {
     @JvmStatic external fun sessionLogprobs(session: Long, ids: IntArray, values: FloatArray)
 
     /** maxDraftTokens -1: all that the program can judge. */
+    @JvmStatic external fun sessionSave(session: Long, path: ByteArray)
+
+    @JvmStatic external fun sessionRestore(session: Long, path: ByteArray)
+
     @JvmStatic external fun sessionSetSpeculation(session: Long, maxDraftTokens: Int, document: IntArray)
 
     /** maxNewTokens -1: no limit. */

@@ -1,6 +1,7 @@
 package org.mmoe
 
 import java.io.Closeable
+import java.io.File
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.Flow
@@ -174,6 +175,25 @@ public class Session internal constructor(public val model: Model, private val h
 
     /** Empties the context; statistics, random numbers and a pending cancel start afresh. */
     public fun reset(): Unit = Native.sessionReset(handle)
+
+    /**
+     * Writes the context, the sampling with its random numbers, and the text where it is to [file], which is replaced
+     * only by a whole one. Statistics are not in it.
+     *
+     * @throws MmoeException.Unsupported a backend keeps the caches to itself.
+     */
+    public suspend fun save(file: File): Unit =
+        withContext(Dispatchers.IO) { Native.sessionSave(handle, file.path.encodeToByteArray()) }
+
+    /**
+     * Makes this the session that [save] wrote: it goes on with the same tokens and text, bit for bit. Any session of a
+     * model with the same program can take it, as often as wanted.
+     *
+     * @throws MmoeException.Corrupt the file is cut, altered or no snapshot; the session is what it was.
+     * @throws MmoeException.Version it is of another format or program; the session is what it was.
+     */
+    public suspend fun restore(file: File): Unit =
+        withContext(Dispatchers.IO) { Native.sessionRestore(handle, file.path.encodeToByteArray()) }
 
     /** Ends the running call, or the next one if none runs, with [MmoeException.Cancelled]; from any thread. */
     public fun cancel(): Unit = Native.sessionCancel(handle)
