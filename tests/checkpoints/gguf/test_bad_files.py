@@ -60,10 +60,22 @@ def test_an_unknown_architecture_names_those_that_are_known(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("olmoe.rope.scaling.type", "yarn"), ("olmoe.attention.clamp_kqv", 8.0)]
+    ("key", "value"),
+    [
+        ("olmoe.rope.scaling.type", "yarn"),
+        ("olmoe.attention.clamp_kqv", 8.0),
+        ("olmoe.attention.sliding_window", 128),
+        ("olmoe.expert_gating_func", 2),
+    ],
 )
 def test_a_key_that_changes_the_model_is_named(tmp_path: Path, key: str, value: object) -> None:
     refused(written(tmp_path, changes={key: value}), CheckpointError, f"{key} is {value!r}")
+
+
+@pytest.mark.parametrize(("name", "gating"), [("olmoe", 1), ("lfm2moe", 2)])
+def test_a_key_that_says_what_is_computed_is_taken(tmp_path: Path, name: str, gating: int) -> None:
+    changes = {f"{name}.expert_gating_func": gating, f"{name}.rope.scaling.type": "none"}
+    assert open_gguf(written(tmp_path, CASES[name], changes=changes)).config.num_experts_per_tok == 3
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
