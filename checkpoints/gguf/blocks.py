@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 GROUP_SIZE = 32
-"""Inputs in a block of Q4_0 and Q8_0."""
+"""Inputs in a block of Q4_0."""
 
 INT4 = "Q4_0"
-FLOATS = ("F32", "F16", "BF16", "Q8_0")
-"""Types that are read as floats: 8 bits times a float16 scale are 19 bits, which float32 holds."""
+FLOATS = ("F32", "F16", "BF16")
+EXACT_IN_FLOAT32 = ("Q8_0", "Q5_0", "Q6_K")
+"""Types whose every value float32 holds: a float16 scale has 11 bits, and the integers that multiply it at most 7
+(Q8_0), 4 (Q5_0), or 7 and 5 (Q6_K: the scale of 16 inputs and the value), powers of two apart; float32 has 24. In types
+with an offset, such as Q4_K, a sum is rounded."""
 
 _SCALE_BYTES = 2
 
@@ -37,12 +40,11 @@ def int4_parts(rows: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
 
 
 def floats(type_name: str, data: npt.NDArray[np.generic]) -> Tensor:
-    """The values of a tensor of one of the types of `FLOATS`, in the narrowest float type that holds them."""
+    """The values of a tensor of a type of `FLOATS`, as they are, or of `EXACT_IN_FLOAT32`, in float32."""
     if type_name == "BF16":
         return torch.from_numpy(data.view(np.uint16).view(np.int16).copy()).view(torch.bfloat16)
-    if type_name != "Q8_0":
+    if type_name in FLOATS:
         return torch.from_numpy(np.array(data))
-    blocks = data.view(np.uint8).reshape(*data.shape[:-1], -1, _SCALE_BYTES + GROUP_SIZE)
-    scale = np.ascontiguousarray(blocks[..., :_SCALE_BYTES]).view(np.float16).astype(np.float32)
-    values = blocks[..., _SCALE_BYTES:].view(np.int8) * scale
-    return torch.from_numpy(values.reshape(*data.shape[:-1], -1))
+    from gguf import GGMLQuantizationType, dequantize
+
+    return torch.from_numpy(dequantize(data, GGMLQuantizationType[type_name]))

@@ -10,6 +10,8 @@ from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.gguf.gguf_file import GgufFile
 
 _ARCHITECTURE = "general.architecture"
+# Of `expert_gating_func`.
+_SOFTMAX, _SIGMOID = 1, 2
 
 
 class Metadata:
@@ -39,14 +41,14 @@ class Metadata:
         """Whether the file has a tensor of this name."""
         return tensor in self._file.tensors
 
-    def refuse(self, key: str) -> None:
+    def refuse(self, key: str, *, unless: object = 0) -> None:
         """Refuses a key that changes what is computed.
 
         Raises:
-            CheckpointError: its value is not zero or "none".
+            CheckpointError: its value is neither zero, "none" nor ``unless``.
         """
         value = self.get(key)
-        if value not in (None, 0, 0.0, "none"):
+        if value not in (None, 0, 0.0, "none", unless):
             raise CheckpointError(
                 f"{self._file.path}: {self._architecture}.{key} is {value!r}, which is not computed here; take the "
                 "model's safetensors"
@@ -61,11 +63,13 @@ class GgufFamily:
         config: Makes the keys of `config.json` that the architectures do not share.
         turned: Whether the rows of queries and keys come with RoPE's pairs as halves; if not, the converter to GGUF has
             put them next to each other.
+        gating: How its router scores experts, as `expert_gating_func` numbers it.
         final_norm: What it calls the norm before the head.
     """
 
     config: Callable[[Metadata], dict[str, object]]
     turned: bool
+    gating: int = _SOFTMAX
     final_norm: str = "output_norm.weight"
 
 
@@ -132,7 +136,7 @@ FAMILIES: Mapping[str, GgufFamily] = {
     "qwen3moe": GgufFamily(_qwen3moe, turned=True),
     # Like all that llama.cpp derives from Llama, turned when it was converted.
     "granitemoe": GgufFamily(_granitemoe, turned=False),
-    "lfm2moe": GgufFamily(_lfm2moe, turned=True, final_norm="token_embd_norm.weight"),
+    "lfm2moe": GgufFamily(_lfm2moe, turned=True, gating=_SIGMOID, final_norm="token_embd_norm.weight"),
 }
 
 
@@ -159,6 +163,8 @@ def config_json(file: GgufFile) -> dict[str, object]:
     family, data = family_of(file)
     data.refuse("attention.clamp_kqv")
     data.refuse("rope.scaling.type")
+    data.refuse("attention.sliding_window")
+    data.refuse("expert_gating_func", unless=family.gating)
     tokens = file.tensors.get("token_embd.weight")
     if tokens is None:
         raise CheckpointError(f"{file.path}: has no tensor token_embd.weight; convert the model to GGUF anew")

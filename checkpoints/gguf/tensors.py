@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmoe.checkpoints.assembly import adjacent_pairs
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.gguf.blocks import FLOATS, INT4, floats, int4_parts
+from mmoe.checkpoints.gguf.blocks import EXACT_IN_FLOAT32, FLOATS, INT4, floats, int4_parts
 from mmoe.checkpoints.gguf.families import GgufFamily, names_of
 from mmoe.checkpoints.gguf.gguf_file import GgufFile, GgufTensor
 from mmoe.checkpoints.inventory import expected_tensors, matrices
@@ -23,6 +23,7 @@ from mmoe.models.architectures.input_grouped import InputGroupedConfig
 _PARTS = (".qweight", ".weight_scale", "_qweight", "_scale", ".weight", ".bias")
 _TURNED = re.compile(r"model\.layers\.\d+\.self_attn\.[qk]_(?:proj|norm)")
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+_CARRIED = (*FLOATS, *EXACT_IN_FLOAT32)
 # Listed in one message.
 _MOST = 20
 
@@ -90,12 +91,12 @@ class GgufTensors:
         return joined.reshape(part.shape)
 
     def _type(self, name: str, expected: str) -> str:
-        """Floats have the file's type; Q8_0 becomes float32."""
+        """Floats have the file's type; what is read as floats has float32."""
         part = self._parts[name]
         if part.suffix in (".qweight", "_qweight", ".weight_scale", "_scale"):
             return expected
         stored = self._file.tensors[part.names[0]].type
-        return "F32" if stored == "Q8_0" else stored
+        return "F32" if stored in EXACT_IN_FLOAT32 else stored
 
     def _misshapen(self, name: str, part: _Part) -> list[str]:
         if part.suffix in (".weight_scale", "_scale"):
@@ -122,22 +123,22 @@ def packed_config(file: GgufFile, family: GgufFamily, config: DecoderConfig) -> 
             stored = file.tensors.get(source)
             if stored is None or stored.type == INT4:
                 continue
-            if experts or stored.type not in FLOATS:
+            if experts or stored.type not in _CARRIED:
                 problems.append(f"{source} ({stored.type})")
             else:
                 kept.append(module)
     others = [
         f"{name} ({tensor.type})"
         for name, tensor in file.tensors.items()
-        if tensor.type not in (INT4, *FLOATS) and f"{name} ({tensor.type})" not in problems
+        if tensor.type not in (INT4, *_CARRIED) and f"{name} ({tensor.type})" not in problems
     ]
     if problems or others:
         listed = (problems + others)[:_MOST]
         more = len(problems) + len(others) - len(listed)
         raise CheckpointError(
             f"{file.path}: cannot carry over {', '.join(listed)}{f' and {more} more' if more else ''} without changing "
-            f"values; experts must be {INT4}, everything else {INT4}, Q8_0, F16, BF16 or F32. llama-quantize "
-            f"--pure --output-tensor-type q8_0 --token-embedding-type q8_0 MODEL {INT4} makes such a file"
+            f"values; experts must be {INT4}, everything else {INT4} or {', '.join(_CARRIED)}. llama-quantize MODEL "
+            f"{INT4}, without an importance matrix, makes such a file"
         )
     return InputGroupedConfig(floats=tuple(kept))
 

@@ -82,6 +82,9 @@ def read_routed(
     for key in _UNSUPPORTED:
         if not reader.is_null(key):
             reader.refuse(key, "null; what it asks for is not computed here")
+    alike = "layer_types" not in kind.KEYS
+    if alike and not reader.is_null("layer_types") and {"full_attention"} != {*reader.strings("layer_types")}:
+        reader.refuse("layer_types", 'null, or "full_attention" for every layer')
     common = read_common(kind, reader, norm_eps=norm_eps, tied=tied)
     num_experts = reader.integer(experts)
     top_k = reader.integer("num_experts_per_tok")

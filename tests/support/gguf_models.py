@@ -15,8 +15,8 @@ import transformers
 
 from tests.support.tokenizers import build_tokenizer
 
-Q4_0, Q8_0, F16, BF16, F32 = (
-    getattr(gguf.GGMLQuantizationType, name) for name in ("Q4_0", "Q8_0", "F16", "BF16", "F32")
+Q4_0, Q5_0, Q8_0, F16, BF16, F32 = (
+    getattr(gguf.GGMLQuantizationType, name) for name in ("Q4_0", "Q5_0", "Q8_0", "F16", "BF16", "F32")
 )
 _TYPES = {torch.float32: np.float32}
 

@@ -17,7 +17,7 @@ from tests.support.gguf_cases import CASES, GgufCase
 from tests.support.gguf_models import F16, Q8_0
 
 OLMOE = CASES["olmoe"]
-Q5_0 = gguf.GGMLQuantizationType.Q5_0
+Q5_0, Q5_1 = gguf.GGMLQuantizationType.Q5_0, gguf.GGMLQuantizationType.Q5_1
 
 
 def written(folder: Path, case: GgufCase = OLMOE, **how: Any) -> Path:
@@ -33,17 +33,17 @@ def refused(path: Path, kind: type[MmoeError], *texts: str) -> None:
 
 
 def test_a_type_that_is_not_carried_is_named_with_its_tensor(tmp_path: Path) -> None:
-    types = {"output.weight": Q5_0, "blk.1.attn_v.weight": Q5_0}
+    types = {"output.weight": Q5_1, "blk.1.attn_v.weight": Q5_1}
     refused(
         written(tmp_path, types=types),
         CheckpointError,
-        "output.weight (Q5_0)",
-        "blk.1.attn_v.weight (Q5_0)",
+        "output.weight (Q5_1)",
+        "blk.1.attn_v.weight (Q5_1)",
         "llama-quantize",
     )
 
 
-@pytest.mark.parametrize("kind", [F16, Q8_0, Q5_0])
+@pytest.mark.parametrize("kind", [F16, Q8_0, Q5_0, Q5_1])
 def test_experts_of_another_type_are_named(tmp_path: Path, kind: gguf.GGMLQuantizationType) -> None:
     path = written(tmp_path, types={"blk.1.ffn_down_exps.weight": kind})
     refused(path, CheckpointError, f"blk.1.ffn_down_exps.weight ({kind.name})", "experts must be Q4_0")
@@ -60,10 +60,22 @@ def test_an_unknown_architecture_names_those_that_are_known(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("olmoe.rope.scaling.type", "yarn"), ("olmoe.attention.clamp_kqv", 8.0)]
+    ("key", "value"),
+    [
+        ("olmoe.rope.scaling.type", "yarn"),
+        ("olmoe.attention.clamp_kqv", 8.0),
+        ("olmoe.attention.sliding_window", 128),
+        ("olmoe.expert_gating_func", 2),
+    ],
 )
 def test_a_key_that_changes_the_model_is_named(tmp_path: Path, key: str, value: object) -> None:
     refused(written(tmp_path, changes={key: value}), CheckpointError, f"{key} is {value!r}")
+
+
+@pytest.mark.parametrize(("name", "gating"), [("olmoe", 1), ("lfm2moe", 2)])
+def test_a_key_that_says_what_is_computed_is_taken(tmp_path: Path, name: str, gating: int) -> None:
+    changes = {f"{name}.expert_gating_func": gating, f"{name}.rope.scaling.type": "none"}
+    assert open_gguf(written(tmp_path, CASES[name], changes=changes)).config.num_experts_per_tok == 3
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

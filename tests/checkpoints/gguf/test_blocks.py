@@ -45,6 +45,47 @@ def test_int8_blocks_become_exactly_their_floats(rows: int, blocks: int, seed: i
     np.testing.assert_array_equal(found.numpy(), gguf.dequantize(data, Q8_0))
 
 
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(rows=st.integers(1, 3), blocks=st.integers(1, 3), seed=st.integers(0, 2**32 - 1))
+def test_five_bits_become_exactly_their_floats(rows: int, blocks: int, seed: int) -> None:
+    data = random_blocks(np.random.default_rng(seed), rows, blocks, 22)
+    exact = [value for block in data.reshape(-1, 22) for value in five_bits(block)]
+    found = floats("Q5_0", data)
+    assert found.shape == (rows, 32 * blocks)
+    np.testing.assert_array_equal(found.double().numpy().ravel(), exact)
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(rows=st.integers(1, 3), blocks=st.integers(1, 3), seed=st.integers(0, 2**32 - 1))
+def test_six_bits_with_two_scales_become_exactly_their_floats(rows: int, blocks: int, seed: int) -> None:
+    data = np.roll(random_blocks(np.random.default_rng(seed), rows * blocks, 1, 210), -2, axis=1)
+    exact = [value for block in data for value in six_bits(block)]
+    found = floats("Q6_K", data.reshape(rows, -1))
+    assert found.shape == (rows, 256 * blocks)
+    np.testing.assert_array_equal(found.double().numpy().ravel(), exact)
+
+
+def five_bits(block: np.ndarray) -> list[float]:
+    """A block of Q5_0 in float64: the scale, 32 highest bits, 16 bytes with the lower four of inputs j and j + 16."""
+    scale = float(block[:2].copy().view(np.float16)[0])
+    high = int(block[2:6].copy().view(np.uint32)[0])
+    nibbles = [int(byte) >> shift & 15 for shift in (0, 4) for byte in block[6:]]
+    return [scale * ((nibble | (high >> j & 1) << 4) - 16) for j, nibble in enumerate(nibbles)]
+
+
+def six_bits(block: np.ndarray) -> list[float]:
+    """A block of Q6_K in float64: 128 bytes of lower bits, 64 of upper ones, 16 int8 scales, and their scale."""
+    scales = block[192:208].view(np.int8)
+    scale = float(block[208:].copy().view(np.float16)[0])
+    values = []
+    for j in range(256):
+        half, quarter, place = j // 128, j % 128 // 32, j % 32
+        low = int(block[64 * half + 32 * (quarter % 2) + place]) >> 4 * (quarter // 2) & 15
+        high = int(block[128 + 32 * half + place]) >> 2 * quarter & 3
+        values.append(scale * int(scales[j // 16]) * ((low | high << 4) - 32))
+    return values
+
+
 @pytest.mark.parametrize(
     ("name", "dtype"), [("F32", torch.float32), ("F16", torch.float16), ("BF16", torch.bfloat16)]
 )

@@ -11,7 +11,7 @@ from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.runtime_bindings.python.errors import OptionError
 from tests.support.gguf_cases import CASES
-from tests.support.gguf_models import Q8_0
+from tests.support.gguf_models import Q5_0, Q8_0
 from tests.support.int4_folders import write_compressed_tensors, write_gptq
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def _gguf(folder: Path) -> Path:
 
 
 def _granite(folder: Path) -> Path:
-    CASES["granitemoe, shared"].write(folder / "model.gguf")
+    CASES["granitemoe, shared"].write(folder / "model.gguf", types={"token_embd.weight": Q5_0})
     return folder / "model.gguf"
 
 
@@ -44,7 +44,10 @@ def _wide(folder: Path) -> Path:
 
 SOURCES: dict[str, tuple[Callable[[Path], Path], dict[str, object]]] = {
     "GGUF, int8 table and head": (_gguf, {"group_size": 32, "floats": ["model.embed_tokens", "lm_head"]}),
-    "GGUF, granite": (_granite, {"group_size": 32, "floats": []}),
+    "GGUF, granite, 5 bits in the tied table": (
+        _granite,
+        {"group_size": 32, "floats": ["model.embed_tokens"]},
+    ),
     "GGUF, lfm2": (_lfm2, {"group_size": 32, "floats": []}),
     "compressed-tensors, zero points": (_zeros, {"group_size": 64, "symmetric": False}),
     "GPTQ, groups of 128": (_wide, {"group_size": 128, "symmetric": True}),

@@ -124,6 +124,8 @@ def test_lfm2_mixes_in_two_ways() -> None:
         (QWEN3, "rope_scaling", {"rope_type": "yarn", "factor": 4.0}),
         (GRANITE, "mamba_d_state", 128),
         (GRANITE, "embedding_multiplier", 0),
+        (GRANITE, "layer_types", ["sliding_attention", "full_attention"] * 12),
+        (OLMOE, "layer_types", ["mamba"] * 16),
         (LFM2, "layer_types", ["mamba"] * 24),
         (LFM2, "swiglu_limit", 7.0),
         (LFM2, "conv_L_cache", 1),
