@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm test full-size lint format demo ci
+.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm test full-size lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -72,6 +72,9 @@ test:  ## everything that pytest runs
 
 full-size:  ## every backend and option at size S: ten conversions, an hour on two cores, 8 GB of memory, 6 GB of disk
 	$(PYTHON) -m pytest tests/full_size -n 0 -v --durations 0
+
+page:  ## the server's page in Chromium (Debian: chromium; PyPI: playwright)
+	$(PYTHON) -m pytest tests/page -n 0 -q
 
 lint:  ## ruff, mypy, import-linter, clang-format
 	$(PYTHON) -m ruff check .

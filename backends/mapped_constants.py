@@ -85,8 +85,8 @@ class _Counted:
 class _StandInSizes(MemoryPlanningPass):  # type: ignore[misc]  # as above
     """The last pass before emission: the specs of constants that have stand-ins tell the bytes of these."""
 
-    def __init__(self, placeholders: set[str]) -> None:
-        super().__init__()
+    def __init__(self, placeholders: set[str], *, share_mutable_buffers: bool) -> None:
+        super().__init__(share_mutable_buffers=share_mutable_buffers)
         self._placeholders = placeholders
 
     def run(
@@ -116,7 +116,10 @@ def write_program(
     for method in lowered.methods:
         placeholders |= _stand_in(lowered.exported_program(method), constants)
     config = ExecutorchBackendConfig(
-        constant_tensor_alignment=CONSTANT_ALIGNMENT, memory_planning_pass=_StandInSizes(placeholders)
+        constant_tensor_alignment=CONSTANT_ALIGNMENT,
+        memory_planning_pass=_StandInSizes(
+            placeholders, share_mutable_buffers=_methods_share_caches(lowered)
+        ),
     )
     emitted = lowered.to_executorch(config)
     for buffer in emitted.executorch_program.constant_buffer:
@@ -125,6 +128,16 @@ def write_program(
         emitted._emitter_output, config, emitted._data_serializer, emitted._named_data
     )
     pte.write_to_file(_Counted(file, len(pte), progress) if progress is not None else file)
+
+
+def _methods_share_caches(lowered: EdgeProgramManager) -> bool:
+    """Whether several methods write caches of the program's own, not of a delegate's."""
+    writing = [
+        method
+        for method in lowered.methods
+        if lowered.exported_program(method).graph_signature.buffers_to_mutate
+    ]
+    return len(writing) > 1
 
 
 def _stand_in(program: ExportedProgram, constants: dict[bytes, MappedData]) -> set[str]:

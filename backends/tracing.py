@@ -1,6 +1,7 @@
 """From a decoder to an exported program with a dynamic sequence length, and the metadata that runners read."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +34,20 @@ def export_program(decoder: nn.Module, *, max_seq_len: int) -> ExportedProgram:
         )
 
 
+class LastLogits(nn.Module):
+    """A decoder as it is, under the names that `AllLogits` gives its caches: methods share what is called the same."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, tokens: Tensor, input_pos: Tensor) -> Tensor:
+        """int64 ``[1, T]`` and int64 ``[1]`` -> float32 ``[1, V]``."""
+        return cast(Tensor, self.decoder(tokens, input_pos))
+
+
 class AllLogits(nn.Module):
-    """A decoder that returns the logits of every token, which lets a verification judge a text in a few calls."""
+    """A decoder that returns the logits of every token, to judge a text, or a draft, in a few calls."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()

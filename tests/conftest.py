@@ -26,8 +26,9 @@ _SLOW_FIXTURES = {
 }
 
 
-# Each conversion there takes minutes: a part of no tier, run by its own name (`make full-size`).
-collect_ignore = ["full_size"]
+# Parts of no tier, run by their own names: conversions that take minutes (`make full-size`), and what needs Chromium
+# (`make page`).
+collect_ignore = ["full_size", "page"]
 
 # On two idle cores; to be measured again when tests are added.
 _MINUTES_OF_ALL, _MINUTES_OF_QUICK = 10, 2
@@ -81,13 +82,18 @@ def demo_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture(scope="session")
 def demo_delegated_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """As `demo_artifact`, with XNNPACK's linears; read only."""
+    """As `demo_artifact` of two layers, with XNNPACK's linears, whose lowering takes six seconds a layer; read only."""
     from mmoe.export.demo.bundled import bundled_checkpoint
+    from tests.support.first_layers import write_first_layers
 
     return _converted(
         tmp_path_factory,
         "demo/delegated",
-        bundled_checkpoint(),
+        made_once(
+            tmp_path_factory,
+            "demo/first-layers",
+            lambda folder: write_first_layers(folder, bundled_checkpoint(), 2),
+        ),
         max_seq_len=128,
         backend_options={"linears": "xnnpack"},
     )

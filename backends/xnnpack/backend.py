@@ -15,16 +15,17 @@ from torch import Tensor, nn
 from mmoe.backends.base import ConstantMethods, ExpertWeights, Programs
 from mmoe.backends.program_file import KernelCall, ProgramFile
 from mmoe.backends.program_schema import Null
-from mmoe.backends.tracing import export_program
+from mmoe.backends.tracing import AllLogits, LastLogits, export_program
 from mmoe.backends.words import narrow_head_norms
 from mmoe.backends.xnnpack.appended_router import width_without_room
 from mmoe.backends.xnnpack.attention import attention_component
-from mmoe.backends.xnnpack.declaration import Linears, XnnpackOptions
+from mmoe.backends.xnnpack.declaration import MAX_DRAFT_TOKENS, Linears, Speculation, XnnpackOptions
 from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
 from mmoe.backends.xnnpack.panel_components import PANEL_COMPONENTS
 from mmoe.backends.xnnpack.partitioner import DecoderPartitioner
 from mmoe.backends.xnnpack.residuals import fuse_residual_norms
 from mmoe.models.architectures.config import DecoderConfig
+from mmoe.models.decoder import Decoder
 from mmoe.quant.expert_layout import ExpertPanels, unpack_expert_panels
 from mmoe.quant.grouped_layout import GroupedPanels, unpack_grouped_panels
 from mmoe.quant.int4 import GROUP_SIZE
@@ -53,6 +54,7 @@ class XnnpackBackend:
 
     def __init__(self, options: XnnpackOptions) -> None:
         self.options = options
+        self._judges_drafts = options.speculation is Speculation.ON
         variant = PANEL_COMPONENTS if options.linears is Linears.MMOE else XNNPACK_COMPONENTS
         self.components = replace(variant, attention=attention_component(options.kv_cache))
 
@@ -92,8 +94,14 @@ class XnnpackBackend:
         return self.options.linears is Linears.XNNPACK
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
-        """One method for any number of tokens."""
-        return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
+        """One method for any number of tokens, and one that judges drafts where that is asked for."""
+        if not (self._judges_drafts and isinstance(decoder, Decoder)):
+            return {"forward": export_program(decoder, max_seq_len=max_seq_len)}
+        judged = min(1 + MAX_DRAFT_TOKENS, max_seq_len)
+        return {
+            "forward": export_program(LastLogits(decoder), max_seq_len=max_seq_len),
+            "all_logits": export_program(AllLogits(decoder), max_seq_len=judged),
+        }
 
     def lower(self, programs: Programs, constant_methods: ConstantMethods) -> EdgeProgramManager:
         """Hands XNNPACK what it can take; the operators of `mmoe` stay in the program."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from mmoe.backends.declaration import Declaration
+from mmoe.backends.declaration import BackendOptionError, Declaration
 
 
 class Linears(StrEnum):
@@ -32,6 +32,17 @@ class KvCache(StrEnum):
                 return 2 * (head_dim + 4)
 
 
+class Speculation(StrEnum):
+    """Whether a program can judge drafted tokens."""
+
+    OFF = "off"
+    ON = "on"
+
+
+# Drafted tokens that one call judges. Each has logits of its own: 0.5 MB at a vocabulary of 128,256.
+MAX_DRAFT_TOKENS = 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class XnnpackOptions:
     """Choices within the xnnpack backend.
@@ -39,6 +50,7 @@ class XnnpackOptions:
     Attributes:
         linears: The kernels of dense linears and the head; `mmoe` has exact scales and no copy of the weights at load.
         kv_cache: What the KV cache holds.
+        speculation: Whether there is a method that gives the logits of several tokens, for speculative decoding.
     """
 
     linears: Annotated[
@@ -47,6 +59,18 @@ class XnnpackOptions:
         "for devices on which bench shows it to be faster.",
     ] = Linears.MMOE
     kv_cache: Annotated[KvCache, "KV cache dtype; int8 rows have a scale per token and head."] = KvCache.INT8
+    speculation: Annotated[
+        Speculation,
+        "A second method over the same weights and caches that judges drafted tokens, for speculative decoding; its "
+        "text is that of plain decoding, so it needs --linears mmoe.",
+    ] = Speculation.OFF
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot keep its word: the bits of XNNPACK's linears depend on how many tokens a call has."""
+        if self.speculation is Speculation.ON and self.linears is Linears.XNNPACK:
+            raise BackendOptionError(
+                "speculation", "needs linears mmoe, whose bits no number of tokens changes"
+            )
 
 
 BACKEND = Declaration(

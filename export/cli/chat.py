@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmoe.export.cli.grammar_file import GrammarOption, JsonSchemaOption, read_restriction
 from mmoe.export.cli.ui.options import Quiet, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
@@ -30,6 +31,8 @@ def chat(
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Most tokens of an answer.", show_default="no limit")
     ] = None,
+    json_schema: JsonSchemaOption = None,
+    grammar: GrammarOption = None,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -68,10 +71,14 @@ def chat(
     options = {"temperature": temperature, "top_p": top_p, "seed": seed}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     SamplingConfig(**given)  # a value out of range is told before anything is opened
+    restriction = read_restriction(json_schema, grammar)
     editor = LineEditor()
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
     with load(artifact, threads=threads) as model:
+        if restriction:
+            model.check_grammar(**restriction)  # before somebody types
         conversation = Chat(model, system=system, sampling=replace(model.sampling, **given))
-        Repl(conversation, Limits(max_new_tokens=max_new_tokens), terminal).run(editor.lines())
+        limits = Limits(max_new_tokens=max_new_tokens)
+        Repl(conversation, limits, restriction, terminal).run(editor.lines())

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mmoe.export.cli.conversation_file import read_conversation
+from mmoe.export.cli.grammar_file import GrammarOption, JsonSchemaOption, read_restriction
 from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
 from mmoe.export.cli.ui.plain_conversation import converse
 from mmoe.export.cli.ui.streaming import generation_record, tell
@@ -23,6 +24,8 @@ mmoe-export generate mobilemoe-s --prompt "Once upon a time" --max-new-tokens 10
 mmoe-export generate mobilemoe-s --chat "Why is the sky blue?" --temperature 0.7 --top-p 0.9 --seed 1
 
 mmoe-export generate mobilemoe-s --messages conversation.json   (with tools, their calls and results)
+
+mmoe-export generate mobilemoe-s --chat "Who was Moses?" --json-schema person.json
 
 mmoe-export generate mobilemoe-s   (a conversation, in a terminal)
 
@@ -63,6 +66,16 @@ def generate(
     stop: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="End before this text; may be repeated.")
     ] = None,
+    json_schema: JsonSchemaOption = None,
+    grammar: GrammarOption = None,
+    draft_tokens: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            help="Guess up to so many tokens from what was said before, and run them with the next one: the same text, "
+            "sooner if it repeats. -1 is all that the program can judge; needs convert --speculation on.",
+        ),
+    ] = 0,
     temperature: Annotated[float | None, _recommended("Sampling temperature; 0 is greedy.")] = None,
     top_p: Annotated[float | None, _recommended("Keep the most probable tokens up to this sum.")] = None,
     top_k: Annotated[int | None, _recommended("Keep the k most probable tokens; 0 keeps all.")] = None,
@@ -120,23 +133,31 @@ def generate(
     # A value out of range and a broken file are told before anything is opened.
     SamplingConfig(**given)
     limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
+    restriction = read_restriction(json_schema, grammar)
     variables = None if messages is None else read_conversation(messages)
     from mmoe.export.artifact.load import load
     from mmoe.runtime_bindings.python.chat import Chat
 
+    drafts = None if draft_tokens == -1 else draft_tokens
     with load(artifact, threads=threads) as model:
+        if restriction:
+            model.check_grammar(**restriction)  # before anything runs
         sampling = replace(model.sampling, **given)
         if prompt is not None:
-            stream = model.generate(_prompt_text(prompt), sampling=sampling, **asdict(limits))
+            stream = model.generate(
+                _prompt_text(prompt), sampling=sampling, draft_tokens=drafts, **asdict(limits), **restriction
+            )
         elif variables is not None:
             ids = model.chat_json(variables)
-            stream = model.generate(ids, sampling=sampling, **asdict(limits))
+            stream = model.generate(
+                ids, sampling=sampling, draft_tokens=drafts, **asdict(limits), **restriction
+            )
         else:
-            conversation = Chat(model, system=system, sampling=sampling)
+            conversation = Chat(model, system=system, sampling=sampling, draft_tokens=drafts)
             if chat is None:
-                converse(conversation, limits=limits, terminal=terminal)
+                converse(conversation, limits=limits, restriction=restriction, terminal=terminal)
                 return
-            stream = conversation.send(chat, **asdict(limits))
+            stream = conversation.send(chat, **asdict(limits), **restriction)
         tell(stream, terminal)
         terminal.result(generation_record(stream))
 

@@ -27,7 +27,19 @@ INTERRUPTED = 130
 _LONGEST_MESSAGE = 10_000
 
 # Modules beside this one, each with a function of its name and its EXAMPLES, in the order of the help.
-VERBS = ("convert", "inspect", "verify", "generate", "chat", "bench", "profile", "cost", "synthesize", "demo")
+VERBS = (
+    "convert",
+    "inspect",
+    "verify",
+    "generate",
+    "chat",
+    "serve",
+    "bench",
+    "profile",
+    "cost",
+    "synthesize",
+    "demo",
+)
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import Message
@@ -23,7 +24,12 @@ class Chat:
     """
 
     def __init__(
-        self, model: Model, *, system: str | None = None, sampling: SamplingConfig | None = None
+        self,
+        model: Model,
+        *,
+        system: str | None = None,
+        sampling: SamplingConfig | None = None,
+        draft_tokens: int | None = 0,
     ) -> None:
         """Opens a session; nothing runs.
 
@@ -31,15 +37,17 @@ class Chat:
             model: An open model with a chat template.
             system: What the conversation begins with, if anything.
             sampling: How to choose tokens; the artifact's own if None.
+            draft_tokens: As for `Session.set_speculation`.
 
         Raises:
-            CoreFailure: The artifact has no chat template.
+            CoreFailure: The artifact has no chat template, or judges no drafts.
         """
         self._opening = [] if system is None else [Message("system", system)]
         self._history = list(self._opening)
         # A model without a template should say so before somebody types.
         model.chat([*self._opening, Message("user", "")])
         self._session = Session(model, sampling)
+        self._session.set_speculation(draft_tokens)
 
     def __enter__(self) -> Chat:
         return self
@@ -80,6 +88,8 @@ class Chat:
         max_new_tokens: int | None = None,
         min_new_tokens: int = 0,
         stop: str | Sequence[str] = (),
+        json_schema: JsonSchema | None = None,
+        grammar: str | None = None,
     ) -> Stream:
         """Says something and streams the answer; nothing runs until the first piece is asked for.
 
@@ -91,16 +101,19 @@ class Chat:
             max_new_tokens: Tokens of the answer at most; None goes on until it ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the answer ends before, or one.
+            json_schema: A schema that the answer must satisfy as JSON: its text, or what `json.loads` gives for it.
+            grammar: A grammar in llama.cpp's GBNF that the answer must be of; not beside `json_schema`.
 
         Raises:
-            OptionError: A number is negative, or a stop string is empty.
+            OptionError: A number is negative, a stop string is empty, or both `json_schema` and `grammar` are there.
             CoreFailure: The text cannot be part of a conversation; while iterating, if the conversation does not fit
-                into the context or the program fails.
+                into the context, the schema or grammar cannot be followed, or the program fails.
         """
         limits = Limits.of(stop, min_new_tokens, max_new_tokens)
+        restricted = Grammar.of(json_schema, grammar)
         turns = [*self._history, Message("user", text)]
 
         def keep(answer: Stream) -> None:
             self._history = [*turns, Message("assistant", answer.text)]
 
-        return self._session.stream(self._session.model.chat(turns), limits, keep)
+        return self._session.stream(self._session.model.chat(turns), limits, restricted, keep)

@@ -74,6 +74,7 @@ class ModelInfoStruct(ctypes.Structure):
         ("program_bytes", c_uint64),
         ("sliding_window", c_int32),
         ("window_rows", c_int32),
+        ("max_draft_tokens", c_int32),
     )
 
 
@@ -129,6 +130,17 @@ class LimitsStruct(ctypes.Structure):
     )
 
 
+class SpeculationStruct(ctypes.Structure):
+    """`mmoe_speculation`."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("max_draft_tokens", c_int32),
+        ("document", POINTER(c_int32)),
+        ("document_count", c_size_t),
+    )
+
+
 class StatsStruct(ctypes.Structure):
     """`mmoe_stats`."""
 
@@ -141,6 +153,8 @@ class StatsStruct(ctypes.Structure):
         ("decode_tokens", c_int64),
         ("decode_seconds", c_double),
         ("program_seconds", c_double),
+        ("drafted_tokens", c_int64),
+        ("accepted_tokens", c_int64),
     )
 
 
@@ -180,6 +194,9 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
     "session_set_limits": [Handle, POINTER(LimitsStruct)],
+    "session_set_grammar": [Handle, c_int32, c_char_p, c_size_t],
+    "model_check_grammar": [Handle, c_int32, c_char_p, c_size_t],
+    "session_set_speculation": [Handle, POINTER(SpeculationStruct)],
     "session_flush": [Handle, POINTER(StepStruct)],
     "session_commit": [Handle],
     "session_decode": [Handle, c_int32],

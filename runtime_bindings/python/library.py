@@ -12,6 +12,7 @@ _LIBRARY_NAME = "libmmoe_ops.so"
 _CORE_LIBRARY_NAME = "libmmoe.so"
 _TOKENIZER_LIBRARY_NAME = "libmmoe_tokenizer_c.so"
 _TEMPLATE_LIBRARY_NAME = "libmmoe_template_c.so"
+_GRAMMAR_LIBRARY_NAME = "libmmoe_grammar_c.so"
 _HOW_TO_BUILD = (
     "install the package with `pip install .`, or build it in place with `cmake -S runtime_bindings/cpp -B build/native"
     " -G Ninja && cmake --build build/native && cmake --install build/native --prefix runtime_bindings`"
@@ -65,6 +66,15 @@ def template_library_path() -> Path:
         RuntimeFailure: the native part has not been built.
     """
     return _existing(_TEMPLATE_LIBRARY_NAME)
+
+
+def grammar_library_path() -> Path:
+    """Path of the runtime's grammars by themselves, whose C ABI is `capi/grammar_c.h`.
+
+    Raises:
+        RuntimeFailure: the native part has not been built.
+    """
+    return _existing(_GRAMMAR_LIBRARY_NAME)
 
 
 def program_path(name: str) -> Path:

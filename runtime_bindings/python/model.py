@@ -22,6 +22,7 @@ from mmoe.runtime_bindings.python.core import (
     utf8,
 )
 from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.records import ModelInfo, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
@@ -102,6 +103,23 @@ class Model:
         call("model_sampling", self._handle, byref(found))
         return SamplingConfig.of(found)
 
+    def check_grammar(self, *, json_schema: JsonSchema | None = None, grammar: str | None = None) -> None:
+        """Compiles a schema or a grammar, so that a caller knows beforehand what `generate` would refuse.
+
+        The model keeps those used last, so the work is done once.
+
+        Args:
+            json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.
+            grammar: A grammar in llama.cpp's GBNF that the text must be of; not beside `json_schema`.
+
+        Raises:
+            OptionError: Not one of them is there, or the schema cannot be written as JSON.
+            CoreFailure: It is no schema or no grammar, or one that the library cannot follow; the message says where.
+        """
+        if json_schema is None and grammar is None:
+            raise OptionError("give json_schema or grammar")
+        call("model_check_grammar", self._handle, *Grammar.of(json_schema, grammar).arguments)
+
     def tokenize(self, text: str, *, add_bos: bool = True, parse_special: bool = False) -> list[int]:
         """Ids of a text.
 
@@ -179,6 +197,9 @@ class Model:
         max_new_tokens: int | None = None,
         min_new_tokens: int = 0,
         stop: str | Sequence[str] = (),
+        json_schema: JsonSchema | None = None,
+        grammar: str | None = None,
+        draft_tokens: int | None = 0,
     ) -> Stream:
         """Continues a prompt in a context of its own; nothing runs until the first piece is asked for.
 
@@ -188,13 +209,24 @@ class Model:
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the text ends before, or one.
+            json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.
+            grammar: A grammar in llama.cpp's GBNF that the text must be of; not beside `json_schema`.
+            draft_tokens: As for `Session.set_speculation`.
 
         Raises:
-            OptionError: A number is negative, or a stop string is empty.
-            CoreFailure: While iterating, if the prompt does not fit or the program fails.
+            OptionError: A number is negative, a stop string is empty, or both `json_schema` and `grammar` are there.
+            CoreFailure: It judges no drafts; while iterating, if the prompt does not fit, the schema or grammar cannot
+                be followed, or the program fails.
         """
-        return Session(self, sampling).generate(
-            prompt, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, stop=stop
+        session = Session(self, sampling)
+        session.set_speculation(draft_tokens)
+        return session.generate(
+            prompt,
+            max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens,
+            stop=stop,
+            json_schema=json_schema,
+            grammar=grammar,
         )
 
 

@@ -80,6 +80,7 @@ class ModelInfo:
         program_bytes: Size of `model.pte`.
         sliding_window: Keys that the layers with a window see; None without such layers.
         window_rows: Rows that these layers keep: `Session.truncate` goes back no further than they reach.
+        max_draft_tokens: For `Session.set_speculation`; 0 if the artifact was converted without.
     """
 
     vocab_size: int
@@ -93,6 +94,7 @@ class ModelInfo:
     program_bytes: int
     sliding_window: int | None
     window_rows: int | None
+    max_draft_tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +106,11 @@ class Stats:
         ttft_seconds: From the start of the prompt until its first new token was chosen.
         prefill_tokens: Tokens of the prompt that were run; those that the context held already are not among them.
         prefill_seconds: Of running them.
-        decode_tokens: Tokens run one by one since then.
+        decode_tokens: Tokens run since then.
         decode_seconds: Of running and choosing them; the caller's own time is not in it.
         program_seconds: The part of `decode_seconds` inside the program.
+        drafted_tokens: Tokens that speculative decoding guessed.
+        accepted_tokens: Those of them that were right; `decode_tokens` counts them, too.
     """
 
     load_seconds: float
@@ -116,6 +120,8 @@ class Stats:
     decode_tokens: int
     decode_seconds: float
     program_seconds: float
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
     @property
     def prefill_tokens_per_second(self) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmoe.runtime_bindings.python.core import (
     Handle,
+    SpeculationStruct,
     StatsStruct,
     StepStruct,
     TokenLogprobStruct,
@@ -16,6 +17,7 @@ from mmoe.runtime_bindings.python.core import (
     id_array,
     initialised,
 )
+from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason, Stats, Step, TokenLogprob, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig, bias_array
@@ -146,6 +148,42 @@ class Session:
         """
         call("session_set_limits", self._handle, byref(limits.structure))
 
+    def set_grammar(self, *, json_schema: JsonSchema | None = None, grammar: str | None = None) -> None:
+        """Restricts the text that follows; without arguments it is any again.
+
+        `prompt`, `prefill`, `truncate` and `reset` begin a text without a grammar. Where it allows nothing more, `next`
+        ends the text with `FinishReason.STOP_TOKEN`.
+
+        Args:
+            json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.
+            grammar: A grammar in llama.cpp's GBNF that the text must be of; not beside `json_schema`.
+
+        Raises:
+            OptionError: Both are there, or the schema cannot be written as JSON.
+            CoreFailure: It is no schema or no grammar, or one that the library cannot follow; the message says where.
+        """
+        call("session_set_grammar", self._handle, *Grammar.of(json_schema, grammar).arguments)
+
+    def set_speculation(self, max_draft_tokens: int | None = None, document: Sequence[int] = ()) -> None:
+        """Guesses what follows from what was said before, and runs the guess together with a token.
+
+        Tokens, logits and log-probabilities are those of plain decoding. Texts that repeat the context, or the
+        document, come faster; others take at most a hundredth longer.
+
+        Args:
+            max_draft_tokens: Tokens that one call judges at most; 0 for plain decoding, None for all that the program
+                can judge.
+            document: Ids that drafts are taken from beside the context: a text that is to be quoted or edited.
+
+        Raises:
+            CoreFailure: The artifact was converted without, the number is outside its range, or an id is outside the
+                vocabulary.
+        """
+        most = -1 if max_draft_tokens is None else int(max_draft_tokens)
+        ids = id_array(document)
+        chosen = initialised(SpeculationStruct, max_draft_tokens=most, document=ids, document_count=len(ids))
+        call("session_set_speculation", self._handle, byref(chosen))
+
     def flush(self) -> str:
         """Text that was held back because a stop string may begin with it, for a caller that stops here."""
         step = StepStruct()
@@ -214,6 +252,8 @@ class Session:
         max_new_tokens: int | None = None,
         min_new_tokens: int = 0,
         stop: str | Sequence[str] = (),
+        json_schema: JsonSchema | None = None,
+        grammar: str | None = None,
     ) -> Stream:
         """Streams what follows a prompt; nothing runs until the first piece is asked for.
 
@@ -224,25 +264,30 @@ class Session:
             max_new_tokens: Tokens at most; None goes on until the text ends or the context is full.
             min_new_tokens: Until there are so many, no stop token is chosen and no stop string looked for.
             stop: Strings that the text ends before, or one.
+            json_schema: A schema that the text must satisfy as JSON: its text, or what `json.loads` gives for it.
+            grammar: A grammar in llama.cpp's GBNF that the text must be of; not beside `json_schema`.
 
         Raises:
-            OptionError: A number is negative, or a stop string is empty.
-            CoreFailure: While iterating, if the prompt does not fit or the program fails.
+            OptionError: A number is negative, a stop string is empty, or both `json_schema` and `grammar` are there.
+            CoreFailure: While iterating, if the prompt does not fit, the schema or grammar cannot be followed, or the
+                program fails.
         """
         ids = self.model.tokenize(prompt) if isinstance(prompt, str) else prompt
         limits = Limits.of(stop, min_new_tokens, max_new_tokens)
-        return self.stream(None if ids is None else list(ids), limits)
+        restricted = Grammar.of(json_schema, grammar)
+        return self.stream(None if ids is None else list(ids), limits, restricted)
 
     def stream(
         self,
         prompt_ids: list[int] | None,
         limits: Limits,
+        grammar: Grammar,
         on_finish: Callable[[Stream], None] | None = None,
     ) -> Stream:
         """As `generate`, and tells when the text has ended by itself; see `Stream`."""
         previous = None if self._stream is None else self._stream()
         if previous is not None:
             previous.supersede()
-        stream = Stream(self, prompt_ids, limits, on_finish)
+        stream = Stream(self, prompt_ids, limits, grammar, on_finish)
         self._stream = weakref.ref(stream)
         return stream

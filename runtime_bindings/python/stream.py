@@ -8,7 +8,8 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.core import CoreFailure, Status, call
+from mmoe.runtime_bindings.python.grammar import Grammar
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason, Stats
 
@@ -36,6 +37,7 @@ class Stream(Iterator[str]):
         session: Session,
         prompt_ids: list[int] | None,
         limits: Limits,
+        grammar: Grammar,
         on_finish: Callable[[Stream], None] | None = None,
     ) -> None:
         """Made by `generate` and `Chat.send`.
@@ -44,6 +46,7 @@ class Stream(Iterator[str]):
             session: What generates.
             prompt_ids: What becomes the context; None goes on from it.
             limits: What ends the text.
+            grammar: What the text must be.
             on_finish: Called when the text has ended by itself: not when it was cancelled or left, or failed.
         """
         self.prompt_ids = prompt_ids
@@ -51,6 +54,7 @@ class Stream(Iterator[str]):
         self.finish_reason: FinishReason | None = None
         self._session = session
         self._limits = limits
+        self._grammar = grammar
         self._on_finish = on_finish
         self._texts: list[str] = []
         self._stats: Stats | None = None
@@ -106,6 +110,7 @@ class Stream(Iterator[str]):
             prompt_ids = self.prompt_ids
             self._call(lambda: self._session.prompt(prompt_ids))
         self._call(lambda: self._session.set_limits(self._limits))
+        self._call(lambda: call("session_set_grammar", self._session.handle, *self._grammar.arguments))
         while True:
             step = self._call(self._session.next)
             self._texts.append(step.text)

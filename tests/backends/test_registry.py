@@ -68,6 +68,7 @@ def test_the_default_comes_first() -> None:
             {"kv_cache": "int7"},
             "kv_cache: 'int7' is not one of float32, float16, int8; did you mean int8",
         ),
+        ("xnnpack", {"linears": "xnnpack", "speculation": "on"}, "speculation: needs linears mmoe"),
         ("xnnpack", {"linears": 3}, "linears: 3 is not one of xnnpack, mmoe"),
     ],
 )

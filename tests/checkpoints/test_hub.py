@@ -16,6 +16,7 @@ from huggingface_hub import errors as hub_errors
 from mmoe.checkpoints.errors import HubError
 from mmoe.checkpoints.hub import download
 from tests.support.checkpoints import write_checkpoint
+from tests.support.hub_cache import snapshot_folder
 
 REPO = "facebook/MobileMoE-S-QAT"
 PAGE = f"https://huggingface.co/{REPO}"
@@ -175,14 +176,11 @@ def test_other_file_system_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_the_real_client_finds_a_cached_snapshot_offline(tmp_path: Path) -> None:
-    repository = tmp_path / "hub" / "models--facebook--MobileMoE-S-QAT"
-    write_checkpoint(repository / "snapshots" / COMMIT)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(COMMIT)
+    snapshot = write_checkpoint(snapshot_folder(tmp_path, REPO))
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", OPEN]
     output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-    assert output.split() == [REPO, COMMIT]
+    assert output.split() == [REPO, snapshot.name]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,10 @@ def _limits(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
+def _grammar(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: values[name] for name in ("json_schema", "grammar") if name in values}
+
+
 class _Caller:
     """Calls of a model; the name of a call is that of the method."""
 
@@ -114,6 +118,9 @@ class _Caller:
         values["top_k"] = values["top_k"] or 0
         return {name: int(value) if value == int(value) else value for name, value in values.items()}
 
+    def check_grammar(self, call: Call) -> None:
+        self._model.check_grammar(**_grammar(call))
+
     def close_model(self, _: Call) -> None:
         self._model.close()
 
@@ -149,6 +156,12 @@ class _SessionCaller(_Caller):
     def set_limits(self, call: Call) -> None:
         limits = _limits(call)
         self._session.set_limits(Limits(**{**limits, "stop": tuple(limits.get("stop", ()))}))
+
+    def set_grammar(self, call: Call) -> None:
+        self._session.set_grammar(**_grammar(call))
+
+    def set_speculation(self, call: Call) -> None:
+        self._session.set_speculation(call.get("max_draft_tokens"), call.get("ids", ()))
 
     def set_logit_bias(self, call: Call) -> None:
         self._session.set_logit_bias(dict(call["bias"]))
@@ -196,7 +209,7 @@ class _SessionCaller(_Caller):
         return {"prefill_tokens": stats.prefill_tokens, "decode_tokens": stats.decode_tokens}
 
     def generate(self, call: Call) -> Result:
-        stream = self._session.generate(prompt_of(call), **_limits(call))
+        stream = self._session.generate(prompt_of(call), **_limits(call), **_grammar(call))
         return self._read(stream, call)
 
 
@@ -206,7 +219,7 @@ class _ChatCaller(_Caller):
         self._chat = chat
 
     def send(self, call: Call) -> Result:
-        self._stream = self._chat.send(prompt_of(call), **_limits(call))
+        self._stream = self._chat.send(prompt_of(call), **_limits(call), **_grammar(call))
         return self._read(self._stream, call)
 
     def stats(self, _: Call) -> Result:

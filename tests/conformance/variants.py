@@ -17,6 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.export.demo.bundled import BUNDLED
+
 TEMPLATES = Path(__file__).parents[1] / "data" / "chat_templates"
 # What the bundled tokenizer has for special tokens, in the order in which others take their places.
 PLACES = (
@@ -34,12 +37,14 @@ class Variant:
         tokens: Special tokens, for as many of `PLACES`.
         names: What templates call some of them, such as ``bos_token``.
         sampling: What the checkpoint's author recommends, by the names of `mmoe_sampling`.
+        backend_options: Of a program of its own; the others share the bundled one's.
     """
 
     template: str | None = None
     tokens: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, float] = field(default_factory=dict)
+    backend_options: Mapping[str, str] = field(default_factory=dict)
 
 
 VARIANTS = {
@@ -109,6 +114,7 @@ VARIANTS = {
             "repetition_penalty": 1.125,
         }
     ),
+    "speculative": Variant(backend_options={"speculation": "on"}),
 }
 
 
@@ -120,6 +126,9 @@ def write_variant(artifact: Path, variant: Variant, folder: Path) -> None:
         variant: What it has otherwise.
         folder: Where to; it is made.
     """
+    if variant.backend_options:
+        convert(BUNDLED, folder, options=ConvertOptions(backend_options=variant.backend_options))
+        return
     shutil.copytree(artifact, folder, copy_function=_link)
     manifest = json.loads((artifact / "mmoe.json").read_text(encoding="utf-8"))
     manifest["runtime"] |= dict(variant.sampling)

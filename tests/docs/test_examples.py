@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.runtime_bindings.python.library import core_library_path
+from tests.support.first_layers import write_first_layers
+from tests.support.hub_cache import snapshot_folder
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -73,8 +76,13 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_workflow_guards_numerics(tmp_path: Path) -> None:
-    """Its commands, with the included checkpoint in place of the hub's."""
+    """Its commands, where the hub's cache has layers of the included checkpoint."""
+    write_first_layers(
+        snapshot_folder(tmp_path / "home", "facebook/MobileMoE-S-QAT"), bundled_checkpoint(), 2
+    )
     text = (EXAMPLES / "guard-numerics.yml").read_text(encoding="utf-8")
+    offline = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    (source,) = re.findall(r"CHECKPOINT: (\S+)", text)
     commands = re.findall(r"- run: (mmoe-export .*)$", text, flags=re.MULTILINE)
     assert len(commands) == 2
     script = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
@@ -82,7 +90,7 @@ def test_the_workflow_guards_numerics(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-euc", prelude + "\n".join(commands)],
         cwd=tmp_path,
-        env={**os.environ, "CHECKPOINT": "demo"},
+        env={**os.environ, "CHECKPOINT": source, **offline},
         capture_output=True,
         text=True,
     )

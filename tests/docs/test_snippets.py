@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -14,8 +15,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-# At a terminal, where tests/export/cli/test_chat.py types into it.
-INTERACTIVE = ["mmoe-export", "chat"]
+# At a terminal, where tests/export/cli/test_chat.py types into it, and until somebody stops it (tests/export/serve).
+ENDLESS = (["mmoe-export", "chat"], ["mmoe-export", "serve"])
+
+ONE_AFTER_ANOTHER = """
+import json, sys
+for snippet in json.load(open(sys.argv[1])):
+    try:
+        exec(compile(snippet, snippet, "exec"), {"__name__": "__main__"})
+    except SystemExit as exit:
+        if exit.code:
+            raise
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +45,7 @@ def commands(page: Path) -> list[list[str]]:
             lines = code.replace("\\\n", " ").splitlines()
             for part in (part for line in lines for part in line.split("&&")):
                 words = shlex.split(part, comments=True)
-                if words and words[0] in ("mmoe-export", "mmoe-run") and words[:2] != INTERACTIVE:
+                if words and words[0] in ("mmoe-export", "mmoe-run") and words[:2] not in ENDLESS:
                     found.append(words)
     return found
 
@@ -51,8 +62,10 @@ def run(command: list[str], folder: Path) -> None:
     "page", [page for page in PAGES if python_snippets(page)], ids=lambda page: page.name
 )
 def test_python_snippets(page: Path, tmp_path: Path) -> None:
-    for snippet in python_snippets(page):
-        run([sys.executable, "-c", snippet], tmp_path)
+    """Each in a namespace of its own, in one process, as PyTorch is imported once then."""
+    snippets = tmp_path / "snippets.json"
+    snippets.write_text(json.dumps(python_snippets(page)), encoding="utf-8")
+    run([sys.executable, "-c", ONE_AFTER_ANOTHER, str(snippets)], tmp_path)
 
 
 def test_there_are_snippets() -> None:
@@ -62,7 +75,7 @@ def test_there_are_snippets() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_commands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hub ids stand for checkpoints that nobody can have without an account: the bundled one takes their place.
+    """The hub's cache has layers of the bundled model under the names of the released ones.
 
     In this process, as loading PyTorch and ExecuTorch for each line would take longer than what most of them do.
     """
@@ -70,15 +83,19 @@ def test_commands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     from mmoe.export.cli.main import main
     from mmoe.export.demo.bundled import bundled_checkpoint
     from mmoe.runtime_bindings.python.library import core_library_path
+    from tests.support.first_layers import write_first_layers
+    from tests.support.hub_cache import snapshot_folder, use_hub_cache
     from tests.support.unpacked import write_unpacked
 
     monkeypatch.chdir(tmp_path)
-    unpacked = write_unpacked(tmp_path / "unpacked-source", open_checkpoint(bundled_checkpoint()))
-    bundled = {"facebook/MobileMoE-S-QAT": "demo", "facebook/MobileMoE-S-SFT": str(unpacked)}
+    home = tmp_path / "hub-home"
+    use_hub_cache(monkeypatch, home)
+    packed = snapshot_folder(home, "facebook/MobileMoE-S-QAT")
+    write_first_layers(packed, bundled_checkpoint(), 2)
+    write_unpacked(snapshot_folder(home, "facebook/MobileMoE-S-SFT"), open_checkpoint(packed))
     mmoe_run = core_library_path().parents[1] / "bin" / "mmoe-run"
     for words in commands(page):
-        arguments = [bundled.get(word, word) for word in words[1:]]
         if words[0] == "mmoe-run":
-            run([str(mmoe_run), *arguments], tmp_path)
+            run([str(mmoe_run), *words[1:]], tmp_path)
         else:
-            assert main(arguments) == 0, words
+            assert main(words[1:]) == 0, words

@@ -47,13 +47,15 @@ def slow_distribution(
     weights = {
         token: weight for token, weight in weights.items() if weight >= float(np.float32(config.min_p))
     }
+    wanted = float(np.float32(config.top_p)) * math.fsum(weights.values())
     kept, reached = {}, 0.0
     for token, weight in weights.items():
         kept[token] = weight
         reached += weight
-        if config.top_p < 1 and reached >= float(np.float32(config.top_p)) * math.fsum(weights.values()):
+        if config.top_p < 1 and reached >= wanted:
             break
-    return {token: weight / math.fsum(kept.values()) for token, weight in kept.items()}
+    total = math.fsum(kept.values())
+    return {token: weight / total for token, weight in kept.items()}
 
 
 def uniform(seed: int, draw: int) -> float:
@@ -118,14 +120,28 @@ def test_each_draw_is_the_slow_implementations(
 
 
 @pytest.mark.slow
-def test_the_nucleus_may_be_wider_than_the_first_guess():
-    logits = np.random.default_rng(3).normal(size=9_000).astype(np.float32)
-    config = SamplingConfig(temperature=1.0, top_p=0.95, seed=5)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top_p": 0.95},
+        {"top_k": 40},
+        {"top_k": 3000, "top_p": 0.5},
+        {"min_p": 0.001},
+        {"top_k": 500, "min_p": 0.02, "top_p": 0.999},
+    ],
+)
+@pytest.mark.parametrize("spread", [0.01, 1.0, 6.0])
+def test_a_whole_vocabulary_is_cut_where_a_sorted_one_would_be(
+    options: dict[str, float], spread: float
+) -> None:
+    """From nearly equal logits, most of which a nucleus takes, to ones of which a few have all the weight."""
+    logits = (spread * np.random.default_rng(3).normal(size=30_000)).astype(np.float32)
+    logits[::7] = logits[5]  # ties, across whatever is sorted
+    config = SamplingConfig(temperature=1.0, seed=5, **options)
     expected = slow_distribution(logits.tolist(), config, set())
-    assert len(expected) > 4_000
     sampler = Sampler(config)
-    for draw in range(200):
-        assert sampler.sample(logits) in slow_draw(expected, uniform(5, draw), by_id=False)
+    for draw in range(10):
+        assert sampler.sample(logits) in slow_draw(expected, uniform(5, draw), by_id=config.top_p == 1)
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.9])

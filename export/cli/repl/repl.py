@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmoe.export.cli.repl.interruptible import interruptible
 from mmoe.export.cli.ui.streaming import statistics
@@ -25,16 +25,20 @@ _OPENING = "A conversation: /help lists the commands, Ctrl-C stops an answer, Ct
 class Repl:
     """The loop and its commands; each command is a method, and its docstring what /help tells."""
 
-    def __init__(self, chat: Chat, limits: Limits, terminal: Terminal) -> None:
+    def __init__(
+        self, chat: Chat, limits: Limits, restriction: Mapping[str, Any], terminal: Terminal
+    ) -> None:
         """Prepares it.
 
         Args:
             chat: The conversation.
             limits: What ends an answer.
+            restriction: What an answer must be, as `Chat.send` takes it: a json_schema, a grammar, or nothing.
             terminal: Where answers and notes go.
         """
         self._chat = chat
         self._limits = limits
+        self._restriction = restriction
         self._terminal = terminal
         self._last: Stream | None = None
         self._left = False
@@ -66,7 +70,7 @@ class Repl:
     def _answer(self, text: str) -> None:
         before = self._chat.history
         try:
-            stream = self._chat.send(text, **asdict(self._limits))
+            stream = self._chat.send(text, **asdict(self._limits), **self._restriction)
             self._last = stream
             for piece in interruptible(stream):
                 self._terminal.write(piece)

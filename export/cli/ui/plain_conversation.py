@@ -1,7 +1,8 @@
 """A conversation line by line, without an editor; the context is kept from turn to turn."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmoe.export.cli.ui.streaming import tell
 from mmoe.export.cli.ui.terminal import Terminal
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 _HELP = "A conversation: /new forgets it, Ctrl-D ends it."
 
 
-def converse(chat: "Chat", *, limits: "Limits", terminal: Terminal) -> None:
+def converse(chat: "Chat", *, limits: "Limits", restriction: Mapping[str, Any], terminal: Terminal) -> None:
     """Answers lines from stdin until it ends.
 
     Args:
         chat: A new conversation.
         limits: What ends an answer.
+        restriction: What an answer must be, as `Chat.send` takes it: a json_schema, a grammar, or nothing.
         terminal: Where answers go.
 
     Raises:
@@ -34,4 +36,4 @@ def converse(chat: "Chat", *, limits: "Limits", terminal: Terminal) -> None:
         if line == "/new":
             chat.reset()
         elif line.strip():
-            tell(chat.send(line, **asdict(limits)), terminal)
+            tell(chat.send(line, **asdict(limits), **restriction), terminal)

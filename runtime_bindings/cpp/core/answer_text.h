@@ -30,6 +30,7 @@ class AnswerText {
   // Whether the text may end with the next token.
   bool MayEnd() const { return tokens_ >= min_new_tokens_; }
   bool HasAllTokens() const { return tokens_ == max_new_tokens_; }
+  int64_t TokensLeft() const { return max_new_tokens_ < 0 ? INT64_MAX : max_new_tokens_ - tokens_; }
 
   // What becomes readable with a token; it may end the text.
   std::string Push(int32_t id);
@@ -39,6 +40,8 @@ class AnswerText {
   // What is held back, for a caller that stops here. The text may go on: the bytes of an unfinished character are kept.
   std::string Flush();
 
+  // The next token is the first of a text, which some tokenizers write without its space.
+  bool at_start() const { return stream_.at_start(); }
   mmoe_finish finish() const { return finish_; }
   int32_t last_id() const { return last_id_; }  // pushed last, or what ended the text
 

@@ -36,6 +36,8 @@ class Json {
   Json Next() const;
   bool valid() const { return node_ != kNone; }
   std::string Name() const;
+  // The same for the same value of a document: JsonDocument::At finds it again.
+  uint32_t id() const { return node_; }
 
  private:
   friend class JsonDocument;
@@ -59,6 +61,8 @@ class JsonDocument {
   JsonDocument(const JsonDocument&) = delete;
 
   Json root() const { return Json(this, 0, static_cast<uint32_t>(nodes_.size())); }
+  // The value with an id; it has no Next().
+  Json At(uint32_t id) const { return Json(this, id, id + 1); }
   const std::string& where() const { return where_; }
 
  private:

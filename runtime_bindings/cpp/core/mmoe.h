@@ -117,6 +117,8 @@ typedef struct mmoe_model_info {
   uint64_t program_bytes; /* size of model.pte */
   int32_t sliding_window; /* keys that the layers with a window see; 0: no such layers */
   int32_t window_rows;    /* rows that they keep: truncate goes back no further than these reach */
+  int32_t
+      max_draft_tokens; /* for mmoe_session_set_speculation; 0: the artifact was converted without (ABI 2) */
 } mmoe_model_info;
 MMOE_API void mmoe_model_info_init(mmoe_model_info* info);
 MMOE_API mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info);
@@ -248,9 +250,46 @@ MMOE_API void mmoe_limits_init(mmoe_limits* limits); /* none */
  * MMOE_FINISH_LENGTH goes on. While a step's text may be the beginning of a stop, it is held back and comes with
  * a later step, the last one at the latest. `limits` is copied; NULL: none. */
 MMOE_API mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits);
+typedef enum mmoe_grammar_kind {
+  MMOE_GRAMMAR_NONE = 0, /* any text */
+  MMOE_GRAMMAR_JSON_SCHEMA =
+      1,                /* a JSON text that satisfies a JSON schema (draft 2020-12; docs/runtime.md: which
+                                   keywords); MMOE_UNSUPPORTED names another keyword and where it is */
+  MMOE_GRAMMAR_GBNF = 2 /* a text of a context-free grammar in llama.cpp's syntax, from its rule "root" */
+} mmoe_grammar_kind;
+/* What the text that follows must be, from the next token on: only tokens that it can go on with are chosen from, and one
+ * that ends the text exactly where the text is complete. `text` (UTF-8, copied) is a schema or a grammar; NULL for
+ * MMOE_GRAMMAR_NONE. A prefill, a prompt, a truncate and a reset begin a text without one: set it behind.
+ * Special tokens are no part of such a text. A token that has no alternative is chosen without a random number; where
+ * nothing may follow, the text ends with MMOE_FINISH_STOP_TOKEN and step.id -1 without running the program, whatever
+ * mmoe_limits.min_new_tokens says. A stop string and max_new_tokens end the text wherever it is. All else of the sampling
+ * is done to the tokens that are left; mmoe_session_logprobs stays the model's own opinion.
+ * MMOE_INVALID_ARGUMENT for a text that is none of its kind, MMOE_OUT_OF_RESOURCES for one that is too large; from
+ * mmoe_session_next, if it can be read in too many ways at once, or MMOE_UNSUPPORTED if no token of the vocabulary goes on
+ * with it. A model keeps the ones used last compiled. */
+MMOE_API mmoe_status mmoe_session_set_grammar(mmoe_session session, int32_t kind, const char* text,
+                                              size_t text_bytes);
+/* Compiles it as mmoe_session_set_grammar does, and keeps it: for a caller who wants to know beforehand. */
+MMOE_API mmoe_status mmoe_model_check_grammar(mmoe_model model, int32_t kind, const char* text,
+                                              size_t text_bytes);
 /* For a caller that stops asking for tokens, e.g. after a cancel: step.text is what was held back until now, but
  * for the bytes of an unfinished character. The rest of `step` is what the last next gave. */
 MMOE_API mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step);
+
+typedef struct mmoe_speculation {
+  uint32_t struct_size;
+  int32_t
+      max_draft_tokens; /* of one call, at most the model's; -1: all that it can judge; 0: plain decoding */
+  const int32_t*
+      document; /* ids that drafts are taken from beside the context: a text to be quoted or edited */
+  size_t document_count;
+} mmoe_speculation;
+MMOE_API void mmoe_speculation_init(mmoe_speculation* speculation); /* plain decoding */
+/* Speculative decoding: mmoe_session_next guesses what follows from what the context and the document have said before, and
+ * runs the guess with the token. Every token, logit and log-probability is that of plain decoding; only the time differs:
+ * less where a text repeats, and no more than a hundredth more elsewhere. How long drafts are follows from what they have
+ * come to. The document is copied; NULL: plain decoding. MMOE_UNSUPPORTED if the artifact was converted without. */
+MMOE_API mmoe_status mmoe_session_set_speculation(mmoe_session session, const mmoe_speculation* speculation);
 /* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */
 MMOE_API mmoe_status mmoe_session_commit(mmoe_session session);
 /* Appends one given token and leaves its logits: decode under the caller's control. */
@@ -286,9 +325,11 @@ typedef struct mmoe_stats {
   double ttft_seconds;    /* from the start of the last prefill until the token after it was chosen */
   int64_t prefill_tokens; /* of the last prefill */
   double prefill_seconds;
-  int64_t decode_tokens;  /* since that prefill */
-  double decode_seconds;  /* inside the library: the caller's own time is not in it */
-  double program_seconds; /* the part of decode_seconds inside the program */
+  int64_t decode_tokens;   /* since that prefill */
+  double decode_seconds;   /* inside the library: the caller's own time is not in it */
+  double program_seconds;  /* the part of decode_seconds inside the program */
+  int64_t drafted_tokens;  /* of speculative decoding, since that prefill (ABI 2) */
+  int64_t accepted_tokens; /* of these, in decode_tokens as well (ABI 2) */
 } mmoe_stats;
 MMOE_API void mmoe_stats_init(mmoe_stats* stats);
 MMOE_API mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats);

@@ -76,6 +76,7 @@ Model::Model(const std::string& folder, bool verify_checksums) {
                                       std::to_string(manifest_.vocab_size) + ", the tokenizer " +
                                       std::to_string(tokenizer_->vocab_size()));
   }
+  grammars_ = std::make_unique<grammar::Grammars>(*tokenizer_, manifest_.stop_ids);
   load_seconds_ = watch.Seconds();
 }
 

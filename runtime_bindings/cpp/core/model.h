@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/grammar/grammars.h"
 #include "core/manifest.h"
 #include "core/mmoe.h"
 #include "core/model_template.h"
@@ -11,7 +12,7 @@
 
 namespace mmoe {
 
-// An artifact folder: what sessions share. Immutable.
+// An artifact folder: what sessions share. Immutable but for what it keeps of grammars.
 class Model {
  public:
   // Throws CoreError.
@@ -23,6 +24,8 @@ class Model {
   const ModelTemplate& chat_template() const { return chat_template_->Get(); }
   bool has_chat_template() const { return chat_template_->readable(); }
   const std::shared_ptr<const Program>& program() const { return program_; }
+  // Compiled grammars for its tokens.
+  grammar::Grammars& grammars() const { return *grammars_; }
   double load_seconds() const { return load_seconds_; }
   bool IsStop(int32_t id) const;
 
@@ -30,6 +33,7 @@ class Model {
   Manifest manifest_;
   std::unique_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<const ArtifactTemplate> chat_template_;
+  std::unique_ptr<grammar::Grammars> grammars_;
   std::shared_ptr<const Program> program_;
   double load_seconds_ = 0;
 };

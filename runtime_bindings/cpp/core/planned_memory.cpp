@@ -9,14 +9,27 @@ namespace mmoe {
 using executorch::runtime::HierarchicalAllocator;
 using executorch::runtime::Span;
 
+namespace {
+
+constexpr size_t kShared = 1;
+
+}  // namespace
+
 void PlannedMemory::Unmap::operator()(uint8_t* pages) const { munmap(pages, bytes); }
 
-PlannedMemory::PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method) {
+PlannedMemory::PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method,
+                             const PlannedMemory* sibling) {
   for (size_t index = 0; index < method.num_memory_planned_buffers(); ++index) {
     const auto planned = method.memory_planned_buffer_size(index);
     if (!planned.ok() || *planned < 0)
       throw CoreError(MMOE_CORRUPT, path + ": is damaged: a planned buffer has no size");
     const auto bytes = static_cast<size_t>(*planned);
+    if (sibling != nullptr && index == kShared) {
+      if (sibling->spans_.size() <= kShared || sibling->spans_[kShared].size() != bytes)
+        throw CoreError(MMOE_CORRUPT, path + ": is damaged: its methods do not share their caches");
+      spans_.push_back(sibling->spans_[kShared]);
+      continue;
+    }
     if (bytes == 0) {
       spans_.emplace_back();
       continue;
@@ -30,6 +43,8 @@ PlannedMemory::PlannedMemory(const std::string& path, const executorch::runtime:
     buffers_.emplace_back(static_cast<uint8_t*>(pages), Unmap{bytes});
     spans_.emplace_back(buffers_.back().get(), bytes);
   }
+  if (sibling != nullptr && spans_.size() <= kShared)
+    throw CoreError(MMOE_CORRUPT, path + ": is damaged: its methods share no caches");
   allocator_ = std::make_unique<HierarchicalAllocator>(Span<Span<uint8_t>>(spans_.data(), spans_.size()));
 }
 

@@ -19,8 +19,11 @@ namespace mmoe {
 // after 1,024 tokens), and begins 16 bytes behind a line.
 class PlannedMemory {
  public:
-  // `path` of the program, for messages. Throws CoreError: MMOE_OUT_OF_RESOURCES, MMOE_CORRUPT.
-  PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method);
+  // `path` of the program, for messages. `sibling`: of another method, whose KV caches this one shares, or nullptr; it
+  // must live as long. ExecuTorch plans what methods share as their second buffer. Throws CoreError:
+  // MMOE_OUT_OF_RESOURCES, MMOE_CORRUPT.
+  PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method,
+                const PlannedMemory* sibling);
 
   executorch::runtime::HierarchicalAllocator* allocator() { return allocator_.get(); }
 

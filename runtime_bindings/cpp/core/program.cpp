@@ -40,6 +40,9 @@ using executorch::runtime::Result;
 // A method that gives a constant plans no memory; a damaged size must not be allocated (and zeroed).
 constexpr int64_t kMostConstantBytes = 4096;
 
+constexpr const char* kForward = "forward";
+constexpr const char* kAllLogits = "all_logits";
+
 mmoe_status StatusOf(Error error) {
   switch (error) {
     case Error::MemoryAllocationFailed:
@@ -182,7 +185,7 @@ void Program::ReadInfo(Module& module) {
   info_.max_context_len = Constant(module, "get_max_context_len");
   info_.sliding_window = optional("get_sliding_window");
   info_.window_rows = optional("get_window_rows");
-  const auto meta = module.method_meta("forward");
+  const auto meta = module.method_meta(kForward);
   if (!meta.ok()) Fail(*this, written_by_, "has no forward", meta.error());
   const auto logits = meta->num_inputs() == 2 && meta->num_outputs() == 1
                           ? meta->output_tensor_meta(0)
@@ -198,6 +201,25 @@ void Program::ReadInfo(Module& module) {
                                       std::to_string(info_.max_seq_len) + ", max_context_len " +
                                       std::to_string(info_.max_context_len) + ")");
   }
+  if (names->count(kAllLogits) != 0) ReadAllLogits(module);
+}
+
+void Program::ReadAllLogits(Module& module) {
+  const auto meta = module.method_meta(kAllLogits);
+  if (!meta.ok()) Fail(*this, written_by_, "has no all_logits", meta.error());
+  if (meta->num_inputs() == 2 && meta->num_outputs() == 1) {
+    const auto tokens = meta->input_tensor_meta(0), logits = meta->output_tensor_meta(0);
+    if (tokens.ok() && logits.ok() && logits->scalar_type() == ScalarType::Float &&
+        tokens->sizes().size() == 2 && logits->sizes().size() == 3 && tokens->sizes()[1] >= 1 &&
+        tokens->sizes()[1] <= info_.max_seq_len && logits->sizes()[1] == tokens->sizes()[1] &&
+        logits->sizes()[2] == info_.vocab_size) {
+      info_.max_draft_tokens = tokens->sizes()[1] - 1;
+      return;
+    }
+  }
+  throw CoreError(
+      MMOE_CORRUPT,
+      file_.path() + ": all_logits must take what forward takes and give float32 logits [1, T, V]");
 }
 
 ProgramContext::ProgramContext(std::shared_ptr<const Program> program) : program_(std::move(program)) {
@@ -209,29 +231,59 @@ void ProgramContext::Load() {
   const AbortTrap trap;
   try {
     module_ = std::make_unique<Module>(program_->module_->program());
-    const auto meta = module_->method_meta("forward");
-    if (!meta.ok()) Fail(*program_, program_->written_by_, "has no forward", meta.error());
-    memory_ = std::make_unique<PlannedMemory>(program_->file().path(), *meta);
-    const Error error = module_->load_forward(memory_->allocator());
-    if (error != Error::Ok) Fail(*program_, program_->written_by_, "forward cannot be loaded", error);
+    LoadMethod(kForward, &memory_);
   } catch (const ProgramAborted& aborted) {
     FailDamaged(*program_, aborted);
   }
+}
+
+void ProgramContext::LoadMethod(const char* method, std::unique_ptr<PlannedMemory>* memory) {
+  const auto meta = module_->method_meta(method);
+  if (!meta.ok()) Fail(*program_, program_->written_by_, std::string("has no ") + method, meta.error());
+  *memory = std::make_unique<PlannedMemory>(program_->file().path(), *meta, memory_.get());
+  const Error error = module_->load_method(method, (*memory)->allocator());
+  if (error != Error::Ok) {
+    Fail(*program_, program_->written_by_, std::string(method) + " cannot be loaded", error);
+  }
+}
+
+void ProgramContext::LoadAllLogits() {
+  if (all_logits_memory_ != nullptr) return;
+  RequireWhole();
+  UnlessChanged(program_->file(), [this] {
+    const AbortTrap trap;
+    try {
+      LoadMethod(kAllLogits, &all_logits_memory_);
+    } catch (const ProgramAborted& aborted) {
+      FailDamaged(*program_, aborted);
+    }
+  });
 }
 
 ProgramContext::~ProgramContext() = default;
 
 const float* ProgramContext::Forward(const int32_t* ids, size_t count, int64_t position) {
   const float* logits = nullptr;
-  UnlessChanged(program_->file(), [&] { logits = Run(ids, count, position); });
+  UnlessChanged(program_->file(), [&] { logits = Run(kForward, ids, count, position, 1); });
   return logits;
 }
 
-const float* ProgramContext::Run(const int32_t* ids, size_t count, int64_t position) {
+const float* ProgramContext::AllLogits(const int32_t* ids, size_t count, int64_t position) {
+  const float* logits = nullptr;
+  UnlessChanged(program_->file(), [&] { logits = Run(kAllLogits, ids, count, position, count); });
+  return logits;
+}
+
+void ProgramContext::RequireWhole() const {
   if (module_ == nullptr) {
     throw CoreError(MMOE_CORRUPT,
                     program_->file().path() + ": is damaged: an earlier call of this session failed");
   }
+}
+
+const float* ProgramContext::Run(const char* method, const int32_t* ids, size_t count, int64_t position,
+                                 size_t rows) {
+  RequireWhole();
   TakeRuntimeLog();  // what an earlier call said is not about this one
   ids_.assign(ids, ids + count);
   const auto tokens =
@@ -239,23 +291,26 @@ const float* ProgramContext::Run(const int32_t* ids, size_t count, int64_t posit
   const auto input_pos = from_blob(&position, {1}, ScalarType::Long);
   const AbortTrap trap;
   try {
-    const auto outputs = module_->forward({tokens, input_pos});
-    if (!outputs.ok()) Fail(*program_, program_->written_by_, "forward failed", outputs.error());
-    return Logits(*outputs);
+    const auto outputs = module_->execute(method, {tokens, input_pos});
+    if (!outputs.ok()) {
+      Fail(*program_, program_->written_by_, std::string(method) + " failed", outputs.error());
+    }
+    return Logits(*outputs, rows);
   } catch (const ProgramAborted& aborted) {
     module_.release();  // stopped in the middle of a kernel: neither run again nor taken apart
     FailDamaged(*program_, aborted);
   }
 }
 
-const float* ProgramContext::Logits(const std::vector<executorch::runtime::EValue>& outputs) const {
+const float* ProgramContext::Logits(const std::vector<executorch::runtime::EValue>& outputs,
+                                    size_t rows) const {
   if (outputs.size() == 1 && outputs[0].isTensor()) {
     const auto& logits = outputs[0].toTensor();
-    const bool whole =
-        logits.scalar_type() == ScalarType::Float && logits.numel() == program_->info().vocab_size;
+    const bool whole = logits.scalar_type() == ScalarType::Float &&
+                       logits.numel() == static_cast<int64_t>(rows) * program_->info().vocab_size;
     if (whole && logits.const_data_ptr() != nullptr) return logits.const_data_ptr<float>();
   }
-  throw CoreError(MMOE_CORRUPT, program_->file().path() + ": forward gave no logits of its vocabulary");
+  throw CoreError(MMOE_CORRUPT, program_->file().path() + ": it gave no logits of its vocabulary");
 }
 
 uint32_t PoolThreads() {

@@ -24,8 +24,9 @@ struct ProgramInfo {
   int64_t max_seq_len = 0;
   int64_t max_context_len = 0;
   int64_t vocab_size = 0;
-  int64_t sliding_window = 0;  // keys that layers with a window see; 0: no such layers
-  int64_t window_rows = 0;     // rows of the ring that they keep
+  int64_t sliding_window = 0;    // keys that layers with a window see; 0: no such layers
+  int64_t window_rows = 0;       // rows of the ring that they keep
+  int64_t max_draft_tokens = 0;  // that all_logits judges behind a token; 0: the program has no such method
 };
 
 // A .pte, mapped: its constants are read where they lie, its flatbuffer is copied, because the file may
@@ -47,6 +48,7 @@ class Program {
   int64_t Constant(Module& module, const char* method) const;
   void Load();
   void ReadInfo(Module& module);
+  void ReadAllLogits(Module& module);
 
   MappedFile file_;
   std::unique_ptr<const AlignedCopy> flatbuffer_;
@@ -65,13 +67,21 @@ class ProgramContext {
   // written. Returns the logits [vocab_size] of the last token, valid until the next call. Throws CoreError.
   const float* Forward(const int32_t* ids, size_t count, int64_t position);
 
+  // The same with the logits [count, vocab_size] of every token, for up to 1 + max_draft_tokens of them, over the same
+  // caches. LoadAllLogits comes first, once or again.
+  void LoadAllLogits();
+  const float* AllLogits(const int32_t* ids, size_t count, int64_t position);
+
  private:
   void Load();
-  const float* Run(const int32_t* ids, size_t count, int64_t position);
-  const float* Logits(const std::vector<executorch::runtime::EValue>& outputs) const;
+  void RequireWhole() const;
+  void LoadMethod(const char* method, std::unique_ptr<PlannedMemory>* memory);
+  const float* Run(const char* method, const int32_t* ids, size_t count, int64_t position, size_t rows);
+  const float* Logits(const std::vector<executorch::runtime::EValue>& outputs, size_t rows) const;
 
   std::shared_ptr<const Program> program_;
   std::unique_ptr<PlannedMemory> memory_;  // outlives the module
+  std::unique_ptr<PlannedMemory> all_logits_memory_;
   std::unique_ptr<executorch::extension::module::Module> module_;
   std::vector<int64_t> ids_;
 };

@@ -1,36 +1,45 @@
 #include "core/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "core/argmax.h"
 #include "core/error.h"
 #include "core/sampling.h"
+#include "core/softmax_weights.h"
 #include "ops/executorch_parallel.h"
 
 namespace mmoe {
 
 namespace {
 
-// The nucleus is looked for among this many most probable tokens before more are sorted: sorting a vocabulary of
-// 128,256 takes as long as a decode step.
-constexpr size_t kFirstNucleus = 512;
+constexpr size_t kBuckets = 4096;
+constexpr int kBucketShift = 46;  // 64 buckets for each power of two
 
-// e^x for x <= 0, within a few units in the last place. The C library's differs between machines.
-double Exp(double x) {
-  constexpr double kLog2e = 1.4426950408889634;
-  constexpr double kLn2High = 0.693147180369123816490;  // 21 zero bits at its end, so n times it is exact
-  constexpr double kLn2Low = 1.90821492927058770002e-10;
-  if (!(x > -700.0)) return 0.0;
-  const double n = std::floor(x * kLog2e + 0.5);
-  const double r = (x - n * kLn2High) - n * kLn2Low;  // |r| <= ln 2 / 2
-  double sum = 1.0;
-  for (int term = 14; term >= 1; --term)
-    sum = 1.0 + sum * r / term;  // Taylor's series; 0.35^15 / 15! < 2^-62
-  return std::ldexp(sum, static_cast<int>(n));
+// Of positive numbers the larger has the larger bits.
+uint64_t Bits(double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+// By how far a logit is below the largest: 0 for the nearest. All beyond 2^54 share the last.
+size_t BucketOfDistance(double distance) {
+  const uint64_t nearest = Bits(0x1p-10) >> kBucketShift;
+  const uint64_t bucket = Bits(distance) >> kBucketShift;
+  return static_cast<size_t>(bucket < nearest ? 0 : std::min<uint64_t>(bucket - nearest, kBuckets - 1));
+}
+
+// By a weight in [0, 1]: 0 for 1. All below 2^-64 share the last.
+size_t BucketOfWeight(double weight) {
+  return static_cast<size_t>(std::min<uint64_t>((Bits(1.0) - Bits(weight)) >> kBucketShift, kBuckets - 1));
 }
 
 void Require(bool holds, const char* what) {
@@ -41,6 +50,12 @@ void RequireFinite(double largest_logit) {
   if (std::isfinite(largest_logit)) return;
   throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(largest_logit) +
                                     "; the program or its weights are damaged");
+}
+
+int32_t Largest(const float* logits, size_t count) {
+  const int64_t best = ArgMax(logits, static_cast<int64_t>(count), ExecutorchParallel());
+  RequireFinite(best < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[best]);
+  return static_cast<int32_t>(best);
 }
 
 // Likelier first; ties to the lower id.
@@ -98,69 +113,110 @@ double Sampler::Uniform() {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
-int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen,
-                        const std::vector<int32_t>& counts) {
-  if (sampling_.temperature == 0 && TakesLogitsAsTheyAre()) {
-    const int64_t id = ArgMax(logits, vocab_size, ExecutorchParallel());
-    RequireFinite(id < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[id]);
-    return static_cast<int32_t>(id);
+// Takes in logits with bias and penalties; the id of the largest, ties to the lower.
+int32_t Sampler::ReadPenalized(const float* logits, size_t count, const std::vector<bool>& seen,
+                               const std::vector<int32_t>& counts) {
+  logits_.assign(logits, logits + count);
+  for (const auto& [id, value] : bias_) {
+    if (static_cast<size_t>(id) < count) logits_[static_cast<size_t>(id)] += value;
   }
-  int32_t best = -1;
-  double best_logit = 0;
-  candidates_.clear();
-  auto bias = bias_.begin();
-  for (int32_t id = 0; id < vocab_size; ++id) {
-    double logit = logits[id];
-    if (bias != bias_.end() && bias->id == id) logit += (bias++)->bias;
-    logit = Penalized(logit, seen[static_cast<size_t>(id)], counts[static_cast<size_t>(id)]);
-    if (std::isnan(logit)) best_logit = logit;  // and stays, because nothing compares as greater
-    if (best < 0 || logit > best_logit) {
-      best = id;
-      best_logit = logit;
-    }
-    if (sampling_.temperature > 0) candidates_.emplace_back(logit, id);
+  size_t best = 0;
+  for (size_t id = 0; id < count; ++id) {
+    logits_[id] = Penalized(logits_[id], seen[id], counts[id]);
+    // What is not a number stays, because nothing compares as greater.
+    if (logits_[id] > logits_[best] || std::isnan(logits_[id])) best = id;
   }
-  RequireFinite(best_logit);
-  if (sampling_.temperature == 0) return best;
+  RequireFinite(logits_[best]);
+  return static_cast<int32_t>(best);
+}
 
-  if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < candidates_.size()) {
-    std::nth_element(candidates_.begin(), candidates_.begin() + sampling_.top_k, candidates_.end(), Likelier);
-    candidates_.resize(static_cast<size_t>(sampling_.top_k));
-    // In the order of their ids: where nth_element leaves them differs between C++ libraries, and sums depend on it.
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const auto& a, const auto& b) { return a.second < b.second; });
+// Leaves the top_k most probable candidates, in the order of their ids.
+void Sampler::KeepTopK(double largest) {
+  const auto top_k = static_cast<size_t>(sampling_.top_k);
+  std::array<size_t, kBuckets> sizes = {};
+  for (const double logit : logits_) ++sizes[BucketOfDistance(largest - logit)];
+  size_t last = 0;
+  for (size_t reached = sizes[0]; reached < top_k; reached += sizes[++last]) {
   }
+  ranked_.clear();
+  for (size_t id = 0; id < logits_.size(); ++id) {
+    if (BucketOfDistance(largest - logits_[id]) <= last)
+      ranked_.emplace_back(logits_[id], static_cast<int32_t>(id));
+  }
+  std::nth_element(ranked_.begin(), ranked_.begin() + static_cast<ptrdiff_t>(top_k) - 1, ranked_.end(),
+                   Likelier);
+  ranked_.resize(top_k);
+  // Where nth_element leaves them differs between C++ libraries, and sums depend on it.
+  std::sort(ranked_.begin(), ranked_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (size_t index = 0; index < top_k; ++index) std::tie(logits_[index], ids_[index]) = ranked_[index];
+  logits_.resize(top_k);
+  ids_.resize(top_k);
+}
+
+// Drops what weighs less than min_p of the most probable one, which weighs 1.
+void Sampler::KeepMinP() {
+  size_t kept = 0;
+  for (size_t index = 0; index < ids_.size(); ++index) {
+    if (weights_[index] < sampling_.min_p) continue;
+    weights_[kept] = weights_[index];
+    ids_[kept++] = ids_[index];
+  }
+  weights_.resize(kept);
+  ids_.resize(kept);
+}
+
+// Leaves the most probable candidates that have `wanted` of the weight together, the likeliest first; returns their
+// weight. Only those of the buckets that it takes are sorted: a vocabulary of 128,256 would take longer than a token.
+double Sampler::KeepNucleus(double wanted) {
+  std::array<double, kBuckets> sums = {};
+  for (const double weight : weights_) sums[BucketOfWeight(weight)] += weight;
+  size_t last = 0;
+  // Sums in another order are another number in their last places.
+  const double enough = wanted * (1 + 1e-9);
+  for (double reached = sums[0]; reached < enough && last + 1 < kBuckets; reached += sums[++last]) {
+  }
+  ranked_.clear();
+  for (size_t index = 0; index < ids_.size(); ++index) {
+    if (BucketOfWeight(weights_[index]) <= last) ranked_.emplace_back(weights_[index], ids_[index]);
+  }
+  std::sort(ranked_.begin(), ranked_.end(), Likelier);
   double total = 0;
   size_t kept = 0;
-  for (const auto& [logit, id] : candidates_) {
-    const double weight = Exp((logit - best_logit) / sampling_.temperature);
-    if (weight < sampling_.min_p) continue;  // the most probable one weighs 1
-    candidates_[kept++] = {weight, id};
-    total += weight;
+  for (; kept < ranked_.size() && total < wanted; ++kept) {
+    std::tie(weights_[kept], ids_[kept]) = ranked_[kept];
+    total += weights_[kept];
   }
-  candidates_.resize(kept);
+  weights_.resize(kept);
+  ids_.resize(kept);
+  return total;
+}
 
-  if (sampling_.top_p < 1) {
-    const double wanted = total * sampling_.top_p;
-    size_t sorted = 0;
-    size_t end = 0;
-    for (total = 0; end < kept && total < wanted; total += candidates_[end++].first) {
-      if (end < sorted) continue;
-      const size_t next = std::min(kept, std::max(kFirstNucleus, 2 * sorted));
-      std::partial_sort(candidates_.begin() + static_cast<ptrdiff_t>(sorted),
-                        candidates_.begin() + static_cast<ptrdiff_t>(next), candidates_.end(), Likelier);
-      sorted = next;
-    }
-    candidates_.resize(end);
-  }
+int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vector<bool>& seen,
+                        const std::vector<int32_t>& counts) {
+  const auto count = static_cast<size_t>(vocab_size);
+  const int32_t best =
+      TakesLogitsAsTheyAre() ? Largest(logits, count) : ReadPenalized(logits, count, seen, counts);
+  if (sampling_.temperature == 0) return best;
+  if (TakesLogitsAsTheyAre()) logits_.assign(logits, logits + count);
+
+  const double largest = logits_[static_cast<size_t>(best)];
+  ids_.resize(count);
+  std::iota(ids_.begin(), ids_.end(), 0);
+  if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < count) KeepTopK(largest);
+  weights_.resize(ids_.size());
+  SoftmaxWeights(logits_.data(), ids_.size(), largest, sampling_.temperature, ExecutorchParallel(),
+                 weights_.data());
+  if (sampling_.min_p > 0) KeepMinP();
+  double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  if (sampling_.top_p < 1) total = KeepNucleus(total * sampling_.top_p);
 
   const double target = Uniform() * total;
   double sum = 0;
-  for (const auto& [weight, id] : candidates_) {
-    sum += weight;
-    if (target < sum) return id;
+  for (size_t index = 0; index < ids_.size(); ++index) {
+    sum += weights_[index];
+    if (target < sum) return ids_[index];
   }
-  return candidates_.empty() ? best : candidates_.back().second;
+  return best;  // a product that was rounded up to all of the weight
 }
 
 }  // namespace mmoe

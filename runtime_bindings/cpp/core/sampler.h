@@ -30,12 +30,21 @@ class Sampler {
  private:
   bool TakesLogitsAsTheyAre() const;
   double Penalized(double logit, bool seen, int32_t count) const;
+  int32_t ReadPenalized(const float* logits, size_t count, const std::vector<bool>& seen,
+                        const std::vector<int32_t>& counts);
+  void KeepTopK(double largest);
+  void KeepMinP();
+  double KeepNucleus(double wanted);
   double Uniform();  // [0, 1)
 
   mmoe_sampling sampling_;
   uint64_t state_;                     // of SplitMix64
   std::vector<mmoe_logit_bias> bias_;  // by id
-  std::vector<std::pair<double, int32_t>> candidates_;
+  // Scratch: candidates, their logits and their weights, and some of them with their rank's value.
+  std::vector<int32_t> ids_;
+  std::vector<double> logits_;
+  std::vector<double> weights_;
+  std::vector<std::pair<double, int32_t>> ranked_;
 };
 
 }  // namespace mmoe

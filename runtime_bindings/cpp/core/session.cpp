@@ -102,24 +102,83 @@ void Session::SetLimits(const Limits& limits) {
   text_.SetLimits(limits);
 }
 
+void Session::SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar) {
+  const auto lock = Enter();
+  grammar_ =
+      grammar == nullptr ? nullptr : std::make_unique<grammar::Matcher>(std::move(grammar), text_.at_start());
+}
+
+void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
+  const auto lock = Enter();
+  const ProgramInfo& info = model_->program()->info();
+  if (most != 0 && info.max_draft_tokens == 0) {
+    throw CoreError(MMOE_UNSUPPORTED, "the program has no method for drafts; convert with --speculation on");
+  }
+  if (most > info.max_draft_tokens) {
+    throw CoreError(MMOE_INVALID_ARGUMENT, "the program judges up to " +
+                                               std::to_string(info.max_draft_tokens) +
+                                               " drafted tokens at once, not " + std::to_string(most));
+  }
+  if (most < 0) most = static_cast<int32_t>(info.max_draft_tokens);
+  if (!document.empty()) CheckIds(document.data(), document.size());
+  speculation_.reset();
+  if (most == 0) return;
+  const auto context = static_cast<size_t>(info.max_context_len);
+  auto speculation = std::make_unique<Speculation>(context, static_cast<size_t>(most));
+  speculation->SetDocument(std::move(document));
+  context_->LoadAllLogits();
+  speculation_ = std::move(speculation);
+}
+
 void Session::BeginText() {
   text_.Begin();
+  grammar_.reset();
   counts_.assign(counts_.size(), 0);
   first_token_ = true;
   stats_.ttft_seconds = stats_.prefill_seconds = stats_.decode_seconds = stats_.program_seconds = 0;
   stats_.prefill_tokens = stats_.decode_tokens = 0;
+  if (speculation_ != nullptr) speculation_->ClearCounts();
 }
 
-void Session::Run(const int32_t* ids, size_t count) {
-  logits_ = nullptr;
-  logits_ = context_->Forward(ids, count, position());
+void Session::Append(const int32_t* ids, size_t count) {
   for (size_t index = 0; index < count; ++index) seen_[static_cast<size_t>(ids[index])] = true;
-  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
   ids_.insert(ids_.end(), ids, ids + count);
 }
 
+void Session::Run(const int32_t* ids, size_t count) {
+  if (speculation_ != nullptr) speculation_->Settle();
+  logits_ = nullptr;
+  logits_ = context_->Forward(ids, count, position());
+  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
+  Append(ids, count);
+}
+
+// Runs the token and what is guessed to follow it, whose rows of the caches the next call overwrites if it was wrong.
+void Session::RunAndForesee(int32_t id, size_t most_drafted) {
+  const Stopwatch watch;
+  const std::vector<int32_t>& guess = speculation_->Guess(ids_, id, most_drafted);
+  if (guess.empty()) {
+    Run(&id, 1);
+    speculation_->NoteCall(nullptr, 0, watch.Seconds());
+    return;
+  }
+  std::vector<int32_t> call = {id};
+  call.insert(call.end(), guess.begin(), guess.end());
+  logits_ = nullptr;
+  logits_ = context_->AllLogits(call.data(), call.size(), position());
+  written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(call.size()));
+  Append(&id, 1);
+  speculation_->NoteCall(logits_, seen_.size(), watch.Seconds());
+}
+
+// Behind the token that is to be run: no further than the context, and the text, can go.
+size_t Session::RoomForDrafts() const {
+  const int64_t context = model_->program()->info().max_context_len - position() - 1;
+  return static_cast<size_t>(std::max<int64_t>(0, std::min(context, text_.TokensLeft())));
+}
+
 // The time is the statistics' even if the call ends early.
-void Session::Append(const int32_t* ids, size_t count, size_t* done) {
+void Session::RunChunks(const int32_t* ids, size_t count, size_t* done) {
   const auto chunk = static_cast<size_t>(model_->program()->info().max_seq_len);
   const Stopwatch watch;
   const auto settle = [&] { stats_.ttft_seconds = stats_.prefill_seconds = watch.Seconds(); };
@@ -145,7 +204,7 @@ void Session::Prefill(const int32_t* ids, size_t count, size_t* done) {
   if (done != nullptr) *done = 0;
   if (pending_ >= 0) RunDecode(pending_);  // the end of the text before
   BeginText();
-  Append(ids, count, done);
+  RunChunks(ids, count, done);
 }
 
 void Session::Prompt(const int32_t* ids, size_t count, size_t* done) {
@@ -166,13 +225,20 @@ void Session::Prompt(const int32_t* ids, size_t count, size_t* done) {
   Forget(static_cast<int64_t>(kept));
   if (done != nullptr) *done = kept;
   BeginText();
-  Append(ids + kept, count - kept, done);
+  RunChunks(ids + kept, count - kept, done);
 }
 
-void Session::RunDecode(int32_t id) {
+void Session::RunDecode(int32_t id, size_t most_drafted) {
   ThrowIfCancelled();
   const Stopwatch watch;
-  Run(&id, 1);
+  if (speculation_ == nullptr) {
+    Run(&id, 1);
+  } else if (const float* foreseen = speculation_->Take(id)) {
+    logits_ = foreseen;
+    Append(&id, 1);
+  } else {
+    RunAndForesee(id, most_drafted);
+  }
   pending_ = -1;
   stats_.program_seconds += watch.Seconds();
   ++stats_.decode_tokens;
@@ -198,17 +264,27 @@ void Session::Commit() {
   stats_.decode_seconds += watch.Seconds();
 }
 
-int32_t Session::ChooseToken() {
-  const float* logits = logits_;
-  if (!text_.MayEnd()) {
+const float* Session::AllowedLogits() {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  const bool may_end = text_.MayEnd() && (grammar_ == nullptr || grammar_->MayEnd());
+  if (grammar_ == nullptr && may_end) return logits_;
+  if (grammar_ == nullptr) {
     allowed_logits_.assign(logits_, logits_ + seen_.size());
-    for (const int32_t id : model_->manifest().stop_ids) {
-      if (static_cast<size_t>(id) >= seen_.size()) continue;  // a manifest may say so
-      allowed_logits_[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
-    }
-    logits = allowed_logits_.data();
+  } else {
+    allowed_logits_.assign(seen_.size(), kNever);
+    grammar_->Allowed().ForEach([&](int32_t id) { allowed_logits_[static_cast<size_t>(id)] = logits_[id]; });
   }
-  const int32_t id = sampler_.Sample(logits, static_cast<int32_t>(seen_.size()), seen_, counts_);
+  for (const int32_t id : model_->manifest().stop_ids) {
+    if (static_cast<size_t>(id) >= seen_.size()) continue;  // a manifest may say so
+    allowed_logits_[static_cast<size_t>(id)] = may_end ? logits_[id] : kNever;
+  }
+  return allowed_logits_.data();
+}
+
+int32_t Session::ChooseToken() {
+  int32_t id = grammar_ == nullptr || grammar_->MayEnd() ? -1 : grammar_->Allowed().Only();
+  if (id < 0) id = sampler_.Sample(AllowedLogits(), static_cast<int32_t>(seen_.size()), seen_, counts_);
+  if (grammar_ != nullptr) grammar_->Push(id);
   ++counts_[static_cast<size_t>(id)];
   return id;
 }
@@ -220,6 +296,13 @@ void Session::Next(mmoe_step* step) {
     *step = Step(text_, {});
     return;
   }
+  if (grammar_ != nullptr && grammar_->Allowed().empty()) {
+    if (!grammar_->MayEnd()) {
+      throw CoreError(MMOE_UNSUPPORTED, "no token of the vocabulary goes on with the grammar here");
+    }
+    *step = Step(text_, text_.End(MMOE_FINISH_STOP_TOKEN, -1));
+    return;
+  }
   if (text_.HasAllTokens()) {
     *step = Step(text_, text_.End(MMOE_FINISH_LENGTH, -1));
     return;
@@ -229,7 +312,7 @@ void Session::Next(mmoe_step* step) {
     return;
   }
   if (pending_ >= 0) {
-    RunDecode(pending_);
+    RunDecode(pending_, RoomForDrafts());
   } else {
     ThrowIfCancelled();
   }
@@ -273,6 +356,7 @@ int64_t Session::Position() {
 }
 
 void Session::Forget(int64_t position) {
+  if (speculation_ != nullptr) speculation_->Forget(static_cast<size_t>(position));
   ids_.resize(static_cast<size_t>(position));
   seen_.assign(seen_.size(), false);
   for (const int32_t id : ids_) seen_[static_cast<size_t>(id)] = true;
@@ -290,6 +374,7 @@ void Session::Truncate(int64_t position) {
   CheckFurthestBack(position);
   Forget(position);
   text_.Begin();
+  grammar_.reset();
   counts_.assign(counts_.size(), 0);
 }
 
@@ -305,6 +390,10 @@ void Session::Stats(mmoe_stats* stats) {
   const auto lock = Enter();
   const uint32_t size = stats->struct_size;
   *stats = stats_;
+  if (speculation_ != nullptr) {
+    stats->drafted_tokens = speculation_->drafted_tokens();
+    stats->accepted_tokens = speculation_->accepted_tokens();
+  }
   stats->struct_size = size;
 }
 

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "core/answer_text.h"
+#include "core/grammar/matcher.h"
 #include "core/mmoe.h"
 #include "core/model.h"
 #include "core/program.h"
 #include "core/sampler.h"
+#include "core/speculation/speculation.h"
 
 namespace mmoe {
 
@@ -24,6 +26,10 @@ class Session {
   void SetSampling(const mmoe_sampling& sampling);
   void SetBias(std::vector<mmoe_logit_bias> bias);
   void SetLimits(const Limits& limits);
+  // nullptr: any text.
+  void SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar);
+  // Drafts of up to `most` tokens, none for 0; `document`: ids that drafts are taken from beside the context.
+  void SetSpeculation(int32_t most, std::vector<int32_t> document);
   void Prefill(const int32_t* ids, size_t count, size_t* done);
   void Prompt(const int32_t* ids, size_t count, size_t* done);
   void Next(mmoe_step* step);
@@ -51,11 +57,16 @@ class Session {
   void CheckFurthestBack(int64_t position) const;
   void ThrowIfCancelled();
   void BeginText();
-  void Append(const int32_t* ids, size_t count, size_t* done);
-  void RunDecode(int32_t id);
+  void RunChunks(const int32_t* ids, size_t count, size_t* done);
+  void RunDecode(int32_t id, size_t most_drafted = 0);
   void Run(const int32_t* ids, size_t count);
+  void RunAndForesee(int32_t id, size_t most_drafted);
+  void Append(const int32_t* ids, size_t count);
+  size_t RoomForDrafts() const;
   void Forget(int64_t position);
   int32_t ChooseToken();
+  // The logits of what may be chosen; those of all else are minus infinity.
+  const float* AllowedLogits();
 
   int64_t position() const { return static_cast<int64_t>(ids_.size()); }
 
@@ -70,12 +81,14 @@ class Session {
   std::vector<int32_t> ids_;  // in the context
   int64_t written_ = 0;  // positions written since the last start at 0; rings have lost what is far behind
   std::vector<bool> seen_;
-  std::vector<int32_t> counts_;    // of the tokens chosen since the text began
-  const float* logits_ = nullptr;  // of the last token run; nullptr when there are none
-  int32_t pending_ = -1;           // chosen and handed out, not run yet
-  bool first_token_ = true;        // the next one chosen ends the time to the first token
+  std::vector<int32_t> counts_;               // of the tokens chosen since the text began
+  const float* logits_ = nullptr;             // of the last token run; nullptr when there are none
+  int32_t pending_ = -1;                      // chosen and handed out, not run yet
+  std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
+  bool first_token_ = true;                   // the next one chosen ends the time to the first token
   AnswerText text_;
-  std::vector<float> allowed_logits_;  // while stop tokens may not be chosen
+  std::unique_ptr<grammar::Matcher> grammar_;  // nullptr: any text
+  std::vector<float> allowed_logits_;          // while not every token may be chosen
   mmoe_stats stats_{};
 };
 

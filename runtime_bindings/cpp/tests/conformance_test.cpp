@@ -60,6 +60,9 @@ class Caller {
                                                           {"prefill", &Caller::Prefill},
                                                           {"next", &Caller::Next},
                                                           {"set_limits", &Caller::SetLimits},
+                                                          {"set_grammar", &Caller::SetGrammar},
+                                                          {"check_grammar", &Caller::CheckGrammar},
+                                                          {"set_speculation", &Caller::SetSpeculation},
                                                           {"set_logit_bias", &Caller::SetLogitBias},
                                                           {"logprobs", &Caller::Logprobs},
                                                           {"flush", &Caller::Flush},
@@ -185,6 +188,37 @@ class Caller {
     limits.min_new_tokens = number("min_new_tokens", 0);
     limits.max_new_tokens = number("max_new_tokens", -1);
     return Done(mmoe_session_set_limits(session_, &limits));
+  }
+
+  // What the text must be: the kind, and a schema or a grammar.
+  static std::pair<int32_t, std::string> GrammarOf(const Json& call) {
+    const std::optional<Json> schema = call.Find("json_schema");
+    const std::optional<Json> grammar = call.Find("grammar");
+    if (schema && grammar) throw Refused{MMOE_INVALID_ARGUMENT};  // C has one argument for both
+    if (schema) return {MMOE_GRAMMAR_JSON_SCHEMA, schema->String()};
+    if (grammar) return {MMOE_GRAMMAR_GBNF, grammar->String()};
+    return {MMOE_GRAMMAR_NONE, ""};
+  }
+
+  Result SetGrammar(const Json& call) {
+    const auto [kind, text] = GrammarOf(call);
+    return Done(mmoe_session_set_grammar(session_, kind, text.data(), text.size()));
+  }
+
+  Result CheckGrammar(const Json& call) {
+    const auto [kind, text] = GrammarOf(call);
+    return Done(mmoe_model_check_grammar(model_, kind, text.data(), text.size()));
+  }
+
+  Result SetSpeculation(const Json& call) {
+    const std::optional<Json> most = call.Find("max_draft_tokens");
+    const Ids ids = call.Find("ids") ? IdsOf(call) : Ids();
+    mmoe_speculation speculation;
+    mmoe_speculation_init(&speculation);
+    speculation.max_draft_tokens = most ? static_cast<int32_t>(most->Integer()) : -1;
+    speculation.document = ids.data();
+    speculation.document_count = ids.size();
+    return Done(mmoe_session_set_speculation(session_, &speculation));
   }
 
   Result SetLogitBias(const Json& call) {
@@ -329,7 +363,10 @@ class Caller {
     std::string reason;
     mmoe_status status =
         prompt ? mmoe_session_prompt(session_, prompt->data(), prompt->size(), nullptr) : MMOE_OK;
-    if (status == MMOE_OK) SetLimits(call);
+    if (status == MMOE_OK) {
+      SetLimits(call);
+      SetGrammar(call);
+    }
     while (status == MMOE_OK) {
       if (ids.size() == abandon_after)
         return {answer.text, false, {{"ids", Text(ids)}, {"text", Text(answer.text)}}};

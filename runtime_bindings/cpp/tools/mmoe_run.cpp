@@ -99,6 +99,29 @@ void SetLimits(const Options& options, mmoe_session session) {
   Check(mmoe_session_set_limits(session, &limits));
 }
 
+void SetGrammar(const Options& options, mmoe_session session) {
+  const std::string& schema = options.json_schema;
+  const size_t begin = std::min(schema.find_first_not_of(" \t\r\n"), schema.size());
+  const bool is_text = schema.compare(begin, 1, "{") == 0;
+  int32_t kind = MMOE_GRAMMAR_NONE;
+  std::string text;
+  if (!schema.empty()) {
+    kind = MMOE_GRAMMAR_JSON_SCHEMA;
+    text = is_text ? schema : ReadFile(schema);
+  } else if (!options.grammar_file.empty()) {
+    kind = MMOE_GRAMMAR_GBNF;
+    text = ReadFile(options.grammar_file);
+  }
+  Check(mmoe_session_set_grammar(session, kind, text.data(), text.size()));
+}
+
+void SetSpeculation(const Options& options, mmoe_session session) {
+  mmoe_speculation speculation;
+  mmoe_speculation_init(&speculation);
+  speculation.max_draft_tokens = static_cast<int32_t>(options.draft_tokens);
+  Check(mmoe_session_set_speculation(session, &speculation));
+}
+
 // Why the text ended, an mmoe_finish.
 int32_t Generate(const Options& options, mmoe_session session) {
   const bool print_ids = !options.ids.empty();
@@ -140,6 +163,10 @@ void Report(size_t prompt_tokens, double prefill_seconds, int32_t finish, mmoe_s
                static_cast<long long>(stats.decode_tokens), stats.decode_seconds,
                Rate(stats.decode_tokens, stats.decode_seconds),
                stats.decode_seconds > 0 ? 100 * (1 - stats.program_seconds / stats.decode_seconds) : 0.0);
+  if (stats.drafted_tokens > 0) {
+    std::fprintf(stderr, "drafts: %lld tokens, %lld of them right\n",
+                 static_cast<long long>(stats.drafted_tokens), static_cast<long long>(stats.accepted_tokens));
+  }
   std::fprintf(stderr, "finish: %s\n", mmoe_finish_name(finish));
   std::fprintf(stderr, "memory: %.1f MB anonymous, %.1f MB of files\n",
                static_cast<double>(memory.peak_anonymous_bytes) / 1e6,
@@ -158,8 +185,10 @@ void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model 
   const mmoe_sampling sampling = Sampling(options, model);
   mmoe_session session;
   Check(mmoe_session_open(model, &sampling, &session));
+  SetSpeculation(options, session);
   const double prefill_seconds = Prefill(ids, options.chunk, session);
   SetLimits(options, session);
+  SetGrammar(options, session);
   const int32_t finish = Generate(options, session);
   Report(ids.size(), prefill_seconds, finish, session);
 }

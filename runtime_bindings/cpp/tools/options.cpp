@@ -24,6 +24,13 @@ const char* const kUsage =
     "earlier\n"
     "  --min-new-tokens N    do not stop before there are N tokens\n"
     "  --stop TEXT           stop before this text; may be given several times\n"
+    "  --json-schema SCHEMA  answer with JSON that satisfies a schema: a file, or the schema itself, which "
+    "begins with {\n"
+    "  --grammar FILE        answer within a grammar, in llama.cpp's GBNF\n"
+    "  --draft-tokens N      guess up to N tokens from what was said before and run them with the next one; "
+    "the text\n"
+    "                        stays the same (needs convert --speculation on; -1: all that the program "
+    "judges)\n"
     "  --temperature T       0 takes the most probable token\n"
     "  --top-k N, --top-p P, --min-p P, --repetition-penalty R, --frequency-penalty R, --presence-penalty "
     "R,\n"
@@ -90,11 +97,14 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--now", [&](Value value) { options.now = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
       {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
+      {"--draft-tokens", [&](Value value) { options.draft_tokens = integer(value, -1, INT32_MAX); }},
       {"--stop",
        [&](Value value) {
          if (value.empty()) throw UsageError("--stop needs a text that is not empty");
          options.stop.push_back(value);
        }},
+      {"--json-schema", [&](Value value) { options.json_schema = value; }},
+      {"--grammar", [&](Value value) { options.grammar_file = value; }},
       {"--threads",
        [&](Value value) { options.threads = static_cast<uint32_t>(integer(value, 1, MMOE_MAX_THREADS)); }},
       {"--chunk", [&](Value value) { options.chunk = integer(value, 1, INT32_MAX); }},
@@ -135,6 +145,9 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
   if (options.artifact.empty()) throw UsageError("no artifact given");
   if (!options.now.empty() && options.messages_file.empty()) {
     throw UsageError("--now goes with --messages");
+  }
+  if (!options.json_schema.empty() && !options.grammar_file.empty()) {
+    throw UsageError("give --json-schema or --grammar, not both");
   }
   if (prompts != 1) throw UsageError("give one of --prompt, --chat, --messages and --ids");
   return options;

@@ -23,6 +23,9 @@ struct Options {
   int64_t max_new_tokens = 64;
   int64_t min_new_tokens = 0;
   std::vector<std::string> stop;
+  std::string json_schema;  // a file, or a schema that begins with {; "": none
+  std::string grammar_file;
+  int64_t draft_tokens = 0;  // -1: as many as the program judges
   uint32_t threads = 0;
   bool verify_checksums = false;
   int64_t chunk = 0;

@@ -95,13 +95,27 @@ jint DefaultSampling(JNIEnv* env, jclass, jlong model, jfloatArray floats) {
   return sampling.top_k;
 }
 
+void CheckGrammar(JNIEnv* env, jclass, jlong model, jint kind, jbyteArray text) {
+  Guarded(env, 0, [&] {
+    const std::string bytes = ToBytes(env, text);
+    Succeeded(env,
+              mmoe_model_check_grammar(static_cast<mmoe_model>(model), kind, bytes.data(), bytes.size()));
+    return 0;
+  });
+}
+
 }  // namespace
 
 std::vector<JNINativeMethod> ModelMethods() {
-  return {Method("modelOpen", "([BIZ)J", Open),      Method("modelClose", "(J)V", Close),
-          Method("modelInfo", "(J)[J", Info),        Method("modelLoadSeconds", "(J)D", LoadSeconds),
-          Method("tokenize", "(J[BZZ)[I", Tokenize), Method("detokenize", "(J[IZ)[B", Detokenize),
-          Method("chatJson", "(J[B[B)[I", ChatJson), Method("modelSampling", "(J[F)I", DefaultSampling)};
+  return {Method("modelOpen", "([BIZ)J", Open),
+          Method("modelClose", "(J)V", Close),
+          Method("modelInfo", "(J)[J", Info),
+          Method("modelLoadSeconds", "(J)D", LoadSeconds),
+          Method("tokenize", "(J[BZZ)[I", Tokenize),
+          Method("detokenize", "(J[IZ)[B", Detokenize),
+          Method("chatJson", "(J[B[B)[I", ChatJson),
+          Method("modelSampling", "(J[F)I", DefaultSampling),
+          Method("modelCheckGrammar", "(JI[B)V", CheckGrammar)};
 }
 
 }  // namespace mmoe::jni

@@ -110,6 +110,27 @@ void SetLimits(JNIEnv* env, jclass, jlong session, jobjectArray stop, jlong min_
   });
 }
 
+void SetSpeculation(JNIEnv* env, jclass, jlong session, jint max_draft_tokens, jintArray document) {
+  Guarded(env, 0, [&] {
+    const std::vector<int32_t> ids = ToIds(env, document);
+    mmoe_speculation speculation;
+    mmoe_speculation_init(&speculation);
+    speculation.max_draft_tokens = max_draft_tokens;
+    speculation.document = ids.data();
+    speculation.document_count = ids.size();
+    Succeeded(env, mmoe_session_set_speculation(Handle(session), &speculation));
+    return 0;
+  });
+}
+
+void SetGrammar(JNIEnv* env, jclass, jlong session, jint kind, jbyteArray text) {
+  Guarded(env, 0, [&] {
+    const std::string bytes = ToBytes(env, text);
+    Succeeded(env, mmoe_session_set_grammar(Handle(session), kind, bytes.data(), bytes.size()));
+    return 0;
+  });
+}
+
 jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
   mmoe_step step;
   if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
@@ -158,8 +179,9 @@ jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
   mmoe_stats stats;
   mmoe_stats_init(&stats);
   if (!Succeeded(env, mmoe_session_stats(Handle(session), &stats))) return nullptr;
-  const jlong counts[] = {stats.prefill_tokens, stats.decode_tokens};
-  env->SetLongArrayRegion(tokens, 0, 2, counts);
+  const jlong counts[] = {stats.prefill_tokens, stats.decode_tokens, stats.drafted_tokens,
+                          stats.accepted_tokens};
+  env->SetLongArrayRegion(tokens, 0, 4, counts);
   const jdouble seconds[] = {stats.load_seconds, stats.ttft_seconds, stats.prefill_seconds,
                              stats.decode_seconds, stats.program_seconds};
   const jdoubleArray array = env->NewDoubleArray(5);
@@ -179,6 +201,8 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionSetLogitBias", "(J[I[F)V", SetLogitBias),
           Method("sessionLogprobs", "(J[I[F)V", Logprobs),
           Method("sessionSetLimits", "(J[[BJJ)V", SetLimits),
+          Method("sessionSetSpeculation", "(JI[I)V", SetSpeculation),
+          Method("sessionSetGrammar", "(JI[B)V", SetGrammar),
           Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),

@@ -82,6 +82,13 @@ mmoe_status mmoe_model_sampling(mmoe_model model, mmoe_sampling* sampling) {
   });
 }
 
+mmoe_status mmoe_model_check_grammar(mmoe_model model, int32_t kind, const char* text, size_t text_bytes) {
+  return mmoe::Guard([&] {
+    mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
+    mmoe::Models().Get(model)->grammars().Get(kind, {text, text_bytes});
+  });
+}
+
 void mmoe_model_info_init(mmoe_model_info* info) {
   if (info == nullptr) return;
   *info = {};
@@ -106,6 +113,7 @@ mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info) {
     found.program_bytes = open->program()->file().bytes().size();
     found.sliding_window = static_cast<int32_t>(program.sliding_window);
     found.window_rows = static_cast<int32_t>(program.window_rows);
+    found.max_draft_tokens = static_cast<int32_t>(program.max_draft_tokens);
     mmoe::Hand(found, info);
   });
 }

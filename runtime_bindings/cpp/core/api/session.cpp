@@ -113,9 +113,33 @@ void mmoe_limits_init(mmoe_limits* limits) {
   limits->max_new_tokens = -1;
 }
 
+void mmoe_speculation_init(mmoe_speculation* speculation) {
+  if (speculation == nullptr) return;
+  *speculation = {};
+  speculation->struct_size = sizeof(*speculation);
+}
+
+mmoe_status mmoe_session_set_speculation(mmoe_session session, const mmoe_speculation* speculation) {
+  return InSession(session, [&](mmoe::Session& open) {
+    const auto chosen = mmoe::Received(speculation, mmoe_speculation_init, "mmoe_speculation");
+    mmoe::RequireArgument(chosen.max_draft_tokens >= -1, "max_draft_tokens must be -1 (all), 0 or positive");
+    mmoe::RequireArgument(chosen.document != nullptr || chosen.document_count == 0, "document is NULL");
+    open.SetSpeculation(chosen.max_draft_tokens, {chosen.document, chosen.document + chosen.document_count});
+  });
+}
+
 mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* limits) {
   return InSession(session, [&](mmoe::Session& open) {
     open.SetLimits(ToLimits(mmoe::Received(limits, mmoe_limits_init, "mmoe_limits")));
+  });
+}
+
+mmoe_status mmoe_session_set_grammar(mmoe_session session, int32_t kind, const char* text,
+                                     size_t text_bytes) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
+    open.SetGrammar(kind == MMOE_GRAMMAR_NONE ? nullptr
+                                              : open.model().grammars().Get(kind, {text, text_bytes}));
   });
 }
 

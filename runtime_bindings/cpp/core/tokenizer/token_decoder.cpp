@@ -42,15 +42,33 @@ std::string TokenDecoder::Prepare(std::string text) const {
   return text;
 }
 
+std::string TokenDecoder::Bytes(std::string_view token, bool first) const {
+  switch (kind) {
+    case Kind::kSpaced:
+      return (first ? "" : " ") + std::string(token);
+    case Kind::kByteLevel:
+      return std::string(token);
+    case Kind::kMetaspace:
+      return ReplaceAll(token, metaspace, first && first_without_metaspace ? "" : " ");
+    case Kind::kPieces:
+      break;
+  }
+  if (byte_fallback) {
+    if (const std::optional<char> byte = ByteOf(token)) return {*byte};
+  }
+  int64_t strip_left = first ? strip_most : 0;
+  while (strip_left-- > 0 && token.substr(0, strip.size()) == strip) token.remove_prefix(strip.size());
+  return std::string(token);
+}
+
 std::string DecodeStream::Push(std::string_view token) {
   const bool first = std::exchange(first_, false);
   switch (decoder_->kind) {
     case TokenDecoder::Kind::kSpaced:
-      return (first ? "" : " ") + std::string(token);
+    case TokenDecoder::Kind::kMetaspace:
+      return decoder_->Bytes(token, first);
     case TokenDecoder::Kind::kByteLevel:
       return utf8_.Push(token);
-    case TokenDecoder::Kind::kMetaspace:
-      return ReplaceAll(token, decoder_->metaspace, first && decoder_->first_without_metaspace ? "" : " ");
     case TokenDecoder::Kind::kPieces:
       break;
   }

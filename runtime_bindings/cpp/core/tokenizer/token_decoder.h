@@ -28,6 +28,12 @@ struct TokenDecoder {
 
   // What stays the same wherever a token stands: done once, when a tokenizer is read.
   std::string Prepare(std::string text) const;
+
+  // The bytes that a prepared token adds to a text, as the first one of it or as a later one.
+  std::string Bytes(std::string_view token, bool first) const;
+  bool writes_first_differently() const {
+    return kind == Kind::kSpaced || first_without_metaspace || strip_most > 0;
+  }
 };
 
 // Texts of tokens in, whole characters out.
@@ -41,6 +47,8 @@ class DecodeStream {
   std::string Flush();
   // Whole characters of what was kept back, where a reader stops but the text may go on.
   std::string Pause();
+  // The next token is the first of a text.
+  bool at_start() const { return first_; }
 
  private:
   std::string EndBytes();

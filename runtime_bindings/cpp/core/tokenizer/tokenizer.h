@@ -39,6 +39,9 @@ class Tokenizer {
   DecodeStream NewStream() const { return DecodeStream(decoder_); }
   // What a DecodeStream takes. A special token's is its name.
   std::string_view TokenText(int32_t id) const;
+  // The bytes that a token adds to a text, as the first one of it or as a later one.
+  std::string TokenBytes(int32_t id, bool first) const { return decoder_.Bytes(TokenText(id), first); }
+  bool writes_first_differently() const { return decoder_.writes_first_differently(); }
   bool HasToken(int32_t id) const;
   bool IsSpecial(int32_t id) const;
   // One more than the largest id.

@@ -34,14 +34,16 @@ public final class Chat: @unchecked Sendable {
   /// The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to its end
   /// leaves the conversation as it was.
   public func send(
-    _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = []
+    _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
+    grammar: String? = nil
   ) -> AsyncThrowingStream<Session.Step, Error> {
     let turns = history + [Message(.user, text)]
     let keep: @Sendable (String) -> Void = { [weak self] answer in
       self?.history = turns + [Message(.assistant, answer)]
     }
     let limits = Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens)
-    return session.stream({ try $0.chat(turns) }, limits, onFinish: keep)
+    let restricted = Grammar(jsonSchema: jsonSchema, grammar: grammar)
+    return session.stream({ try $0.chat(turns) }, limits, restricted, onFinish: keep)
   }
 
   /// Forgets all turns but the system message.

@@ -33,18 +33,20 @@ private final class Generation: @unchecked Sendable {
   private let session: Session
   private var prompt: Session.Prompt?
   private let limits: Limits
+  private let grammar: Grammar
   private let onFinish: (@Sendable (String) -> Void)?
   private var begun = false
   private var text = ""
   private var ended = false
 
   init(
-    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits,
+    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar,
     _ onFinish: (@Sendable (String) -> Void)?
   ) {
     self.session = session
     self.prompt = prompt
     self.limits = limits
+    self.grammar = grammar
     self.onFinish = onFinish
   }
 
@@ -68,10 +70,11 @@ private final class Generation: @unchecked Sendable {
 
   private func compute() async throws -> Session.Step {
     if let prompt = prompt.take() {
-      let limits = limits
+      let (limits, grammar) = (limits, grammar)
       try await session.computing { session in
         if let ids = try prompt(session.model) { try session.prompt(ids) }
         try session.setLimits(limits)
+        try session.setGrammar(grammar)
       }
       begun = true
     }
@@ -92,10 +95,12 @@ extension Session {
 
   /// Makes a text the context, as `prompt` does it, and streams what follows.
   public func generate(
-    _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = []
+    _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
+    grammar: String? = nil
   ) -> AsyncThrowingStream<Step, Error> {
     stream(
-      { try $0.tokenize(text) }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens))
+      { try $0.tokenize(text) }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens),
+      Grammar(jsonSchema: jsonSchema, grammar: grammar))
   }
 
   /// Makes ids the context, as `prompt` does it, and streams what follows: a step for each token, and a last one with the
@@ -111,17 +116,22 @@ extension Session {
   ///   - maxNewTokens: tokens at most; nil goes on until the text ends or the context is full.
   ///   - minNewTokens: until there are so many, no stop token is chosen and no stop string looked for.
   ///   - stop: strings that the text ends before.
+  ///   - jsonSchema: a schema that the text must satisfy as JSON.
+  ///   - grammar: a grammar in llama.cpp's GBNF that the text must be of; not beside `jsonSchema`.
   public func generate(
-    _ ids: [Int32]? = nil, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = []
+    _ ids: [Int32]? = nil, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [],
+    jsonSchema: String? = nil, grammar: String? = nil
   ) -> AsyncThrowingStream<Step, Error> {
-    stream({ _ in ids }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens))
+    stream(
+      { _ in ids }, Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens),
+      Grammar(jsonSchema: jsonSchema, grammar: grammar))
   }
 
   /// As `generate`; `onFinish` is given the text when it has ended by itself.
-  func stream(_ prompt: @escaping Prompt, _ limits: Limits, onFinish: (@Sendable (String) -> Void)? = nil)
-    -> AsyncThrowingStream<Step, Error>
-  {
-    let generation = Generation(self, prompt, limits, onFinish)
+  func stream(
+    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar, onFinish: (@Sendable (String) -> Void)? = nil
+  ) -> AsyncThrowingStream<Step, Error> {
+    let generation = Generation(self, prompt, limits, grammar, onFinish)
     return AsyncThrowingStream { try await generation.next() }
   }
 

@@ -72,6 +72,16 @@ public final class Model: Sendable {
   /// Closes the model and its sessions, and ends the calls that run in them.
   public func close() { mmoe_model_close(handle) }
 
+  /// Compiles a schema or a grammar, so that a caller knows beforehand what `Session.generate` would refuse. The model keeps
+  /// those used last, so the work is done once.
+  /// - Throws: as `Session.setGrammar`.
+  public func checkGrammar(jsonSchema: String? = nil, grammar: String? = nil) throws {
+    guard jsonSchema != nil || grammar != nil else {
+      throw MmoeError(code: .invalidArgument, message: "give jsonSchema or grammar")
+    }
+    try Grammar(jsonSchema: jsonSchema, grammar: grammar).withCore { mmoe_model_check_grammar(handle, $0, $1, $2) }
+  }
+
   /// The ids of a text.
   ///
   /// - Parameters:

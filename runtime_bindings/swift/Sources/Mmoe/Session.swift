@@ -86,6 +86,41 @@ public final class Session: Sendable {
     try limits.withCore { try check(mmoe_session_set_limits(handle, $0)) }
   }
 
+  /// Guesses what follows from what the context and `document` have said before, and runs the guess together with a token.
+  /// Tokens, logits and log-probabilities are those of plain decoding; texts that repeat come faster.
+  /// - Parameters:
+  ///   - maxDraftTokens: tokens that one call judges at most; nil for all that the program can, 0 for plain decoding.
+  ///   - document: ids that drafts are taken from beside the context: a text that is to be quoted or edited.
+  /// - Throws: `.unsupported` if the artifact was converted without `--speculation on`.
+  public func setSpeculation(maxDraftTokens: Int? = nil, document: [Int32] = []) throws {
+    if let maxDraftTokens, !(0...Int(Int32.max)).contains(maxDraftTokens) {
+      throw MmoeError(code: .invalidArgument, message: "maxDraftTokens must not be negative, not \(maxDraftTokens)")
+    }
+    var speculation = mmoe_speculation()
+    mmoe_speculation_init(&speculation)
+    speculation.max_draft_tokens = maxDraftTokens.map(Int32.init) ?? -1
+    try document.withUnsafeBufferPointer { ids in
+      speculation.document = ids.baseAddress
+      speculation.document_count = ids.count
+      try check(mmoe_session_set_speculation(handle, &speculation))
+    }
+  }
+
+  /// Restricts the text that follows; without arguments it is any again. `prompt`, `prefill`, `truncate` and `reset` begin a
+  /// text without a grammar. Where it allows nothing more, `next` ends the text with `.stopToken`.
+  /// - Parameters:
+  ///   - jsonSchema: a schema that the text must satisfy as JSON.
+  ///   - grammar: a grammar in llama.cpp's GBNF that the text must be of; not beside `jsonSchema`.
+  /// - Throws: `.invalidArgument` for what is no schema or no grammar, `.unsupported` for a keyword that is not supported;
+  ///   the message says where.
+  public func setGrammar(jsonSchema: String? = nil, grammar: String? = nil) throws {
+    try setGrammar(Grammar(jsonSchema: jsonSchema, grammar: grammar))
+  }
+
+  func setGrammar(_ grammar: Grammar) throws {
+    try grammar.withCore { mmoe_session_set_grammar(handle, $0, $1, $2) }
+  }
+
   /// Text that was held back because a stop string may begin with it, for a caller that stops here.
   public func flush() throws -> String {
     var step = mmoe_step()
@@ -157,6 +192,7 @@ public final class Session: Sendable {
     return Stats(
       loadSeconds: stats.load_seconds, ttftSeconds: stats.ttft_seconds, prefillTokens: Int(stats.prefill_tokens),
       prefillSeconds: stats.prefill_seconds, decodeTokens: Int(stats.decode_tokens),
-      decodeSeconds: stats.decode_seconds, programSeconds: stats.program_seconds)
+      decodeSeconds: stats.decode_seconds, programSeconds: stats.program_seconds,
+      draftedTokens: Int(stats.drafted_tokens), acceptedTokens: Int(stats.accepted_tokens))
   }
 }

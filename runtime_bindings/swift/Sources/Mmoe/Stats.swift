@@ -12,6 +12,10 @@ public struct Stats: Equatable, Sendable {
   public let decodeSeconds: Double
   /// The part of `decodeSeconds` inside the program.
   public let programSeconds: Double
+  /// Tokens that speculative decoding guessed.
+  public let draftedTokens: Int
+  /// Those of them that were right; `decodeTokens` counts them, too.
+  public let acceptedTokens: Int
 
   public var prefillTokensPerSecond: Double { prefillSeconds > 0 ? Double(prefillTokens) / prefillSeconds : 0 }
   public var decodeTokensPerSecond: Double { decodeSeconds > 0 ? Double(decodeTokens) / decodeSeconds : 0 }

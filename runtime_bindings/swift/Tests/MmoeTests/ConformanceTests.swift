@@ -97,6 +97,9 @@ private struct Caller {
         "top_p": .shortest(sampling.topP), "min_p": .shortest(sampling.minP),
         "repetition_penalty": .shortest(sampling.repetitionPenalty), "seed": .integer(Int(sampling.seed)),
       ]
+    case "check_grammar":
+      try model.checkGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
+      return [:]
     case "close_model":
       model.close()
       return [:]
@@ -115,6 +118,10 @@ private struct Caller {
         "finish_reason": step.finishReason.map { .string($0.rawValue) } ?? .null,
       ]
     case "set_limits": try session.setLimits(call.limits)
+    case "set_grammar":
+      try session.setGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
+    case "set_speculation":
+      try session.setSpeculation(maxDraftTokens: call["max_draft_tokens"]?.integer, document: call.ids)
     case "set_logit_bias":
       let bias = (call["bias"]?.array ?? []).map { (Int32($0.array![0].integer!), $0.array![1].float!) }
       try session.setLogitBias(Dictionary(uniqueKeysWithValues: bias))
@@ -138,12 +145,15 @@ private struct Caller {
     case "generate":
       let limits = call.limits
       let (most, least, stop) = (limits.maxNewTokens, limits.minNewTokens, limits.stop)
+      let (schema, grammar) = (call["json_schema"]?.string, call["grammar"]?.string)
       if call["text"] != nil {
-        let steps = session.generate(call.text, maxNewTokens: most, minNewTokens: least, stop: stop)
+        let steps = session.generate(
+          call.text, maxNewTokens: most, minNewTokens: least, stop: stop, jsonSchema: schema, grammar: grammar)
         return try await read(steps, call, session.cancel)
       }
       let ids = call["ids"] == nil ? nil : call.ids
-      let steps = session.generate(ids, maxNewTokens: most, minNewTokens: least, stop: stop)
+      let steps = session.generate(
+        ids, maxNewTokens: most, minNewTokens: least, stop: stop, jsonSchema: schema, grammar: grammar)
       return try await read(steps, call, session.cancel)
     default: throw UnknownCall(call: call)
     }
@@ -155,7 +165,8 @@ private struct Caller {
     case "send":
       let limits = call.limits
       let steps = chat.send(
-        call.text, maxNewTokens: limits.maxNewTokens, minNewTokens: limits.minNewTokens, stop: limits.stop)
+        call.text, maxNewTokens: limits.maxNewTokens, minNewTokens: limits.minNewTokens, stop: limits.stop,
+        jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
       return try await read(steps, call, chat.cancel)
     case "stats": return Self.result(try chat.stats())
     case "history":

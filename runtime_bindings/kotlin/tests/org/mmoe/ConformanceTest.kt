@@ -103,6 +103,9 @@ private val JsonObject.limits: Limits
             this["max_new_tokens"]?.asInt,
         )
 
+private val JsonObject.jsonSchema: String? get() = this["json_schema"]?.asString
+private val JsonObject.grammar: String? get() = this["grammar"]?.asString
+
 private val JsonObject.text: String get() = this["text"].asString.repeat(times)
 
 /** A model and what the calls of one scenario are made to. */
@@ -154,6 +157,7 @@ private abstract class Caller(protected val model: Model) : Closeable {
                     "seed" to seed,
                 )
             }
+            "check_grammar" -> done { model.checkGrammar(call.jsonSchema, call.grammar) }
             "close_model" -> done { model.close() }
             else -> error("no call: $name")
         }
@@ -204,6 +208,10 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "prefill" -> done { session.prefill(call.ids) }
             "next" -> session.next().let { json("id" to it.id, "text" to it.text, "finish_reason" to it.finishReason) }
             "set_limits" -> done { session.setLimits(call.limits) }
+            "set_grammar" -> done { session.setGrammar(call.jsonSchema, call.grammar) }
+            "set_speculation" -> done {
+                session.setSpeculation(call["max_draft_tokens"]?.asInt, if (call.has("ids")) call.ids else IntArray(0))
+            }
             "set_logit_bias" -> done {
                 session.setLogitBias(call.getAsJsonArray("bias").map { it.asJsonArray }.associate { it[0].asInt to it[1].asFloat })
             }
@@ -226,11 +234,12 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "stats" -> stats(session.stats)
             "generate" -> {
                 val (stop, least, most) = call.limits
+                val (schema, grammar) = call.jsonSchema to call.grammar
                 val steps =
                     when {
-                        call.has("text") -> session.generate(call.text, most, least, stop)
-                        call.has("ids") -> session.generate(call.ids, most, least, stop)
-                        else -> session.generate(null, most, least, stop)
+                        call.has("text") -> session.generate(call.text, most, least, stop, schema, grammar)
+                        call.has("ids") -> session.generate(call.ids, most, least, stop, schema, grammar)
+                        else -> session.generate(null, most, least, stop, schema, grammar)
                     }
                 read(steps, call, session::cancel)
             }
@@ -242,7 +251,7 @@ private class ChatCaller(model: Model, private val chat: Chat) : Caller(model) {
     override suspend fun perform(call: JsonObject): JsonObject =
         when (call["call"].asString) {
             "send" -> call.limits.let { (stop, least, most) ->
-                read(chat.send(call.text, most, least, stop), call, chat::cancel)
+                read(chat.send(call.text, most, least, stop, call.jsonSchema, call.grammar), call, chat::cancel)
             }
             "stats" -> stats(chat.stats)
             "history" -> json("messages" to chat.history)

@@ -45,10 +45,12 @@ public class Chat(private val model: Model, system: String? = null, sampling: Sa
         maxNewTokens: Int? = null,
         minNewTokens: Int = 0,
         stop: List<String> = emptyList(),
+        jsonSchema: String? = null,
+        grammar: String? = null,
     ): Flow<Step> = flow {
         val turns = history + Message(Role.USER, text)
         val answer = StringBuilder()
-        session.generate(model.chat(turns), maxNewTokens, minNewTokens, stop).collect { step ->
+        session.generate(model.chat(turns), maxNewTokens, minNewTokens, stop, jsonSchema, grammar).collect { step ->
             answer.append(step.text)
             if (step.finishReason != null && step.finishReason != FinishReason.CANCELLED) {
                 history = turns + Message(Role.ASSISTANT, answer.toString())

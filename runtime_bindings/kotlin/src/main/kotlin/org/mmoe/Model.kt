@@ -74,6 +74,18 @@ public class Model private constructor(private val handle: Long) : Closeable {
     public fun chatJson(conversation: String, now: String? = null): IntArray =
         Native.chatJson(handle, conversation.encodeToByteArray(), now?.encodeToByteArray())
 
+    /**
+     * Compiles a schema or a grammar, so that a caller knows beforehand what [Session.generate] would refuse. The model
+     * keeps those used last, so the work is done once.
+     *
+     * @throws MmoeException as [Session.setGrammar].
+     */
+    public fun checkGrammar(jsonSchema: String? = null, grammar: String? = null) {
+        require(jsonSchema != null || grammar != null) { "give jsonSchema or grammar" }
+        val checked = Grammar.of(jsonSchema, grammar)
+        Native.modelCheckGrammar(handle, checked.kind, checked.text)
+    }
+
     /** A new, empty context; it chooses tokens as the artifact recommends unless it is told otherwise. */
     public fun newSession(sampling: Sampling = this.sampling): Session {
         val session = Session(this, Native.sessionOpen(handle))

@@ -69,9 +69,17 @@ internal object Native {
     /** Fills both: the chosen token first, behind it the most probable ones. */
     @JvmStatic external fun sessionLogprobs(session: Long, ids: IntArray, values: FloatArray)
 
+    /** maxDraftTokens -1: all that the program can judge. */
+    @JvmStatic external fun sessionSetSpeculation(session: Long, maxDraftTokens: Int, document: IntArray)
+
     /** maxNewTokens -1: no limit. */
     @JvmStatic
     external fun sessionSetLimits(session: Long, stop: Array<ByteArray>, minNewTokens: Long, maxNewTokens: Long)
+
+    /** kind: mmoe_grammar_kind. */
+    @JvmStatic external fun sessionSetGrammar(session: Long, kind: Int, text: ByteArray)
+
+    @JvmStatic external fun modelCheckGrammar(model: Long, kind: Int, text: ByteArray)
 
     /** The text that was held back. */
     @JvmStatic external fun sessionFlush(session: Long): ByteArray

@@ -121,6 +121,10 @@ public data class Stats(
     public val decodeSeconds: Double,
     /** The part of [decodeSeconds] inside the program. */
     public val programSeconds: Double,
+    /** Tokens that speculative decoding guessed since that prefill. */
+    public val draftedTokens: Long = 0,
+    /** Those of them that were right; [decodeTokens] counts them, too. */
+    public val acceptedTokens: Long = 0,
 ) {
     public val prefillTokensPerSecond: Double? get() = rate(prefillTokens, prefillSeconds)
     public val decodeTokensPerSecond: Double? get() = rate(decodeTokens, decodeSeconds)

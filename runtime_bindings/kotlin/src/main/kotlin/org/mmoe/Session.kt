@@ -60,7 +60,10 @@ public class Session internal constructor(public val model: Model, private val h
         maxNewTokens: Int? = null,
         minNewTokens: Int = 0,
         stop: List<String> = emptyList(),
-    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { model.tokenize(text) }
+        jsonSchema: String? = null,
+        grammar: String? = null,
+    ): Flow<Step> =
+        stream(Limits(stop, minNewTokens, maxNewTokens), Grammar.of(jsonSchema, grammar)) { model.tokenize(text) }
 
     /**
      * Makes [ids] the context, as [prompt] does it, and streams what follows: a step for each token, and a last one with
@@ -71,13 +74,17 @@ public class Session internal constructor(public val model: Model, private val h
      * @param maxNewTokens tokens at most; null goes on until the text ends or the context is full.
      * @param minNewTokens until there are so many, no stop token is chosen and no stop string looked for.
      * @param stop strings that the text ends before.
+     * @param jsonSchema a schema that the text must satisfy as JSON.
+     * @param grammar a grammar in llama.cpp's GBNF that the text must be of; not beside [jsonSchema].
      */
     public fun generate(
         ids: IntArray? = null,
         maxNewTokens: Int? = null,
         minNewTokens: Int = 0,
         stop: List<String> = emptyList(),
-    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens)) { ids }
+        jsonSchema: String? = null,
+        grammar: String? = null,
+    ): Flow<Step> = stream(Limits(stop, minNewTokens, maxNewTokens), Grammar.of(jsonSchema, grammar)) { ids }
 
     /**
      * Limits the text that follows; [prompt], [prefill], [truncate] and [reset] begin one without limits. Tokens are
@@ -88,6 +95,33 @@ public class Session internal constructor(public val model: Model, private val h
             val stops = Array(stop.size) { stop[it].encodeToByteArray() }
             Native.sessionSetLimits(handle, stops, minNewTokens.toLong(), maxNewTokens?.toLong() ?: -1)
         }
+
+    /**
+     * Guesses what follows from what the context and [document] have said before, and runs the guess together with a
+     * token. Tokens, logits and log-probabilities are those of plain decoding; texts that repeat come faster.
+     *
+     * @param maxDraftTokens tokens that one call judges at most; null for all that the program can, 0 for plain decoding.
+     * @param document ids that drafts are taken from beside the context: a text that is to be quoted or edited.
+     * @throws MmoeException.Unsupported the artifact was converted without `--speculation on`.
+     */
+    public fun setSpeculation(maxDraftTokens: Int? = null, document: IntArray = IntArray(0)) {
+        require(maxDraftTokens == null || maxDraftTokens >= 0) { "maxDraftTokens must not be negative" }
+        Native.sessionSetSpeculation(handle, maxDraftTokens ?: -1, document)
+    }
+
+    /**
+     * Restricts the text that follows; without arguments it is any again. [prompt], [prefill], [truncate] and [reset] begin
+     * a text without a grammar. Where it allows nothing more, [next] ends the text with [FinishReason.STOP_TOKEN].
+     *
+     * @param jsonSchema a schema that the text must satisfy as JSON.
+     * @param grammar a grammar in llama.cpp's GBNF that the text must be of; not beside [jsonSchema].
+     * @throws MmoeException.InvalidArgument it is no schema or no grammar; the message says where.
+     * @throws MmoeException.Unsupported the schema has a keyword that is not supported; the message says which and where.
+     */
+    public fun setGrammar(jsonSchema: String? = null, grammar: String? = null): Unit =
+        setGrammar(Grammar.of(jsonSchema, grammar))
+
+    private fun setGrammar(grammar: Grammar): Unit = Native.sessionSetGrammar(handle, grammar.kind, grammar.text)
 
     /** Text that was held back because a stop string may begin with it, for a caller that stops here. */
     public fun flush(): String = Native.sessionFlush(handle).decodeToString()
@@ -150,7 +184,7 @@ public class Session internal constructor(public val model: Model, private val h
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
     override fun close(): Unit = Native.sessionClose(handle)
 
-    private fun stream(limits: Limits, prompt: () -> IntArray?): Flow<Step> =
+    private fun stream(limits: Limits, grammar: Grammar, prompt: () -> IntArray?): Flow<Step> =
         flow {
             cancellableCalls(handle) { calls ->
                 var begun = false
@@ -160,6 +194,7 @@ public class Session internal constructor(public val model: Model, private val h
                             if (!begun) {
                                 prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
                                 setLimits(limits)
+                                setGrammar(grammar)
                                 begun = true
                             }
                             next(calls)
@@ -194,8 +229,18 @@ public class Session internal constructor(public val model: Model, private val h
     }
 
     private fun readStats(): Stats {
-        val tokens = LongArray(2)
+        val tokens = LongArray(4)
         val seconds = Native.sessionStats(handle, tokens)
-        return Stats(seconds[0], seconds[1], tokens[0], seconds[2], tokens[1], seconds[3], seconds[4])
+        return Stats(
+            loadSeconds = seconds[0],
+            ttftSeconds = seconds[1],
+            prefillTokens = tokens[0],
+            prefillSeconds = seconds[2],
+            decodeTokens = tokens[1],
+            decodeSeconds = seconds[3],
+            programSeconds = seconds[4],
+            draftedTokens = tokens[2],
+            acceptedTokens = tokens[3],
+        )
     }
 }

@@ -1,0 +1,1 @@
+"""An artifact behind HTTP, in the words of OpenAI's API."""

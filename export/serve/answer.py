@@ -1,0 +1,71 @@
+"""Responses in the shapes of OpenAI's API, whole or a piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmoe.export.serve.worker import Piece, PromptToken
+from mmoe.runtime_bindings.python.records import FinishReason, TokenLogprob
+
+TextOf = Callable[[int], str]
+"""The text of one token, special ones included."""
+
+# A text whose time was up is as unfinished as one that had all its tokens.
+FINISH_REASONS = {
+    FinishReason.STOP_TOKEN: "stop",
+    FinishReason.STOP_STRING: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.CONTEXT_FULL: "length",
+    FinishReason.CANCELLED: "length",
+}
+
+
+def usage(prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> dict[str, Any]:
+    """The counts of tokens."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": cached_tokens},
+    }
+
+
+def chat_logprobs(pieces: Sequence[Piece], text_of: TextOf) -> dict[str, Any]:
+    """`logprobs` of a choice of a chat."""
+
+    def entry(token: int, logprob: float) -> dict[str, Any]:
+        text = text_of(token)
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+    def told(piece: Piece) -> dict[str, Any]:
+        top = [entry(each.id, each.logprob) for each in piece.top]
+        return entry(piece.id, piece.logprob or 0.0) | {"top_logprobs": top}
+
+    return {"content": [told(piece) for piece in pieces], "refusal": None}
+
+
+def completion_logprobs(
+    tokens: Sequence[Piece | PromptToken], text_of: TextOf, shown_of: TextOf
+) -> dict[str, Any]:
+    """`logprobs` of a choice of a completion; `shown_of` is what a token adds to the text, nothing if it is special."""
+    offsets, offset = [], 0
+    for each in tokens:
+        offsets.append(offset)
+        offset += len(shown_of(each.id))
+    return {
+        "tokens": [text_of(each.id) for each in tokens],
+        "token_logprobs": [each.logprob for each in tokens],
+        "top_logprobs": [
+            _by_text(each.top, text_of) if each.logprob is not None else None for each in tokens
+        ],
+        "text_offset": offsets,
+    }
+
+
+def _by_text(top: Sequence[TokenLogprob], text_of: TextOf) -> dict[str, float]:
+    """The first, most probable one counts where several tokens have one text."""
+    found: dict[str, float] = {}
+    for each in top:
+        found.setdefault(text_of(each.id), each.logprob)
+    return found

@@ -1,0 +1,192 @@
+"""Collects the events of a request's texts, and writes them as a response or as chunks of a stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmoe.export.serve.answer import FINISH_REASONS, chat_logprobs, completion_logprobs, usage
+from mmoe.export.serve.request import TextRequest
+from mmoe.export.serve.worker import End, Event, Piece, PromptToken
+from mmoe.runtime_bindings.python.model import Model
+
+
+@dataclass
+class _Choice:
+    prompt_tokens: list[PromptToken] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    rest: str = ""
+    finish_reason: str | None = None
+    cached_tokens: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces) + self.rest
+
+
+class Choices:
+    """The texts of one request, and how its endpoint writes them."""
+
+    kind: str
+    chunk_kind: str
+    prefix: str
+
+    def __init__(self, request: TextRequest, model: Model, model_id: str, name: str) -> None:
+        """Nothing has come yet.
+
+        Args:
+            request: What was asked.
+            model: What answers.
+            model_id: Its name.
+            name: What tells this response from others.
+        """
+        self._request, self._model = request, model
+        self._common = {"id": f"{self.prefix}-{name}", "created": int(time.time()), "model": model_id}
+        self._choices = [_Choice() for _ in range(len(request.prompts) * request.choices)]
+
+    def add(self, index: int, event: Event) -> None:
+        """Takes an event of a text in."""
+        choice = self._choices[index]
+        if isinstance(event, Piece):
+            choice.pieces.append(event)
+        elif isinstance(event, PromptToken):
+            choice.prompt_tokens.append(event)
+        elif isinstance(event, End):
+            choice.rest = event.text
+            choice.finish_reason = FINISH_REASONS[event.reason]
+            choice.cached_tokens = event.cached_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all prompts."""
+        return sum(map(len, self._request.prompts))
+
+    @property
+    def completion_tokens(self) -> int:
+        """Of all texts so far."""
+        return sum(len(choice.pieces) for choice in self._choices)
+
+    @property
+    def cached_tokens(self) -> int:
+        """Of the prompts, each counted once, that sessions held already."""
+        return sum(choice.cached_tokens for choice in self._choices[:: self._request.choices])
+
+    def response(self) -> dict[str, Any]:
+        """The whole of it."""
+        choices = [self._whole(index, choice) for index, choice in enumerate(self._choices)]
+        return self._common | {"object": self.kind, "choices": choices, "usage": self._usage()}
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        """Chunks that come before any text."""
+        return iter(())
+
+    def chunks(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
+        """Chunks of one event, which is taken in."""
+        self.add(index, event)
+        if isinstance(event, End):
+            if event.text:
+                yield self._chunk(self._piece(index, Piece(-1, event.text)))
+            yield self._chunk(self._end(index, FINISH_REASONS[event.reason]))
+        elif isinstance(event, PromptToken) or (
+            isinstance(event, Piece) and (event.text or event.logprob is not None)
+        ):
+            yield self._chunk(self._piece(index, event))
+
+    def closing(self) -> Iterator[dict[str, Any]]:
+        """Chunks behind all texts."""
+        if self._request.include_usage:
+            yield self._common | {"object": self.chunk_kind, "choices": [], "usage": self._usage()}
+
+    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return self._common | {"object": self.chunk_kind, "choices": [choice]}
+
+    def _usage(self) -> dict[str, Any]:
+        return usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
+
+    def _text_of(self, token: int) -> str:
+        return self._model.detokenize([token], skip_special=False)
+
+    def _shown_of(self, token: int) -> str:
+        return self._model.detokenize([token])
+
+    def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class ChatChoices(Choices):
+    """Of `/v1/chat/completions`."""
+
+    kind, chunk_kind, prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        """Who speaks."""
+        for index in range(len(self._choices)):
+            delta = {"role": "assistant", "content": ""}
+            yield self._chunk({"index": index, "delta": delta, "logprobs": None, "finish_reason": None})
+
+    def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
+        asked = self._request.top_logprobs is not None
+        return {
+            "index": index,
+            "message": {"role": "assistant", "content": choice.text, "refusal": None},
+            "logprobs": chat_logprobs(choice.pieces, self._text_of) if asked else None,
+            "finish_reason": choice.finish_reason,
+        }
+
+    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
+        assert isinstance(event, Piece), "prompts of chats are not scored"
+        told = event.logprob is not None
+        return {
+            "index": index,
+            "delta": {"content": event.text},
+            "logprobs": chat_logprobs([event], self._text_of) if told else None,
+            "finish_reason": None,
+        }
+
+    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
+        return {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish_reason}
+
+
+class CompletionChoices(Choices):
+    """Of `/v1/completions`."""
+
+    kind, chunk_kind, prefix = "text_completion", "text_completion", "cmpl"
+
+    def opening(self) -> Iterator[dict[str, Any]]:
+        """The prompts, where they are part of the texts and are not scored, token by token, anyway."""
+        if self._request.echo and self._request.top_logprobs is None:
+            for index in range(len(self._choices)):
+                yield self._chunk(self._text(index, self._prompt(index), None))
+
+    def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
+        told = None
+        if self._request.top_logprobs is not None:
+            tokens: list[Piece | PromptToken] = [*choice.prompt_tokens, *choice.pieces]
+            told = completion_logprobs(tokens, self._text_of, self._shown_of)
+        text = (self._prompt(index) if self._request.echo else "") + choice.text
+        return self._text(index, text, choice.finish_reason) | {"logprobs": told}
+
+    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
+        text = event.text if isinstance(event, Piece) else self._shown_of(event.id)
+        told = None
+        if self._request.top_logprobs is not None and event.id >= 0:
+            told = completion_logprobs([event], self._text_of, self._shown_of)
+        return self._text(index, text, None) | {"logprobs": told}
+
+    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
+        return self._text(index, "", finish_reason)
+
+    def _prompt(self, index: int) -> str:
+        return self._model.detokenize(self._request.prompts[index // self._request.choices])
+
+    @staticmethod
+    def _text(index: int, text: str, finish_reason: str | None) -> dict[str, Any]:
+        return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}

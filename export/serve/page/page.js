@@ -1,0 +1,182 @@
+"use strict";
+
+const at = (id) => document.getElementById(id);
+const conversation = at("conversation");
+const messages = [];
+let running = null; // the AbortController of the answer that is coming
+
+const saved = ["system", "temperature", "top_p", "max_tokens", "seed"];
+for (const id of saved) {
+  at(id).value = localStorage.getItem(id) ?? "";
+  at(id).addEventListener("change", () => localStorage.setItem(id, at(id).value));
+}
+
+function headers() {
+  const key = at("key").value;
+  return { "Content-Type": "application/json", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+}
+
+async function showState() {
+  try {
+    const state = await (await fetch("health")).json();
+    at("model").textContent = document.title = state.model;
+    const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
+    at("status").textContent = `${megabytes(state.anonymous_bytes)} own memory, ${megabytes(state.file_bytes)} of files`;
+    at("send").disabled = !state.has_chat;
+    if (!state.has_chat) at("empty").textContent = "This model has no chat template; use /v1/completions.";
+  } catch {
+    at("status").textContent = "the server does not answer";
+  }
+}
+
+function show(role, text) {
+  at("empty")?.remove();
+  const article = document.createElement("article");
+  article.className = role;
+  const label = document.createElement("span");
+  label.className = "hidden";
+  label.textContent = role === "user" ? "You: " : "Answer: ";
+  const content = document.createElement("span");
+  content.textContent = text;
+  article.append(label, content);
+  conversation.append(article);
+  conversation.scrollTop = conversation.scrollHeight;
+  return article;
+}
+
+// Adds text without touching what is there; scrolls only a reader who is at the end.
+function extend(article, text) {
+  const atEnd = conversation.scrollHeight - conversation.scrollTop - conversation.clientHeight < 48;
+  article.children[1].append(text);
+  if (atEnd) conversation.scrollTop = conversation.scrollHeight;
+}
+
+function figures(article, text) {
+  const line = document.createElement("span");
+  line.className = "figures";
+  line.textContent = text;
+  article.append(line);
+}
+
+function request() {
+  const system = at("system").value.trim();
+  const body = {
+    messages: [...(system ? [{ role: "system", content: system }] : []), ...messages],
+    stream: true,
+    stream_options: { include_usage: true },
+  };
+  for (const id of ["temperature", "top_p", "max_tokens", "seed"]) {
+    if (at(id).value !== "") body[id] = Number(at(id).value);
+  }
+  return body;
+}
+
+async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const data = part.replace(/^data: /, "");
+      if (data !== "[DONE]") yield JSON.parse(data);
+    }
+  }
+}
+
+async function answer() {
+  const article = show("assistant", "");
+  article.classList.add("running");
+  running = new AbortController();
+  at("send").textContent = "Stop";
+  const begun = performance.now();
+  let first = null, pieces = 0, usage = null, text = "", reason = null;
+  try {
+    const response = await fetch("v1/chat/completions", {
+      method: "POST", headers: headers(), body: JSON.stringify(request()), signal: running.signal,
+    });
+    if (response.status === 401) at("key-field").hidden = false;
+    if (!response.ok) throw new Error((await response.json()).error.message);
+    for await (const event of events(response)) {
+      if (event.error) throw new Error(event.error.message);
+      usage = event.usage ?? usage;
+      const choice = event.choices[0];
+      reason = choice?.finish_reason ?? reason;
+      const piece = choice?.delta?.content;
+      if (!piece) continue;
+      first ??= performance.now();
+      pieces += 1;
+      text += piece;
+      extend(article, piece);
+      const seconds = (performance.now() - first) / 1000;
+      if (pieces > 1) at("status").textContent = `${(pieces / seconds).toFixed(0)} pieces/s`;
+    }
+    messages.push({ role: "assistant", content: text });
+    const seconds = (performance.now() - (first ?? begun)) / 1000;
+    const tokens = usage?.completion_tokens ?? pieces;
+    figures(article, [
+      `${tokens} tokens`, `${(tokens / seconds).toFixed(0)} tokens/s`, `first after ${(((first ?? begun) - begun) / 1000).toFixed(2)} s`,
+      `prompt ${usage?.prompt_tokens ?? "?"} tokens, ${usage?.prompt_tokens_details?.cached_tokens ?? 0} of them known`,
+      ...(reason === "length" ? ["stopped at its limit"] : []),
+    ].join(" · "));
+  } catch (error) {
+    if (error.name === "AbortError") {
+      messages.push({ role: "assistant", content: text });
+      figures(article, "stopped");
+    } else {
+      messages.pop(); // the message that got no answer can be sent again
+      article.classList.add("failed");
+      extend(article, String(error.message));
+    }
+  } finally {
+    article.classList.remove("running");
+    running = null;
+    at("send").textContent = "Send";
+    showState();
+  }
+}
+
+at("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (running) return running.abort();
+  const text = at("message").value.trim();
+  if (!text) return;
+  at("message").value = "";
+  grow();
+  messages.push({ role: "user", content: text });
+  show("user", text);
+  answer();
+});
+
+at("message").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    if (!running) at("composer").requestSubmit();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") running?.abort();
+});
+
+function grow() {
+  at("message").style.height = "auto";
+  at("message").style.height = `${at("message").scrollHeight + 2}px`;
+}
+at("message").addEventListener("input", grow);
+
+at("new").addEventListener("click", () => {
+  running?.abort();
+  messages.length = 0;
+  conversation.replaceChildren();
+  at("message").focus();
+});
+at("settings-button").addEventListener("click", () => {
+  const open = at("settings").hidden;
+  at("settings").hidden = !open;
+  at("settings-button").setAttribute("aria-expanded", String(open));
+});
+at("settings").addEventListener("submit", (event) => event.preventDefault());
+
+showState();

@@ -1,0 +1,187 @@
+"""The server through OpenAI's own client: what it understands, and that texts are those of the library."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+import jsonschema
+import openai
+import pytest
+
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
+
+QUESTION = [{"role": "user", "content": "Who made the heaven and the earth?"}]
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as opened:
+        yield opened
+
+
+def expected(model: Model, sampling: SamplingConfig, count: int) -> str:
+    return "".join(model.generate(model.chat(QUESTION), sampling=sampling, max_new_tokens=count))
+
+
+def test_the_model_is_listed(client: openai.OpenAI) -> None:
+    assert [each.id for each in client.models.list()] == ["demo"]
+
+
+@pytest.mark.parametrize("sampling", [SamplingConfig(), SamplingConfig(temperature=0.8, top_p=0.9, seed=7)])
+def test_a_chat_is_the_librarys(client: openai.OpenAI, model: Model, sampling: SamplingConfig) -> None:
+    asked = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+    answer = client.chat.completions.create(model="demo", messages=QUESTION, max_tokens=30, **asked)
+    choice = answer.choices[0]
+    assert choice.message.content == expected(model, sampling, 30)
+    assert choice.finish_reason in ("length", "stop")
+    assert answer.usage.prompt_tokens == len(model.chat(QUESTION))
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+    pieces = list(
+        client.chat.completions.create(
+            model="demo",
+            messages=QUESTION,
+            max_tokens=30,
+            stream=True,
+            stream_options={"include_usage": True},
+            **asked,
+        )
+    )
+    assert pieces[0].choices[0].delta.role == "assistant"
+    text = "".join(each.choices[0].delta.content or "" for each in pieces if each.choices)
+    assert text == choice.message.content
+    assert [each.choices[0].finish_reason for each in pieces if each.choices][-1] == choice.finish_reason
+    assert pieces[-1].usage.completion_tokens == answer.usage.completion_tokens
+
+
+def test_several_choices_have_seeds_of_their_own(client: openai.OpenAI, model: Model) -> None:
+    answer = client.chat.completions.create(
+        model="demo", messages=QUESTION, max_tokens=12, temperature=1, seed=5, n=3
+    )
+    found = [choice.message.content for choice in answer.choices]
+    assert found == [expected(model, SamplingConfig(temperature=1, seed=5 + each), 12) for each in range(3)]
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+
+
+def test_stop_strings(client: openai.OpenAI, model: Model) -> None:
+    whole = expected(model, SamplingConfig(), 30)
+    stop = whole[12:15]
+    answer = client.chat.completions.create(
+        model="demo", messages=QUESTION, max_tokens=30, temperature=0, stop=[stop, "\u2603"]
+    )
+    assert answer.choices[0].message.content == whole[: whole.index(stop)]
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_log_probabilities(client: openai.OpenAI, model: Model) -> None:
+    answer = client.chat.completions.create(
+        model="demo", messages=QUESTION, max_tokens=5, temperature=0, logprobs=True, top_logprobs=3
+    )
+    entries = answer.choices[0].logprobs.content
+    with Session(model, SamplingConfig()) as session:
+        session.prompt(model.chat(QUESTION))
+        for entry in entries:
+            token = session.next().id
+            chosen, top = session.logprobs(3)
+            assert entry.token == model.detokenize([token], skip_special=False)
+            assert bytes(entry.bytes).decode() == entry.token
+            assert entry.logprob == chosen.logprob
+            assert [each.logprob for each in entry.top_logprobs] == [each.logprob for each in top]
+    assert len(entries) == 5
+
+
+def test_a_schema_is_kept(client: openai.OpenAI) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 12},
+            "age": {"type": "integer", "minimum": 0, "maximum": 120},
+        },
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    for seed in range(4):
+        answer = client.chat.completions.create(
+            model="demo",
+            messages=QUESTION,
+            max_tokens=300,
+            temperature=1.5,
+            seed=seed,
+            response_format={"type": "json_schema", "json_schema": {"name": "person", "schema": schema}},
+        )
+        assert answer.choices[0].finish_reason == "stop"
+        jsonschema.validate(json.loads(answer.choices[0].message.content), schema)
+
+
+def test_tools_reach_the_template(client: openai.OpenAI, model: Model) -> None:
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 3, "temperature": 0}
+    with_tools = client.chat.completions.create(tools=[tool], **asked)
+    assert with_tools.usage.prompt_tokens == len(model.chat(QUESTION, tools=[tool]))
+    without = client.chat.completions.create(tools=[tool], tool_choice="none", **asked)
+    assert without.usage.prompt_tokens == len(model.chat(QUESTION))
+
+
+def test_completions(client: openai.OpenAI, model: Model) -> None:
+    prompts = ["In the beginning", "And the LORD said"]
+    answer = client.completions.create(model="demo", prompt=prompts, max_tokens=8, temperature=0, echo=True)
+    for prompt, choice in zip(prompts, answer.choices, strict=True):
+        text = "".join(model.generate(prompt, sampling=SamplingConfig(), max_new_tokens=8))
+        assert choice.text == prompt + text
+    streamed = client.completions.create(
+        model="demo", prompt=prompts[0], max_tokens=8, temperature=0, echo=True, stream=True
+    )
+    assert "".join(each.choices[0].text for each in streamed) == answer.choices[0].text
+
+
+def test_a_prompt_is_scored_as_a_harness_wants_it(client: openai.OpenAI, model: Model) -> None:
+    """What lm-evaluation-harness asks for a log-likelihood: ids in, no new token, the prompt's own figures out."""
+    ids = model.tokenize("And God said, Let there be light")
+    answer = client.completions.create(
+        model="demo", prompt=ids, max_tokens=0, temperature=0, logprobs=1, echo=True, seed=1
+    )
+    told = answer.choices[0].logprobs
+    assert told.token_logprobs[0] is None
+    assert len(told.token_logprobs) == len(ids)
+    with Session(model) as session:
+        session.prompt(ids[:1])
+        for place, token in enumerate(ids[1:], 1):
+            logits = session.logits().astype(float)
+            total = math.log(sum(math.exp(each - logits.max()) for each in logits)) + logits.max()
+            assert told.token_logprobs[place] == pytest.approx(logits[token] - total, abs=1e-9)
+            assert max(told.top_logprobs[place].values()) == pytest.approx(logits.max() - total, abs=1e-9)
+            session.decode(token)
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"model": "gpt-4"}, "model"),
+        ({"temperature": 3}, "temperature"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": [""]}, "stop"),
+        ({"stop": ["a"] * 5}, "stop"),
+        ({"logit_bias": {"99999": 1}}, "logit_bias"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": "word " * 4000}]}, "messages"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}}},
+            "response_format",
+        ),
+        ({"extra_body": {"modalities_": 1}}, "modalities_"),
+    ],
+)
+def test_what_cannot_be_names_the_member(
+    client: openai.OpenAI, changes: dict[str, object], param: str
+) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.chat.completions.create(**({"model": "demo", "messages": QUESTION} | changes))  # type: ignore[call-overload]
+    assert refused.value.status_code in (400, 404)
+    assert refused.value.param == param

@@ -1,0 +1,216 @@
+"""Clients that go away, hurry, lie, or are not who they say: the server answers the others all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.records import memory
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from tests.export.serve.conftest import served
+
+QUESTION = [{"role": "user", "content": "Who made the heaven and the earth?"}]
+BODY = {"messages": QUESTION, "temperature": 0, "max_tokens": 20}
+
+
+def wait_until_idle(address: str) -> None:
+    for _ in range(200):
+        state = httpx.get(f"{address}/health").json()
+        if state["running"] == state["waiting"] == 0:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"still at work: {state}")
+
+
+def test_a_client_that_is_cut_off_ends_its_text(model: Model) -> None:
+    with served(model, sessions=1) as address:
+        request = json.dumps(BODY | {"max_tokens": 400, "stream": True, "temperature": 1})
+        command = ["curl", "-sN", "--max-time", "20", f"{address}/v1/chat/completions", "-d", request]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as client:
+            assert client.stdout is not None
+            client.stdout.read(400)
+            client.kill()
+        wait_until_idle(address)
+        answer = httpx.post(f"{address}/v1/chat/completions", json=BODY).json()
+        expected = "".join(model.generate(model.chat(QUESTION), sampling=SamplingConfig(), max_new_tokens=20))
+        assert answer["choices"][0]["message"]["content"] == expected
+
+
+def test_fifty_clients_get_their_texts_and_leave_nothing(model: Model) -> None:
+    async def ask(client: httpx.AsyncClient, seed: int) -> str:
+        body = BODY | {"temperature": 1, "seed": seed % 5, "stream": seed % 2 == 0}
+        response = await client.post("/v1/chat/completions", json=body, timeout=120)
+        response.raise_for_status()
+        if not body["stream"]:
+            return str(response.json()["choices"][0]["message"]["content"])
+        lines = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line]
+        events = [json.loads(line) for line in lines if line != "[DONE]"]
+        return "".join(event["choices"][0]["delta"].get("content", "") for event in events)
+
+    async def ask_all(address: str) -> list[str]:
+        limits = httpx.Limits(max_connections=50)
+        async with httpx.AsyncClient(base_url=address, limits=limits) as client:
+            return await asyncio.gather(*(ask(client, seed) for seed in range(50)))
+
+    ids = model.chat(QUESTION)
+    expected = [
+        "".join(model.generate(ids, sampling=SamplingConfig(temperature=1, seed=seed), max_new_tokens=20))
+        for seed in range(5)
+    ]
+    with served(model) as address:
+        asyncio.run(ask_all(address))
+        before = memory().anonymous_bytes
+        for _ in range(3):
+            assert asyncio.run(ask_all(address)) == [expected[seed % 5] for seed in range(50)]
+        assert memory().anonymous_bytes < before + 20_000_000
+
+
+def test_a_short_text_does_not_wait_for_a_long_one(model: Model) -> None:
+    async def run(address: str) -> tuple[float, float]:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+
+            async def timed(count: int) -> float:
+                begun = time.monotonic()
+                body = BODY | {
+                    "max_tokens": count,
+                    "logit_bias": {str(each): -100 for each in (2040, 2043, 2047)},
+                }
+                (await client.post("/v1/chat/completions", json=body)).raise_for_status()
+                return time.monotonic() - begun
+
+            long, short = await asyncio.gather(timed(450), timed(4))
+            return long, short
+
+    with served(model, sessions=2) as address:
+        long, short = asyncio.run(run(address))
+    assert short < long / 2
+
+
+def test_too_many_are_told_to_come_again(model: Model) -> None:
+    async def run(address: str) -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            requests = (
+                client.post("/v1/chat/completions", json=BODY | {"max_tokens": 200}) for _ in range(12)
+            )
+            return await asyncio.gather(*requests)
+
+    with served(model, sessions=1, queue=2) as address:
+        responses = asyncio.run(run(address))
+    refused = [each for each in responses if each.status_code == 429]
+    assert 1 <= len(refused) <= 9
+    assert all(each.headers["retry-after"] == "1" for each in refused)
+    assert {each.status_code for each in responses} == {200, 429}
+
+
+def test_a_text_whose_time_is_up_ends_with_what_it_has(model: Model) -> None:
+    with served(model, time_limit=0.0) as address:
+        answer = httpx.post(f"{address}/v1/chat/completions", json=BODY).json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe", b"[1]", b"[" * 100_000, b'{"messages": NaN}', b'{"messages": [{"role": 3}]}'],
+)
+def test_garbage_is_refused(address: str, body: bytes) -> None:
+    response = httpx.post(f"{address}/v1/chat/completions", content=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_large_body_is_refused_before_it_is_read(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 104857600\r\n\r\n"
+        client.sendall(head.encode())
+        assert client.recv(64).startswith(b"HTTP/1.1 413 ")
+
+    def endless() -> list[bytes]:
+        return [bytes(1 << 20)] * 100
+
+    # Whatever it is said to be: in chunks it has no length.
+    with contextlib.suppress(httpx.WriteError):  # where the server had answered and closed already
+        assert httpx.post(f"{address}/v1/completions", content=iter(endless())).status_code == 413
+    assert httpx.get(f"{address}/health").status_code == 200
+
+
+def test_a_key_is_wanted_where_there_is_one(model: Model) -> None:
+    with served(model, api_key="secret") as address:
+        assert httpx.get(f"{address}/health").status_code == 200
+        assert httpx.get(f"{address}/").status_code == 200
+        for path in ("/v1/models", "/metrics"):
+            assert httpx.get(f"{address}{path}").status_code == 401
+            wrong = {"Authorization": "Bearer secret2"}
+            assert httpx.get(f"{address}{path}", headers=wrong).status_code == 401
+            right = {"Authorization": "Bearer secret"}
+            assert httpx.get(f"{address}{path}", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "localhost"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_pages_of_others_are_refused(address: str, headers: dict[str, str], status: int) -> None:
+    assert httpx.get(f"{address}/v1/models", headers=headers).status_code == status
+
+
+def test_the_page_runs_no_script_but_its_own(address: str) -> None:
+    response = httpx.get(f"{address}/")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    text = response.text
+    assert "<script src=" in text
+    assert "http" not in text.replace("<!doctype html>", "")
+    for name in ("page.css", "page.js"):
+        served_file = httpx.get(f"{address}/{name}")
+        assert served_file.status_code == 200
+        assert "http" not in served_file.text
+
+
+def test_metrics_count(model: Model) -> None:
+    with served(model) as address:
+        httpx.post(f"{address}/v1/chat/completions", json=BODY)
+        httpx.get(f"{address}/no/such/path")
+        page = httpx.get(f"{address}/metrics").text
+    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    assert lines['mmoe_requests_total{path="/v1/chat/completions",status="200"}'] == "1"
+    assert lines['mmoe_requests_total{path="other",status="404"}'] == "1"
+    assert lines["mmoe_completion_tokens_total"] == "20"
+
+
+def test_streams_never_cut_a_character(model: Model) -> None:
+    """At a high temperature the bundled vocabulary gives parts of characters all the time."""
+    with served(model) as address:
+        body = BODY | {"temperature": 2, "max_tokens": 300, "stream": True, "seed": 3}
+        response = httpx.post(f"{address}/v1/chat/completions", json=body, timeout=60)
+    lines = [
+        line.removeprefix("data: ")
+        for line in response.content.decode("utf-8", "strict").split("\n\n")
+        if line
+    ]
+    pieces = [
+        json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines if line != "[DONE]"
+    ]
+    sampling = SamplingConfig(temperature=2, seed=3)
+    assert "".join(pieces) == "".join(
+        model.generate(model.chat(QUESTION), sampling=sampling, max_new_tokens=300)
+    )
+
+
+def test_the_command_says_what_it_needs(tmp_path: Path) -> None:
+    from mmoe.export.cli.main import main
+
+    assert main(["serve", str(tmp_path / "nothing")]) == 1
