@@ -16,10 +16,12 @@ from mmoe.checkpoints.int4_linears.linear import (
 from mmoe.models.architectures.config_reader import ConfigReader
 
 _VERSION_2 = "gptq_v2"
+_ONES = 0x11111111
+"""A word of eight nibbles that are 1."""
 
 
 class Gptq:
-    """Matrices are ``[in, out]``, eight inputs to a word; zero points are packed along the outputs, less one.
+    """Matrices are ``[in, out]``, eight inputs to a word; zero points are packed along the outputs, less one each.
 
     See `Int4Format`.
     """
@@ -28,7 +30,7 @@ class Gptq:
     packed = ".qweight"
     others: tuple[str, ...] = (".qzeros", ".scales", ".g_idx")
 
-    _zero_offset = 1
+    _zero_offset = _ONES
 
     def scheme(self, config: ConfigReader) -> Scheme:
         """See `Int4Format.scheme`."""
@@ -41,7 +43,7 @@ class Gptq:
             kind = config.text("checkpoint_format")
             if kind not in ("gptq", _VERSION_2):
                 config.refuse("checkpoint_format", "'gptq' or 'gptq_v2'")
-            self._zero_offset = 0 if kind == _VERSION_2 else 1
+            self._zero_offset = 0 if kind == _VERSION_2 else _ONES
         return Scheme(size, config.boolean("sym"))
 
     def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:
@@ -63,7 +65,8 @@ class Gptq:
             raise CheckpointError(
                 f"{module}.g_idx: puts inputs into groups out of order (desc_act); quantise the model without"
             )
-        zero = ((nibbles_of(zeros).flatten(1) + self._zero_offset) & 15).T.contiguous()
+        # The ones were taken from whole words: a zero of 0 has borrowed from the nibble above it, and gives it back.
+        zero = nibbles_of(zeros + self._zero_offset).flatten(1).T.contiguous()
         if scheme.symmetric and not bool((zero == 8).all()):
             raise CheckpointError(
                 f"{module}.qzeros: are not all 8, though quantization_config says sym; correct it"

@@ -57,6 +57,7 @@ def write_compressed_tensors(
     group: int,
     symmetric: bool = True,
     scale_dtype: torch.dtype = torch.bfloat16,
+    scale_factor: float = 1.0,
     experts_only: bool = False,
 ) -> dict[str, torch.Tensor]:
     """Packs all linears but those of `KEPT`; returns what the library makes of them again, float32, by name."""
@@ -79,7 +80,7 @@ def write_compressed_tensors(
             zero = (-8 - low / scale).round().clamp(-8, 7)
         state = {
             "weight": weight,
-            "weight_scale": scale.to(scale_dtype),
+            "weight_scale": (scale * scale_factor).to(scale_dtype),
             "weight_zero_point": zero.to(torch.int8),
         }
         packed = PackedQuantizationCompressor.compress(state, scheme)
@@ -128,16 +129,17 @@ def write_gptq(
         zeros = (
             np.full((inputs // group, outputs), 8)
             if symmetric
-            else rng.integers(1, 16, (inputs // group, outputs))
+            else rng.integers(0, 16, (inputs // group, outputs))
         )
         scale = rng.uniform(0.01, 0.05, zeros.shape).astype(np.float16)
         qweight = np.zeros((inputs // 8, outputs), np.uint32)
         for i in range(inputs):
             qweight[i // 8] |= nibbles[i].astype(np.uint32) << np.uint32(4 * (i % 8))
         qzeros = np.zeros((inputs // group, outputs // 8), np.uint32)
-        stored_zeros = zeros - (1 if version == "gptq" else 0)
         for o in range(outputs):
-            qzeros[:, o // 8] |= stored_zeros[:, o].astype(np.uint32) << np.uint32(4 * (o % 8))
+            qzeros[:, o // 8] |= zeros[:, o].astype(np.uint32) << np.uint32(4 * (o % 8))
+        if version == "gptq":
+            qzeros -= np.uint32(0x11111111)  # from the word: below a zero of 0 the next nibble lends
         values = np.zeros((outputs, inputs))
         for i in range(inputs):
             values[:, i] = (nibbles[i] - zeros[i // group]) * scale[i // group].astype(np.float64)

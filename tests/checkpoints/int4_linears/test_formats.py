@@ -77,6 +77,14 @@ def test_scales_that_float16_would_round_stay_in_float32(tmp_path: Path, symmetr
     assert checkpoint.config.quantization.scale_dtype == "float32"
 
 
+def test_bfloat16_scales_below_the_range_of_float16_stay_in_float32(tmp_path: Path) -> None:
+    # That small, float16 numbers are subnormal: they have fewer bits than the eight of bfloat16.
+    expected = write_compressed_tensors(tmp_path, group=32, scale_factor=2.0**-20, experts_only=True)
+    checkpoint = assert_same_weights(tmp_path, expected)
+    assert checkpoint.config.quantization is not None
+    assert checkpoint.config.quantization.scale_dtype == "float32"
+
+
 @pytest.mark.parametrize("version", ["gptq", "gptq_v2"])
 @pytest.mark.parametrize(("group", "symmetric"), [(32, True), (64, False), (128, True), (128, False)])
 def test_gptq_is_what_its_layout_says(tmp_path: Path, group: int, symmetric: bool, version: str) -> None:
