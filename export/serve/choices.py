@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -132,14 +134,49 @@ class ChatChoices(Choices):
             delta = {"role": "assistant", "content": ""}
             yield self._chunk({"index": index, "delta": delta, "logprobs": None, "finish_reason": None})
 
+    def chunks(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
+        """As the base's; where tools may be called the text comes whole, since only its end tells what is a call."""
+        if not self._request.may_call:
+            yield from super().chunks(index, event)
+            return
+        self.add(index, event)
+        if isinstance(event, End):
+            whole = self._whole(index, self._choices[index])
+            calls = whole["message"].get("tool_calls", ())
+            delta = {"content": whole["message"]["content"]}
+            if calls:
+                delta["tool_calls"] = [{"index": place} | call for place, call in enumerate(calls)]
+            yield self._chunk(
+                {"index": index, "delta": delta, "logprobs": whole["logprobs"], "finish_reason": None}
+            )
+            yield self._chunk(self._end(index, whole["finish_reason"]))
+
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         asked = self._request.top_logprobs is not None
+        message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
+        finish_reason = choice.finish_reason
+        if self._request.may_call and (read := self._calls(choice)):
+            message |= read
+            finish_reason = "tool_calls"
         return {
             "index": index,
-            "message": {"role": "assistant", "content": choice.text, "refusal": None},
+            "message": message,
             "logprobs": chat_logprobs(choice.pieces, self._text_of) if asked else None,
-            "finish_reason": choice.finish_reason,
+            "finish_reason": finish_reason,
         }
+
+    def _calls(self, choice: _Choice) -> dict[str, Any] | None:
+        """Content and calls of a text that calls tools."""
+        read = self._model.tool_calls([piece.id for piece in choice.pieces])
+        if "tool_calls" not in read:
+            return None
+        calls = []
+        for call in read["tool_calls"]:
+            function = call["function"]
+            text = json.dumps(function["arguments"], ensure_ascii=False)
+            named = {"name": function["name"], "arguments": text}
+            calls.append({"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": named})
+        return {"content": read["content"] or None, "tool_calls": calls}
 
     def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
         assert isinstance(event, Piece), "prompts of chats are not scored"

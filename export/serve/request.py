@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,7 @@ class TextRequest:
         echo: Whether the prompt is part of the text.
         stream: Whether pieces are sent as they come.
         include_usage: Whether a stream ends with the counts of tokens.
+        may_call: Whether calls of tools are looked for in the texts.
     """
 
     prompts: tuple[list[int], ...]
@@ -46,6 +48,7 @@ class TextRequest:
     echo: bool
     stream: bool
     include_usage: bool
+    may_call: bool
 
 
 def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextRequest:
@@ -60,7 +63,11 @@ def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextReque
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
         raise refuse("messages", "must be a list of objects, at least one")
     tools = _tools(fields)
-    variables = {"messages": messages, "tools": tools, "add_generation_prompt": True}
+    variables = {
+        "messages": list(map(_with_arguments, messages)),
+        "tools": tools,
+        "add_generation_prompt": True,
+    }
     extra = fields.get("chat_template_kwargs", {})
     if not isinstance(extra, dict):
         raise refuse("chat_template_kwargs", "must be an object")
@@ -81,6 +88,7 @@ def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextReque
         grammar=_response_format(fields, model),
         top_logprobs=top if asked else None,
         echo=False,
+        may_call=bool(tools),
     )
 
 
@@ -102,6 +110,7 @@ def read_completion(body: Mapping[str, Any], model: Model, model_id: str) -> Tex
         grammar=_response_format(fields, model),
         top_logprobs=fields.integer("logprobs", None, 0, _MOST_TOP_LOGPROBS),
         echo=fields.flag("echo"),
+        may_call=False,
     )
 
 
@@ -114,6 +123,7 @@ def _request(
     grammar: Grammar,
     top_logprobs: int | None,
     echo: bool,
+    may_call: bool,
 ) -> TextRequest:
     context = model.info.max_context_len
     for prompt in prompts:
@@ -140,6 +150,7 @@ def _request(
         echo=echo,
         stream=fields.flag("stream"),
         include_usage=bool(stream_options.get("include_usage")),
+        may_call=may_call,
     )
     fields.require_all_known()
     return request
@@ -200,6 +211,25 @@ def _tools(fields: Fields) -> list[Any] | None:
     if choice not in ("auto", "none"):
         raise refuse("tool_choice", 'must be "auto" or "none"; this server forces no call')
     return None if choice == "none" else tools
+
+
+def _with_arguments(message: dict[str, Any]) -> dict[str, Any]:
+    """A message whose calls have objects as arguments, as templates take them; OpenAI's API has their text."""
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list):
+        return message
+    return message | {"tool_calls": list(map(_call, calls))}
+
+
+def _call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
+        return call
+    try:
+        arguments = json.loads(function["arguments"])
+    except ValueError as error:
+        raise refuse("messages", f"the arguments of a tool call are no JSON: {error}") from error
+    return call | {"function": function | {"arguments": arguments}}
 
 
 def _response_format(fields: Fields, model: Model) -> Grammar:

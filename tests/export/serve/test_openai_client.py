@@ -10,9 +10,12 @@ import jsonschema
 import openai
 import pytest
 
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
+from tests.conformance.variants import VARIANTS, write_variant
+from tests.export.serve.conftest import served
 
 QUESTION = [{"role": "user", "content": "Who made the heaven and the earth?"}]
 
@@ -124,6 +127,54 @@ def test_tools_reach_the_template(client: openai.OpenAI, model: Model) -> None:
     assert with_tools.usage.prompt_tokens == len(model.chat(QUESTION, tools=[tool]))
     without = client.chat.completions.create(tools=[tool], tool_choice="none", **asked)
     assert without.usage.prompt_tokens == len(model.chat(QUESTION))
+
+
+@pytest.fixture(scope="module")
+def qwen(
+    demo_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[openai.OpenAI, Model]]:
+    """The bundled model with the template of a family that calls tools."""
+    folder = tmp_path_factory.mktemp("families") / "qwen3"
+    write_variant(demo_artifact.folder, VARIANTS["qwen3"], folder)
+    with (
+        Model(folder) as model,
+        served(model) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client,
+    ):
+        yield client, model
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_calls_of_tools_come_back_and_go_in_again(qwen: tuple[openai.OpenAI, Model], stream: bool) -> None:
+    """The grammar makes the small model say what a larger one would."""
+    client, model = qwen
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+    said = '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris", "days": 3}}\n</tool_call>'
+    grammar = f"root ::= {json.dumps('Let me see. ' + said)}"
+    asked = {"model": "demo", "messages": QUESTION, "tools": [tool], "extra_body": {"grammar": grammar}}
+    if stream:
+        with client.chat.completions.stream(**asked) as events:
+            choice = events.get_final_completion().choices[0]
+    else:
+        choice = client.chat.completions.create(**asked).choices[0]
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls
+    assert (call.type, call.function.name) == ("function", "weather")
+    assert json.loads(call.function.arguments) == {"city": "Paris", "days": 3}
+
+    again = [
+        *QUESTION,
+        choice.message.model_dump(include={"role", "content", "tool_calls"}),
+        {"role": "tool", "tool_call_id": call.id, "content": "rain"},
+    ]
+    answer = client.chat.completions.create(model="demo", messages=again, tools=[tool], max_tokens=2)
+    function = {"name": "weather", "arguments": {"city": "Paris", "days": 3}}
+    turns = [
+        *QUESTION,
+        {"role": "assistant", "content": choice.message.content, "tool_calls": [{"function": function}]},
+        {"role": "tool", "content": "rain"},
+    ]
+    assert answer.usage.prompt_tokens == len(model.chat(turns, tools=[tool]))
 
 
 def test_completions(client: openai.OpenAI, model: Model) -> None:
