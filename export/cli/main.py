@@ -34,6 +34,7 @@ VERBS = (
     "generate",
     "chat",
     "serve",
+    "perplexity",
     "bench",
     "profile",
     "cost",

@@ -93,6 +93,9 @@ def test_commands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     packed = snapshot_folder(home, "facebook/MobileMoE-S-QAT")
     write_first_layers(packed, bundled_checkpoint(), 2)
     write_unpacked(snapshot_folder(home, "facebook/MobileMoE-S-SFT"), open_checkpoint(packed))
+    (tmp_path / "my-text.txt").write_text(
+        "In the beginning God created the heaven and the earth.\n", encoding="utf-8"
+    )
     mmoe_run = core_library_path().parents[1] / "bin" / "mmoe-run"
     for words in commands(page):
         if words[0] == "mmoe-run":

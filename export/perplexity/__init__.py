@@ -1,0 +1,1 @@
+"""Perplexity of a text, on the runtime that apps use."""
