@@ -31,9 +31,12 @@ jlongArray Info(JNIEnv* env, jclass, jlong model) {
   const jlong values[] = {info.vocab_size,      info.max_seq_len,
                           info.max_context_len, info.layers,
                           info.bos_id,          static_cast<jlong>(info.threads),
-                          info.has_chat,        static_cast<jlong>(info.program_bytes)};
-  const jlongArray array = env->NewLongArray(8);
-  if (array != nullptr) env->SetLongArrayRegion(array, 0, 8, values);
+                          info.has_chat,        static_cast<jlong>(info.program_bytes),
+                          info.sliding_window,  info.window_rows,
+                          info.max_draft_tokens};
+  constexpr jsize kCount = sizeof(values) / sizeof(values[0]);
+  const jlongArray array = env->NewLongArray(kCount);
+  if (array != nullptr) env->SetLongArrayRegion(array, 0, kCount, values);
   return array;
 }
 

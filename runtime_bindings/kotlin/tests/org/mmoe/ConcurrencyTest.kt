@@ -76,6 +76,43 @@ class ConcurrencyTest {
         assertTrue(stoppedInside > 0, "200 cancels never came while prefill ran: it did not hear them")
     }
 
+    /** An app's other work goes on while as many sessions compute as there are cores. */
+    @Test
+    fun computingLeavesTheDefaultDispatcherFree() = runBlocking(Dispatchers.Default) {
+        Model.open(Reference.artifact).use { model ->
+            val long = IntArray(model.info.maxContextLen) { ids[it % ids.size] }
+            val sessions = List(2 * Runtime.getRuntime().availableProcessors()) { model.newSession() }
+            val running = sessions.map { session -> async { repeat(4) { session.reset(); session.prefill(long) } } }
+            var turns = 0
+            while (running.any { it.isActive }) {
+                delay(1)
+                turns++
+            }
+            running.awaitAll()
+            // On a thread of theirs it would have one between two prefills at most.
+            val prefills = 4 * sessions.size
+            assertTrue(turns > 2 * prefills, "other work had only $turns turns during $prefills prefills")
+        }
+    }
+
+    @Test
+    fun aSessionThatNobodyClosesIsFreed() = runBlocking(Dispatchers.IO) {
+        Model.open(Reference.artifact).use { model ->
+            val long = IntArray(model.info.maxContextLen) { ids[it % ids.size] }
+            suspend fun leave(count: Int) = repeat(count) { model.newSession().prefill(long) }
+            leave(4)
+            System.gc()
+            val before = Memory.now().anonymousBytes
+            repeat(10) {
+                leave(20)
+                System.gc()
+                delay(20)
+            }
+            // 200 contexts of the smallest model are 200 x 0.4 MB.
+            assertTrue(Memory.now().anonymousBytes < before + 40_000_000, "the contexts of 200 sessions stayed")
+        }
+    }
+
     /** A cancel that comes as its call returns must not end the next one. */
     @Test
     fun cancelsAtEveryMomentLeaveTheSessionUsable() = withSession { session ->

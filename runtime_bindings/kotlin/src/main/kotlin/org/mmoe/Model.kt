@@ -28,6 +28,9 @@ public class Model private constructor(private val handle: Long) : Closeable {
                 hasChat = numbers[6] != 0L,
                 programBytes = numbers[7],
                 loadSeconds = Native.modelLoadSeconds(handle),
+                slidingWindow = numbers[8].toInt().takeIf { it > 0 },
+                windowRows = numbers[9].toInt().takeIf { it > 0 },
+                maxDraftTokens = numbers[10].toInt(),
             )
         }
 

@@ -17,6 +17,12 @@ public data class ModelInfo(
     public val programBytes: Long,
     /** What [Model.open] took. */
     public val loadSeconds: Double,
+    /** Keys that the layers with a window see; null without such layers. */
+    public val slidingWindow: Int? = null,
+    /** Rows that these layers keep: [Session.truncate] goes back no further than they reach. */
+    public val windowRows: Int? = null,
+    /** For [Session.setSpeculation]; 0 if the artifact was converted without. */
+    public val maxDraftTokens: Int = 0,
 )
 
 /** How the next token is chosen. The default is greedy, ties to the lower id. */

@@ -1,6 +1,7 @@
 package org.mmoe
 
 import java.io.Closeable
+import java.lang.ref.Reference
 import java.io.File
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
@@ -15,10 +16,13 @@ import kotlinx.coroutines.withContext
  * The context of one conversation. It does one thing at a time: a second call while one runs throws
  * [MmoeException.Busy]. Only [cancel] and [close] may come at any moment; they end the running call.
  *
- * Suspending functions and flows compute on [Dispatchers.Default]. Cancelling their coroutine ends the library's work
+ * Suspending functions and flows compute on threads of the library's own. Cancelling their coroutine ends the library's work
  * within one token of decode or one chunk of prefill; the session can be used again afterwards.
  */
 public class Session internal constructor(public val model: Model, private val handle: Long) : Closeable {
+    // Whoever forgets to close it gets its memory back when nobody can reach it any longer.
+    private val watch = handle.let { open -> Abandoned.watch(this) { Native.sessionClose(open) } }
+
     @Volatile private var lastStats = readStats()
 
     /** Tokens in the context. */
@@ -202,7 +206,7 @@ public class Session internal constructor(public val model: Model, private val h
     public fun clearCancel(): Unit = Native.sessionClearCancel(handle)
 
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
-    override fun close(): Unit = Native.sessionClose(handle)
+    override fun close(): Unit = watch.free()
 
     private fun stream(limits: Limits, grammar: Grammar, prompt: () -> IntArray?): Flow<Step> =
         flow {
@@ -225,13 +229,20 @@ public class Session internal constructor(public val model: Model, private val h
                     emit(step)
                 } while (step.finishReason == null)
             }
-        }.flowOn(Dispatchers.Default)
+            Reference.reachabilityFence(this@Session)
+        }.flowOn(COMPUTE)
             .buffer(Channel.RENDEZVOUS)
             // A step that is ready already is not handed to a collector that was cancelled meanwhile.
             .cancellable()
 
     private suspend fun <T> computing(block: (CancellableCalls) -> T): T =
-        withContext(Dispatchers.Default) { cancellableCalls(handle) { block(it) } }
+        withContext(COMPUTE) {
+            try {
+                cancellableCalls(handle) { block(it) }
+            } finally {
+                Reference.reachabilityFence(this@Session)
+            }
+        }
 
     private fun next(calls: CancellableCalls): Step {
         val idAndFinish = IntArray(2)

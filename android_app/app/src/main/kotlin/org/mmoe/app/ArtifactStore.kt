@@ -17,6 +17,11 @@ class ImportException(message: String) : Exception(message)
 
 /** The artifacts in the app's own storage, where they can be mapped: one folder each. */
 class ArtifactStore(private val root: File) {
+    init {
+        // What a process left that was killed while it copied.
+        root.listFiles().orEmpty().filter { it.name.endsWith(PARTIAL) }.forEach { it.deleteRecursively() }
+    }
+
     fun names(): List<String> =
         root.listFiles().orEmpty()
             .filter { File(it, MANIFEST).isFile && !it.name.endsWith(PARTIAL) }

@@ -45,6 +45,16 @@ class ImportTest {
     }
 
     @Test
+    fun whatAKilledImportLeftIsRemovedAtTheNextStart() {
+        store.import(source(file("mmoe.json"))) { _, _ -> }
+        val left = File(root, "artifacts/M.partial").apply { mkdirs() }
+        File(left, "model.pte").writeBytes(program)
+        val next = ArtifactStore(File(root, "artifacts"))
+        assertEquals(listOf("S"), File(root, "artifacts").list()!!.toList())
+        assertEquals(listOf("S"), next.names())
+    }
+
+    @Test
     fun aNewCopyReplacesTheOldOne() {
         store.import(source(file("mmoe.json"), file("old.bin"))) { _, _ -> }
         store.import(source(file("mmoe.json"), file("new.bin"))) { _, _ -> }
