@@ -76,7 +76,10 @@ def carried_files(folder: Path, tokenizer: ChatTokenizer) -> dict[str, bytes]:
 
 
 def licence(folder: Path) -> str | None:
-    """The `license` entry in the front matter of a model card, as on the hub; a card that cannot be read has none."""
+    """The licence that the front matter of a model card names, as on the hub; a card that cannot be read has none.
+
+    A licence that the hub has no name for is `other` there, and what it is called stands in an entry of its own.
+    """
     if leads_out_of(folder, folder / _CARD):
         return None
     try:
@@ -84,5 +87,12 @@ def licence(folder: Path) -> str | None:
     except OSError:
         return None
     front_matter = re.match(r"---\r?\n(.*?)\r?\n---\r?\n", text, flags=re.DOTALL)
-    entry = front_matter and re.search(r"^license:[ \t]*(\S.*?)\s*$", front_matter[1], flags=re.MULTILINE)
-    return entry[1] if entry else None
+    if front_matter is None:
+        return None
+    name = _entry(front_matter[1], "license")
+    return _entry(front_matter[1], "license_name") or name if name == "other" else name
+
+
+def _entry(front_matter: str, key: str) -> str | None:
+    found = re.search(rf"^{key}:[ \t]*([\"']?)(\S.*?)\1\s*$", front_matter, flags=re.MULTILINE)
+    return found[2] if found else None

@@ -116,6 +116,22 @@ def test_a_card_never_stops_anything(tmp_path: Path) -> None:
     assert licence(tmp_path) == "apache-2.0"
 
 
+@pytest.mark.parametrize(
+    ("entries", "name"),
+    [
+        ("license: 'mit'", "mit"),
+        ("license: other\nlicense_name: fair-noncommercial-research", "fair-noncommercial-research"),
+        ("license_name: ours\nlicense: other", "ours"),
+        ("license: other", "other"),
+        ("license: mit\nlicense_name: ours", "mit"),
+        ("license_name: ours", None),
+    ],
+)
+def test_the_name_of_a_licence(entries: str, name: str | None, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"---\n{entries}\n---\n")
+    assert licence(tmp_path) == name
+
+
 def changed(artifact: Artifact, folder: Path, change: Callable[[dict[str, Any]], object]) -> Artifact:
     """A copy of the artifact with other words for the runtime in `mmoe.json`."""
     copy = Path(shutil.copytree(artifact.folder, folder))
