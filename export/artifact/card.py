@@ -1,12 +1,15 @@
 """`README.md` of an artifact: a model card made of the manifest and nothing else."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 from mmoe.backends.registry import declaration
+from mmoe.export.artifact import licences
 from mmoe.export.artifact.manifest import Manifest
-from mmoe.export.artifact.verification.figures import markdown_table
+from mmoe.export.artifact.verification.figures import FIGURES, markdown_table
+from mmoe.export.artifact.verification.report import VerificationReport
 from mmoe.export.demo.bundled import BUNDLED
 
 # What begins HTML, an entity, a link, emphasis, code or a cell.
@@ -29,12 +32,31 @@ def render_model_card(manifest: Manifest) -> str:
         architecture=manifest.architecture,
         # Only a resolved commit tells that the source is a repository on the hub, not a folder.
         base_model=source.id if source.revision else None,
+        licence=licences.front_matter(source.licence, has_text="LICENSE" in manifest.files),
+        results=_results(manifest.verification),
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
         backend=declaration(manifest.backend.name),
         verify=_verify_command(manifest),
         markdown_table=markdown_table,
         report=manifest.verification,
     )
+
+
+def _results(report: VerificationReport | None) -> list[dict[str, object]]:
+    """Figures of the last stage that had limits to keep, for the hub's index; none unless all were kept."""
+    if report is None or not report.passed:
+        return []
+    last = [stage for stage in report.stages if stage.gates][-1:]
+    return [
+        {
+            "name": f"{figure.title} (%)" if figure.percent else figure.title,
+            "type": re.sub(r"[^a-z0-9]+", "_", figure.title.lower()),
+            "value": f"{100 * value if figure.percent else value:.6g}",
+        }
+        for stage in last
+        for figure in FIGURES
+        if math.isfinite(value := figure.value(stage.metrics))
+    ]
 
 
 def _as_text(value: object) -> str:

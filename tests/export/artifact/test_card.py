@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from huggingface_hub import CardData, ModelCard
 
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.card import render_model_card
@@ -34,6 +35,51 @@ def test_origin_size_and_usage():
         "Not verified yet: `mmoe-export verify .` compares",
     ):
         assert text in card
+
+
+def front_matter(card: str) -> CardData:
+    """As the hub's own client reads it."""
+    return ModelCard(card).data
+
+
+@pytest.mark.parametrize(
+    ("licence", "files", "entries"),
+    [
+        ("Apache-2.0", (), {"license": "apache-2.0"}),
+        (
+            "fair-noncommercial-research-license",
+            ("LICENSE",),
+            {"license": "fair-noncommercial-research-license"},
+        ),
+        ("LFM Open: v1", (), {"license": "other", "license_name": "lfm-open-v1"}),
+        ("1.0", ("LICENSE",), {"license": "other", "license_name": "1.0", "license_link": "LICENSE"}),
+        ("other", (), {"license": "other"}),
+        (None, ("LICENSE",), {}),
+    ],
+)
+def test_the_hub_knows_the_licence(licence: str | None, files: tuple[str, ...], entries: dict[str, str]):
+    written = manifest(source=replace(manifest_content().source, licence=licence))
+    records = {name: FileRecord(bytes=1, sha256="0") for name in files}
+    data = front_matter(render_model_card(replace(written, files=records))).to_dict()
+    assert {key: value for key, value in data.items() if key.startswith("license")} == entries
+    assert (data["pipeline_tag"], data["base_model_relation"]) == ("text-generation", "quantized")
+
+
+def test_the_hub_reads_the_figures():
+    report = sample_report(sample_stage("first", noise=1e-2), sample_stage("last"))
+    last = report.stages[-1].metrics
+    results = front_matter(render_model_card(manifest().with_verification(report))).eval_results
+    values = {result.metric_type: float(result.metric_value) for result in results}
+    assert values["perplexity"] == pytest.approx(last.perplexity_test, rel=1e-5)
+    assert values["top_1"] == pytest.approx(100 * last.top1_agreement, rel=1e-5)
+    assert values["kl_mean"] == pytest.approx(last.kl_mean, rel=1e-5)
+    assert {result.dataset_name for result in results} == {"a held-out text"}
+
+
+def test_there_are_no_figures_of_what_failed():
+    failed = sample_report(proof=ExpertWeightsProof(tensors=1, bytes=1, mismatches=("x",)))
+    for written in (manifest(), manifest().with_verification(failed)):
+        assert front_matter(render_model_card(written)).eval_results is None
 
 
 def test_a_local_source_is_no_base_model():

@@ -109,8 +109,13 @@ def test_a_model_card_quotes(artifact_copy: Artifact) -> None:
     assert [line.split(":")[0] for line in front_matter.splitlines()] == [
         "library_name",
         "base_model",
+        "base_model_relation",
+        "license",
+        "license_name",
+        "pipeline_tag",
         "tags",
     ]
+    assert 'license_name: "mit-javascript-alert-1-b"' in front_matter.splitlines()
     assert json.loads(front_matter.splitlines()[1].removeprefix("base_model: ")).startswith("evil")
     assert "\n# heading" not in body
     assert "](javascript" not in body
