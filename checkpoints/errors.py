@@ -8,7 +8,7 @@ class CheckpointError(MmoeError):
 
 
 class HubError(MmoeError):
-    """A checkpoint could not be had from the Hugging Face hub (offline, gated, no token, no such id)."""
+    """The Hugging Face hub gave no checkpoint or took no artifact (offline, gated, no token, no such id)."""
 
 
 class TokenizerError(MmoeError):

@@ -12,7 +12,7 @@ from huggingface_hub import errors as hub_errors
 
 from mmoe.checkpoints.errors import HubError
 
-_LOG_IN = "run `hf auth login` or set HF_TOKEN to a token from https://huggingface.co/settings/tokens"
+LOG_IN = "run `hf auth login` or set HF_TOKEN to a token from https://huggingface.co/settings/tokens"
 _LOCAL_CURE = "or download the repository elsewhere and give its folder instead of the id"
 
 
@@ -49,7 +49,7 @@ def _explain(error: Exception, repo_id: str, revision: str | None) -> str:
     page = f"https://huggingface.co/{repo_id}"
     match error:
         case hub_errors.GatedRepoError() if huggingface_hub.get_token() is None:
-            return f"is gated and no token is set: accept its licence at {page}, then {_LOG_IN}"
+            return f"is gated and no token is set: accept its licence at {page}, then {LOG_IN}"
         case hub_errors.GatedRepoError():
             return (
                 f"is gated and your token's account has no access: accept its licence at {page} with that "
@@ -61,28 +61,29 @@ def _explain(error: Exception, repo_id: str, revision: str | None) -> str:
         case hub_errors.DisabledRepoError():
             return f"has been disabled by the hub; see {page}"
         case hub_errors.LocalTokenNotFoundError():
-            return f"needs a token and none is set: {_LOG_IN}"
+            return f"needs a token and none is set: {LOG_IN}"
         case hub_errors.RepositoryNotFoundError() if huggingface_hub.get_token() is None:
-            return f"does not exist, or is private and no token is set: check {page}, or {_LOG_IN}"
+            return f"does not exist, or is private and no token is set: check {page}, or {LOG_IN}"
         case hub_errors.RepositoryNotFoundError():
             return f"does not exist, or your token may not see it: check {page}"
         case hub_errors.HfHubHTTPError(response=httpx2.Response(status_code=401)):
-            return f"the hub refused the token as invalid or expired: {_LOG_IN}"
+            return f"the hub refused the token as invalid or expired: {LOG_IN}"
         case hub_errors.HfHubHTTPError(response=response):
             return f"the hub answered with HTTP status {response.status_code}; try again later, {_LOCAL_CURE}"
         case hub_errors.HFValidationError():
             return f"is not a valid hub id ({error})"
         case hub_errors.IncompleteSnapshotError():
-            return f"is only partly in the hub cache, and {_unreachable(error)}, {_LOCAL_CURE}"
+            return f"is only partly in the hub cache, and {unreachable(error)}, {_LOCAL_CURE}"
         case hub_errors.LocalEntryNotFoundError() | httpx2.HTTPError():
-            return f"is not in the hub cache, and {_unreachable(error)}, {_LOCAL_CURE}"
+            return f"is not in the hub cache, and {unreachable(error)}, {_LOCAL_CURE}"
         case OSError(errno=errno.ENOSPC):
             return "the disk became full during the download: free some space or set HF_HOME to another disk"
         case _:
             return f"could not be downloaded ({type(error).__name__}: {error}); try again, {_LOCAL_CURE}"
 
 
-def _unreachable(error: Exception) -> str:
+def unreachable(error: Exception) -> str:
+    """Why the hub could not be asked, and the cure."""
     if huggingface_hub.is_offline_mode() or isinstance(error.__cause__, hub_errors.OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE forbids asking the hub: unset it"
     reason = error.__cause__ or error

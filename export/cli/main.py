@@ -37,6 +37,7 @@ VERBS = (
     "perplexity",
     "bench",
     "profile",
+    "push",
     "cost",
     "synthesize",
     "demo",

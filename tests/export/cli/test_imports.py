@@ -34,6 +34,7 @@ def imported(code: str) -> set[str]:
         ("bench", "--help"),
         ("bench", "ARTIFACT", "--depths", "9999"),
         ("profile", "ARTIFACT", "--tokens", "9", "--out", "ARTIFACT/../profile.html"),
+        ("push", "ARTIFACT", "someone/model", "--licence-checked", "--dry-run"),
         ("convert", "ARTIFACT", "--backend", "mlx", "--kv-cache", "int8"),
         ("verify", "ARTIFACT", "--max-tokens", "no"),
         ("--version",),

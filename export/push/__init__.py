@@ -1,0 +1,1 @@
+"""Publishing an artifact on the Hugging Face hub."""
