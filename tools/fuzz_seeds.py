@@ -2,7 +2,7 @@
 
 Writes CORPUS/{manifest,tokenizer,program,snapshot}/ from an artifact's manifest, a cut-down version of its tokenizer
 and of one with every other part, and a program of a few kilobytes with the constant methods of a language model; and to
-CORPUS/template the chat templates of the tests.
+CORPUS/template the chat templates of the tests, to CORPUS/grammar their JSON schemas.
 """
 
 from __future__ import annotations
@@ -107,12 +107,27 @@ def chat_templates() -> list[str]:
     return [*models, *("{{ " + expression + " }}" for expression in expressions)]
 
 
+def grammars() -> list[bytes]:
+    """JSON schemas of the tests, behind an even byte, and grammars that have every construct, behind an odd one."""
+    suite = Path(__file__).parents[1] / "tests" / "data" / "json_schema_suite"
+    groups = [group for path in sorted(suite.glob("*.json")) for group in json.loads(path.read_text("utf-8"))]
+    schemas = [json.dumps(group["schema"]).encode() for group in groups]
+    gbnf = (
+        b'root ::= ("a" | [^b-d\\n]{2,3} word?)* # end\nword ::= "\\x41\\u00e9" . [0-9]+\n',
+        b'root ::= list\nlist ::= "[" (item ("," item)*)? "]"\nitem ::= "1" | list\n',
+    )
+    return [*(b"\0" + schema for schema in schemas), *(b"\1" + text for text in gbnf)]
+
+
 def main(artifact: Path, corpus: Path) -> None:
     """Writes the seeds."""
     tokenizer = (artifact / "tokenizer.json").read_text(encoding="utf-8")
     (corpus / "template").mkdir(parents=True, exist_ok=True)
     for index, template in enumerate(chat_templates()):
         (corpus / "template" / f"seed{index:03}").write_text(template, encoding="utf-8")
+    (corpus / "grammar").mkdir(parents=True, exist_ok=True)
+    for index, grammar in enumerate(grammars()):
+        (corpus / "grammar" / f"seed{index:03}").write_bytes(grammar)
     seeds = {
         "manifest/seed": (artifact / "mmoe.json").read_bytes(),
         "tokenizer/seed": small_tokenizer(tokenizer).encode(),
