@@ -165,6 +165,7 @@ class _Server:
             try:
                 await asyncio.wait({collecting, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if not collecting.done():
+                    self._metrics.count_cancelled(texts.unfinished)
                     return Response(status_code=499)  # nobody reads it
                 collecting.result()
             except ApiError as error:
@@ -172,7 +173,7 @@ class _Server:
             finally:
                 collecting.cancel()
                 gone.cancel()
-        self._count(choices)
+                self._count(choices)
         return JSONResponse(choices.response())
 
     async def _stream(self, texts: Texts, choices: Choices) -> AsyncIterator[str]:
@@ -185,9 +186,13 @@ class _Server:
                         yield _event(chunk)
                 for chunk in choices.closing():
                     yield _event(chunk)
-                self._count(choices)
             except ApiError as error:
                 yield _event(error.content())
+            except (GeneratorExit, asyncio.CancelledError):
+                self._metrics.count_cancelled(texts.unfinished)
+                raise
+            finally:
+                self._count(choices)
             yield "data: [DONE]\n\n"
 
     def _count(self, choices: Choices) -> None:
