@@ -67,6 +67,11 @@ class Texts:
             generation.cancel()
         self._worker.wake()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether an event has come that nobody has taken yet."""
+        return not self._events.empty()
+
     async def events(self) -> AsyncIterator[tuple[int, Event]]:
         """Events of all choices as they come, each with the choice's index, until every one has ended.
 
