@@ -1,7 +1,7 @@
 """One stream of the server beside `mmoe-run`: `python -m tools.serve_rate ARTIFACT [--tokens 200] [--rounds 9]`.
 
-Both decode the same text in turns, the server within a session that holds the prompt, on as many threads. Prints tokens/s
-of each, from the first token to the last, the median of the ratios of neighbours, and the ratio of the fastest of each,
+Both decode the same text in turns, the server within a session that holds the prompt, on as many threads. Prints
+tokens/s of each, from the first token to the last, the median of the ratios of neighbours, and the ratio of the fastest of each,
 which others on the machine disturb least.
 """
 
@@ -75,8 +75,12 @@ def main() -> None:
             programs.append(program_rate(chosen.artifact, chosen.tokens))
             streams.append(stream_rate(address, stop_ids, chosen.tokens))
     ratios = [stream / program for stream, program in zip(streams, programs, strict=True)]
-    print(f"mmoe-run {statistics.median(programs):.1f} tokens/s, stream {statistics.median(streams):.1f} tokens/s")
-    print(f"fastest: {max(programs):.1f} and {max(streams):.1f} tokens/s, ratio {max(streams) / max(programs):.3f}")
+    print(
+        f"mmoe-run {statistics.median(programs):.1f} tokens/s, stream {statistics.median(streams):.1f} tokens/s"
+    )
+    print(
+        f"fastest: {max(programs):.1f} and {max(streams):.1f} tokens/s, ratio {max(streams) / max(programs):.3f}"
+    )
     print(f"ratio {statistics.median(ratios):.3f}, of {', '.join(f'{each:.3f}' for each in sorted(ratios))}")
 
 
