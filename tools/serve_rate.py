@@ -1,8 +1,8 @@
 """One stream of the server beside `mmoe-run`: `python -m tools.serve_rate ARTIFACT [--tokens 200] [--rounds 9]`.
 
 Both decode the same text in turns, the server within a session that holds the prompt, on as many threads. Prints
-tokens/s of each, from the first token to the last, the median of the ratios of neighbours, and the ratio of the fastest of each,
-which others on the machine disturb least.
+tokens/s of each, from the first token to the last, the median of the ratios of neighbours, and the ratio of the fastest
+of each, which others on the machine disturb least.
 """
 
 from __future__ import annotations
