@@ -37,6 +37,7 @@ from mmoe.export.verify.stages import (
 from mmoe.export.verify.text import VerificationText, bundled_text
 from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.export.verify.windows import Window, windows_for
+from mmoe.models.architectures.input_grouped import REQUANTIZED_KEY
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
@@ -91,7 +92,12 @@ def verify(
     source, revision = source_of(artifact, source, revision)
     text = text or bundled_text()
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_source(named_source(source), revision=revision, unpacked=quantized_here)
+    original = open_source(
+        named_source(source),
+        revision=revision,
+        unpacked=quantized_here,
+        requantize=REQUANTIZED_KEY in artifact.manifest.quantization,
+    )
     recipe = recipe_of(artifact.config)
     expected = quantized_config(original.config, recipe) if quantized_here else original.config
     if expected != artifact.config:
