@@ -16,7 +16,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+import torch
 
 from benchmarks.llama_cpp.agreement import Foresight, GreedyRun, foresee, side_by_side
 from benchmarks.llama_cpp.engines import Artifact, Float32, LlamaCpp
@@ -87,19 +90,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--window", type=int, default=500, help="tokens of a context")
     parser.add_argument("--greedy", type=int, default=64, help=f"ids that continue a prompt of {_PROMPT}")
     parser.add_argument("--limit", type=float, default=0.2, help="per cent between the perplexities")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="llama.cpp's wait for each other without rest: idle cores at most",
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
     options = parser.parse_args(arguments)
     if (options.model is None) != (options.text is None):
         parser.error("--model and --text go together")
+    torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     program = build(options.work, ANSWERS, jobs=options.jobs)
     import_gguf(options.work)
     with tempfile.TemporaryDirectory(prefix="mmoe-compare-") as scratch:
-        files = _random_files(program, Path(scratch)) if options.model is None else iter([options.model])
+        files = (
+            _random_files(program, Path(scratch)) if options.text is None else iter([(options.model, None)])
+        )
         compared = []
-        for file in files:
-            compared.append(_compare(file, program, Path(scratch) / f"{file.stem}-artifact", options))
+        for file, drawing in files:
+            artifact = Path(scratch) / f"{file.stem}-artifact"
+            compared.append(_compare(file, drawing, program, artifact, options))
             print(" | ".join(compared[-1].row()), file=sys.stderr)
     print(
         f"{cpu_model()}, {options.threads} threads; llama.cpp of {LLAMA_CPP_PYTHON}, native build; windows of "
@@ -109,20 +121,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(abs(comparison.ratio - 1) > options.limit / 100 for comparison in compared))
 
 
-def _random_files(program: Path, folder: Path) -> Iterator[Path]:
+def _random_files(program: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Files, each with the one whose model draws the text."""
     from benchmarks.llama_cpp.random_models import RANDOM_MODELS, quantize_by_llama_cpp
 
     for name, (architecture, model) in RANDOM_MODELS.items():
         path = folder / f"{name}-q4_0.gguf"
         model.write(path, architecture)
-        yield path
-        floats, path = folder / f"{name}-f32.gguf", folder / f"{name}-llama-quantize.gguf"
+        yield path, path
+        floats, quantized = folder / f"{name}-f32.gguf", folder / f"{name}-llama-quantize.gguf"
         model.write(floats, architecture, only_floats=True)
-        quantize_by_llama_cpp(program, floats, path)
-        yield path
+        quantize_by_llama_cpp(program, floats, quantized)
+        yield quantized, path
 
 
-def _compare(gguf: Path, program: Path, artifact: Path, options: argparse.Namespace) -> Comparison:
+@cache
+def _drawn(gguf: Path, tokens: int, window: int) -> list[list[int]]:
+    engine = Float32(gguf, context=window)
+    return [engine.drawn(window, first=1, seed=seed) for seed in range(-(-tokens // window))]
+
+
+def _compare(
+    gguf: Path, drawing: Path | None, program: Path, artifact: Path, options: argparse.Namespace
+) -> Comparison:
     context = max(options.window, _PROMPT + options.greedy)
     convert(gguf, artifact, options=ConvertOptions(max_context_len=context))
     float32 = Float32(gguf, context=context)
@@ -130,11 +151,8 @@ def _compare(gguf: Path, program: Path, artifact: Path, options: argparse.Namesp
         LlamaCpp(program, gguf, threads=options.threads, context=context) as theirs,
         Artifact(artifact, threads=options.threads) as ours,
     ):
-        if options.text is None:
-            windows = [
-                float32.drawn(options.window, first=1, seed=seed)
-                for seed in range(-(-options.tokens // options.window))
-            ]
+        if drawing is not None:
+            windows = _drawn(drawing, options.tokens, options.window)
         else:
             ids = _same_ids(options.text.read_text(encoding="utf-8"), ours, theirs)[: options.tokens]
             windows = [

@@ -45,8 +45,16 @@ class LlamaCpp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> int:
         self._input.close()
-        self._process.wait(timeout=60)
+        self._output.close()
+        return self._process.wait(timeout=60)
+
+    @property
+    def _output(self) -> IO[bytes]:
+        return cast(IO[bytes], self._process.stdout)
 
     @property
     def _input(self) -> IO[bytes]:
@@ -71,11 +79,9 @@ class LlamaCpp:
 
     def _read(self, dtype: str, count: int) -> npt.NDArray[np.generic]:
         size = count * np.dtype(dtype).itemsize
-        data = cast(IO[bytes], self._process.stdout).read(size)
+        data = self._output.read(size)
         if len(data) != size:
-            raise RuntimeError(
-                f"llama-answers ended with {self._process.wait(timeout=60)}; it says why above"
-            )
+            raise RuntimeError(f"llama-answers ended with {self._end()}; it says why above")
         return np.frombuffer(data, dtype)
 
 

