@@ -69,6 +69,14 @@ def convert(
             "q4_0 as llama.cpp's format is."
         ),
     ] = None,
+    allow_requantize: Annotated[
+        bool,
+        typer.Option(
+            "--allow-requantize",
+            help="Round what a GGUF file holds in a type that cannot be carried over (Q4_K, Q5_K, ...) to int8, and "
+            "say what that loses; experts must be Q4_0 all the same.",
+        ),
+    ] = False,
     revision: Revision = None,
     template: Annotated[
         str | None,
@@ -118,6 +126,7 @@ def convert(
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             quantize=quantize,
+            allow_requantize=allow_requantize,
             template=template,
             overwrite=overwrite,
         )
