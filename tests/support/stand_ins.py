@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from mmoe.export.verify.text import bundled_text
 
 FOLDER = Path(__file__).parents[1] / "data" / "stand_ins"
-NAMES = ("olmoe",)
+NAMES = ("granitemoeshared", "lfm2_moe", "olmoe", "qwen3_moe")
 
 
 def in_transformers(name: str, scratch: Path) -> transformers.PreTrainedModel:
@@ -45,6 +47,25 @@ def in_transformers(name: str, scratch: Path) -> transformers.PreTrainedModel:
         scratch, dtype=torch.float32
     )
     return model.eval()
+
+
+def write_first_layers(folder: Path, name: str, layers: int) -> Path:
+    """A stand-in cut off behind its first layers, for what takes long for each of them."""
+    shutil.copytree(FOLDER / name, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["num_hidden_layers"] = layers
+    if config.get("layer_types"):
+        config["layer_types"] = config["layer_types"][:layers]
+    (folder / "config.json").write_text(json.dumps(config))
+    left = re.compile(r"model\.layers\.(\d+)\.")
+    tensors = load_file(FOLDER / name / "model.safetensors")
+    kept = {
+        key: tensor
+        for key, tensor in tensors.items()
+        if not (match := left.match(key)) or int(match[1]) < layers
+    }
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 def held_out_ids(folder: Path, count: int) -> list[int]:

@@ -28,8 +28,8 @@ def test_eager_logits_are_those_of_transformers_and_have_learnt_the_text(name: s
     logits = decoder.all_logits(ids, torch.tensor([0]))
     expected = in_transformers(name, tmp_path)(ids).logits
     assert float((logits - expected).abs().max() / (expected.max() - expected.min())) < 1e-5
-    # Counting tokens alone gives 320.
-    assert math.exp(cross_entropy(logits[0, :-1], ids[0, 1:])) < 60
+    # Knowing only how often each token is gives 415 on the whole of the text.
+    assert math.exp(cross_entropy(logits[0, :-1], ids[0, 1:])) < 100
 
 
 @pytest.mark.slow
