@@ -48,9 +48,7 @@ def test_local_completions(
         "generate_until", [(each, {"until": [".", "\n"], "max_gen_toks": 9}) for each in CONTEXTS[:2]]
     )
     with RuntimePredictor(model) as predictor:
-        own = HarnessModel(
-            predictor, model, name="own", bos_id=runtime.bos_id, stop_ids=runtime.stop_ids
-        )
+        own = HarnessModel(predictor, model, name="own", bos_id=runtime.bos_id, stop_ids=runtime.stop_ids)
         expected, texts = own.loglikelihood(asked), own.generate_until(answers)
     found = client.loglikelihood(asked, disable_tqdm=True)
     assert [each for each, _ in found] == pytest.approx([each for each, _ in expected], abs=1e-6)
