@@ -8,6 +8,7 @@ from mmoe.checkpoints.opening import open_source
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.convert.post_training import quantized_config, recipe_of
 from mmoe.export.demo.bundled import named_source
+from mmoe.models.architectures.input_grouped import REQUANTIZED_KEY
 from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
 
@@ -24,7 +25,12 @@ def open_checkpoint_of(artifact: Artifact, source: str | Path, *, revision: str 
         MmoeError: The checkpoint is at fault.
     """
     quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_source(named_source(source), revision=revision, unpacked=quantized_here)
+    original = open_source(
+        named_source(source),
+        revision=revision,
+        unpacked=quantized_here,
+        requantize=REQUANTIZED_KEY in artifact.manifest.quantization,
+    )
     expected = (
         quantized_config(original.config, recipe_of(artifact.config)) if quantized_here else original.config
     )
