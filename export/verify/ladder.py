@@ -98,7 +98,7 @@ def verify(
         unpacked=quantized_here,
         requantize=REQUANTIZED_KEY in artifact.manifest.quantization,
     )
-    recipe = recipe_of(artifact.config)
+    recipe = recipe_of(artifact.manifest.quantization)
     expected = quantized_config(original.config, recipe) if quantized_here else original.config
     if expected != artifact.config:
         raise ArtifactError(
