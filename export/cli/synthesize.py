@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
@@ -55,7 +56,7 @@ def synthesize(
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch")
+        announce_pytorch(progress)
         from mmoe.export.synthesize.synthesize import synthesize as write
 
         checkpoint = write(size, out, seed=seed, layers=layers, overwrite=overwrite, progress=progress)
