@@ -10,7 +10,7 @@ from mmoe.models.architectures.config_reader import ConfigReader
 
 
 class CompressedTensors:
-    """Eight inputs to a word; zero points are packed along the outputs. See `Int4Format`."""
+    """Eight inputs to a word; zero points are packed along the outputs. Experts may be stacked. See `Int4Format`."""
 
     name = "compressed-tensors"
     packed = ".weight_packed"
@@ -36,23 +36,24 @@ class CompressedTensors:
             config.refuse("config_groups", "one or more groups of modules with the same 'weights'")
         return found.pop()
 
-    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:
+    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, ...]:
         """See `Int4Format.shape`."""
-        return packed[0], 8 * packed[1]
+        return *packed[:-1], 8 * packed[-1]
 
     def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:
         """See `Int4Format.read`."""
         words, scale = read(f"{module}.weight_packed"), read(f"{module}.weight_scale")
-        outputs, inputs = self.shape(module, tuple(words.shape))
-        groups = (outputs, inputs // scheme.group_size)
-        if read(f"{module}.weight_shape").tolist() != [outputs, inputs] or tuple(scale.shape) != groups:
+        shape = self.shape(module, tuple(words.shape))
+        groups = (*shape[:-1], shape[-1] // scheme.group_size)
+        if read(f"{module}.weight_shape").tolist() != [*shape] or tuple(scale.shape) != groups:
             raise CheckpointError(
-                f"{module}: weight_shape and weight_scale do not fit weight_packed of {outputs} x {inputs} in groups "
-                f"of {scheme.group_size}; quantise the model anew"
+                f"{module}: weight_shape and weight_scale do not fit weight_packed of {' x '.join(map(str, shape))} in "
+                f"groups of {scheme.group_size}; quantise the model anew"
             )
         zero = None
         if not scheme.symmetric:
-            zero = nibbles_of(read(f"{module}.weight_zero_point").T).flatten(1).T[:outputs].contiguous()
+            by_group = nibbles_of(read(f"{module}.weight_zero_point").mT).flatten(-2)
+            zero = by_group.mT[..., : shape[-2], :].contiguous()
         # A word's bytes are pairs already; flipping the highest bits makes q of q + 8.
         qweight = words.contiguous().view(torch.uint8) ^ 0x88
         return Int4Linear(qweight, scale, zero)

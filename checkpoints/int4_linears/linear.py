@@ -20,12 +20,12 @@ Read = Callable[[str], Tensor]
 
 @dataclass(frozen=True)
 class Int4Linear:
-    """``weight = (q + 8 - zero) * scale``.
+    """``weight = (q + 8 - zero) * scale``; one matrix, or those of all experts behind each other.
 
     Attributes:
-        qweight: uint8 ``[out, in / 2]``, two's complement nibbles q, low nibble = even input.
-        scale: A float ``[out, in / G]``.
-        zero: uint8 ``[out, in / G]``, 0..15; None for 8 everywhere.
+        qweight: uint8 ``[..., out, in / 2]``, two's complement nibbles q, low nibble = even input.
+        scale: A float ``[..., out, in / G]``.
+        zero: uint8 ``[..., out, in / G]``, 0..15; None for 8 everywhere.
     """
 
     qweight: Tensor
@@ -35,17 +35,17 @@ class Int4Linear:
     @property
     def group_size(self) -> int:
         """G."""
-        return 2 * self.qweight.shape[1] // self.scale.shape[1]
+        return 2 * self.qweight.shape[-1] // self.scale.shape[-1]
 
     def floats(self) -> Tensor:
-        """The weights, float32 ``[out, in]``; exact for scales of at most 19 bits."""
+        """The weights, float32 ``[..., out, in]``; exact for scales of at most 19 bits."""
         values = unpack_nibbles(self.qweight).float()
         if self.zero is not None:
             values += 8 - self.zero.float().repeat_interleave(self.group_size, dim=-1)
         return values * self.scale.float().repeat_interleave(self.group_size, dim=-1)
 
     def scale_per_32(self) -> Tensor | None:
-        """float16 ``[out, in / 32]`` of the same weights; None if they need a zero point or float16 rounds a scale."""
+        """float16 ``[..., out, in / 32]`` of the same; None if they need a zero point or float16 rounds a scale."""
         if self.zero is not None or not fits_float16(self.scale):
             return None
         return self.scale.half().repeat_interleave(self.group_size // GROUP_SIZE, dim=-1)
@@ -90,8 +90,8 @@ class Int4Format(Protocol):
         """
         ...
 
-    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:
-        """Outputs and inputs of a matrix whose packed values have a shape."""
+    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, ...]:
+        """Outputs and inputs of a matrix whose packed values have a shape, behind the experts if it is a stack."""
         ...
 
     def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:

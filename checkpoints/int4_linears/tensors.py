@@ -79,7 +79,7 @@ class Int4Tensors:
             return whole(self._origins[name], self._files.tensor)
         origin = self._origins[place.matrix.weight]
         experts = [self._rows(origin, row, place.part) for row in origin.names]
-        return torch.stack(experts) if origin.is_experts else experts[0]
+        return torch.stack(experts) if origin.is_experts and not _is_stacked(origin) else experts[0]
 
     def _rows(self, origin: Origin, names: tuple[str, ...], part: str) -> Tensor:
         """The part of a matrix ``[out, ...]`` whose outputs are those of one or two of the files'."""
@@ -151,6 +151,11 @@ class Int4Tensors:
             return replace(spec, dtype="F32") if place.part == "floats" else spec
         types = {self._files.specs[source].dtype for source in self._origins[name].sources}
         return replace(spec, dtype=types.pop() if len(types) == 1 else "F32")
+
+
+def _is_stacked(origin: Origin) -> bool:
+    """Whether one tensor of the files has all experts; a module with a weight has them as ``[E, out, in]``."""
+    return len(origin.shape) == 3
 
 
 def _zero(linear: Int4Linear) -> Tensor:

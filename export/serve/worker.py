@@ -180,6 +180,10 @@ class _Running:
             self._begin()
         step = session.next()
         if step.finish_reason is not None:
+            if step.finish_reason is FinishReason.STOP_TOKEN and step.id >= 0 and work.score_prompt:
+                # Who has a prompt scored cuts off the one token that it had to ask for, so there must be one.
+                chosen, top = session.logprobs(work.top_logprobs or 0)
+                work.tell(Piece(step.id, "", chosen.logprob, top))
             return self._end(step.finish_reason, step.text)
         self.place.ids.append(step.id)
         if work.top_logprobs is None:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 import transformers
 from compressed_tensors.compressors.pack_quantized import PackedQuantizationCompressor
+from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
 from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests.support.tokenizers import write_tokenizer
 from tests.support.transformers_models import make_model
@@ -32,8 +33,6 @@ def _released(
     folder: Path, **options: Any
 ) -> tuple[transformers.PreTrainedModel, dict[str, torch.Tensor], dict[str, Any]]:
     """A model, its tensors by the names of released files, and its config."""
-    from safetensors.torch import load_file
-
     model = make_model("Olmoe", **OPTIONS | options)
     model.save_pretrained(folder, save_original_format=True)
     tensors = load_file(folder / "model.safetensors")
@@ -49,6 +48,29 @@ def _finish(
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config | {"quantization_config": quantization}))
     write_tokenizer(folder)
+
+
+def _packed_by_the_library(group: int, symmetric: bool) -> dict[str, Any]:
+    """The block that llm-compressor writes to `config.json`."""
+    return {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {
+            "group_0": {
+                "targets": ["Linear"],
+                "weights": {
+                    "num_bits": 4,
+                    "type": "int",
+                    "symmetric": symmetric,
+                    "strategy": "group",
+                    "group_size": group,
+                    "actorder": None,
+                },
+                "input_activations": None,
+            }
+        },
+        "ignore": ["lm_head"],
+    }
 
 
 def write_compressed_tensors(
@@ -90,26 +112,44 @@ def write_compressed_tensors(
         again = {part: tensor.clone() for part, tensor in packed.items()}
         again["weight_scale"] = again["weight_scale"].float()
         dense[name] = PackedQuantizationCompressor.decompress(again, scheme)["weight"].float()
-    quantization = {
-        "quant_method": "compressed-tensors",
-        "format": "pack-quantized",
-        "config_groups": {
-            "group_0": {
-                "targets": ["Linear"],
-                "weights": {
-                    "num_bits": 4,
-                    "type": "int",
-                    "symmetric": symmetric,
-                    "strategy": "group",
-                    "group_size": group,
-                    "actorder": None,
-                },
-                "input_activations": None,
-            }
-        },
-        "ignore": ["lm_head"],
-    }
-    _finish(folder, stored, config, quantization)
+    _finish(folder, stored, config, _packed_by_the_library(group, symmetric))
+    return dense
+
+
+def write_stacked_experts(folder: Path, *, group: int, symmetric: bool) -> dict[str, torch.Tensor]:
+    """A GraniteMoE folder whose experts are stacked, every slice packed as a matrix; all else as it is.
+
+    Returns:
+        The experts' weights, float32, value by value, by name.
+    """
+    sizes = {"hidden_size": 64, "intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 2}
+    model = make_model("GraniteMoe", vocab_size=288, **sizes)
+    model.save_pretrained(folder, save_original_format=True)
+    stored, dense = load_file(folder / "model.safetensors"), {}
+    rng = np.random.default_rng(1)
+    for name in [name for name in stored if name.endswith("put_linear.weight")]:
+        shape = stored.pop(name).shape
+        q = rng.integers(-8, 8, shape)
+        zero = np.zeros((*shape[:-1], shape[-1] // group), np.int64)
+        if not symmetric:
+            zero = rng.integers(-8, 8, zero.shape)
+        scale = rng.uniform(0.01, 0.05, zero.shape).astype(np.float16)
+        values = np.zeros(shape)
+        for place in np.ndindex(*shape):
+            of_group = (*place[:-1], place[-1] // group)
+            values[place] = (q[place] - zero[of_group]) * float(scale[of_group])
+        dense[name] = torch.from_numpy(values).float()
+        module = name.removesuffix("weight")
+        stored |= {
+            f"{module}weight_packed": pack_to_int32(torch.from_numpy(q).to(torch.int8), 4),
+            f"{module}weight_scale": torch.from_numpy(scale),
+            f"{module}weight_shape": torch.tensor(shape),
+        }
+        if not symmetric:
+            packed = pack_to_int32(torch.from_numpy(zero).to(torch.int8), 4, packed_dim=0)
+            stored[f"{module}weight_zero_point"] = packed.contiguous()
+    config = json.loads((folder / "config.json").read_text())
+    _finish(folder, stored, config, _packed_by_the_library(group, symmetric))
     return dense
 
 

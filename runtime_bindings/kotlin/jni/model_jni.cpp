@@ -1,5 +1,7 @@
 // Models and text.
 
+#include <algorithm>
+
 #include "jni_support.h"
 #include "methods.h"
 
@@ -89,6 +91,40 @@ jintArray ChatJson(JNIEnv* env, jclass, jlong model, jbyteArray conversation, jb
   });
 }
 
+jintArray ChatFit(JNIEnv* env, jclass, jlong model, jbyteArray conversation, jbyteArray now, jint most_ids,
+                  jintArray left_out) {
+  return Guarded<jintArray>(env, nullptr, [&]() -> jintArray {
+    const std::string bytes = ToBytes(env, conversation);
+    const std::string moment = now == nullptr ? "" : ToBytes(env, now);
+    const auto most = static_cast<size_t>(most_ids);
+    std::vector<int32_t> ids;
+    size_t messages = 0;
+    const mmoe_status status = FillBuffer(
+        ids, std::min(most, bytes.size() + 16), [&](int32_t* data, size_t capacity, size_t* count) {
+          return mmoe_chat_fit(static_cast<mmoe_model>(model), bytes.data(), bytes.size(),
+                               now == nullptr ? nullptr : moment.c_str(), most, data, capacity, count,
+                               &messages);
+        });
+    if (!Succeeded(env, status)) return nullptr;
+    const jint value = static_cast<jint>(messages);
+    env->SetIntArrayRegion(left_out, 0, 1, &value);
+    return ToJava(env, ids);
+  });
+}
+
+jbyteArray ToolCalls(JNIEnv* env, jclass, jlong model, jbyteArray text) {
+  return Guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
+    const std::string bytes = ToBytes(env, text);
+    std::string message;
+    const mmoe_status status =
+        FillBuffer(message, 2 * bytes.size() + 256, [&](char* data, size_t capacity, size_t* count) {
+          return mmoe_tool_calls(static_cast<mmoe_model>(model), bytes.data(), bytes.size(), data, capacity,
+                                 count);
+        });
+    return Succeeded(env, status) ? ToJava(env, message.data(), message.size()) : nullptr;
+  });
+}
+
 jint DefaultSampling(JNIEnv* env, jclass, jlong model, jfloatArray floats) {
   mmoe_sampling sampling;
   mmoe_sampling_init(&sampling);
@@ -117,6 +153,8 @@ std::vector<JNINativeMethod> ModelMethods() {
           Method("tokenize", "(J[BZZ)[I", Tokenize),
           Method("detokenize", "(J[IZ)[B", Detokenize),
           Method("chatJson", "(J[B[B)[I", ChatJson),
+          Method("chatFit", "(J[B[BI[I)[I", ChatFit),
+          Method("toolCalls", "(J[B)[B", ToolCalls),
           Method("modelSampling", "(J[F)I", DefaultSampling),
           Method("modelCheckGrammar", "(JI[B)V", CheckGrammar)};
 }

@@ -14,7 +14,7 @@ from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from mmoe.quant.grouped_layout import GroupedExperts
 from mmoe.quant.int4 import dequantize
-from tests.support.int4_folders import write_compressed_tensors, write_gptq
+from tests.support.int4_folders import write_compressed_tensors, write_gptq, write_stacked_experts
 
 HEAD_DIM = 32
 
@@ -65,6 +65,19 @@ def test_compressed_tensors_are_what_the_library_unpacks(tmp_path: Path, group: 
     assert (quantization.group_size, quantization.scale_dtype) == (group, "float16")
     assert quantization.is_packed("model.layers.0.self_attn.v_proj") is symmetric
     assert not quantization.is_packed("lm_head")
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_stacked_experts_are_packed_slice_by_slice(tmp_path: Path, symmetric: bool) -> None:
+    expected = write_stacked_experts(tmp_path, group=32, symmetric=symmetric)
+    checkpoint = open_source(tmp_path)
+    checkpoint.check_values()
+    for layer in range(checkpoint.config.num_hidden_layers):
+        for name, theirs in (("gate_up", "input_linear"), ("down", "output_linear")):
+            ours = experts(checkpoint, layer, name)
+            weights = expected[f"model.layers.{layer}.block_sparse_moe.{theirs}.weight"]
+            for expert in range(4):
+                assert torch.equal(ours.dense(expert), weights[expert])
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

@@ -1,6 +1,18 @@
 import CMmoe
 
-/// One turn of a conversation.
+/// A call of a tool.
+public struct ToolCall: Equatable, Sendable {
+  public var name: String
+  /// A JSON object.
+  public var arguments: String
+
+  public init(_ name: String, arguments: String) {
+    self.name = name
+    self.arguments = arguments
+  }
+}
+
+/// One turn of a conversation. Special tokens in it are plain text.
 public struct Message: Equatable, Sendable {
   public enum Role: String, Sendable {
     /// `tool` is what a tool gave.
@@ -9,10 +21,13 @@ public struct Message: Equatable, Sendable {
 
   public var role: Role
   public var content: String
+  /// What an answer calls.
+  public var toolCalls: [ToolCall]
 
-  public init(_ role: Role, _ content: String) {
+  public init(_ role: Role, _ content: String, toolCalls: [ToolCall] = []) {
     self.role = role
     self.content = content
+    self.toolCalls = toolCalls
   }
 }
 
@@ -129,4 +144,42 @@ public final class Model: Sendable {
       }
     }
   }
+
+  /// As `chatJSON`, without as many of the oldest turns as it takes to have `mostIDs` at most. A turn is a user's message with
+  /// all up to the next one.
+  ///
+  /// - Returns: the ids, and how many messages were left out, behind the system messages in front.
+  /// - Throws: `.contextFull` if the system messages and the last turn are too long by themselves.
+  public func chatFit(_ conversation: String, mostIDs: Int, now: String? = nil) throws -> (ids: [Int32], leftOut: Int) {
+    guard mostIDs >= 0 else {
+      throw MmoeError(code: .invalidArgument, message: "mostIDs must not be negative, not \(mostIDs)")
+    }
+    var conversation = conversation
+    var leftOut = 0
+    let ids = try conversation.withUTF8 { bytes in
+      try bytes.withMemoryRebound(to: CChar.self) { chars in
+        try collect(Int32(0)) {
+          mmoe_chat_fit(handle, chars.baseAddress, chars.count, now, mostIDs, $0, $1, $2, &leftOut)
+        }
+      }
+    }
+    return (ids, leftOut)
+  }
+
+  /// An answer as a message: its content and, in the way of Llama 3, Qwen, Hermes, Granite or LFM2, the calls of tools that it
+  /// makes. A call that is broken is content.
+  ///
+  /// - Parameter text: of the answer, with that of special tokens.
+  public func toolCalls(_ text: String) throws -> Message {
+    var text = text
+    let json = try text.withUTF8 { bytes in
+      try bytes.withMemoryRebound(to: CChar.self) { chars in
+        try collect(CChar(0)) { mmoe_tool_calls(handle, chars.baseAddress, chars.count, $0, $1, $2) }
+      }
+    }
+    return Message(json: String(decoding: json.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+  }
+
+  /// The same of the ids of an answer, without the one that ended it.
+  public func toolCalls(_ ids: [Int32]) throws -> Message { try toolCalls(try detokenize(ids, skipSpecial: false)) }
 }

@@ -78,6 +78,31 @@ public class Model private constructor(private val handle: Long) : Closeable {
         Native.chatJson(handle, conversation.encodeToByteArray(), now?.encodeToByteArray())
 
     /**
+     * As [chatJson], without as many of the oldest turns as it takes to have [mostIds] at most. A turn is a user's message
+     * with all up to the next one.
+     *
+     * @throws MmoeException.ContextFull the system messages and the last turn are too long by themselves.
+     */
+    public fun chatFit(conversation: String, mostIds: Int, now: String? = null): FittedChat {
+        require(mostIds >= 0) { "mostIds must not be negative, not $mostIds" }
+        val leftOut = IntArray(1)
+        val ids = Native.chatFit(handle, conversation.encodeToByteArray(), now?.encodeToByteArray(), mostIds, leftOut)
+        return FittedChat(ids, leftOut[0])
+    }
+
+    /**
+     * An answer as a message: its content and, in the way of Llama 3, Qwen, Hermes, Granite or LFM2, the calls of tools
+     * that it makes. A call that is broken is content.
+     *
+     * @param text of the answer, with that of special tokens.
+     */
+    public fun toolCalls(text: String): Message =
+        messageOf(Native.toolCalls(handle, text.encodeToByteArray()).decodeToString())
+
+    /** The same of the [ids] of an answer, without the one that ended it. */
+    public fun toolCalls(ids: IntArray): Message = toolCalls(detokenize(ids, skipSpecial = false))
+
+    /**
      * Compiles a schema or a grammar, so that a caller knows beforehand what [Session.generate] would refuse. The model
      * keeps those used last, so the work is done once.
      *

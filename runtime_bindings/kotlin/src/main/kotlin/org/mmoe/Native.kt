@@ -36,6 +36,13 @@ internal object Native {
 
     @JvmStatic external fun chatJson(model: Long, conversation: ByteArray, now: ByteArray?): IntArray
 
+    /** leftOut becomes [messages left out]. */
+    @JvmStatic
+    external fun chatFit(model: Long, conversation: ByteArray, now: ByteArray?, mostIds: Int, leftOut: IntArray): IntArray
+
+    /** An assistant's message as JSON. */
+    @JvmStatic external fun toolCalls(model: Long, text: ByteArray): ByteArray
+
     /** top_k; floats becomes [temperature, top_p, min_p, repetition_penalty]. */
     @JvmStatic external fun modelSampling(model: Long, floats: FloatArray): Int
 

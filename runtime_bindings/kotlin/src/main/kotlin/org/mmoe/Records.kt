@@ -110,8 +110,19 @@ public enum class Role(internal val id: String) {
     TOOL("tool"),
 }
 
-/** One turn of a conversation. Special tokens in [content] are plain text. */
-public data class Message(public val role: Role, public val content: String)
+/** A call of a tool; [arguments] is a JSON object. */
+public data class ToolCall(public val name: String, public val arguments: String)
+
+/** One turn of a conversation. Special tokens in it are plain text. */
+public data class Message(
+    public val role: Role,
+    public val content: String,
+    /** What an answer calls. */
+    public val toolCalls: List<ToolCall> = emptyList(),
+)
+
+/** The [ids] of a conversation for which some messages were [leftOut], behind the system messages in front. */
+public class FittedChat(public val ids: IntArray, public val leftOut: Int)
 
 /** Figures of a session's last generation. Rates are tokens per second, null before there is one. */
 public data class Stats(

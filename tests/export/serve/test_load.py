@@ -1,0 +1,26 @@
+"""Fifty clients at once on the command: nobody is refused or waits in vain, and memory stays.
+
+A few seconds, or `MMOE_SERVE_LOAD_SECONDS`; two minutes before a release.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from mmoe.export.artifact.artifact import Artifact
+from tools.serve_load import put_load, server
+
+
+@pytest.mark.slow
+def test_fifty_clients_are_served_alike(demo_artifact: Artifact) -> None:
+    seconds = float(os.environ.get("MMOE_SERVE_LOAD_SECONDS", "6"))
+    with server(demo_artifact.folder) as (address, process_id):
+        load = put_load(address, process_id, clients=50, seconds=seconds)
+    assert load.errors == ()
+    assert min(load.answered) >= 1
+    assert load.unevenness <= 1.5 or max(load.answered) - min(load.answered) <= 2
+    start, middle, end = load.anonymous_bytes
+    assert end < start + 20_000_000
+    assert end < middle + 10_000_000
