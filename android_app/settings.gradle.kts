@@ -6,6 +6,9 @@ pluginManagement {
     }
 }
 
+// Fetches the JDK that `jvmToolchain` names where there is none.
+plugins { id("org.gradle.toolchains.foojay-resolver-convention") version "1.0.0" }
+
 dependencyResolutionManagement {
     repositoriesMode = RepositoriesMode.FAIL_ON_PROJECT_REPOS
     repositories {

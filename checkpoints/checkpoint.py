@@ -44,12 +44,14 @@ class Checkpoint:
         folder: Where its files are.
         source: Where it came from, as the manifest records it.
         files: Its tensors as the family names them, packed or, if the config has no quantisation, as floats.
+        remarks: Sentences on where its values are not those of the files.
     """
 
     config: DecoderConfig
     folder: Path
     source: CheckpointSource
     files: TensorStore
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def specs(self) -> Mapping[str, TensorSpec]:
@@ -58,7 +60,7 @@ class Checkpoint:
         return {name: TensorSpec(self._type(self._origins[name]), shapes[name]) for name in shapes}
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor in its stored type (uint8, float16, bfloat16 or float32), if possible a view of the mapped file.
+        """The tensor in its stored type (uint8, int8 or a float), if possible a view of the mapped file.
 
         Raises:
             CheckpointError: when there is no tensor of that name.
@@ -114,7 +116,7 @@ class Checkpoint:
         Raises:
             CheckpointError: naming every tensor at fault and the index of its first bad element.
         """
-        names = [name for name, spec in self.specs.items() if spec.dtype != "U8"]
+        names = [name for name, spec in self.specs.items() if spec.dtype not in ("U8", "I8")]
         quantization = self.config.quantization
         # Formats grouped along the input choose the sign that makes the largest magnitude -8.
         signed = quantization is not None and quantization.experts_by_input

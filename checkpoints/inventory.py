@@ -61,6 +61,12 @@ class Matrix:
     scale_type: str = "F16"
     zero: str | None = None
 
+    def int8(self, group: int) -> dict[str, TensorSpec]:
+        """In int8: float16 scales per 32 values, or float32 ones per 16."""
+        *rows, columns = self.shape
+        scale = TensorSpec("F32" if group < GROUP_SIZE else "F16", (*rows, columns // group))
+        return {self.qweight: TensorSpec("I8", self.shape), self.scale: scale}
+
     def packed(self) -> dict[str, TensorSpec]:
         """Values two to a byte along the last dimension, a scale per group of them, and a zero if it has one."""
         *rows, columns = self.shape
@@ -78,16 +84,19 @@ def expected_tensors(config: DecoderConfig) -> dict[str, TensorSpec]:
     for entry in _entries(config):
         if not isinstance(entry, Matrix):
             tensors[entry[0]] = entry[1]
-        elif not _is_packed(config, entry):
-            tensors[entry.weight] = TensorSpec("BF16", entry.shape)
         else:
-            tensors |= entry.packed()
+            tensors |= _stored(config, entry)
     return tensors
 
 
-def _is_packed(config: DecoderConfig, matrix: Matrix) -> bool:
-    quantization = config.quantization
-    return quantization is not None and quantization.is_packed(matrix.weight.removesuffix(".weight"))
+def _stored(config: DecoderConfig, matrix: Matrix) -> dict[str, TensorSpec]:
+    quantization, module = config.quantization, matrix.weight.removesuffix(".weight")
+    group = None if quantization is None else quantization.int8_group(module)
+    if group is not None:
+        return matrix.int8(group)
+    if quantization is None or not quantization.is_packed(module):
+        return {matrix.weight: TensorSpec("BF16", matrix.shape)}
+    return matrix.packed()
 
 
 def matrices(config: DecoderConfig) -> list[Matrix]:

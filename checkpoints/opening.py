@@ -12,13 +12,16 @@ from mmoe.models.files import as_path
 from mmoe.runtime_bindings.python.errors import OptionError
 
 
-def open_source(source: str | Path, *, revision: str | None = None, unpacked: bool = False) -> Checkpoint:
+def open_source(
+    source: str | Path, *, revision: str | None = None, unpacked: bool = False, requantize: bool = False
+) -> Checkpoint:
     """Opens a checkpoint and checks all but its values.
 
     Args:
         source: A checkpoint folder, a hub id, or a GGUF file.
         revision: See `open_checkpoint`.
         unpacked: See `open_checkpoint`.
+        requantize: See `open_gguf`; of anything else nothing is requantised.
 
     Raises:
         MmoeError: as `open_checkpoint`, `open_gguf` and `open_int4_linears` do.
@@ -30,4 +33,4 @@ def open_source(source: str | Path, *, revision: str | None = None, unpacked: bo
         return open_checkpoint(source, revision=revision, unpacked=unpacked)
     if revision is not None:
         raise OptionError(f"a revision ({revision}) goes with a hub id, but {source} is a file")
-    return open_gguf(path)
+    return open_gguf(path, requantize=requantize)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 FLOAT_TYPES = ("BF16", "F16", "F32")
 
-_ITEM_BYTES = {"U8": 1, "F16": 2, "BF16": 2, "F32": 4}
+_ITEM_BYTES = {"U8": 1, "I8": 1, "F16": 2, "BF16": 2, "F32": 4}
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Type, by its safetensors name (U8, F16, BF16, F32), and shape of one tensor."""
+    """Type, by its safetensors name (U8, I8, F16, BF16, F32), and shape of one tensor."""
 
     dtype: str
     shape: tuple[int, ...]

@@ -16,6 +16,27 @@ _REASONS = {errno.ENOMEM: _MEMORY, errno.EMFILE: _FILES, errno.ENFILE: _FILES}
 _ALLOCATOR = ("can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc")
 
 
+# PyTorch and ExecuTorch with nothing to work on: at 0.75 GB they load and their exit hooks fail; from 1.0 GB on, what
+# fails is the work itself, which says so.
+_LIBRARIES_BYTES = 1_000_000_000
+
+
+def require_room_for_pytorch() -> None:
+    """Refuses to load PyTorch and ExecuTorch into less address space than they take.
+
+    Libraries in them end the process by themselves where memory is short, in words of their own.
+
+    Raises:
+        OptionError: the system's limit on address space is below 1 GB.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _LIBRARIES_BYTES:
+        raise OptionError(
+            f"PyTorch and ExecuTorch take {_LIBRARIES_BYTES / 1e9:.1f} GB of address space before any work, and the "
+            f"system gives this command {limit / 1e9:.1f} GB; raise its limit (ulimit -v)"
+        )
+
+
 @contextmanager
 def explained_limits(work: str) -> Iterator[None]:
     """Turns an exception that says that memory or open files ran out into an OptionError; others pass.

@@ -104,7 +104,8 @@ class GroupedExpertTensors:
 
 
 Packed = tuple[Tensor, Tensor]
-"""``(qweight uint8 [out, in / 2], scale float16 [out, in / 32])`` of a dense matrix."""
+"""``(qweight uint8 [out, in / 2], scale float16 [out, in / 32])`` of a dense matrix in int4; of one in int8
+``(int8 [out, in], float16 [out, in / 32] or float32 [out, in / 16])``; of floats these and an empty scale."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +114,9 @@ class Components:
 
     Attributes:
         embedding: ``(qweight uint8 [V, H/2], scale float16 [V, H/32])`` -> module, int64 ``[1, T]`` to ``[1, T, H]``.
-            Of a table that is not quantised the floats ``[V, H]`` and an empty scale.
+            Of a table in int8 or in floats what `Packed` says.
         linear: ``(qweight uint8 [out, in/2], scale float16 [out, in/32])`` -> module, ``[..., in]`` to ``[..., out]``.
-            Of a matrix that is not quantised the floats ``[out, in]`` and an empty scale.
+            Of a matrix in int8 or in floats what `Packed` says.
         norm: ``(weight float32 [N], eps)`` -> module, ``[1, T, N]`` to the same.
         attention: ``(shape)`` -> module with a KV cache of its own,
             ``(q [1, T, Hq*D], k, v [1, T, Hkv*D], cos, sin [T, D/2], input_pos [1])`` to ``[1, T, Hq*D]``.

@@ -21,10 +21,13 @@ from mmoe.models.functional import (
     split_heads,
 )
 from mmoe.quant.int4 import dequantize
+from mmoe.quant.int8_planes import dequantize_int8
 
 
 def _widened(weight: Tensor, scale: Tensor) -> Tensor:
-    """The float32 values of packed int4, or of a 16-bit or 32-bit float without a scale; exact."""
+    """The float32 values of packed int4, of int8, or of a 16-bit or 32-bit float without a scale; exact."""
+    if weight.dtype == torch.int8:
+        return dequantize_int8(weight, scale)
     return weight.float() if weight.is_floating_point() else dequantize(weight, scale)
 
 

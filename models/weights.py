@@ -27,7 +27,9 @@ class Weights:
         return self._checkpoint.tensor(self._prefix + name)
 
     def packed(self, name: str) -> Packed:
-        """Returns ``(qweight, scale)`` of an int4 matrix; of an unpacked one the weight and nothing."""
+        """Returns ``(qweight, scale)`` of an int4 or int8 matrix; of an unpacked one the weight and nothing."""
+        if self._is_int8(name):
+            return self.tensor(f"{name}.qweight"), self.tensor(f"{name}.weight_scale")
         return self._parts(f"{name}.qweight", f"{name}.weight_scale", f"{name}.weight")
 
     def experts(self, name: str) -> Packed:
@@ -49,6 +51,10 @@ class Weights:
         quantization = self.config.quantization
         return quantization is not None and all(quantization.is_packed(self._prefix + name) for name in names)
 
+    def _is_int8(self, name: str) -> bool:
+        quantization = self.config.quantization
+        return quantization is not None and quantization.int8_group(self._prefix + name) is not None
+
     def _parts(self, qweight: str, scale: str, weight: str) -> Packed:
         if not self.all_packed(weight.removesuffix(".weight")):
             return self.tensor(weight), torch.empty(0)
@@ -67,7 +73,8 @@ class Weights:
         table = self.packed("model.embed_tokens")
         if not self.config.tie_word_embeddings:
             return self.components.embedding(*table), self.linear("lm_head")
-        if self.components.tied_embedding is not None and self.all_packed("model.embed_tokens"):
+        shared = self.all_packed("model.embed_tokens") or self._is_int8("model.embed_tokens")
+        if self.components.tied_embedding is not None and shared:
             return self.components.tied_embedding(*table)
         return self.components.embedding(*table), self.components.linear(*table)
 

@@ -24,30 +24,30 @@ BYTES = 1_000_000
 REPEATS = 3
 
 
-def texts() -> dict[str, bytes]:
-    """What is encoded, by its column."""
+def texts(size: int = BYTES) -> dict[str, bytes]:
+    """What is encoded, by its column: so many bytes, or what is left of them between two characters."""
     english = bundled_text().content
     code = "".join(Path(module).read_text(encoding="utf-8") for module in (__file__, ctypes.__file__))
     found = {
         "english": english,
         "code": code,
-        "all scripts": "".join(generated(30_000, seed=1)),
+        "all scripts": "".join(generated(size * 3 // 100, seed=1)),
         "chinese": "\u4e2d\u6587\u5b57\u7b26\u7684\u901f\u5ea6\u3002",
         "marks": "e\u0301\u0327",
         "digits": "1234567890",
-        "one word": "".join(random.Random(1).choices("etaoinshrdlu", k=BYTES)),
+        "one word": "".join(random.Random(1).choices("etaoinshrdlu", k=size)),
         "letters": "a",
         "spaces": " ",
         "newlines": "\n",
         "letter, digit": "a1",
         "special": "<|eot|>",
     }
-    return {name: _of_length(text) for name, text in found.items()}
+    return {name: _of_length(text, size) for name, text in found.items()}
 
 
-def _of_length(text: str) -> bytes:
+def _of_length(text: str, size: int) -> bytes:
     unit = text.encode()
-    return (unit * (BYTES // len(unit) + 1))[:BYTES].decode(errors="ignore").encode()
+    return (unit * (size // len(unit) + 1))[:size].decode(errors="ignore").encode()
 
 
 class TimedTokenizer:
@@ -62,11 +62,11 @@ class TimedTokenizer:
             sys.exit(message.value.decode())
         self._handle = ctypes.c_void_p(handle)
 
-    def speed(self, text: bytes) -> float:
-        """MB per second of the best of some runs."""
+    def speed(self, text: bytes, repeats: int = REPEATS) -> float:
+        """MB per second of the best of so many runs."""
         ids = np.empty(len(text) + 8, np.int32)
         best = float("inf")
-        for _ in range(REPEATS):
+        for _ in range(repeats):
             start = time.process_time()
             tokenizer_library().mmoe_tokenizer_encode(
                 self._handle, text, ctypes.c_size_t(len(text)), 0, 1, *array(ids)

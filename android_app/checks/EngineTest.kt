@@ -37,7 +37,7 @@ class EngineTest {
             assertEquals(2, assertIs<ModelState.Open>(state.model, state.notice).info.threads)
             test(model)
         } finally {
-            model.trimMemory(80)
+            model.releaseMemory()
             model.idle()
             scope.cancel()
             root.deleteRecursively()

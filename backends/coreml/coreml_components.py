@@ -12,6 +12,7 @@ from torchao.quantization.quant_primitives import dequantize_affine
 
 from mmoe.backends.coreml.float_components import FloatEmbedding, FloatLinear
 from mmoe.backends.coreml.short_conv import RingConvolution
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
 from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, rms_normalize, rotate_pairs, router_scores, split_heads
@@ -215,15 +216,19 @@ def _tables(tensors: ExpertTensors | GroupedExpertTensors) -> dict[str, Tensor |
 
 
 def _embedding(qweight: Tensor, scale: Tensor) -> nn.Module:
-    return Embedding(qweight, scale) if scale.numel() else FloatEmbedding(qweight)
+    int4 = qweight.dtype == torch.uint8
+    return Embedding(qweight, scale) if int4 else FloatEmbedding(widened(qweight, scale))
 
 
 def _linear(qweight: Tensor, scale: Tensor) -> nn.Module:
-    return Linear(qweight, scale) if scale.numel() else FloatLinear(qweight)
+    int4 = qweight.dtype == torch.uint8
+    return Linear(qweight, scale) if int4 else FloatLinear(widened(qweight, scale))
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Module]:
     """Both forms of the one table: bytes to gather from, an int4 constant to multiply with."""
+    if qweight.dtype != torch.uint8:
+        return _embedding(qweight, scale), _linear(qweight, scale)
     return Embedding(qweight, scale), Head(qweight, scale)
 
 

@@ -10,6 +10,7 @@ from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.float_components import FloatEmbedding, FloatLinear
 from mmoe.backends.mlx.short_conv import RingConvolution
 from mmoe.backends.mlx.weights import to_words
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
 from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, router_scores, split_heads
@@ -190,16 +191,20 @@ class InputGroupedExperts(Router):
 
 
 def _embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
-    if not scale.numel():
-        return FloatEmbedding(qweight, dtype)
+    if qweight.dtype != torch.uint8:
+        return FloatEmbedding(widened(qweight, scale), dtype)
     return Embedding(PackedMatrix(to_words(qweight), scale), dtype)
 
 
 def _linear(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
-    return Linear(PackedMatrix(to_words(qweight), scale)) if scale.numel() else FloatLinear(qweight, dtype)
+    if qweight.dtype != torch.uint8:
+        return FloatLinear(widened(qweight, scale), dtype)
+    return Linear(PackedMatrix(to_words(qweight), scale))
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
+    if qweight.dtype != torch.uint8:
+        return _embedding(qweight, scale, dtype), _linear(qweight, scale, dtype)
     table = PackedMatrix(to_words(qweight), scale)
     return Embedding(table, dtype), Linear(table)
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import torch
 from torch import Tensor, nn
 
 from mmoe.backends.xnnpack import ops
-from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS
+from mmoe.backends.xnnpack.delegated_components import XNNPACK_COMPONENTS, embedding
 from mmoe.backends.xnnpack.float_components import FloatLinear
+from mmoe.backends.xnnpack.plane_components import PlaneEmbedding, PlaneLinear, Planes
 from mmoe.models.components import Packed
 from mmoe.quant.linear_layout import LinearPanels, pack_linear_panels, stack_linear_panels
 
@@ -80,19 +82,32 @@ class PanelSwiGLU(nn.Module):
         return ops.swiglu_ffn(x, gate_up=self.gate_up.panels, down=self.down.panels)
 
 
+def _embedding(qweight: Tensor, scale: Tensor) -> nn.Module:
+    if qweight.dtype == torch.int8:
+        return PlaneEmbedding(Planes(qweight, scale), vocab_size=qweight.shape[0])
+    return embedding(qweight, scale)
+
+
 def _linear(qweight: Tensor, scale: Tensor) -> nn.Module:
     if not scale.numel():
         return FloatLinear(qweight)
+    if qweight.dtype == torch.int8:
+        return PlaneLinear(Planes(qweight, scale), out_features=qweight.shape[0])
     return PanelLinear(Panels(pack_linear_panels(qweight, scale)), out_features=qweight.shape[0])
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Module]:
-    table, vocab_size = Panels(pack_linear_panels(qweight, scale)), qweight.shape[0]
+    vocab_size = qweight.shape[0]
+    if qweight.dtype == torch.int8:
+        planes = Planes(qweight, scale)
+        return PlaneEmbedding(planes, vocab_size=vocab_size), PlaneLinear(planes, out_features=vocab_size)
+    table = Panels(pack_linear_panels(qweight, scale))
     return PanelEmbedding(table, vocab_size=vocab_size), PanelLinear(table, out_features=vocab_size)
 
 
 PANEL_COMPONENTS = dataclasses.replace(
     XNNPACK_COMPONENTS,
+    embedding=_embedding,
     linear=_linear,
     tied_embedding=_tied_embedding,
     projections=PanelProjections,

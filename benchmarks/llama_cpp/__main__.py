@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.llama_cpp.fetch import LLAMA_CPP_PYTHON, build_llama_bench, import_gguf
+from benchmarks.llama_cpp.fetch import BENCH, LLAMA_CPP_PYTHON, build, import_gguf
 from benchmarks.llama_cpp.model import write_gguf
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.machine import cpu_model
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
-    program = build_llama_bench(options.work, jobs=options.jobs)
+    program = build(options.work, BENCH, jobs=options.jobs)
     import_gguf(options.work)
     artifact = Artifact.open(options.artifact)
     config = artifact.config

@@ -14,6 +14,25 @@ _ARCHITECTURE = "general.architecture"
 _SOFTMAX, _SIGMOID = 1, 2
 
 
+# What changes the forward pass and is computed nowhere here, and what a key may say all the same.
+_UNSUPPORTED = {
+    "attention.clamp_kqv": 0,
+    "attention.sliding_window": 0,
+    "attention.kv_lora_rank": 0,
+    "attention.q_lora_rank": 0,
+    "rope.scaling.type": "none",
+    "expert_group_count": 1,
+    "expert_group_used_count": 1,
+    "swiglu_clamp_exp": 0,
+    "swiglu_clamp_shexp": 0,
+    "attn_logit_softcapping": 0,
+    "router_logit_softcapping": 0,
+    "final_logit_softcapping": 0,
+    "ssm.state_size": 0,
+    "ssm.conv_kernel": 0,
+}
+
+
 class Metadata:
     """The metadata of one architecture."""
 
@@ -42,13 +61,14 @@ class Metadata:
         return tensor in self._file.tensors
 
     def refuse(self, key: str, *, unless: object = 0) -> None:
-        """Refuses a key that changes what is computed.
+        """Refuses a key that changes what is computed; of a list, by its values.
 
         Raises:
             CheckpointError: its value is neither zero, "none" nor ``unless``.
         """
         value = self.get(key)
-        if value not in (None, 0, 0.0, "none", unless):
+        values = value if isinstance(value, list) else [value]
+        if any(each not in (None, 0, 0.0, "none", unless) for each in values):
             raise CheckpointError(
                 f"{self._file.path}: {self._architecture}.{key} is {value!r}, which is not computed here; take the "
                 "model's safetensors"
@@ -161,10 +181,10 @@ def config_json(file: GgufFile) -> dict[str, object]:
         CheckpointError: the architecture is not read here, or a key is missing or asks for what is not computed.
     """
     family, data = family_of(file)
-    data.refuse("attention.clamp_kqv")
-    data.refuse("rope.scaling.type")
-    data.refuse("attention.sliding_window")
+    for key, unless in _UNSUPPORTED.items():
+        data.refuse(key, unless=unless)
     data.refuse("expert_gating_func", unless=family.gating)
+    data.refuse("rope.dimension_count", unless=_head_dim(data))
     tokens = file.tensors.get("token_embd.weight")
     if tokens is None:
         raise CheckpointError(f"{file.path}: has no tensor token_embd.weight; convert the model to GGUF anew")
@@ -186,6 +206,15 @@ def config_json(file: GgufFile) -> dict[str, object]:
     if (head_dim := data.get("attention.key_length")) is not None:
         common["head_dim"] = head_dim
     return common | family.config(data)
+
+
+def _head_dim(data: Metadata) -> object:
+    """Channels of a head, all of which RoPE turns."""
+    stated = data.get("attention.key_length")
+    width, heads = data.require("embedding_length"), data.require("attention.head_count")
+    if stated is not None or not isinstance(width, int) or not isinstance(heads, int) or heads < 1:
+        return stated
+    return width // heads
 
 
 _LAYER_NAMES = {

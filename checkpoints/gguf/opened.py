@@ -12,15 +12,21 @@ from pathlib import Path
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.gguf.families import config_json, family_of
 from mmoe.checkpoints.gguf.gguf_file import GgufFile
-from mmoe.checkpoints.gguf.tensors import GgufTensors, packed_config
+from mmoe.checkpoints.gguf.tensors import GgufTensors, packed_config, requantization_losses
 from mmoe.checkpoints.gguf.tokenizer_files import write_tokenizer_files
 from mmoe.checkpoints.source import CheckpointSource
 from mmoe.models.architectures.config import CONFIG_FILE
+from mmoe.models.architectures.input_grouped import REQUANTIZED_KEY
 from mmoe.models.architectures.registry import parse_config
 
 
-def open_gguf(path: Path) -> Checkpoint:
+def open_gguf(path: Path, *, requantize: bool = False) -> Checkpoint:
     """Opens a file and checks all but its values.
+
+    Args:
+        path: The file.
+        requantize: Whether dense matrices of a type that cannot be carried over are rounded to int8; the checkpoint's
+            remarks say what that loses.
 
     Raises:
         ConfigError: the metadata describes something unsupported.
@@ -32,15 +38,26 @@ def open_gguf(path: Path) -> Checkpoint:
     family, _ = family_of(file)
     described = config_json(file)
     config = parse_config(described, where=str(path))
-    quantization = packed_config(file, family, config)
+    quantization = packed_config(file, family, config, requantize=requantize)
     config = replace(config, quantization=quantization)
     tensors = GgufTensors(file, family, config)
     folder = Path(tempfile.mkdtemp(prefix="mmoe-gguf-"))
     # The texts live as long as the tensors do.
     weakref.finalize(tensors, shutil.rmtree, folder, ignore_errors=True)
-    _write_texts(file, folder, described | {"quantization": quantization.to_block()})
+    losses = requantization_losses(file) if requantize else {}
+    block = quantization.to_block()
+    if losses:
+        block[REQUANTIZED_KEY] = {name: f"{kind}, {loss:.1f} dB" for name, (kind, loss) in losses.items()}
+    _write_texts(file, folder, described | {"quantization": block})
     return Checkpoint(
-        config=config, folder=folder, source=CheckpointSource(id=path.name, revision=None), files=tensors
+        config=config,
+        folder=folder,
+        source=CheckpointSource(id=path.name, revision=None),
+        files=tensors,
+        remarks=tuple(
+            f"{name} was {kind} and is now int8, which differs from it at {loss:.1f} dB."
+            for name, (kind, loss) in losses.items()
+        ),
     )
 
 

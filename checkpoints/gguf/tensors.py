@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,18 +13,23 @@ from torch import Tensor
 
 from mmoe.checkpoints.assembly import adjacent_pairs
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.gguf.blocks import EXACT_IN_FLOAT32, FLOATS, INT4, floats, int4_parts
+from mmoe.checkpoints.gguf.blocks import FLOATS, INT4, INT8_GROUPS, floats, int4_parts, int8_parts
 from mmoe.checkpoints.gguf.families import GgufFamily, names_of
 from mmoe.checkpoints.gguf.gguf_file import GgufFile, GgufTensor
 from mmoe.checkpoints.inventory import expected_tensors, matrices
 from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.input_grouped import InputGroupedConfig
+from mmoe.quant.int4 import GROUP_SIZE
+from mmoe.quant.int8_planes import dequantize_int8, quantize_int8
 
 _PARTS = (".qweight", ".weight_scale", "_qweight", "_scale", ".weight", ".bias")
 _TURNED = re.compile(r"model\.layers\.\d+\.self_attn\.[qk]_(?:proj|norm)")
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-_CARRIED = (*FLOATS, *EXACT_IN_FLOAT32)
+_CARRIED = (*FLOATS, *INT8_GROUPS)
+_QWEIGHTS, _SCALES = (".qweight", "_qweight"), (".weight_scale", "_scale")
+# Rows whose floats are in memory at a time.
+_ROWS = 4096
 # Listed in one message.
 _MOST = 20
 
@@ -93,29 +99,40 @@ class GgufTensors:
     def _type(self, name: str, expected: str) -> str:
         """Floats have the file's type; what is read as floats has float32."""
         part = self._parts[name]
-        if part.suffix in (".qweight", "_qweight", ".weight_scale", "_scale"):
+        if part.suffix in (*_QWEIGHTS, *_SCALES):
             return expected
         stored = self._file.tensors[part.names[0]].type
-        return "F32" if stored in EXACT_IN_FLOAT32 else stored
+        return "F32" if stored in INT8_GROUPS else stored
 
     def _misshapen(self, name: str, part: _Part) -> list[str]:
-        if part.suffix in (".weight_scale", "_scale"):
+        if part.suffix in _SCALES:
             return []  # checked with the values that they belong to
         sources = [self._file.tensors[source] for source in part.names]
-        logical = (*part.shape[:-1], 2 * part.shape[-1]) if part.suffix.endswith("qweight") else part.shape
+        pairs = part.suffix in _QWEIGHTS and sources[0].type == INT4
+        logical = (*part.shape[:-1], 2 * part.shape[-1]) if pairs else part.shape
         total = sum(int(np.prod(source.shape)) for source in sources)
         inputs = {source.shape[-1] for source in sources}
         fits = total == int(np.prod(logical)) and (len(logical) < 2 or inputs == {logical[-1]})
         return [] if fits else [f"wrong shape: {', '.join(part.names)} for {name} {list(logical)}"]
 
 
-def packed_config(file: GgufFile, family: GgufFamily, config: DecoderConfig) -> InputGroupedConfig:
-    """What of a file is in int4: the experts, and the dense matrices that are not named as floats.
+def packed_config(
+    file: GgufFile, family: GgufFamily, config: DecoderConfig, *, requantize: bool = False
+) -> InputGroupedConfig:
+    """What of a file is in int4: the experts, and the dense matrices that are not named as int8 or floats.
+
+    Args:
+        file: The file.
+        family: Its architecture.
+        config: Without a quantisation.
+        requantize: Whether dense matrices of a type that is not carried over become int8, which changes their values.
 
     Raises:
         CheckpointError: naming the tensors of a type that is not carried over.
     """
-    kept, problems = [], []
+    named: dict[str, list[str]] = {"floats": [], "int8": [], "int8_g16": []}
+    problems: list[str] = []
+    dense: set[str] = set()
     for matrix in matrices(config):
         experts = ".experts." in matrix.weight
         module = matrix.weight.removesuffix("_proj" if experts else ".weight")
@@ -123,14 +140,18 @@ def packed_config(file: GgufFile, family: GgufFamily, config: DecoderConfig) -> 
             stored = file.tensors.get(source)
             if stored is None or stored.type == INT4:
                 continue
-            if experts or stored.type not in _CARRIED:
+            form = _dense_form(stored.type, requantize=requantize)
+            if experts or form is None:
                 problems.append(f"{source} ({stored.type})")
             else:
-                kept.append(module)
+                named[form].append(module)
+                dense.add(source)
     others = [
         f"{name} ({tensor.type})"
         for name, tensor in file.tensors.items()
-        if tensor.type not in (INT4, *_CARRIED) and f"{name} ({tensor.type})" not in problems
+        if tensor.type not in (INT4, *_CARRIED)
+        and name not in dense
+        and f"{name} ({tensor.type})" not in problems
     ]
     if problems or others:
         listed = (problems + others)[:_MOST]
@@ -138,9 +159,50 @@ def packed_config(file: GgufFile, family: GgufFamily, config: DecoderConfig) -> 
         raise CheckpointError(
             f"{file.path}: cannot carry over {', '.join(listed)}{f' and {more} more' if more else ''} without changing "
             f"values; experts must be {INT4}, everything else {INT4} or {', '.join(_CARRIED)}. llama-quantize MODEL "
-            f"{INT4}, without an importance matrix, makes such a file"
+            f"{INT4}, without an importance matrix, makes such a file; --allow-requantize rounds "
+            "matrices that are no experts to int8"
         )
-    return InputGroupedConfig(floats=tuple(kept))
+    kept, int8, int8_g16 = (tuple(named[form]) for form in ("floats", "int8", "int8_g16"))
+    return InputGroupedConfig(floats=kept, int8=int8, int8_g16=int8_g16)
+
+
+def _dense_form(type_name: str, *, requantize: bool) -> str | None:
+    """The field of the config that names dense matrices of a type; None if there is none."""
+    if type_name in FLOATS:
+        return "floats"
+    if type_name in INT8_GROUPS:
+        return "int8" if INT8_GROUPS[type_name] == GROUP_SIZE else "int8_g16"
+    return "int8" if requantize else None
+
+
+def requantization_losses(file: GgufFile) -> dict[str, tuple[str, float]]:
+    """Type of each tensor whose values change when they become int8, and its signal-to-noise ratio in dB."""
+    return {
+        name: (tensor.type, _loss(tensor))
+        for name, tensor in file.tensors.items()
+        if tensor.type not in (INT4, *_CARRIED)
+    }
+
+
+def _loss(tensor: GgufTensor) -> float:
+    signal = noise = 0.0
+    for start in range(0, len(tensor.data), _ROWS):
+        weight = floats(tensor.type, tensor.data[start : start + _ROWS])
+        error = dequantize_int8(*quantize_int8(weight)) - weight
+        signal, noise = (
+            signal + float(weight.double().square().sum()),
+            noise + float(error.double().square().sum()),
+        )
+    return 10 * math.log10(signal / noise) if noise and signal else math.inf
+
+
+def _requantized(tensor: GgufTensor) -> tuple[Tensor, Tensor]:
+    """int8 values and float16 scales of a tensor, whose floats are in memory for some rows at a time."""
+    parts = [
+        quantize_int8(floats(tensor.type, tensor.data[start : start + _ROWS]))
+        for start in range(0, len(tensor.data), _ROWS)
+    ]
+    return torch.cat([values for values, _ in parts]), torch.cat([scale for _, scale in parts])
 
 
 def _part(family: GgufFamily, name: str, shape: tuple[int, ...]) -> _Part:
@@ -152,8 +214,12 @@ def _part(family: GgufFamily, name: str, shape: tuple[int, ...]) -> _Part:
 
 
 def _read(tensor: GgufTensor, suffix: str) -> Tensor:
-    if suffix in (".qweight", "_qweight"):
-        return int4_parts(tensor.data.view(np.uint8))[0]
-    if suffix in (".weight_scale", "_scale"):
-        return int4_parts(tensor.data.view(np.uint8))[1]
-    return floats(tensor.type, tensor.data)
+    if suffix not in (*_QWEIGHTS, *_SCALES):
+        return floats(tensor.type, tensor.data)
+    if tensor.type == INT4:
+        parts = int4_parts(tensor.data.view(np.uint8))
+    elif tensor.type in INT8_GROUPS:
+        parts = int8_parts(tensor.type, tensor.data.view(np.uint8))
+    else:
+        parts = _requantized(tensor)
+    return parts[0] if suffix in _QWEIGHTS else parts[1]

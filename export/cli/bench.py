@@ -8,6 +8,7 @@ import typer
 
 from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.usage import UsageError
 from mmoe.export.progress import Progress
@@ -144,7 +145,7 @@ def _operator_times(
     progress: Progress,
 ) -> "list[OperatorTimes]":
     """Times of the operators in the trials of a report."""
-    progress.phase("Loading PyTorch and ExecuTorch")
+    announce_pytorch(progress)
     from mmoe.export.bench.operator_times import time_operators
     from mmoe.export.bench.report import Phase
 

@@ -14,6 +14,7 @@ from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.ui.backend_options import Backend, check_backend, with_backend_options
 from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Revision, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes, format_seconds
@@ -65,9 +66,17 @@ def convert(
         Quantize | None,
         typer.Option(
             help="Quantise a bfloat16 checkpoint (Base, SFT, latent weights of QAT): int4-g32 as the packed ones are, "
-            "q4_0 as llama.cpp's format is."
+            "q4_0 as llama.cpp's format is, torchao-8da4w as torchao's int8-int4 recipe does."
         ),
     ] = None,
+    allow_requantize: Annotated[
+        bool,
+        typer.Option(
+            "--allow-requantize",
+            help="Round what a GGUF file holds in a type that cannot be carried over (Q4_K, Q5_K, ...) to int8, and "
+            "say what that loses; experts must be Q4_0 all the same.",
+        ),
+    ] = False,
     revision: Revision = None,
     template: Annotated[
         str | None,
@@ -108,7 +117,7 @@ def convert(
     started = time.perf_counter()
     notes: list[str] = []
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
+        announce_pytorch(progress)
         from mmoe.export.convert import convert as library
 
         options = library.ConvertOptions(
@@ -117,6 +126,7 @@ def convert(
             max_seq_len=max_seq_len,
             max_context_len=max_context_len,
             quantize=quantize,
+            allow_requantize=allow_requantize,
             template=template,
             overwrite=overwrite,
         )

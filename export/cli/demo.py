@@ -10,6 +10,7 @@ import typer
 from mmoe.export.cli.convert import show_artifact
 from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify import require_passed, show_report
@@ -45,7 +46,7 @@ def demo(
     started = time.perf_counter()
     terminal.say("Step 1 of 3: convert")
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
+        announce_pytorch(progress)
         from mmoe.export.artifact.load import load
         from mmoe.export.convert.convert import ConvertOptions, convert
         from mmoe.export.demo.bundled import bundled_checkpoint

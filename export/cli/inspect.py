@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
-from mmoe.export.cli.checkpoint_source import fetch
+from mmoe.export.cli.inspect_checkpoint import inspect_checkpoint
 from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Verbose
-from mmoe.export.cli.ui.tables import field_table, size_table
+from mmoe.export.cli.ui.tables import field_table, fields_of, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
 from mmoe.models.files import as_path
 
 if TYPE_CHECKING:
-    from mmoe.checkpoints.summary import CheckpointSummary
     from mmoe.export.artifact.manifest import Manifest
     from mmoe.export.artifact.summary import ArtifactSummary, ProgramSummary
 
@@ -26,6 +25,8 @@ mmoe-export inspect mobilemoe-s
 mmoe-export inspect mobilemoe-s/model.pte --json
 
 mmoe-export inspect facebook/MobileMoE-S-QAT
+
+mmoe-export inspect olmoe-q4_0.gguf
 """
 
 
@@ -50,7 +51,7 @@ def inspect(
     from mmoe.export.artifact.manifest import MANIFEST_FILE
     from mmoe.export.files.records import to_json
 
-    summary: ArtifactSummary | ProgramSummary | CheckpointSummary
+    summary: ArtifactSummary | ProgramSummary
     if any((place / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
         from mmoe.export.artifact.summary import describe_artifact
 
@@ -62,16 +63,8 @@ def inspect(
         kind, summary = "program", describe_program(place)
         terminal.show(*_program_tables(summary), size_table(summary.bytes_by_part, title="bytes"))
     else:
-        revision = fetch(path, revision, terminal, unpacked=True)
-        from mmoe.checkpoints.opening import open_source
-        from mmoe.checkpoints.summary import describe_checkpoint
-        from mmoe.export.demo.bundled import named_source
-
-        kind, summary = (
-            "checkpoint",
-            describe_checkpoint(open_source(named_source(path), revision=revision, unpacked=True)),
-        )
-        terminal.show(*_checkpoint_tables(summary))
+        terminal.result({"kind": "checkpoint", **inspect_checkpoint(path, revision, terminal)})
+        return
     data = to_json(summary)
     assert isinstance(data, dict)
     terminal.result({"kind": kind, **data})
@@ -93,8 +86,8 @@ def _artifact_tables(summary: "ArtifactSummary") -> list[RenderableType]:
                 "verification": _verification(manifest),
             }
         ),
-        _fields_of(manifest.architecture, title="architecture"),
-        _fields_of(manifest.quantization, title="quantisation"),
+        fields_of(manifest.architecture, title="architecture"),
+        fields_of(manifest.quantization, title="quantisation"),
         *expert_scales_table(manifest),
         *_program_tables(summary.program),
         size_table(manifest.sizes, title="bytes"),
@@ -117,46 +110,8 @@ def _program_tables(program: "ProgramSummary") -> list[RenderableType]:
     return [
         field_table({"program": program.path, "size": format_bytes(program.bytes)}),
         *methods,
-        _fields_of(program.metadata, title="constant methods"),
+        fields_of(program.metadata, title="constant methods"),
     ]
-
-
-def _checkpoint_tables(summary: "CheckpointSummary") -> list[RenderableType]:
-    revision = f" at {summary.source.revision}" if summary.source.revision else ""
-    total, active = summary.total_parameters, summary.active_parameters
-    return [
-        field_table(
-            {
-                "checkpoint": f"{summary.source.id}{revision}",
-                "parameters": f"{total / 1e6:,.1f} million, {active / 1e6:,.1f} million active for a token",
-                "tensors": f"{summary.num_tensors} in {summary.num_files} files",
-                "size": format_bytes(summary.total_bytes),
-            }
-        ),
-        _fields_of(summary.architecture, title="architecture"),
-        _fields_of(summary.quantization or _unpacked(summary), title="quantisation"),
-        size_table(summary.bytes_by_class, title="bytes"),
-    ]
-
-
-def _unpacked(summary: "CheckpointSummary") -> dict[str, object]:
-    """What to quantise floats with: the recipe on whose grid most groups are, if that is more than chance."""
-    shares = summary.fitting_groups or {}
-    shown: dict[str, object] = {
-        f"groups on the grid of {name}": f"{share:.1%}" for name, share in shares.items()
-    }
-    best = max(shares, key=lambda name: shares[name], default=None)
-    fits = best is not None and shares[best] > 0.5
-    advice = (
-        f"--quantize {best}" if fits else "no grid; latent weights need the recipe that they were trained for"
-    )
-    return {"weights": "bfloat16", **shown, "looks like": advice}
-
-
-def _fields_of(
-    values: "dict[str, object] | dict[str, int | bool | list[int]]", *, title: str
-) -> RenderableType:
-    return field_table({name: str(value) for name, value in values.items()}, title=title)
 
 
 def _counts(counts: dict[str, int]) -> str:

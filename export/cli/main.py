@@ -35,6 +35,7 @@ VERBS = (
     "chat",
     "serve",
     "perplexity",
+    "eval",
     "bench",
     "profile",
     "push",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
@@ -19,6 +20,8 @@ mmoe-export synthesize --size L --layers 4 --out quick --seed 1
 
 mmoe-export synthesize --size MobileLLM-Pro --out dense
 
+mmoe-export synthesize --size Qwen3-30B-A3B --layers 8 --out qwen3
+
 mmoe-export synthesize --size ./my-model/config.json --out mine
 """
 
@@ -27,7 +30,8 @@ def synthesize(
     size: Annotated[
         str,
         typer.Option(
-            metavar="S|M|L|MobileLLM-Pro|CONFIG", help="A released model, or the path of a config.json."
+            metavar="S|M|L|MobileLLM-Pro|OLMoE-1B-7B|Granite-1B-A400M|Granite-3B-A800M|LFM2-8B-A1B|Qwen3-30B-A3B|CONFIG",
+            help="A released model, or the path of a config.json.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
@@ -47,11 +51,12 @@ def synthesize(
     It stands in for gated weights in tests and benchmarks.
 
     A MobileMoE that is larger than the bundled trained model is grown from it, so that it behaves like a trained one;
-    others have random weights with its statistics. The same seed gives the same bytes.
+    others have random weights with its statistics. Public families (OLMoE, Granite, LFM2, Qwen3) are in bfloat16, in
+    shards, as they are released; convert them with --quantize. The same seed gives the same bytes.
     """
     terminal = Terminal(as_json=as_json, quiet=quiet, verbose=verbose)
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch")
+        announce_pytorch(progress)
         from mmoe.export.synthesize.synthesize import synthesize as write
 
         checkpoint = write(size, out, seed=seed, layers=layers, overwrite=overwrite, progress=progress)

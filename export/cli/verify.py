@@ -10,6 +10,7 @@ from mmoe.export.artifact.verification.limits import Thresholds
 from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify_against import compare_with, require_agreement
 from mmoe.runtime_bindings.python.errors import MmoeError
@@ -149,7 +150,7 @@ def verify(
     quantized_here = POST_TRAINING_KEY in opened.manifest.quantization
     revision = fetch(str(source), revision, terminal, unpacked=quantized_here)
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
+        announce_pytorch(progress)
         from mmoe.export.verify import ladder
 
         if not verbose:

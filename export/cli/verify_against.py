@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mmoe.export.cli.ui.noise import silence_runtime
+from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.runtime_bindings.python.errors import MmoeError
 
@@ -24,7 +25,7 @@ def compare_with(
 ) -> "AgreementReport":
     """Runs both artifacts and shows how far they agree."""
     with terminal.progress() as progress:
-        progress.phase("Loading PyTorch and ExecuTorch")
+        announce_pytorch(progress)
         from mmoe.export.verify.agreement import compare_artifacts
         from mmoe.export.verify.ladder import DEFAULT_MAX_TOKENS
 

@@ -50,6 +50,7 @@ class ConvertOptions:
         max_seq_len: Most tokens of one call (the prefill chunk); None for the default.
         max_context_len: Tokens that the KV cache holds; None for all that the model supports.
         quantize: How to quantise a checkpoint in bfloat16; None for one that is packed.
+        allow_requantize: Whether what a GGUF file holds in a type that is not carried over is rounded to int8.
         template: Name of the chat template, where the checkpoint has several; None for the default one.
         overwrite: Whether an artifact at the target is replaced.
     """
@@ -59,6 +60,7 @@ class ConvertOptions:
     max_seq_len: int | None = None
     max_context_len: int | None = None
     quantize: Quantize | None = None
+    allow_requantize: bool = False
     template: str | None = None
     overwrite: bool = False
 
@@ -225,7 +227,12 @@ def _prepare(
     runs_in_libmmoe = declaration(options.backend).runs_in_libmmoe
     writer = ArtifactWriter(target, overwrite=options.overwrite)
     progress.phase("Checking the checkpoint")
-    checkpoint = open_source(named_source(source), revision=revision, unpacked=options.quantize is not None)
+    checkpoint = open_source(
+        named_source(source),
+        revision=revision,
+        unpacked=options.quantize is not None,
+        requantize=options.allow_requantize,
+    )
     check_request(checkpoint, options.quantize)
     require_own_files(checkpoint.folder)
     tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)

@@ -19,6 +19,7 @@ def notes(backend: Backend, checkpoint: Checkpoint, tokenizer: ChatTokenizer) ->
         checkpoint: What is converted.
         tokenizer: Of the checkpoint.
     """
+    yield from checkpoint.remarks
     if tokenizer.template_is_built_in:
         yield "The checkpoint has no chat template; the built-in one of its family is used."
     if tokenizer.sampling_not_applied:

@@ -7,9 +7,11 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from mmoe.checkpoints.shards import INDEX_FILE
 from mmoe.checkpoints.tensor_spec import TensorSpec
 
 _HEADER_ALIGNMENT = 8
+_SHARD_BYTES = 4_000_000_000
 
 
 def write_safetensors(
@@ -46,3 +48,48 @@ def write_safetensors(
             written = sum(file.write(chunk) for chunk in chunks_of(name))
             assert written == spec.num_bytes, f"{name}: {written} bytes of {spec.num_bytes}"
             progress(done, len(specs))
+
+
+def write_shards(
+    folder: Path,
+    specs: Mapping[str, TensorSpec],
+    chunks_of: Callable[[str], Iterable[bytes]],
+    *,
+    metadata: Mapping[str, str],
+    progress: Callable[[int, int], None],
+) -> None:
+    """The same in files of about 4 GB, as large checkpoints are released, with the index of `transformers`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    shards = shards_of(specs)
+    written = 0
+    for path, names in shards.items():
+
+        def step(done: int, of: int, before: int = written) -> None:
+            progress(before + done, len(specs))
+
+        shard = {name: specs[name] for name in names}
+        write_safetensors(folder / path, shard, chunks_of, metadata=metadata, progress=step)
+        written += len(names)
+    total = sum(spec.num_bytes for spec in specs.values())
+    weight_map = {name: path for path, names in shards.items() for name in names}
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def shards_of(specs: Mapping[str, TensorSpec]) -> dict[str, list[str]]:
+    """Which tensors go to which file, in their order."""
+    groups: list[list[str]] = [[]]
+    size = 0
+    for name, spec in specs.items():
+        if groups[-1] and size + spec.num_bytes > _SHARD_BYTES:
+            groups.append([])
+            size = 0
+        groups[-1].append(name)
+        size += spec.num_bytes
+    count = len(groups)
+    return {
+        f"model-{place:05}-of-{count:05}.safetensors": names for place, names in enumerate(groups, start=1)
+    }

@@ -86,7 +86,7 @@ def measure(
         for window in windows:
             session.prompt(window[:1])
             for token in window[1:]:
-                found.append(_negative_log_likelihood(session.logits(), token))
+                found.append(negative_log_likelihood(session.logits(), token))
                 done += 1
                 if done % 64 == 0:
                     progress(done, total)
@@ -113,7 +113,8 @@ def cut(model: Model, text: str, max_tokens: int | None) -> list[list[int]]:
     return windows
 
 
-def _negative_log_likelihood(logits: npt.NDArray[np.float32], token: int) -> float:
+def negative_log_likelihood(logits: npt.NDArray[np.float32], token: int) -> float:
+    """Of a token, in nats, by the softmax in float64 of logits ``[V]``."""
     values = logits.astype(np.float64)
     largest = values.max()
     return float(largest + np.log(np.exp(values - largest).sum()) - values[token])

@@ -165,6 +165,7 @@ class _Server:
             try:
                 await asyncio.wait({collecting, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if not collecting.done():
+                    self._metrics.count_cancelled(texts.unfinished)
                     return Response(status_code=499)  # nobody reads it
                 collecting.result()
             except ApiError as error:
@@ -172,23 +173,30 @@ class _Server:
             finally:
                 collecting.cancel()
                 gone.cancel()
-        self._count(choices)
+                self._count(choices)
         return JSONResponse(choices.response())
 
     async def _stream(self, texts: Texts, choices: Choices) -> AsyncIterator[str]:
         with texts:
+            parts: list[str] = []
             try:
                 for chunk in choices.opening():
                     yield _event(chunk)
                 async for choice, event in texts.events():
-                    for chunk in choices.chunks(choice, event):
-                        yield _event(chunk)
-                for chunk in choices.closing():
-                    yield _event(chunk)
-                self._count(choices)
+                    parts += [_event(chunk) for chunk in choices.chunks(choice, event)]
+                    # A small model may be faster than one write for each token.
+                    if parts and not texts.has_more:
+                        yield "".join(parts)
+                        parts.clear()
+                parts += [_event(chunk) for chunk in choices.closing()]
             except ApiError as error:
-                yield _event(error.content())
-            yield "data: [DONE]\n\n"
+                parts.append(_event(error.content()))
+            except (GeneratorExit, asyncio.CancelledError):
+                self._metrics.count_cancelled(texts.unfinished)
+                raise
+            finally:
+                self._count(choices)
+            yield "".join([*parts, "data: [DONE]\n\n"])
 
     def _count(self, choices: Choices) -> None:
         self._metrics.count_tokens(choices.prompt_tokens, choices.cached_tokens, choices.completion_tokens)

@@ -12,6 +12,7 @@ _HELP = {
     "mmoe_prompt_tokens_total": "Tokens of prompts.",
     "mmoe_cached_tokens_total": "Tokens of prompts that a session held already.",
     "mmoe_completion_tokens_total": "Tokens generated.",
+    "mmoe_texts_cancelled_total": "Texts whose client went away.",
 }
 
 
@@ -31,6 +32,10 @@ class Metrics:
         self._add("mmoe_prompt_tokens_total", "", prompt)
         self._add("mmoe_cached_tokens_total", "", cached)
         self._add("mmoe_completion_tokens_total", "", completion)
+
+    def count_cancelled(self, texts: int) -> None:
+        """A client has gone away before so many texts had ended."""
+        self._add("mmoe_texts_cancelled_total", "", texts)
 
     def _add(self, name: str, labels: str, number: int) -> None:
         with self._lock:

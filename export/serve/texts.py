@@ -13,7 +13,11 @@ from mmoe.export.serve.worker import End, Event, Failure, Generation, Worker
 
 
 class Texts:
-    """The texts of one request; leaving the block cancels what still runs."""
+    """The texts of one request; leaving the block cancels what still runs.
+
+    Attributes:
+        unfinished: How many of them have not come to their end.
+    """
 
     def __init__(self, request: TextRequest, worker: Worker, time_limit: float) -> None:
         """Submits them.
@@ -27,6 +31,7 @@ class Texts:
             ApiError: Too many wait already.
         """
         self._worker = worker
+        self.unfinished = len(request.prompts) * request.choices
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
         deadline = time.monotonic() + time_limit
@@ -39,6 +44,7 @@ class Texts:
                 grammar=request.grammar,
                 top_logprobs=request.top_logprobs,
                 score_prompt=request.echo and request.top_logprobs is not None,
+                count_experts=request.count_experts,
                 deadline=deadline,
                 tell=self._teller(index * request.choices + choice),
                 waiting_to_be_read=self._events.qsize,
@@ -62,21 +68,25 @@ class Texts:
             generation.cancel()
         self._worker.wake()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether an event has come that nobody has taken yet."""
+        return not self._events.empty()
+
     async def events(self) -> AsyncIterator[tuple[int, Event]]:
         """Events of all choices as they come, each with the choice's index, until every one has ended.
 
         Raises:
             ApiError: The program failed.
         """
-        open_choices = len(self._generations)
-        while open_choices:
+        while self.unfinished:
             choice, event = await self._events.get()
             if isinstance(event, Failure):
                 raise ApiError(500, event.message, code="runtime_failure")
             if self._events.qsize() == 0:
                 self._worker.wake()
+            self.unfinished -= isinstance(event, End)
             yield choice, event
-            open_choices -= isinstance(event, End)
 
     def _teller(self, choice: int) -> _Teller:
         return _Teller(self._loop, self._events, choice)

@@ -22,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.inventory import expected_tensors
 from mmoe.export.synthesize.axes import (
     EMPTY,
     Axis,
@@ -81,6 +82,7 @@ class GrownModel:
 
     Attributes:
         ORIGIN: What a model card says of the weights.
+        specs: Type and shape of every tensor.
     """
 
     ORIGIN: ClassVar[str] = (
@@ -97,6 +99,7 @@ class GrownModel:
         """
         assert isinstance(trained.config, MobileMoEConfig)
         assert isinstance(config, MobileMoEConfig)
+        self.specs = expected_tensors(config)
         self._trained, self._small, self._large, self._seed = trained, trained.config, config, seed
         small_groups = self._small.hidden_size // GROUP_SIZE
         copies = repeated(small_groups, config.hidden_size // GROUP_SIZE - 1, self._rng("hidden"))

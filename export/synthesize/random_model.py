@@ -19,6 +19,7 @@ class RandomModel:
 
     Attributes:
         ORIGIN: What a model card says of the weights.
+        specs: Type and shape of every tensor.
     """
 
     ORIGIN: ClassVar[str] = (
@@ -28,11 +29,11 @@ class RandomModel:
 
     def __init__(self, trained: Checkpoint, config: DecoderConfig, *, seed: int) -> None:
         """Args: the model whose statistics are taken, the new model's config, and what decides all draws."""
-        self._specs, self._seed = expected_tensors(config), seed
+        self.specs, self._seed = expected_tensors(config), seed
         self._statistics = TrainedStatistics(trained, num_layers=config.num_hidden_layers)
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of a tensor, in pieces."""
         # A stream per tensor: neither their order nor a change elsewhere changes its values.
         rng = np.random.Generator(np.random.SFC64([self._seed, zlib.crc32(name.encode())]))
-        return self._statistics.of(name, self._specs[name]).chunks(self._specs[name].shape, rng)
+        return self._statistics.of(name, self.specs[name]).chunks(self.specs[name].shape, rng)

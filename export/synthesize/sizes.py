@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from mmoe.export.demo.bundled import bundled_checkpoint
+from mmoe.export.synthesize.public_sizes import PUBLIC_SIZES, public_name
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import read_json_object
 from mmoe.models.files import as_path
@@ -77,12 +78,13 @@ def with_layers(config: dict[str, Any], layers: int) -> dict[str, Any]:
     """
     if layers < 1:
         raise OptionError(f"layers must be at least 1, not {layers}")
-    types = itertools.chain(config["layer_types"], itertools.repeat("full_attention"))
-    return config | {
-        "num_hidden_layers": layers,
-        "no_rope_layers": [1] * layers,
-        "layer_types": list(itertools.islice(types, layers)),
-    }
+    changed: dict[str, Any] = {"num_hidden_layers": layers}
+    if "no_rope_layers" in config:
+        changed["no_rope_layers"] = [1] * layers
+    if "layer_types" in config:
+        types = itertools.chain(config["layer_types"], itertools.repeat("full_attention"))
+        changed["layer_types"] = list(itertools.islice(types, layers))
+    return config | changed
 
 
 def dense_config() -> dict[str, Any]:
@@ -108,6 +110,7 @@ def dense_config() -> dict[str, Any]:
         # One global layer of four, and the last one.
         "layer_types": (["full_attention"] + ["sliding_attention"] * 3) * 7 + ["full_attention"] * 2,
         "sliding_window": 512,
+        "no_rope_layers": [],
         "use_qk_norm": True,
         "attention_bias": False,
         "tie_word_embeddings": True,
@@ -128,8 +131,13 @@ def read_size(size: str) -> dict[str, Any]:
         return released_config(ModelSize(size.upper()))
     if size.lower() == DENSE.lower():
         return dense_config()
+    if (name := public_name(size)) is not None:
+        return dict(PUBLIC_SIZES[name])
     path = as_path(size)
     path = path / CONFIG_FILE if path.is_dir() else path
     if not path.is_file():
-        raise OptionError(f"size is {size!r}: it must be S, M, L, {DENSE} or the path of a {CONFIG_FILE}")
+        names = ", ".join(PUBLIC_SIZES)
+        raise OptionError(
+            f"size is {size!r}: it must be S, M, L, {DENSE}, {names} or the path of a {CONFIG_FILE}"
+        )
     return read_json_object(path)

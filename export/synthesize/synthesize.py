@@ -11,16 +11,17 @@ from pathlib import Path
 
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.inventory import expected_tensors
-from mmoe.checkpoints.shards import SINGLE_FILE
+from mmoe.checkpoints.shards import INDEX_FILE, SINGLE_FILE
 from mmoe.export.artifact.artifact import CARD_FILE
 from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.files.place import require_place
-from mmoe.export.files.safetensors import write_safetensors
+from mmoe.export.files.safetensors import shards_of, write_safetensors, write_shards
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import explained_write_errors, free_bytes, new_parents
 from mmoe.export.progress import SILENT, Progress
+from mmoe.export.synthesize.float_model import FloatModel
 from mmoe.export.synthesize.growth import GrownModel, can_grow
+from mmoe.export.synthesize.public_sizes import public_name
 from mmoe.export.synthesize.random_model import RandomModel
 from mmoe.export.synthesize.sizes import read_size, with_layers
 from mmoe.export.synthesize.tokenizer import tokenizer_files
@@ -59,7 +60,8 @@ def synthesize(
     The same arguments give the same bytes.
 
     Args:
-        size: S, M, L, MobileLLM-Pro (released models) or the path of a `config.json`.
+        size: S, M, L, MobileLLM-Pro or a name of `PUBLIC_SIZES` (released models), or the path of a `config.json`.
+            Public families are written in bfloat16, in shards; all else is packed.
         target: the folder to write.
         seed: of the random numbers.
         layers: write only so many layers; None for all.
@@ -79,28 +81,37 @@ def synthesize(
     data = read_size(size)
     if layers is not None:
         data = with_layers(data, layers)
-    trained = open_checkpoint(bundled_checkpoint())
     data[SYNTHETIC_KEY] = {"seed": seed, "note": "a stand-in, written by mmoe-export synthesize"}
-    data["quantization"] = type(parse_config(data | {"quantization": None}, where=size)).PACKED.to_block()
+    in_floats = public_name(size) is not None
+    if not in_floats:
+        data["quantization"] = type(parse_config(data | {"quantization": None}, where=size)).PACKED.to_block()
     config = parse_config(data, where=size)
     texts = tokenizer_files(config)
-    specs = expected_tensors(config)
-    total = sum(spec.num_bytes for spec in specs.values())
-    own = {*texts, SINGLE_FILE, CONFIG_FILE, CARD_FILE}
+    model = FloatModel(config, seed=seed) if in_floats else _packed_model(config, seed)
+    total = sum(spec.num_bytes for spec in model.specs.values())
+    files = {INDEX_FILE, *shards_of(model.specs)} if in_floats else {SINGLE_FILE}
+    own = {*texts, *files, CONFIG_FILE, CARD_FILE}
     _check_target(target, total, replaceable=overwrite and _is_synthetic(target, own))
-    if can_grow(trained.config, config):
-        origin, chunks_of = GrownModel.ORIGIN, GrownModel(trained, config, seed=seed).chunks
-    else:
-        origin, chunks_of = RandomModel.ORIGIN, RandomModel(trained, config, seed=seed).chunks
     texts[CONFIG_FILE] = json.dumps(data, indent=2) + "\n"
-    texts[CARD_FILE] = _card(config, origin, seed=seed, total=total)
+    texts[CARD_FILE] = _card(config, model.ORIGIN, seed=seed, total=total)
     progress.phase("Writing the tensors")
     with _whole_folder(target) as folder:
         metadata = {"format": "pt", SYNTHETIC_KEY: f"seed {seed}"}
-        write_safetensors(folder / SINGLE_FILE, specs, chunks_of, metadata=metadata, progress=progress.step)
+        if in_floats:
+            write_shards(folder, model.specs, model.chunks, metadata=metadata, progress=progress.step)
+        else:
+            write_safetensors(
+                folder / SINGLE_FILE, model.specs, model.chunks, metadata=metadata, progress=progress.step
+            )
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-    return open_checkpoint(target)
+    return open_checkpoint(target, unpacked=in_floats)
+
+
+def _packed_model(config: DecoderConfig, seed: int) -> GrownModel | RandomModel:
+    trained = open_checkpoint(bundled_checkpoint())
+    kind = GrownModel if can_grow(trained.config, config) else RandomModel
+    return kind(trained, config, seed=seed)
 
 
 def _check_target(target: Path, needed: int, *, replaceable: bool) -> None:

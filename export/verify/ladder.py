@@ -5,23 +5,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmoe.backends.base import Backend, Programs
-from mmoe.backends.errors import ArtifactError
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import AllLogits
 from mmoe.checkpoints.checkpoint import Checkpoint
-from mmoe.checkpoints.opening import open_source
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.backend import backend_of
 from mmoe.export.artifact.verification.limits import Gate, Thresholds
 from mmoe.export.artifact.verification.measurements import RouterFlips
 from mmoe.export.artifact.verification.report import StageResult, VerificationReport
 from mmoe.export.artifact.versions import installed_versions
-from mmoe.export.convert.post_training import packed_copy, quantized_config, recipe_of
-from mmoe.export.demo.bundled import named_source
+from mmoe.export.convert.post_training import packed_copy, recipe_of
 from mmoe.export.progress import SILENT, Progress
 from mmoe.export.verify.float32_gates import evaluate_float32, untied_rows
 from mmoe.export.verify.gates import evaluate
 from mmoe.export.verify.metrics import LogitComparison
+from mmoe.export.verify.reference_checkpoint import open_checkpoint_of
 from mmoe.export.verify.regrouped import REGROUPED
 from mmoe.export.verify.routing import RoutingRecord, recorded_routing
 from mmoe.export.verify.sampling_error import REFERENCE_TOKENS, margins
@@ -90,23 +88,18 @@ def verify(
     options = options or VerifyOptions()
     source, revision = source_of(artifact, source, revision)
     text = text or bundled_text()
-    quantized_here = POST_TRAINING_KEY in artifact.manifest.quantization
-    original = open_source(named_source(source), revision=revision, unpacked=quantized_here)
-    recipe = recipe_of(artifact.config)
-    expected = quantized_config(original.config, recipe) if quantized_here else original.config
-    if expected != artifact.config:
-        raise ArtifactError(
-            f"{artifact.folder}: was not made from {source}: their configs differ; give the checkpoint it came from"
-        )
+    original = open_checkpoint_of(artifact, source, revision=revision)
     windows = windows_for(artifact, text, max_tokens=options.max_tokens)
     backend = backend_of(artifact)
     near = artifact.folder.parent
-    with packed_copy(original, near=near, quantize=recipe, progress=progress) as checkpoint:
+    with packed_copy(
+        original, near=near, quantize=recipe_of(artifact.manifest.quantization), progress=progress
+    ) as checkpoint:
         ladder = _Ladder(checkpoint, backend, windows, options, progress)
         stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]
         if options.compare_regrouped:
             stages.append(ladder.regrouped_stage())
-        if quantized_here:
+        if POST_TRAINING_KEY in artifact.manifest.quantization:
             stages.append(ladder.original_stage(original))
         progress.phase("Comparing the expert weights")
         return VerificationReport(

@@ -167,6 +167,11 @@ class ConfigReader:
         """Whether the key is absent or `null`."""
         return self._value(key) is None
 
+    def says(self, key: str, *values: object) -> bool:
+        """Whether a key's value is one of these; None stands for a key that is missing, too."""
+        found = None if self.is_null(key) else self._value(key)
+        return any(type(found) is type(value) and found == value for value in values)
+
     def refuse(self, key: str, supported: str) -> NoReturn:
         """Raises: ConfigError: naming the key, what was found and what is supported."""
         found = _shorten(json.dumps(self._value(key))) if self._found(key) else "missing"

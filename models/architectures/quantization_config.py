@@ -51,6 +51,10 @@ class QuantizationConfig:
         """Whether a dense matrix is in int4; by the name of its module, such as ``lm_head``."""
         return True
 
+    def int8_group(self, module: str) -> int | None:
+        """How many inputs of a dense matrix in int8 share a scale, 16 or 32; None for any other."""
+        return None
+
     def to_block(self) -> dict[str, object]:
         """The JSON object."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

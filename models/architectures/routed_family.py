@@ -14,9 +14,28 @@ from mmoe.quant.int4_format import GROUP_SIZE
 
 FAMILY_KEYS: tuple[str | tuple[str, ...], ...] = (*COMMON_KEYS, "rope_theta", "num_experts_per_tok")
 
-# What changes the forward pass and is computed nowhere here, whichever family's config says it: clamped projections,
-# latent attention, Mamba layers, gated attention, clamped SwiGLU.
-_UNSUPPORTED = ("clip_qkv", "kv_lora_rank", "mamba_d_state", "attn_output_gate", "swiglu_limit")
+# What changes the forward pass and is computed nowhere here, whichever family's config says it.
+_UNSUPPORTED = {
+    "clip_qkv": "clamped projections",
+    "kv_lora_rank": "latent attention",
+    "q_lora_rank": "latent attention",
+    "n_group": "routing by groups of experts",
+    "topk_group": "routing by groups of experts",
+    "attention_sinks": "an attention sink",
+    "add_full_attention_sink_bias": "an attention sink",
+    "add_swa_attention_sink_bias": "an attention sink",
+    "attn_output_gate": "gated attention",
+    "use_gated_attention": "gated attention",
+    "swiglu_limit": "clamped SwiGLU",
+    "swiglu_limits": "clamped SwiGLU",
+    "mamba_d_state": "Mamba layers",
+    "mamba_n_heads": "Mamba layers",
+    "mamba_num_heads": "Mamba layers",
+    "ssm_state_size": "Mamba layers",
+}
+# Said by configs that do without; one group of experts is all of them.
+_WITHOUT: tuple[object, ...] = (False, 0, [])
+_ONE_GROUP = ("n_group", "topk_group")
 
 MLP_NAMES: TensorNames = {
     "feed_forward.router.weight": named("mlp.gate.weight"),
@@ -79,9 +98,9 @@ def read_routed(
         ConfigError: on the first key that is of the wrong kind or unsupported.
     """
     reader.require_keys((*kind.KEYS, experts, norm_eps))
-    for key in _UNSUPPORTED:
-        if not reader.is_null(key):
-            reader.refuse(key, "null; what it asks for is not computed here")
+    for key, word in _UNSUPPORTED.items():
+        if not reader.says(key, None, *_WITHOUT, *((1,) if key in _ONE_GROUP else ())):
+            reader.refuse(key, f"null; it asks for {word}, which is not computed here")
     alike = "layer_types" not in kind.KEYS
     if alike and not reader.is_null("layer_types") and {"full_attention"} != {*reader.strings("layer_types")}:
         reader.refuse("layer_types", 'null, or "full_attention" for every layer')

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 import mmoe
+from mmoe.runtime_bindings.python.chat import WhenFull
+from mmoe.runtime_bindings.python.conversation import Turn
 from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.limits import Limits
+from mmoe.runtime_bindings.python.records import Message
 from mmoe.runtime_bindings.python.stream import Stream
 
 Call = Mapping[str, Any]
@@ -46,9 +49,7 @@ def perform(folder: Path, scenario: Mapping[str, Any]) -> list[Result]:
         sampling = _sampling(scenario["sampling"]) if "sampling" in scenario else None
         caller: _Caller
         if "chat" in scenario:
-            caller = _ChatCaller(
-                model, mmoe.Chat(model, system=scenario["chat"].get("system"), sampling=sampling)
-            )
+            caller = _ChatCaller(model, mmoe.Chat(model, sampling=sampling, **_chat(scenario["chat"])))
         else:
             caller = _SessionCaller(model, mmoe.Session(model, sampling))
         return [caller.result(call) for call in scenario["calls"]]
@@ -62,6 +63,30 @@ def prompt_of(call: Call) -> Any:
 
 def _sampling(values: Mapping[str, Any]) -> mmoe.SamplingConfig:
     return mmoe.SamplingConfig(**values)
+
+
+def _chat(values: Mapping[str, Any]) -> dict[str, Any]:
+    options = dict(values)
+    if "tools" in options:
+        options["tools"] = [json.loads(tool) for tool in options["tools"]]
+    if "when_full" in options:
+        options["when_full"] = WhenFull(options["when_full"])
+    return options
+
+
+def _with_calls(message: Turn) -> dict[str, Any]:
+    """Role, content and, where there are calls of tools, pairs of a name and a JSON object's text."""
+    if not isinstance(message, Mapping):
+        return Message(*message)._asdict()
+    members: dict[str, Any] = {"role": message["role"], "content": message["content"]}
+    calls: Any = message.get("tool_calls")
+    if calls is not None:
+        functions = [call["function"] for call in calls]
+        members["calls"] = [
+            [function["name"], json.dumps(function["arguments"], ensure_ascii=False)]
+            for function in functions
+        ]
+    return members
 
 
 def _limits(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +138,15 @@ class _Caller:
         variables = json.loads(conversation_file(call).read_text(encoding="utf-8"))
         return {"ids": self._model.chat_json(variables, now=call["now"])}
 
+    def chat_fit(self, call: Call) -> Result:
+        variables = json.loads(conversation_file(call).read_text(encoding="utf-8"))
+        ids, left_out = self._model.chat_fit(variables, call["most_ids"], now=call["now"])
+        return {"ids": ids, "left_out": left_out}
+
+    def tool_calls(self, call: Call) -> Result:
+        message = _with_calls(self._model.tool_calls(call["text"]))
+        return {"content": message["content"], "calls": message.get("calls", [])}
+
     def sampling(self, _: Call) -> Result:
         names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
         values = {name: getattr(self._model.sampling, name) for name in names}
@@ -121,6 +155,14 @@ class _Caller:
 
     def check_grammar(self, call: Call) -> None:
         self._model.check_grammar(**_grammar(call))
+
+    def warm_up(self, _: Call) -> Result:
+        stages: list[int] = []
+        self._model.warm_up(lambda progress: None if progress.done else stages.append(progress.stage))
+        return {"stages": stages}
+
+    def session_memory(self, call: Call) -> Result:
+        return {"cache_bytes": self._model.session_memory(call.get("tokens")).cache_bytes}
 
     def close_model(self, _: Call) -> None:
         self._model.close()
@@ -227,7 +269,8 @@ class _ChatCaller(_Caller):
         self._chat = chat
 
     def send(self, call: Call) -> Result:
-        self._stream = self._chat.send(prompt_of(call), **_limits(call), **_grammar(call))
+        said = call.get("messages") or prompt_of(call)
+        self._stream = self._chat.send(said, **_limits(call), **_grammar(call))
         return self._read(self._stream, call)
 
     def stats(self, _: Call) -> Result:
@@ -236,6 +279,15 @@ class _ChatCaller(_Caller):
 
     def history(self, _: Call) -> Result:
         return {"messages": [message._asdict() for message in self._chat.history]}
+
+    def turns(self, _: Call) -> Result:
+        return {"messages": [_with_calls(turn) for turn in self._chat.turns]}
+
+    def left_out(self, _: Call) -> Result:
+        return {"messages": [message._asdict() for message in self._chat.left_out]}
+
+    def restore_turns(self, call: Call) -> None:
+        self._chat.restore(call["messages"])
 
     def reset(self, _: Call) -> None:
         self._chat.reset()

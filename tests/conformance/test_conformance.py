@@ -146,6 +146,47 @@ def test_templates_have_the_ids_of_transformers_and_tokenizers(variants: Path) -
             assert call["expect"] == expected, (name, call["conversation"])
 
 
+def test_what_is_left_out_is_as_little_as_can_be(variants: Path) -> None:
+    """Of a conversation as transformers renders it, cut before each user's message."""
+    calls = [(each["artifact"], call) for each in SCENARIOS for call in calls_named(each, "chat_fit")]
+    assert len(calls) >= 6
+    for name, call in calls:
+        source = (variants / name / "chat_template.jinja").read_text(encoding="utf-8")
+        given = json.loads(conversation_file(call).read_text(encoding="utf-8"))
+        messages = given["messages"]
+        first = next(index for index, message in enumerate(messages) if message["role"] != "system")
+        starts = [index for index in range(first, len(messages)) if messages[index]["role"] == "user"]
+        expected: dict[str, Any] = {"error": "context_full"}
+        for start in starts:
+            kept = {**given, "messages": messages[:first] + messages[start:]}
+            ids = honest_ids(variants / name, source, {**VARIANTS[name].names, **kept})
+            if len(ids) <= call["most_ids"]:
+                expected = {"ids": ids, "left_out": start - first}
+                break
+        assert call["expect"] == expected, (name, call["most_ids"])
+
+
+def test_a_conversation_loses_its_oldest_turns_only() -> None:
+    scenarios = [each for each in SCENARIOS if calls_named(each, "left_out")]
+    assert len(scenarios) >= 4
+    for scenario in scenarios:
+        said = [{"role": "system", "content": text} for text in [scenario["chat"].get("system")] if text]
+        front = len(said)
+        gone: list[Any] = []
+        for call in scenario["calls"]:
+            expected = call.get("expect", {})
+            if call["call"] == "send" and expected.get("finish_reason") not in (None, "cancelled"):
+                user = call.get("messages", [{"role": "user", "content": prompt_of(call)}])
+                said += [*user, {"role": "assistant", "content": expected["text"]}]
+                taken = False
+            elif call["call"] == "left_out" and not taken:
+                gone += expected["messages"]
+                taken = True
+            elif call["call"] == "history":
+                assert expected["messages"] == said[:front] + said[front + len(gone) :], scenario["name"]
+                assert gone == said[front : front + len(gone)], scenario["name"]
+
+
 def test_every_conversation_is_tried_with_every_template() -> None:
     conversations = {path.stem for path in CONVERSATIONS.iterdir()}
     for scenario in SCENARIOS:
@@ -177,7 +218,7 @@ def test_texts_are_those_of_a_loop_over_the_logits(scenario: dict[str, Any], dem
 
 
 def test_a_first_answer_is_that_of_a_loop_over_the_logits(demo_artifact: Artifact) -> None:
-    for scenario in (each for each in SCENARIOS if "chat" in each):
+    for scenario in (each for each in SCENARIOS if "chat" in each and "artifact" not in each):
         system = scenario["chat"].get("system")
         messages = [] if system is None else [{"role": "system", "content": system}]
         call = next(call for call in scenario["calls"] if call["call"] == "send")

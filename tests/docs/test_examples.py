@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.runtime_bindings.python.library import core_library_path
-from tests.support.first_layers import write_first_layers
-from tests.support.hub_cache import snapshot_folder
 
 if TYPE_CHECKING:
     from mmoe.export.artifact.artifact import Artifact
@@ -65,34 +64,26 @@ def test_the_c_program_says_what_python_says(demo_artifact: Artifact, tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("users_folder")
+def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
     notebook = json.loads((EXAMPLES / "numerics.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert len(cells) >= 4
-    done = run(sys.executable, "-c", "\n".join(cells), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "top-1 agreement" in done.stdout
+    exec("\n".join(cells), {"__name__": "__main__"})
+    assert "top-1 agreement" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_workflow_guards_numerics(tmp_path: Path) -> None:
-    """Its commands, where the hub's cache has layers of the included checkpoint."""
-    write_first_layers(
-        snapshot_folder(tmp_path / "home", "facebook/MobileMoE-S-QAT"), bundled_checkpoint(), 2
-    )
+def test_the_workflow_guards_numerics(users_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its two commands in this process, each as a shell would take it apart."""
+    from mmoe.export.cli.main import main
+
     text = (EXAMPLES / "guard-numerics.yml").read_text(encoding="utf-8")
-    offline = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     (source,) = re.findall(r"CHECKPOINT: (\S+)", text)
-    commands = re.findall(r"- run: (mmoe-export .*)$", text, flags=re.MULTILINE)
-    assert len(commands) == 2
-    script = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
-    prelude = f'mmoe-export() {{ "{sys.executable}" -c "{script}" "$@"; }}\n'
-    done = subprocess.run(
-        ["bash", "-euc", prelude + "\n".join(commands)],
-        cwd=tmp_path,
-        env={**os.environ, "CHECKPOINT": source, **offline},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "verification.json").read_text())["passed"]
+    monkeypatch.setenv("CHECKPOINT", source)
+    convert, verify = re.findall(r"- run: mmoe-export (.*)$", text, flags=re.MULTILINE)
+    assert main(shlex.split(os.path.expandvars(convert))) == 0
+    verify, target = verify.split(" > ")
+    with (users_folder / target).open("w", encoding="utf-8") as file, redirect_stdout(file):
+        assert main(shlex.split(os.path.expandvars(verify))) == 0
+    assert json.loads((users_folder / "verification.json").read_text())["passed"]

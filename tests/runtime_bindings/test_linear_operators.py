@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmoe.backends.xnnpack import ops
+from mmoe.quant.int8_planes import dequantize_int8, pack_int8_planes
 from mmoe.quant.linear_layout import LinearPanels, stack_linear_panels
 from tests.runtime_bindings.test_operators import INVALID_ARGUMENT, compile_call
 from tests.support.linear_oracle import DenseMatrix
@@ -108,6 +109,50 @@ def test_embedding_panels_gives_its_twins_bits_and_refuses_ids_outside_the_table
             ops.embedding_panels(panels, torch.tensor([[bad]]), vocab_size=37)
 
 
+def planes(rng, outputs, inputs, *, halves):
+    values = torch.from_numpy(rng.integers(-128, 128, (outputs, inputs)).astype(np.int8))
+    scale = torch.from_numpy(rng.normal(size=(outputs, inputs // (16 if halves else 32))).astype(np.float32))
+    return values, scale if halves else scale.half()
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_linear_planes_gives_its_twins_bits_and_is_near_the_product(halves):
+    rng = np.random.default_rng(6)
+    values, scale = planes(rng, 70, 96, halves=halves)
+    table = pack_int8_planes(values, scale)
+    run = compile_call(
+        OPS.linear_planes.default, activations(rng, 1, 64, 96), table.weight, table.scale, 70, table.planes,
+        dynamic=(0,),
+    )  # fmt: skip
+    for tokens in (64, 1, 7, 0):
+        x = activations(rng, 1, tokens, 96)
+        assert torch.equal(run(x), ops.linear_planes(x, table, out_features=70))
+    x = activations(rng, 1, 9, 96)
+    exact = x.double() @ dequantize_int8(values, scale).double().T
+    assert float(10 * (exact.square().sum() / (run(x) - exact).square().sum()).log10()) > 40
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_embedding_planes_gives_the_exact_rows_and_refuses_ids_outside_the_table(halves):
+    rng = np.random.default_rng(7)
+    values, scale = planes(rng, 37, 64, halves=halves)
+    if halves:  # 18 bits, as the product of a float16 and an int8
+        scale = scale.half().float() * torch.from_numpy(rng.integers(-127, 128, scale.shape)).float()
+    table, ids = pack_int8_planes(values, scale), torch.tensor([[36, 0, 17, 31, 32]])
+    run = compile_call(
+        OPS.embedding_planes.default, table.weight, table.scale, ids, 37, table.planes, variable=(2,)
+    )
+    # Rows of six bits, as Q6_K has them, are exact with 18 bits of scale.
+    expected = dequantize_int8(values, scale)[ids[0]].unsqueeze(0)
+    assert torch.allclose(run(ids), expected, rtol=1e-6 if halves else 0, atol=0)
+    assert torch.equal(run(ids), ops.embedding_planes(table, ids, vocab_size=37))
+    for bad in (-1, 37, 63, 2**62):
+        with pytest.raises(RuntimeError, match=INVALID_ARGUMENT):
+            run(torch.tensor([[3, bad, 1, 2, 3]]))
+        with pytest.raises(IndexError, match="token id"):
+            ops.embedding_planes(table, torch.tensor([[bad]]), vocab_size=37)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("operator", "change"),
@@ -122,6 +167,10 @@ def test_embedding_panels_gives_its_twins_bits_and_refuses_ids_outside_the_table
         pytest.param("linear", {3: 65}, id="more outputs than panels"),
         pytest.param("linear", {3: 0}, id="no outputs"),
         pytest.param("linear_qkv", {4: 33}, id="kv of another width"),
+        pytest.param("linear_planes", {0: torch.zeros(1, 2, 96)}, id="x of another width than planes"),
+        pytest.param("linear_planes", {2: torch.zeros(2, 2, 32)}, id="scales of one plane"),
+        pytest.param("linear_planes", {4: 3}, id="three planes"),
+        pytest.param("linear_planes", {4: 4}, id="four planes of two"),
     ],
 )
 def test_what_does_not_fit_is_refused(operator, change):
@@ -129,6 +178,9 @@ def test_what_does_not_fit_is_refused(operator, change):
     if operator == "linear":
         panels = matrix(rng, 64, 64)
         arguments = [torch.zeros(1, 2, 64), panels.weight, panels.scale, 64]
+    elif operator == "linear_planes":
+        table = pack_int8_planes(*planes(rng, 64, 64, halves=False))
+        arguments = [torch.zeros(1, 2, 64), table.weight, table.scale, 64, table.planes]
     else:
         panels = stack_linear_panels(*(matrix(rng, outputs, 64) for outputs in (64, 32, 32)))
         arguments = [torch.zeros(1, 2, 64), panels.weight, panels.scale, 64, 32]

@@ -146,6 +146,21 @@ def test_the_text_of_a_seed_is_the_text_of_python(demo_artifact, flags, sampling
     assert done.stdout == expected + "\n"
 
 
+def test_a_saved_session_goes_on(demo_artifact, tmp_path):
+    saved = tmp_path / "saved"
+    drawn = ("--temperature", 0.9, "--top-p", 0.9, "--seed", 3)
+    begin = (demo_artifact.folder, "--prompt", "In the beginning", *drawn)
+    whole = run(*begin, "--max-new-tokens", 24)
+    parts = [
+        run(*begin, "--max-new-tokens", 10, "--save", saved),
+        run(demo_artifact.folder, "--restore", saved, "--max-new-tokens", 14),
+    ]
+    assert [part.returncode for part in parts] == [0, 0], parts
+    assert "".join(part.stdout.removesuffix("\n") for part in parts) + "\n" == whole.stdout
+    failed = run(demo_artifact.folder, "--restore", tmp_path / "none")
+    assert (failed.returncode, failed.stdout) == (1, "")
+
+
 def test_the_command_on_path_is_the_program(demo_artifact):
     code = "from mmoe.runtime_bindings.python.programs import mmoe_run; mmoe_run()"
     arguments = [str(demo_artifact.folder), "--prompt", b"a\xff b", "--max-new-tokens", "5"]
@@ -173,6 +188,9 @@ def test_the_command_on_path_is_the_program(demo_artifact):
         ("artifact", "--ids", "1", "--chunk", "0"),
         ("artifact", "--ids", "1", "--temperature", "hot"),
         ("artifact", "--ids", "1", "--colour", "red"),
+        ("artifact", "--ids", "1", "--restore", "saved"),
+        ("artifact", "--restore", "saved", "--temperature", "0.5"),
+        ("artifact", "--restore", "saved", "--print-prompt-ids"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments):

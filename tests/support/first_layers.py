@@ -11,10 +11,10 @@ _LAYER = re.compile(r"model\.layers\.(\d+)\.")
 
 
 def write_first_layers(folder: Path, source: Path, layers: int) -> Path:
-    """Writes the checkpoint in ``source`` with so many of its layers, and its tokenizer."""
+    """Writes the checkpoint in ``source`` with so many of its layers, its tokenizer and its card."""
     folder.mkdir(parents=True)
     for path in source.iterdir():
-        if path.suffix in (".json", ".jinja"):
+        if path.suffix in (".json", ".jinja", ".md"):
             shutil.copyfile(path, folder / path.name)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     config["num_hidden_layers"] = layers

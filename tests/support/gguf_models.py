@@ -15,8 +15,9 @@ import transformers
 
 from tests.support.tokenizers import build_tokenizer
 
-Q4_0, Q5_0, Q8_0, F16, BF16, F32 = (
-    getattr(gguf.GGMLQuantizationType, name) for name in ("Q4_0", "Q5_0", "Q8_0", "F16", "BF16", "F32")
+Q4_0, Q5_0, Q5_1, Q6_K, Q8_0, F16, BF16, F32 = (
+    getattr(gguf.GGMLQuantizationType, name)
+    for name in ("Q4_0", "Q5_0", "Q5_1", "Q6_K", "Q8_0", "F16", "BF16", "F32")
 )
 _TYPES = {torch.float32: np.float32}
 
@@ -100,7 +101,7 @@ def write_gguf(
             heads = _turned_heads(architecture, gguf_name, model.config)
             order = np.arange(len(values)) if heads is None else _adjacent(len(values), heads)
             kind = (types or {}).get(gguf_name, Q4_0 if _is_matrix(gguf_name, values) else F32)
-            data = gguf.quantize(values[order], kind)
+            data = _six_bits(values[order]) if kind is Q6_K else gguf.quantize(values[order], kind)
             writer.add_tensor(gguf_name, data, raw_dtype=kind)
             parts.append(gguf.dequantize(data, kind).astype(np.float32)[np.argsort(order)])
         joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
@@ -110,6 +111,26 @@ def write_gguf(
     writer.write_tensors_to_file()
     writer.close()
     return dequantized
+
+
+def _six_bits(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Q6_K, which the `gguf` package reads and does not write: 16 scales for 256 values, and one for the scales."""
+    groups = rows.reshape(-1, 16, 16)
+    scale = np.abs(groups).max(axis=-1) / 31
+    common = (scale.max(axis=-1, keepdims=True) / 127).astype(np.float16)
+    inner = np.rint(scale / common.astype(np.float32))
+    steps = (inner * common)[..., None]
+    values = np.clip(np.rint(groups / np.where(steps == 0, 1, steps)), -32, 31) + 32
+    runs = values.astype(np.uint8).reshape(-1, 2, 4, 32)
+    low = (runs[:, :, :2] & 15) | ((runs[:, :, 2:] & 15) << 4)
+    high = (runs >> 4) << np.array([0, 2, 4, 6], np.uint8)[:, None]
+    parts = (
+        low.reshape(len(groups), -1),
+        high.sum(axis=2, dtype=np.uint8).reshape(len(groups), -1),
+        inner.astype(np.int8).view(np.uint8),
+        common.view(np.uint8),
+    )
+    return np.concatenate(parts, axis=1).reshape(len(rows), -1)
 
 
 def _pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.NDArray[np.float32]]]:

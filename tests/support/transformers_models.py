@@ -26,7 +26,7 @@ def make_model(family: str, *, seed: int = 0, **options: Any) -> transformers.Pr
     """A model of ``family`` (as in `OlmoeForCausalLM`) whose every parameter is random, norms and biases included."""
     config = getattr(transformers, f"{family}Config")(**SIZES | options)
     torch.manual_seed(seed)
-    model = getattr(transformers, f"{family}ForCausalLM")(config).float().eval()
+    model: transformers.PreTrainedModel = getattr(transformers, f"{family}ForCausalLM")(config).float().eval()
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -15,6 +15,7 @@ from mmoe.backends.xnnpack.ops.linear import linear
 from mmoe.backends.xnnpack.ops.linear_qkv import linear_qkv
 from mmoe.backends.xnnpack.ops.moe_ffn import moe_ffn
 from mmoe.backends.xnnpack.ops.moe_ffn_in import moe_ffn_in
+from mmoe.backends.xnnpack.ops.planes import embedding_planes, linear_planes
 from mmoe.backends.xnnpack.ops.rms_norm import rms_norm
 from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
@@ -25,8 +26,10 @@ __all__ = [
     "attention_int8",
     "embedding",
     "embedding_panels",
+    "embedding_planes",
     "int8_cache_shapes",
     "linear",
+    "linear_planes",
     "linear_qkv",
     "moe_ffn",
     "moe_ffn_in",

@@ -45,6 +45,11 @@ def field_table(fields: Mapping[str, str], *, title: str | None = None) -> Rende
     return Group("", table) if title else table
 
 
+def fields_of(values: Mapping[str, object], *, title: str) -> RenderableType:
+    """The same of values that are no texts yet."""
+    return field_table({name: str(value) for name, value in values.items()}, title=title)
+
+
 def size_table(sizes: Mapping[str, int], *, title: str | None = None) -> RenderableType:
     """Sizes with their shares of the sum, the largest first."""
     table = plain_table(title)

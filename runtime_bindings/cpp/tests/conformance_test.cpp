@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "core/json_text.h"
 #include "core/mmoe.h"
 #include "tests/conformance_values.h"
 
@@ -27,6 +28,21 @@ struct Refused {
 };
 void Check(mmoe_status status) {
   if (status != MMOE_OK) throw Refused{status};
+}
+
+// What templates read.
+std::string ConversationText(const Messages& messages, const std::vector<std::string>& tools) {
+  const std::string turns = List(messages, [](const Message& message) {
+    const std::string calls = List(message.calls, [](const auto& call) {
+      return "{\"type\": \"function\", \"function\": {\"name\": " + JsonString(call.first) +
+             ", \"arguments\": " + call.second + "}}";
+    });
+    return "{\"role\": " + JsonString(message.role) + ", \"content\": " + JsonString(message.content) +
+           (message.calls.empty() ? "" : ", \"tool_calls\": " + calls) + "}";
+  });
+  const std::string offered = List(tools, [](const std::string& tool) { return tool; });
+  return "{\"add_generation_prompt\": true, \"messages\": " + turns +
+         ", \"tools\": " + (tools.empty() ? "null" : offered) + "}";
 }
 
 std::string FinishText(int32_t finish) {
@@ -44,6 +60,11 @@ class Caller {
     if (const std::optional<Json> chat = scenario.Find("chat")) {
       if (const std::optional<Json> system = chat->Find("system")) history_ = {{"system", system->String()}};
       opening_ = history_;
+      if (const std::optional<Json> tools = chat->Find("tools")) {
+        for (const Json& tool : Elements(*tools)) tools_.push_back(tool.String());
+      }
+      drop_oldest_ = chat->Find("when_full") && chat->Get("when_full").String() == "drop_oldest";
+      answer_room_ = std::min(Count(*chat, "answer_room").value_or(256), ContextLength() / 2);
     }
   }
   ~Caller() { mmoe_model_close(model_); }
@@ -56,6 +77,8 @@ class Caller {
                                                           {"detokenize", &Caller::Detokenize},
                                                           {"chat", &Caller::Chat},
                                                           {"chat_json", &Caller::ChatJson},
+                                                          {"chat_fit", &Caller::ChatFit},
+                                                          {"tool_calls", &Caller::ToolCalls},
                                                           {"sampling", &Caller::Sampling},
                                                           {"prompt", &Caller::Prompt},
                                                           {"prefill", &Caller::Prefill},
@@ -63,6 +86,8 @@ class Caller {
                                                           {"set_limits", &Caller::SetLimits},
                                                           {"set_grammar", &Caller::SetGrammar},
                                                           {"check_grammar", &Caller::CheckGrammar},
+                                                          {"warm_up", &Caller::WarmUp},
+                                                          {"session_memory", &Caller::SessionMemory},
                                                           {"set_speculation", &Caller::SetSpeculation},
                                                           {"set_logit_bias", &Caller::SetLogitBias},
                                                           {"logprobs", &Caller::Logprobs},
@@ -83,6 +108,9 @@ class Caller {
                                                           {"generate", &Caller::Generate},
                                                           {"send", &Caller::Send},
                                                           {"history", &Caller::History},
+                                                          {"turns", &Caller::Turns},
+                                                          {"left_out", &Caller::LeftOut},
+                                                          {"restore_turns", &Caller::RestoreTurns},
                                                           {"close_model", &Caller::CloseModel}};
     try {
       return (this->*methods.at(call.Get("call").String()))(call);
@@ -125,13 +153,7 @@ class Caller {
     return {{"text", Text(text)}};
   }
 
-  Result Chat(const Json& call) {
-    Messages messages;
-    for (const Json& message : Elements(call.Get("messages"))) {
-      messages.emplace_back(message.Get("role").String(), message.Get("content").String());
-    }
-    return {{"ids", Text(ConversationIds(messages))}};
-  }
+  Result Chat(const Json& call) { return {{"ids", Text(ConversationIds(MessagesOf(call)))}}; }
 
   Result ChatJson(const Json& call) {
     const std::string text = FileText("conversations/" + call.Get("conversation").String() + ".json");
@@ -139,6 +161,23 @@ class Caller {
     return {{"ids", Text(AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
                return mmoe_chat_json(model_, text.data(), text.size(), now.c_str(), ids, capacity, count);
              }))}};
+  }
+
+  Result ChatFit(const Json& call) {
+    const std::string text = FileText("conversations/" + call.Get("conversation").String() + ".json");
+    const std::string now = call.Get("now").String();
+    const auto most = static_cast<size_t>(call.Get("most_ids").Integer());
+    size_t left_out = 0;
+    const Ids fitted = AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+      return mmoe_chat_fit(model_, text.data(), text.size(), now.c_str(), most, ids, capacity, count,
+                           &left_out);
+    });
+    return {{"ids", Text(fitted)}, {"left_out", Text(static_cast<int64_t>(left_out))}};
+  }
+
+  Result ToolCalls(const Json& call) {
+    const Message message = AnswerOf(TextOf(call));
+    return {{"content", Text(message.content)}, {"calls", Calls(message)}};
   }
 
   Result Sampling(const Json&) {
@@ -213,6 +252,25 @@ class Caller {
     return Done(mmoe_model_check_grammar(model_, kind, text.data(), text.size()));
   }
 
+  // The stages that are told, each once.
+  Result WarmUp(const Json&) {
+    std::vector<int32_t> stages;
+    const auto tell = [](void* context, int32_t stage, uint64_t done, uint64_t) -> int32_t {
+      if (done == 0) static_cast<std::vector<int32_t>*>(context)->push_back(stage);
+      return 0;
+    };
+    Check(mmoe_model_warm_up(model_, tell, &stages));
+    return {{"stages", Text(stages)}};
+  }
+
+  Result SessionMemory(const Json& call) {
+    const std::optional<size_t> tokens = Count(call, "tokens");
+    mmoe_session_memory memory;
+    mmoe_session_memory_init(&memory);
+    Check(mmoe_model_session_memory(model_, tokens ? static_cast<int64_t>(*tokens) : -1, &memory));
+    return {{"cache_bytes", Text(static_cast<int64_t>(memory.cache_bytes))}};
+  }
+
   Result SetSpeculation(const Json& call) {
     const std::optional<Json> most = call.Find("max_draft_tokens");
     const Ids ids = call.Find("ids") ? IdsOf(call) : Ids();
@@ -281,6 +339,7 @@ class Caller {
 
   Result Reset(const Json&) {
     history_ = opening_;
+    left_out_.clear();
     return Done(mmoe_session_reset(session_));
   }
 
@@ -320,20 +379,53 @@ class Caller {
 
   Result Send(const Json& call) {
     Messages turns = history_;
-    turns.emplace_back("user", TextOf(call));
-    const Generated answer = Answer(ConversationIds(turns), call);
+    if (call.Find("messages")) {
+      for (const Message& message : MessagesOf(call)) turns.push_back(message);
+    } else {
+      turns.push_back({"user", TextOf(call)});
+    }
+    size_t left_out = 0;
+    const Ids ids = PromptIds(turns, Count(call, "max_new_tokens").value_or(answer_room_), &left_out);
+    const auto first =
+        std::find_if(turns.begin(), turns.end(), [](const Message& turn) { return turn.role != "system"; });
+    const auto last = first + static_cast<ptrdiff_t>(left_out);
+    const Messages leaving(first, last);
+    turns.erase(first, last);
+    const Generated answer = Answer(ids, call);
     if (answer.ended) {
-      turns.emplace_back("assistant", answer.text);
+      Message turn = {"assistant", answer.text};
+      if (!tools_.empty()) {
+        const Message called = AnswerOf(TextOf(answer.ids));
+        if (!called.calls.empty()) turn = called;
+      }
+      turns.push_back(turn);
       history_ = turns;
+      left_out_ = leaving;
     }
     return answer.result;
   }
 
-  Result History(const Json&) { return {{"messages", Text(history_)}}; }
+  // Roles and texts, without calls of tools.
+  static Result Plain(const Messages& turns) {
+    Messages plain;
+    for (const Message& turn : turns) plain.push_back({turn.role, turn.content});
+    return {{"messages", Text(plain)}};
+  }
+  Result History(const Json&) { return Plain(history_); }
+  Result Turns(const Json&) { return {{"messages", Text(history_)}}; }
+  Result LeftOut(const Json&) { return Plain(left_out_); }
+  Result RestoreTurns(const Json& call) {
+    history_ = MessagesOf(call);
+    opening_.clear();
+    if (!history_.empty() && history_[0].role == "system") opening_ = {history_[0]};
+    left_out_.clear();
+    return {};
+  }
   Result CloseModel(const Json&) { return Done(mmoe_model_close(model_)); }
 
   struct Generated {
     std::string text;
+    Ids ids;
     bool ended = false;  // by itself, neither cancelled nor left
     Result result;
   };
@@ -345,11 +437,59 @@ class Caller {
 
   Ids ConversationIds(const Messages& messages) const {
     std::vector<mmoe_message> structures;
-    for (const auto& [role, content] : messages) structures.push_back({role.c_str(), content.c_str()});
+    for (const Message& each : messages) structures.push_back({each.role.c_str(), each.content.c_str()});
     return AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
       return mmoe_chat(model_, structures.data(), structures.size(), ids, capacity, count);
     });
   }
+
+  // What a turn is sent as: *left_out of its messages, behind the system's, are not in it.
+  Ids PromptIds(const Messages& turns, size_t most_new, size_t* left_out) const {
+    if (!drop_oldest_ && tools_.empty()) return ConversationIds(turns);
+    const std::string text = ConversationText(turns, tools_);
+    const size_t most = ContextLength() - std::min(most_new, answer_room_);
+    return AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+      if (!drop_oldest_) {
+        return mmoe_chat_json(model_, text.data(), text.size(), nullptr, ids, capacity, count);
+      }
+      return mmoe_chat_fit(model_, text.data(), text.size(), nullptr, most, ids, capacity, count, left_out);
+    });
+  }
+
+  size_t ContextLength() const {
+    mmoe_model_info info;
+    mmoe_model_info_init(&info);
+    Check(mmoe_model_get_info(model_, &info));
+    return static_cast<size_t>(info.max_context_len);
+  }
+
+  Message AnswerOf(const std::string& text) const {
+    size_t bytes = 0;
+    const mmoe_status asked = mmoe_tool_calls(model_, text.data(), text.size(), nullptr, 0, &bytes);
+    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
+    std::string json(bytes, '\0');
+    Check(mmoe_tool_calls(model_, text.data(), text.size(), json.data(), json.size(), &bytes));
+    const JsonDocument document(json, "the message");
+    Message message = {document.root().Get("role").String(), document.root().Get("content").String()};
+    if (const std::optional<Json> calls = document.root().Find("tool_calls")) {
+      for (const Json& call : Elements(*calls)) {
+        const Json function = call.Get("function");
+        message.calls.emplace_back(function.Get("name").String(), JsonText(function.Get("arguments")));
+      }
+    }
+    return message;
+  }
+
+  // Of the ids of an answer, special tokens among them.
+  std::string TextOf(const Ids& ids) const {
+    size_t bytes = 0;
+    const mmoe_status asked = mmoe_detokenize(model_, ids.data(), ids.size(), 0, nullptr, 0, &bytes);
+    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
+    std::string text(bytes, '\0');
+    Check(mmoe_detokenize(model_, ids.data(), ids.size(), 0, text.data(), text.size(), &bytes));
+    return text;
+  }
+  static std::string TextOf(const Json& call) { return conformance::TextOf(call); }
 
   // Of a call that tells how many there are.
   template <typename Call>
@@ -377,7 +517,7 @@ class Caller {
     }
     while (status == MMOE_OK) {
       if (ids.size() == abandon_after)
-        return {answer.text, false, {{"ids", Text(ids)}, {"text", Text(answer.text)}}};
+        return {answer.text, ids, false, {{"ids", Text(ids)}, {"text", Text(answer.text)}}};
       if (ids.size() == cancel_after) Check(mmoe_session_cancel(session_));
       mmoe_step step;
       status = mmoe_session_next(session_, &step);
@@ -395,6 +535,7 @@ class Caller {
       Check(status);
       answer.ended = true;
     }
+    answer.ids = ids;
     answer.result = {{"ids", Text(ids)}, {"text", Text(answer.text)}, {"finish_reason", reason}};
     return answer;
   }
@@ -403,6 +544,10 @@ class Caller {
   mmoe_session session_ = 0;
   Messages opening_;
   Messages history_;
+  Messages left_out_;
+  std::vector<std::string> tools_;
+  bool drop_oldest_ = false;
+  size_t answer_room_ = 0;
 };
 
 // ---- Scenarios ----

@@ -21,7 +21,12 @@ namespace mmoe::conformance {
 
 using Ids = std::vector<int32_t>;
 using Result = std::map<std::string, std::string>;  // what a call gives, each value as Text writes it
-using Messages = std::vector<std::pair<std::string, std::string>>;
+struct Message {
+  std::string role;
+  std::string content;
+  std::vector<std::pair<std::string, std::string>> calls = {};  // of tools: a name and a JSON object
+};
+using Messages = std::vector<Message>;
 
 inline std::string Text(const std::string& value) { return '"' + value + '"'; }
 inline std::string Text(int64_t value) { return std::to_string(value); }
@@ -40,9 +45,14 @@ inline std::string List(const Values& values, Write write) {
 inline std::string Text(const Ids& ids) {
   return List(ids, [](int32_t id) { return Text(int64_t{id}); });
 }
+inline std::string Calls(const Message& message) {
+  return List(message.calls,
+              [](const auto& call) { return '[' + Text(call.first) + ", " + Text(call.second) + ']'; });
+}
 inline std::string Text(const Messages& messages) {
-  return List(messages,
-              [](const auto& message) { return Text(message.first) + ": " + Text(message.second); });
+  return List(messages, [](const Message& message) {
+    return Text(message.role) + ": " + Text(message.content) + (message.calls.empty() ? "" : Calls(message));
+  });
 }
 
 inline std::vector<Json> Elements(const Json& array) {
@@ -64,7 +74,8 @@ inline std::string Text(const Json& value) {
     case Json::Type::kArray:
       return List(Elements(value), [](const Json& each) { return Text(each); });
     case Json::Type::kObject:
-      return Text(value.Get("role").String()) + ": " + Text(value.Get("content").String());
+      return Text(value.Get("role").String()) + ": " + Text(value.Get("content").String()) +
+             (value.Find("calls") ? Text(*value.Find("calls")) : "");
   }
   return "";
 }
@@ -83,6 +94,12 @@ inline Ids IdsOf(const Json& call) {
   Ids ids;
   for (const Json& id : Elements(call.Get("ids"))) ids.push_back(static_cast<int32_t>(id.Integer()));
   return Repeated(ids, call);
+}
+inline Messages MessagesOf(const Json& call) {
+  Messages messages;
+  for (const Json& message : Elements(call.Get("messages")))
+    messages.push_back({message.Get("role").String(), message.Get("content").String()});
+  return messages;
 }
 inline std::string TextOf(const Json& call) { return Repeated(call.Get("text").String(), call); }
 inline bool Flag(const Json& call, const char* name, bool otherwise) {

@@ -186,10 +186,16 @@ void Answer(const Options& options, const std::vector<int32_t>& ids, mmoe_model 
   mmoe_session session;
   Check(mmoe_session_open(model, &sampling, &session));
   SetSpeculation(options, session);
-  const double prefill_seconds = Prefill(ids, options.chunk, session);
+  double prefill_seconds = 0;
+  if (options.restore_file.empty()) {
+    prefill_seconds = Prefill(ids, options.chunk, session);
+  } else {
+    Check(mmoe_session_restore(session, options.restore_file.c_str()));
+  }
   SetLimits(options, session);
   SetGrammar(options, session);
   const int32_t finish = Generate(options, session);
+  if (!options.save_file.empty()) Check(mmoe_session_save(session, options.save_file.c_str()));
   Report(ids.size(), prefill_seconds, finish, session);
 }
 
@@ -205,7 +211,8 @@ void Run(const Options& options) {
   model_options.verify_checksums = options.verify_checksums ? 1 : 0;
   mmoe_model model;
   Check(mmoe_model_open(options.artifact.c_str(), &model_options, &model));
-  const std::vector<int32_t> ids = PromptIds(options, model);
+  const std::vector<int32_t> ids =
+      options.restore_file.empty() ? PromptIds(options, model) : std::vector<int32_t>();
   if (options.print_prompt_ids) {
     Print(ids);
   } else {

@@ -10,7 +10,8 @@
 namespace mmoe {
 
 const char* const kUsage =
-    "usage: mmoe-run ARTIFACT (--prompt TEXT | --chat TEXT | --messages FILE | --ids 1,2,3) [options]\n"
+    "usage: mmoe-run ARTIFACT (--prompt TEXT | --chat TEXT | --messages FILE | --ids 1,2,3 | --restore FILE) "
+    "[options]\n"
     "  ARTIFACT              a folder that mmoe-export convert wrote\n"
     "  --prompt TEXT         continues a text; prints text\n"
     "  --chat TEXT           answers a message; prints text\n"
@@ -19,6 +20,8 @@ const char* const kUsage =
     "                        of what Hugging Face's apply_chat_template takes: messages, tools, ...\n"
     "  --now TIME            what the chat template takes for the local time: 2026-07-04T12:30:00\n"
     "  --ids IDS             continues token ids, comma separated; prints token ids\n"
+    "  --restore FILE        goes on where a session was saved, with its sampling; prints text\n"
+    "  --save FILE           saves the session behind the answer\n"
     "  --print-prompt-ids    prints the prompt's token ids and runs nothing\n"
     "  --max-new-tokens N    stop after N tokens (default 64); an end-of-text token or a full context stops "
     "earlier\n"
@@ -94,6 +97,8 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
       {"--prompt", [&](Value value) { ++prompts, options.prompt = value; }},
       {"--chat", [&](Value value) { ++prompts, options.chat = value; }},
       {"--messages", [&](Value value) { ++prompts, options.messages_file = value; }},
+      {"--restore", [&](Value value) { ++prompts, options.restore_file = value; }},
+      {"--save", [&](Value value) { options.save_file = value; }},
       {"--now", [&](Value value) { options.now = value; }},
       {"--max-new-tokens", [&](Value value) { options.max_new_tokens = integer(value, 0, INT32_MAX); }},
       {"--min-new-tokens", [&](Value value) { options.min_new_tokens = integer(value, 0, INT32_MAX); }},
@@ -149,7 +154,10 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
   if (!options.json_schema.empty() && !options.grammar_file.empty()) {
     throw UsageError("give --json-schema or --grammar, not both");
   }
-  if (prompts != 1) throw UsageError("give one of --prompt, --chat, --messages and --ids");
+  if (prompts != 1) throw UsageError("give one of --prompt, --chat, --messages, --ids and --restore");
+  if (!options.restore_file.empty() && (!options.sampling_changes.empty() || options.print_prompt_ids)) {
+    throw UsageError("--restore brings its own sampling and has no prompt to print");
+  }
   return options;
 }
 

@@ -13,11 +13,12 @@ namespace mmoe {
 // The command line of mmoe-run.
 struct Options {
   std::string artifact;
-  // One of the four is given.
+  // One of the five is given.
   std::vector<int32_t> ids;
   std::string prompt;
   std::string chat;
   std::string messages_file;
+  std::string restore_file;
   std::string now;  // "": the clock's
   bool print_prompt_ids = false;
   int64_t max_new_tokens = 64;
@@ -26,6 +27,7 @@ struct Options {
   std::string json_schema;  // a file, or a schema that begins with {; "": none
   std::string grammar_file;
   int64_t draft_tokens = 0;  // -1: as many as the program judges
+  std::string save_file;     // "": none
   uint32_t threads = 0;
   bool verify_checksums = false;
   int64_t chunk = 0;

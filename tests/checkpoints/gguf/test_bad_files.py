@@ -66,6 +66,11 @@ def test_an_unknown_architecture_names_those_that_are_known(tmp_path: Path) -> N
         ("olmoe.attention.clamp_kqv", 8.0),
         ("olmoe.attention.sliding_window", 128),
         ("olmoe.expert_gating_func", 2),
+        ("olmoe.rope.dimension_count", 8),
+        ("olmoe.attention.kv_lora_rank", 512),
+        ("olmoe.expert_group_count", 8),
+        ("olmoe.swiglu_clamp_exp", [7.0, 0.0]),
+        ("olmoe.ssm.state_size", 128),
     ],
 )
 def test_a_key_that_changes_the_model_is_named(tmp_path: Path, key: str, value: object) -> None:
@@ -74,7 +79,12 @@ def test_a_key_that_changes_the_model_is_named(tmp_path: Path, key: str, value: 
 
 @pytest.mark.parametrize(("name", "gating"), [("olmoe", 1), ("lfm2moe", 2)])
 def test_a_key_that_says_what_is_computed_is_taken(tmp_path: Path, name: str, gating: int) -> None:
-    changes = {f"{name}.expert_gating_func": gating, f"{name}.rope.scaling.type": "none"}
+    changes = {
+        f"{name}.expert_gating_func": gating,
+        f"{name}.rope.scaling.type": "none",
+        f"{name}.rope.dimension_count": 16,
+        f"{name}.expert_group_count": 1,
+    }
     assert open_gguf(written(tmp_path, CASES[name], changes=changes)).config.num_experts_per_tok == 3
 
 

@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmoe.checkpoints.gguf.blocks import floats, int4_parts
+from mmoe.checkpoints.gguf.blocks import floats, int4_parts, int8_parts
 from mmoe.quant.int4 import unpack_nibbles
+from mmoe.quant.int8_planes import dequantize_int8
 
-Q4_0, Q8_0 = gguf.GGMLQuantizationType.Q4_0, gguf.GGMLQuantizationType.Q8_0
+Q4_0, Q6_K, Q8_0 = (getattr(gguf.GGMLQuantizationType, name) for name in ("Q4_0", "Q6_K", "Q8_0"))
 
 
 def random_blocks(rng: np.random.Generator, rows: int, blocks: int, block_bytes: int) -> np.ndarray:
@@ -37,8 +38,9 @@ def test_int4_blocks_hold_what_the_package_finds(rows: int, blocks: int, seed: i
 @given(rows=st.integers(1, 5), blocks=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
 def test_int8_blocks_become_exactly_their_floats(rows: int, blocks: int, seed: int) -> None:
     data = random_blocks(np.random.default_rng(seed), rows, blocks, 34)
-    found = floats("Q8_0", data)
-    assert found.dtype == torch.float32
+    parts = int8_parts("Q8_0", data)
+    assert [part.dtype for part in parts] == [torch.int8, torch.float16]
+    found = dequantize_int8(*parts)
     values = data.reshape(rows, blocks, 34)
     exact = values[..., 2:].view(np.int8).astype(np.float64) * values[..., :2].copy().view(np.float16)
     np.testing.assert_array_equal(found.double().numpy(), exact.reshape(rows, -1))
@@ -50,7 +52,7 @@ def test_int8_blocks_become_exactly_their_floats(rows: int, blocks: int, seed: i
 def test_five_bits_become_exactly_their_floats(rows: int, blocks: int, seed: int) -> None:
     data = random_blocks(np.random.default_rng(seed), rows, blocks, 22)
     exact = [value for block in data.reshape(-1, 22) for value in five_bits(block)]
-    found = floats("Q5_0", data)
+    found = dequantize_int8(*int8_parts("Q5_0", data))
     assert found.shape == (rows, 32 * blocks)
     np.testing.assert_array_equal(found.double().numpy().ravel(), exact)
 
@@ -60,7 +62,10 @@ def test_five_bits_become_exactly_their_floats(rows: int, blocks: int, seed: int
 def test_six_bits_with_two_scales_become_exactly_their_floats(rows: int, blocks: int, seed: int) -> None:
     data = np.roll(random_blocks(np.random.default_rng(seed), rows * blocks, 1, 210), -2, axis=1)
     exact = [value for block in data for value in six_bits(block)]
-    found = floats("Q6_K", data.reshape(rows, -1))
+    values, scale = int8_parts("Q6_K", data.reshape(rows, -1))
+    assert scale.shape == (rows, 16 * blocks)
+    found = dequantize_int8(values, scale)
+    np.testing.assert_array_equal(found.numpy(), gguf.dequantize(data.reshape(rows, -1), Q6_K))
     assert found.shape == (rows, 256 * blocks)
     np.testing.assert_array_equal(found.double().numpy().ravel(), exact)
 

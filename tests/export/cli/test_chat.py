@@ -138,6 +138,28 @@ def test_ctrl_c_at_the_prompt_begins_the_line_again(demo_artifact: Artifact) -> 
         typist.leave()
 
 
+def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(demo_artifact: Artifact, tmp_path: Path) -> None:
+    saved, endless = tmp_path / "turns.json", tmp_path / "endless.gbnf"
+    endless.write_text('root ::= ("la " | "lo ")+')
+    with conversation(demo_artifact, "--grammar", str(endless), "--max-new-tokens", "200") as (typist, _):
+        typist.type("Sing.\r")
+        typist.read_until("l")
+        typist.type(CTRL_C)
+        typist.read_until("[stopped; this turn is forgotten]")
+        typist.type("/stats\r")
+        typist.read_until("generated ")
+        assert int(typist.read_until(" tokens").removesuffix(" tokens")) < 200
+        typist.type(f"/save {saved}\r/nothing\r")
+        typist.read_until("no command /nothing")
+        assert json.loads(saved.read_text()) == []
+        typist.type("Sing again.\r/stats\r")
+        assert "[stopped" not in typist.read_until("generated 200 tokens")
+        typist.type(f"/save {saved}\r/nothing\r")
+        typist.read_until("no command /nothing")
+        assert [each["role"] for each in json.loads(saved.read_text())] == ["user", "assistant"]
+        typist.leave()
+
+
 def test_an_interrupt_ends_a_stream_where_it_is_read(demo_artifact: Artifact) -> None:
     handler = signal.getsignal(signal.SIGINT)
     with Model(demo_artifact.folder) as model:

@@ -35,6 +35,7 @@ def imported(code: str) -> set[str]:
         ("bench", "ARTIFACT", "--depths", "9999"),
         ("profile", "ARTIFACT", "--tokens", "9", "--out", "ARTIFACT/../profile.html"),
         ("push", "ARTIFACT", "someone/model", "--licence-checked", "--dry-run"),
+        ("eval", "--help"),
         ("convert", "ARTIFACT", "--backend", "mlx", "--kv-cache", "int8"),
         ("verify", "ARTIFACT", "--max-tokens", "no"),
         ("--version",),
@@ -82,3 +83,22 @@ def test_the_library_keeps_known_load_messages_to_itself(tiny_checkpoint: Path, 
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("", "")
     assert json.loads((tmp_path / "artifact" / "mmoe.json").read_text())["format_version"] == 1
+
+
+@pytest.mark.slow
+def test_an_evaluation_imports_no_framework_and_draws_no_bars(
+    tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"text": "the fox"}\n{"text": "the lazy dog"}\n')
+    (tmp_path / "texts.yaml").write_text(
+        f"task: texts\ndataset_path: json\noutput_type: loglikelihood_rolling\ntest_split: test\n"
+        f"dataset_kwargs: {{data_files: {{test: {tmp_path}/texts.jsonl}}, cache_dir: {tmp_path}/cache}}\n"
+        "doc_to_text: ''\ndoc_to_target: '{{text}}'\nmetric_list: [{metric: byte_perplexity}]\n"
+    )
+    arguments = ["eval", str(tiny_artifact.folder), "--tasks", str(tmp_path / "texts.yaml"), "--quiet"]
+    code = MAIN.format(arguments=arguments) + "\nimport sys; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *told, modules = run.stdout.splitlines()
+    assert told[0] == "texts (0-shot, 2 items)"
+    assert run.stderr == ""
+    assert not {name.partition(".")[0] for name in modules.split()} & HEAVY

@@ -6,6 +6,8 @@ import pytest
 
 from mmoe.export.artifact.artifact import Artifact
 from tests.export.cli.conftest import Command
+from tests.support.gguf_cases import CASES
+from tests.support.gguf_models import Q5_1, Q8_0
 
 
 def test_artifact(mmoe: Command, tiny_artifact: Artifact) -> None:
@@ -80,3 +82,30 @@ def test_half_an_artifact(mmoe: Command, tmp_path: Path) -> None:
     run = mmoe("inspect", tmp_path)
     assert run.code == 1
     assert "it has no mmoe.json" in run.err
+
+
+def test_gguf(mmoe: Command, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    CASES["olmoe"].write(path, types={"output.weight": Q8_0}, changes={"general.file_type": 2})
+    data = mmoe("inspect", path, "--json").json
+    assert data["kind"] == "checkpoint"
+    assert data["refused"] is None
+    assert data["quantization"]["int8"] == ["lm_head"]
+    assert (data["gguf"]["architecture"], data["gguf"]["recipe"]) == ("olmoe", "MOSTLY_Q4_0")
+    types = {share["type"]: share for share in data["gguf"]["types"]}
+    assert types["Q8_0"]["bytes"] == types["Q8_0"]["weights"] // 32 * 34 == 288 * 68
+    assert types["Q4_0"]["bytes"] == types["Q4_0"]["weights"] // 32 * 18
+    shown = " ".join(mmoe("inspect", path).out.split())
+    for text in ("MOSTLY_Q4_0", "Q8_0 1 tensors", "as int8 and a scale per 32", "active for a token"):
+        assert text in shown
+
+
+def test_gguf_that_cannot_be_converted_is_described_all_the_same(mmoe: Command, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    CASES["olmoe"].write(path, types={"blk.1.ffn_down_exps.weight": Q5_1})
+    data = mmoe("inspect", path, "--json").json
+    assert "blk.1.ffn_down_exps.weight (Q5_1)" in data["refused"]
+    assert "Q5_1" in {share["type"] for share in data["gguf"]["types"]}
+    run = mmoe("inspect", path)
+    assert run.code == 0
+    assert "blk.1.ffn_down_exps.weight (Q5_1)" in " ".join(run.out.split())

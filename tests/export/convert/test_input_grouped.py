@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.runtime_bindings.python.errors import OptionError
-from tests.support.gguf_cases import CASES
-from tests.support.gguf_models import Q5_0, Q8_0
+from tests.support.gguf_cases import CASES, GgufCase
+from tests.support.gguf_models import Q5_0, Q5_1, Q6_K, Q8_0
 from tests.support.int4_folders import write_compressed_tensors, write_gptq
 
 pytestmark = pytest.mark.slow
@@ -24,6 +25,19 @@ def _gguf(folder: Path) -> Path:
 
 def _granite(folder: Path) -> Path:
     CASES["granitemoe, shared"].write(folder / "model.gguf", types={"token_embd.weight": Q5_0})
+    return folder / "model.gguf"
+
+
+def _six_bits(folder: Path) -> Path:
+    # A block of this type is 256 inputs.
+    case = CASES["granitemoe"]
+    wide = GgufCase(
+        case.family,
+        case.options | {"hidden_size": 256},
+        "granitemoe",
+        case.metadata | {"embedding_length": 256},
+    )
+    wide.write(folder / "model.gguf", types={"token_embd.weight": Q6_K})
     return folder / "model.gguf"
 
 
@@ -43,10 +57,17 @@ def _wide(folder: Path) -> Path:
 
 
 SOURCES: dict[str, tuple[Callable[[Path], Path], dict[str, object]]] = {
-    "GGUF, int8 table and head": (_gguf, {"group_size": 32, "floats": ["model.embed_tokens", "lm_head"]}),
+    "GGUF, int8 table and head": (
+        _gguf,
+        {"group_size": 32, "floats": [], "int8": ["model.embed_tokens", "lm_head"]},
+    ),
     "GGUF, granite, 5 bits in the tied table": (
         _granite,
-        {"group_size": 32, "floats": ["model.embed_tokens"]},
+        {"group_size": 32, "floats": [], "int8": ["model.embed_tokens"]},
+    ),
+    "GGUF, 6 bits in the tied table": (
+        _six_bits,
+        {"group_size": 32, "floats": [], "int8_g16": ["model.embed_tokens"]},
     ),
     "GGUF, lfm2": (_lfm2, {"group_size": 32, "floats": []}),
     "compressed-tensors, zero points": (_zeros, {"group_size": 64, "symmetric": False}),
@@ -67,6 +88,22 @@ def test_integers_and_scales_reach_the_program_unchanged(name: str, tmp_path: Pa
     assert proof.tensors >= 4
     assert [stage.name for stage in report.stages][-1] == ".pte, decode"
     # Routers of random models flip often; a value in a wrong place would leave nothing.
+    assert all(stage.metrics.sqnr_db > 20 for stage in report.stages)
+
+
+def test_what_cannot_be_carried_becomes_int8_where_that_is_allowed(tmp_path: Path) -> None:
+    source = tmp_path / "model.gguf"
+    CASES["olmoe"].write(source, types={"output.weight": Q5_1})
+    told: list[str] = []
+    options = ConvertOptions(allow_requantize=True)
+    artifact = convert(source, tmp_path / "artifact", options=options, tell=told.append)
+    assert re.fullmatch(r"output.weight was Q5_1 .* at (4\d\.\d) dB\.", told[0])
+    assert artifact.manifest.quantization["int8"] == ["lm_head"]
+    requantized = artifact.manifest.quantization["requantized"]
+    assert isinstance(requantized, dict)
+    assert requantized["output.weight"].startswith("Q5_1, 4")
+    # What is verified against is rounded alike.
+    report = verify(artifact, source, options=VerifyOptions(max_tokens=48))
     assert all(stage.metrics.sqnr_db > 20 for stage in report.stages)
 
 

@@ -31,6 +31,12 @@ def wait_until_idle(address: str) -> None:
     pytest.fail(f"still at work: {state}")
 
 
+def metrics(address: str) -> dict[str, float]:
+    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
 def test_a_client_that_is_cut_off_ends_its_text(model: Model) -> None:
     with served(model, sessions=1) as address:
         request = json.dumps(BODY | {"max_tokens": 400, "stream": True, "temperature": 1})
@@ -40,6 +46,9 @@ def test_a_client_that_is_cut_off_ends_its_text(model: Model) -> None:
             client.stdout.read(400)
             client.kill()
         wait_until_idle(address)
+        figures = metrics(address)
+        assert figures["mmoe_texts_cancelled_total"] == 1
+        assert 0 < figures["mmoe_completion_tokens_total"] < 400
         answer = httpx.post(f"{address}/v1/chat/completions", json=BODY).json()
         expected = "".join(model.generate(model.chat(QUESTION), sampling=SamplingConfig(), max_new_tokens=20))
         assert answer["choices"][0]["message"]["content"] == expected
@@ -184,11 +193,11 @@ def test_metrics_count(model: Model) -> None:
     with served(model) as address:
         httpx.post(f"{address}/v1/chat/completions", json=BODY)
         httpx.get(f"{address}/no/such/path")
-        page = httpx.get(f"{address}/metrics").text
-    lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
-    assert lines['mmoe_requests_total{path="/v1/chat/completions",status="200"}'] == "1"
-    assert lines['mmoe_requests_total{path="other",status="404"}'] == "1"
-    assert lines["mmoe_completion_tokens_total"] == "20"
+        figures = metrics(address)
+    assert figures['mmoe_requests_total{path="/v1/chat/completions",status="200"}'] == 1
+    assert figures['mmoe_requests_total{path="other",status="404"}'] == 1
+    assert figures["mmoe_completion_tokens_total"] == 20
+    assert "mmoe_texts_cancelled_total" not in figures
 
 
 def test_streams_never_cut_a_character(model: Model) -> None:

@@ -116,6 +116,20 @@ def test_lfm2_mixes_in_two_ways() -> None:
     [
         (OLMOE, "clip_qkv", 8.0),
         (OLMOE, "kv_lora_rank", 512),
+        (OLMOE, "q_lora_rank", 1536),
+        (OLMOE, "partial_rotary_factor", 0.5),
+        (
+            OLMOE,
+            "rope_parameters",
+            {"rope_theta": 1e4, "rope_type": "default", "partial_rotary_factor": 0.25},
+        ),
+        (OLMOE, "n_group", 8),
+        (OLMOE, "topk_group", 4),
+        (QWEN3, "attention_sinks", True),
+        (QWEN3, "add_swa_attention_sink_bias", True),
+        (QWEN3, "use_gated_attention", True),
+        (GRANITE, "swiglu_limits", [7.0]),
+        (GRANITE, "ssm_state_size", 128),
         (OLMOE, "hidden_act", "gelu"),
         (OLMOE, "num_experts_per_tok", 65),
         (OLMOE, "intermediate_size", 1000),
@@ -134,8 +148,22 @@ def test_lfm2_mixes_in_two_ways() -> None:
 def test_a_branch_that_is_not_computed_is_refused_by_its_key(
     config: dict[str, Any], key: str, value: object
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"config\.json: key '[\w.]*(?:{key}|rope_type)' is "):
+    with pytest.raises(
+        ConfigError, match=rf"config\.json: key '[\w.]*(?:{key}|rope_type|partial_rotary_factor)' is "
+    ):
         parse_config(config | {key: value}, where="config.json")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"n_group": 1, "topk_group": 1},
+        {"attn_output_gate": False, "kv_lora_rank": None},
+        {"swiglu_limits": []},
+    ],
+)
+def test_a_key_that_asks_for_nothing_is_taken(keys: dict[str, object]) -> None:
+    assert parse_config(OLMOE | keys, where="config.json") == parse_config(OLMOE, where="config.json")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import time
 
+import llguidance
+import llguidance.hf
 import pytest
+from llguidance.gbnf_to_lark import any_to_lark
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
+from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from tests.support.core_grammar import CoreGrammar
 
@@ -47,7 +53,68 @@ LIST = r"""
 root ::= ("- " character+ "\n")+
 character ::= [^\n\r\x0b\x0c\x85\u2028\u2029]
 """
+PROGRAM = r"""
+root        ::= (function)*
+function    ::= typeName name "(" (typeName name)? ")" "{" step* "}"
+typeName    ::= "int" gap | "bool" gap
+name        ::= [a-zA-Z_] [a-zA-Z_0-9]*
+step        ::=
+    ( typeName name gap "=" gap value ";" ) |
+    ( name gap "(" (value ("," gap value)*)? ")" ";" ) |
+    ( "give" gap value ";" ) |
+    ( "as" "(" test ")" "{" step* "}" ("or" "{" step* "}")? ) |
+    ( remark )
+test        ::= value ("<=" | "<" | "==") value
+value       ::= product(("+" | "-") product)*
+product     ::= factor(("*" | "/") factor)*
+factor      ::= name | [0-9]+ | "-" factor | name "(" (value ("," gap value)*)? ")" | "(" gap value gap ")"
+remark      ::= "//" [^\n]* "\n" | "/*" ( [^*] | ("*" [^/]) )* "*/"
+gap         ::= ([ \t\n]+)
+"""
+PROGRAM_TEXTS = {
+    "": True,
+    "int f(){give 0;}": True,
+    "int f(bool b){as(b==1){f ();}or{}}int g(){}": True,
+    "int f(){int x = -g(a, ( b ))*2;// as\n/* a * b */}": True,
+    "int f(){give\t\n1+2-x/3;}": True,
+    "int f() {}": False,
+    "int f(){give x}": False,
+    "int f(){f();}": False,
+    "int f(){/***/}": False,
+    "long f(){}": False,
+    "int f(){as(a){}}": False,
+}
+# Blanks by a rule that calls itself; characters up to the last one, surrogates' numbers among them.
+RECURSIVE_JSON = r"""
+root   ::= object
+value  ::= object | array | string | "-"? [0-9]+ ws | ("true" | "false") ws
+object ::= "{" ws ( string ":" ws value ("," ws string ":" ws value)* )? "}"
+array  ::= "[" ws ( value ("," ws value)* )? "]"
+string ::=
+  "\"" (
+    [\x20\x21\x23-\x5b\x5d-\U0010FFFF] | # neither " (\x22) nor \ (\x5c)
+    "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])
+  )* "\""
+ws     ::= ([ \t\n] ws)?
+"""
+SIGNS = r"""
+root ::= sign+ ([ \t\n] sign+)*
+sign ::= letter | [0-9] | mark
+letter ::= [a-zA-Z]
+mark ::= [!"#$%&'()*+,-./:;<=>?@[\\\]^_`{|}~]
+"""
 KANA = "root ::= [ぁ-ゟ]+ ([ \\t\\n] [ァ-ヿ]+)*"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.from_file(str(bundled_checkpoint() / "tokenizer.json"))
+
+
+@pytest.fixture(scope="module")
+def oracle(tokenizer: Tokenizer) -> llguidance.LLTokenizer:
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    return llguidance.hf.from_tokenizer(fast, eos_token=0)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +129,17 @@ KANA = "root ::= [ぁ-ゟ]+ ([ \\t\\n] [ァ-ヿ]+)*"
         ),
         (LIST, ["- one\n- two\n", "- é\n"], ["- \n", "- a\u2028b\n", "-a\n", "- a"]),
         (KANA, ["ひらがな カタカナ", "あ"], ["カ", "a", "あ\rカ"]),
+        (
+            PROGRAM,
+            [text for text, whole in PROGRAM_TEXTS.items() if whole],
+            [text for text, whole in PROGRAM_TEXTS.items() if not whole],
+        ),
+        (
+            RECURSIVE_JSON,
+            ['{"a": 1}', '{"é😀\U0010ffff":[1,2 ,{}]}', '{   "a":   true   }', '{"\\u00e9\\/": -0}'],
+            ['{"a":1.5}', '{  "a" :1}', '{"a":"\n"}', '{"a":"\\u00g1"}', "[]"],
+        ),
+        (SIGNS, ["Hello, world!", "[x] `y` \\z ^{|}~", "a-b\tc"], ["two  blanks", "é", " a", ""]),
         ('root ::= "a"{2}', ["aa"], ["a", "aaa"]),
         ('root ::= "a"{2,}', ["aa", "aaaaa"], ["a"]),
         ('root ::= "a" { 0 , 2 } "b"', ["b", "aab"], ["aaab"]),
@@ -115,6 +193,29 @@ def test_a_fault_is_told_with_its_place(grammar: str, message: str) -> None:
     with pytest.raises(CoreFailure, match=message) as failure:
         CoreGrammar(grammar=grammar)
     assert failure.value.status is Status.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("grammar", "texts"),
+    [
+        (CHESS, ["1. e4 e5\n2. Nf3 Nc6\n", "1. e4 e5\n", "1. e9 e5\n2. a1 a1\n", "1. exd5 O-O-O\n99. e8=Q+ Ra1b2\n"]),
+        (JSON, ['{"a": [1, -2.5e+3, {"b": null}]}', '{"a": 01}', '{"\\u00e9": "é\\n"}', "[]", '{"a":  1}']),
+        (LIST, ["- one\n- two\n", "- \n", "- a\u2028b\n", "- a\x85b\n", "- 日本\n", "- a"]),
+        (KANA, ["ひらがな カタカナ", "あ", "カ", "あ\rカ", "ひ  カ"]),
+        (PROGRAM, list(PROGRAM_TEXTS)),
+        (SIGNS, ["Hello, world!", "[x] `y` \\z ^{|}~", "two  blanks", "é", " a"]),
+    ],
+)  # fmt: skip
+def test_texts_are_judged_as_llguidance_judges_them(
+    grammar: str, texts: list[str], oracle: llguidance.LLTokenizer, tokenizer: Tokenizer
+) -> None:
+    compiled, lark = CoreGrammar(grammar=grammar), any_to_lark(grammar)
+    for text in texts:
+        matcher = llguidance.LLMatcher(oracle, lark, log_level=0)
+        assert not matcher.get_error()
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        whole = all(matcher.consume_token(token) for token in ids) and matcher.is_accepting()
+        assert compiled.accepts(text) == whole, text
 
 
 def test_tokens_are_not_supported() -> None:

@@ -1,6 +1,7 @@
-"""A process that runs for long: ten thousand generations, two thousand sessions, three hundred openings, and no growth.
+"""A process that runs for long: four thousand generations, eight hundred sessions, 120 openings, and no growth.
 
-Twenty seconds; `MMOE_SOAK_ROUNDS=100` makes half an hour of it, and `-s` prints the figures.
+Ten seconds; CI takes ten thousand and so on, `MMOE_SOAK_ROUNDS=100` makes half an hour of it, and `-s` prints the
+figures.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import pytest
 from mmoe.export.artifact.artifact import Artifact
 from tests.support.subprocesses import run_python
 
-ROUNDS = int(os.environ.get("MMOE_SOAK_ROUNDS", "1"))
-# What the allocator's pools may move; a context of the model that is lost once in a hundred calls takes more.
+ROUNDS = float(os.environ.get("MMOE_SOAK_ROUNDS", "0.4"))
+# What the allocator's pools may move; a context of the model that is lost once in forty calls takes more.
 FLAT_BYTES = 1_000_000
 
 # A process of its own, since whatever else a test process has loaded comes and goes. Each part is sampled after a tenth
@@ -26,7 +27,7 @@ from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 
-folder, rounds = sys.argv[1], int(sys.argv[2])
+folder, rounds = sys.argv[1], float(sys.argv[2])
 
 def sample():
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
@@ -58,7 +59,7 @@ with Model(folder) as model:
             use(model, index)
         samples[use.__name__] = [sample()]
         for _ in range(10):
-            for index in range(count * rounds // 10):
+            for index in range(round(count * rounds / 10)):
                 use(model, index)
             samples[use.__name__].append(sample())
 print(json.dumps(samples))
@@ -67,7 +68,7 @@ print(json.dumps(samples))
 
 @pytest.mark.slow
 def test_memory_mappings_and_descriptors_stay_as_they_are(demo_artifact: Artifact) -> None:
-    run = run_python(SCRIPT, demo_artifact.folder, ROUNDS, timeout=1200 * ROUNDS)
+    run = run_python(SCRIPT, demo_artifact.folder, ROUNDS, timeout=max(1200.0, 1200 * ROUNDS))
     assert run.returncode == 0, run.stderr
     for use, samples in json.loads(run.stdout).items():
         found = {name: [each[name] for each in samples] for name in samples[0]}

@@ -1,6 +1,8 @@
 #include "kernels/isa/cpu_features.h"
 
-#if defined(__aarch64__) && defined(__linux__)  // Android too
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)  // Android too
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -11,7 +13,17 @@ namespace mmoe {
 
 #if defined(__x86_64__)
 
-bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c"); }
+namespace {
+
+// Clang's __builtin_cpu_supports did not know it before version 18.
+bool HasF16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
+
+bool HasAvx2() { return __builtin_cpu_supports("avx2") && HasF16c(); }
 
 bool HasAvx512Vnni() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

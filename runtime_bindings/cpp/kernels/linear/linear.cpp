@@ -75,8 +75,15 @@ void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivati
   // One tile streams through the weights; of several, the last one has the next panel fetched meanwhile.
   const bool streams = activations.tiles() == 1, last = tile + 1 == activations.tiles();
   const uint8_t* ahead = weight + (streams ? kPrefetchBytes : last ? bytes : 0);
-  kernels.linear_dot({weight, matrix.scale + panel * matrix.inputs, matrix.inputs / kLinearGroup, ahead,
-                      activations.tile(tile), out, out_stride});
+  LinearDotArgs args = {weight, nullptr,   matrix.inputs / kLinearGroup, ahead, activations.tile(tile),
+                        out,    out_stride};
+  if (matrix.float_scale == nullptr) {
+    args.scale = matrix.scale + panel * matrix.inputs;
+  } else {
+    args.float_scale = matrix.float_scale + panel * matrix.inputs;
+  }
+  args.zero = matrix.zero;
+  (matrix.zero == nullptr ? kernels.linear_dot : kernels.grouped_dot)(args);
 }
 
 void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activations,

@@ -10,11 +10,14 @@
 namespace mmoe {
 
 // A dense int4 matrix in panels of 32 outputs: weight [panels, inputs / 4, 64] as in panel.h, scale float16
-// [panels, inputs / 32, 32]. inputs is a multiple of 32.
+// [panels, inputs / 32, 32]. inputs is a multiple of 32. Only matrices of planes (linear_planes.h) have the rest:
+// float32 scales instead, and zeros [inputs / 32, 32] that all panels share.
 struct LinearMatrix {
   const uint8_t* weight;
   const uint16_t* scale;
   int64_t inputs;
+  const float* float_scale = nullptr;
+  const uint8_t* zero = nullptr;
 };
 
 // Most targets of one call.

@@ -34,14 +34,15 @@ private final class Generation: @unchecked Sendable {
   private var prompt: Session.Prompt?
   private let limits: Limits
   private let grammar: Grammar
-  private let onFinish: (@Sendable (String) -> Void)?
+  private let onFinish: Session.OnFinish?
   private var begun = false
   private var text = ""
+  private var ids: [Int32] = []
   private var ended = false
 
   init(
     _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar,
-    _ onFinish: (@Sendable (String) -> Void)?
+    _ onFinish: Session.OnFinish?
   ) {
     self.session = session
     self.prompt = prompt
@@ -56,7 +57,7 @@ private final class Generation: @unchecked Sendable {
       let step = try await compute()
       text += step.text
       ended = step.finishReason != nil
-      if ended { onFinish?(text) }
+      if ended { try onFinish?(text, ids) } else { ids.append(step.id) }
       return step
     } catch let error as MmoeError where error.code == .cancelled {
       ended = true
@@ -93,6 +94,9 @@ extension Session {
   /// What becomes the context, nil for what it is already; asked for when the first step is.
   typealias Prompt = @Sendable (Model) throws -> [Int32]?
 
+  /// Is given the text and its ids when it has ended by itself.
+  typealias OnFinish = @Sendable (String, [Int32]) throws -> Void
+
   /// Makes a text the context, as `prompt` does it, and streams what follows.
   public func generate(
     _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
@@ -127,9 +131,9 @@ extension Session {
       Grammar(jsonSchema: jsonSchema, grammar: grammar))
   }
 
-  /// As `generate`; `onFinish` is given the text when it has ended by itself.
+  /// As `generate`.
   func stream(
-    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar, onFinish: (@Sendable (String) -> Void)? = nil
+    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar, onFinish: OnFinish? = nil
   ) -> AsyncThrowingStream<Step, Error> {
     let generation = Generation(self, prompt, limits, grammar, onFinish)
     return AsyncThrowingStream { try await generation.next() }

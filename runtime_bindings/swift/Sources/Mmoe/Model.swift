@@ -1,6 +1,18 @@
 import CMmoe
 
-/// One turn of a conversation.
+/// A call of a tool.
+public struct ToolCall: Equatable, Sendable {
+  public var name: String
+  /// A JSON object.
+  public var arguments: String
+
+  public init(_ name: String, arguments: String) {
+    self.name = name
+    self.arguments = arguments
+  }
+}
+
+/// One turn of a conversation. Special tokens in it are plain text.
 public struct Message: Equatable, Sendable {
   public enum Role: String, Sendable {
     /// `tool` is what a tool gave.
@@ -9,10 +21,13 @@ public struct Message: Equatable, Sendable {
 
   public var role: Role
   public var content: String
+  /// What an answer calls.
+  public var toolCalls: [ToolCall]
 
-  public init(_ role: Role, _ content: String) {
+  public init(_ role: Role, _ content: String, toolCalls: [ToolCall] = []) {
     self.role = role
     self.content = content
+    self.toolCalls = toolCalls
   }
 }
 
@@ -44,16 +59,24 @@ public final class Model: Sendable {
   ///
   /// - Parameters:
   ///   - folder: its path.
-  ///   - threads: of the pool that all models of the process share; 0 leaves it as it is.
+  ///   - threads: of the pool that all models of the process share; 0 leaves it as it is, and the first model makes it as
+  ///     large as the machine has performance cores, if its cores differ and it tells how.
   ///   - verifyChecksums: whether to read every file and compare it with the manifest.
-  /// - Throws: `MmoeError`, which names the file and the cure.
-  public init(folder: String, threads: Int = 0, verifyChecksums: Bool = false) throws {
+  ///   - onProgress: is told how far opening is.
+  /// - Throws: `MmoeError`, which names the file and the cure; or what `onProgress` throws.
+  public init(
+    folder: String, threads: Int = 0, verifyChecksums: Bool = false, onProgress: OnProgress? = nil
+  ) throws {
     var options = mmoe_model_options()
     mmoe_model_options_init(&options)
     options.threads = UInt32(clamping: threads)
     options.verify_checksums = verifyChecksums ? 1 : 0
     var handle: mmoe_model = 0
-    try check(mmoe_model_open(folder, &options, &handle))
+    try withProgress(onProgress) { function, context in
+      options.on_progress = function
+      options.progress_context = context
+      try check(mmoe_model_open(folder, &options, &handle))
+    }
     self.handle = handle
     var found = mmoe_model_info()
     mmoe_model_info_init(&found)
@@ -71,6 +94,23 @@ public final class Model: Sendable {
 
   /// Closes the model and its sessions, and ends the calls that run in them.
   public func close() { mmoe_model_close(handle) }
+
+  /// Does beforehand what makes a first answer slow: reads the weights into memory and runs the program once. The weights
+  /// stay for as long as the system has memory for them; on a device with less memory than the program this drives other
+  /// pages out. It blocks.
+  public func warmUp(onProgress: OnProgress? = nil) throws {
+    try withProgress(onProgress) { try check(mmoe_model_warm_up(handle, $0, $1)) }
+  }
+
+  /// What a session will take.
+  /// - Parameter tokens: of its context; nil for a full one.
+  public func sessionMemory(tokens: Int? = nil) throws -> SessionMemory {
+    var memory = mmoe_session_memory()
+    mmoe_session_memory_init(&memory)
+    try check(mmoe_model_session_memory(handle, tokens.map(Int64.init) ?? -1, &memory))
+    return SessionMemory(
+      plannedBytes: memory.planned_bytes, cacheBytes: memory.cache_bytes, speculationBytes: memory.speculation_bytes)
+  }
 
   /// Compiles a schema or a grammar, so that a caller knows beforehand what `Session.generate` would refuse. The model keeps
   /// those used last, so the work is done once.
@@ -129,4 +169,42 @@ public final class Model: Sendable {
       }
     }
   }
+
+  /// As `chatJSON`, without as many of the oldest turns as it takes to have `mostIDs` at most. A turn is a user's message with
+  /// all up to the next one.
+  ///
+  /// - Returns: the ids, and how many messages were left out, behind the system messages in front.
+  /// - Throws: `.contextFull` if the system messages and the last turn are too long by themselves.
+  public func chatFit(_ conversation: String, mostIDs: Int, now: String? = nil) throws -> (ids: [Int32], leftOut: Int) {
+    guard mostIDs >= 0 else {
+      throw MmoeError(code: .invalidArgument, message: "mostIDs must not be negative, not \(mostIDs)")
+    }
+    var conversation = conversation
+    var leftOut = 0
+    let ids = try conversation.withUTF8 { bytes in
+      try bytes.withMemoryRebound(to: CChar.self) { chars in
+        try collect(Int32(0)) {
+          mmoe_chat_fit(handle, chars.baseAddress, chars.count, now, mostIDs, $0, $1, $2, &leftOut)
+        }
+      }
+    }
+    return (ids, leftOut)
+  }
+
+  /// An answer as a message: its content and, in the way of Llama 3, Qwen, Hermes, Granite or LFM2, the calls of tools that it
+  /// makes. A call that is broken is content.
+  ///
+  /// - Parameter text: of the answer, with that of special tokens.
+  public func toolCalls(_ text: String) throws -> Message {
+    var text = text
+    let json = try text.withUTF8 { bytes in
+      try bytes.withMemoryRebound(to: CChar.self) { chars in
+        try collect(CChar(0)) { mmoe_tool_calls(handle, chars.baseAddress, chars.count, $0, $1, $2) }
+      }
+    }
+    return Message(json: String(decoding: json.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+  }
+
+  /// The same of the ids of an answer, without the one that ended it.
+  public func toolCalls(_ ids: [Int32]) throws -> Message { try toolCalls(try detokenize(ids, skipSpecial: false)) }
 }

@@ -49,7 +49,12 @@ private struct Caller {
     model = try Model(folder: try scenario["artifact"]?.string.map(variant) ?? artifact)
     let sampling = scenario["sampling"].map(Self.sampling)
     if let chat = scenario["chat"] {
-      receiver = .chat(try Chat(model, system: chat["system"]?.string, sampling: sampling))
+      let tools = (chat["tools"]?.array ?? []).map { $0.string! }
+      let whenFull = WhenFull(rawValue: chat["when_full"]?.string ?? "refuse")!
+      receiver = .chat(
+        try Chat(
+          model, system: chat["system"]?.string, sampling: sampling, tools: tools, whenFull: whenFull,
+          answerRoom: chat["answer_room"]?.integer ?? 256))
     } else {
       receiver = .session(try Session(model, sampling: sampling))
     }
@@ -83,14 +88,16 @@ private struct Caller {
     case "detokenize":
       return ["text": .string(try model.detokenize(call.ids, skipSpecial: call["skip_special"]?.bool ?? true))]
     case "chat":
-      let messages = (call["messages"]?.array ?? []).map { message in
-        Message(Message.Role(rawValue: message["role"]!.string!)!, message["content"]!.string!)
-      }
-      return ["ids": .ids(try model.chat(messages))]
+      return ["ids": .ids(try model.chat(call.messages))]
     case "chat_json":
-      let folder = ProcessInfo.processInfo.environment["MMOE_SCENARIOS"]! + "/conversations/"
-      let conversation = try String(contentsOfFile: folder + call["conversation"]!.string! + ".json", encoding: .utf8)
-      return ["ids": .ids(try model.chatJSON(conversation, now: call["now"]?.string))]
+      return ["ids": .ids(try model.chatJSON(try call.conversation(), now: call["now"]?.string))]
+    case "chat_fit":
+      let most = call["most_ids"]!.integer!
+      let fitted = try model.chatFit(try call.conversation(), mostIDs: most, now: call["now"]?.string)
+      return ["ids": .ids(fitted.ids), "left_out": .integer(fitted.leftOut)]
+    case "tool_calls":
+      let message = try model.toolCalls(call.text)
+      return ["content": .string(message.content), "calls": .calls(message)]
     case "sampling":
       let sampling = model.sampling
       return [
@@ -98,6 +105,12 @@ private struct Caller {
         "top_p": .shortest(sampling.topP), "min_p": .shortest(sampling.minP),
         "repetition_penalty": .shortest(sampling.repetitionPenalty), "seed": .integer(Int(sampling.seed)),
       ]
+    case "warm_up":
+      var stages: [JSON] = []
+      try model.warmUp { if $0.done == 0 { stages.append(.integer(Int($0.stage.rawValue))) } }
+      return ["stages": .array(stages)]
+    case "session_memory":
+      return ["cache_bytes": .integer(Int(try model.sessionMemory(tokens: call["tokens"]?.integer).cacheBytes))]
     case "check_grammar":
       try model.checkGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
       return [:]
@@ -167,16 +180,22 @@ private struct Caller {
     switch call["call"]?.string {
     case "send":
       let limits = call.limits
+      let (schema, grammar) = (call["json_schema"]?.string, call["grammar"]?.string)
+      if call["messages"] != nil {
+        let steps = chat.send(
+          call.messages, maxNewTokens: limits.maxNewTokens, minNewTokens: limits.minNewTokens, stop: limits.stop,
+          jsonSchema: schema, grammar: grammar)
+        return try await read(steps, call, chat.cancel)
+      }
       let steps = chat.send(
         call.text, maxNewTokens: limits.maxNewTokens, minNewTokens: limits.minNewTokens, stop: limits.stop,
-        jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
+        jsonSchema: schema, grammar: grammar)
       return try await read(steps, call, chat.cancel)
     case "stats": return Self.result(try chat.stats())
-    case "history":
-      let messages = chat.history.map { message in
-        JSON.object(["role": .string(message.role.rawValue), "content": .string(message.content)])
-      }
-      return ["messages": .array(messages)]
+    case "history": return ["messages": .messages(chat.history)]
+    case "turns": return ["messages": .messages(chat.turns)]
+    case "left_out": return ["messages": .messages(chat.leftOut)]
+    case "restore_turns": try chat.restore(call.messages)
     case "reset": try chat.reset()
     case "close": chat.close()
     default: throw UnknownCall(call: call)
@@ -228,6 +247,31 @@ extension JSON {
   /// As the files write it: 1, not 1.0.
   fileprivate static func shortest(_ value: Float) -> JSON {
     Int(exactly: value).map(JSON.integer) ?? .number(Double(value))
+  }
+
+  fileprivate static func calls(_ message: Message) -> JSON {
+    .array(message.toolCalls.map { .array([.string($0.name), .string($0.arguments)]) })
+  }
+
+  fileprivate static func messages(_ messages: [Message]) -> JSON {
+    .array(
+      messages.map { message in
+        var members: [String: JSON] = ["role": .string(message.role.rawValue), "content": .string(message.content)]
+        if !message.toolCalls.isEmpty { members["calls"] = .calls(message) }
+        return .object(members)
+      })
+  }
+
+  fileprivate var messages: [Message] {
+    (self["messages"]?.array ?? []).map { message in
+      Message(Message.Role(rawValue: message["role"]!.string!)!, message["content"]!.string!)
+    }
+  }
+
+  /// The text of the file that a `chat_json` is given.
+  fileprivate func conversation() throws -> String {
+    let folder = ProcessInfo.processInfo.environment["MMOE_SCENARIOS"]! + "/conversations/"
+    return try String(contentsOfFile: folder + self["conversation"]!.string! + ".json", encoding: .utf8)
   }
 
   /// The ids that a call is given, `times` over.

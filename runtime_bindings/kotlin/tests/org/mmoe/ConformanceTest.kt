@@ -43,13 +43,12 @@ class ConformanceTest {
         val variant = scenario["artifact"]?.asString
         val model = Model.open(if (variant == null) Reference.artifact else File(System.getProperty("mmoe.variants"), variant))
         val given = scenario.getAsJsonObject("sampling")?.let(::sampling)
-        val chat = scenario.getAsJsonObject("chat")
-        val system = chat?.get("system")?.asString
-        return when {
-            chat == null -> SessionCaller(model, if (given == null) model.newSession() else model.newSession(given))
-            given == null -> ChatCaller(model, Chat(model, system))
-            else -> ChatCaller(model, Chat(model, system, given))
-        }
+        val sampling = given ?: model.sampling
+        val chat = scenario.getAsJsonObject("chat") ?: return SessionCaller(model, model.newSession(sampling))
+        val tools = chat.getAsJsonArray("tools")?.map { it.asString }.orEmpty()
+        val whenFull = WhenFull.valueOf(chat["when_full"]?.asString.orEmpty().ifEmpty { "refuse" }.uppercase())
+        val room = chat["answer_room"]?.asInt ?: 256
+        return ChatCaller(model, Chat(model, chat["system"]?.asString, sampling, tools, whenFull, room))
     }
 }
 
@@ -79,7 +78,11 @@ private fun json(value: Any?): JsonElement =
         is Number -> JsonPrimitive(value.toLong())
         is Boolean -> JsonPrimitive(value)
         is FinishReason, is Role -> JsonPrimitive((value as Enum<*>).name.lowercase())
-        is Message -> json("role" to value.role, "content" to value.content)
+        is Message ->
+            json("role" to value.role, "content" to value.content).apply {
+                if (value.toolCalls.isNotEmpty()) add("calls", json(value.toolCalls))
+            }
+        is ToolCall -> json(listOf(value.name, value.arguments))
         is IntArray -> json(value.toList())
         is List<*> -> JsonArray().apply { value.forEach { add(json(it)) } }
         else -> JsonPrimitive(value.toString())
@@ -106,6 +109,16 @@ private val JsonObject.limits: Limits
 
 private val JsonObject.jsonSchema: String? get() = this["json_schema"]?.asString
 private val JsonObject.grammar: String? get() = this["grammar"]?.asString
+
+private val JsonObject.messages: List<Message>
+    get() =
+        getAsJsonArray("messages").map { it.asJsonObject }.map { message ->
+            Message(Role.valueOf(message["role"].asString.uppercase()), message["content"].asString)
+        }
+
+/** The text of the file that a `chat_json` is given. */
+private val JsonObject.conversation: String
+    get() = File(File(System.getProperty("mmoe.scenarios"), "conversations"), this["conversation"].asString + ".json").readText()
 
 private val JsonObject.text: String get() = this["text"].asString.repeat(times)
 
@@ -137,17 +150,12 @@ private abstract class Caller(protected val model: Model) : Closeable {
                 json("ids" to model.tokenize(call.text, addBos, parseSpecial))
             }
             "detokenize" -> json("text" to model.detokenize(call.ids, call["skip_special"]?.asBoolean ?: true))
-            "chat" -> {
-                val messages = call.getAsJsonArray("messages").map { it.asJsonObject }.map { message ->
-                    Message(Role.valueOf(message["role"].asString.uppercase()), message["content"].asString)
-                }
-                json("ids" to model.chat(messages))
+            "chat" -> json("ids" to model.chat(call.messages))
+            "chat_json" -> json("ids" to model.chatJson(call.conversation, call["now"].asString))
+            "chat_fit" -> model.chatFit(call.conversation, call["most_ids"].asInt, call["now"].asString).let {
+                json("ids" to it.ids, "left_out" to it.leftOut)
             }
-            "chat_json" -> {
-                val folder = File(System.getProperty("mmoe.scenarios"), "conversations")
-                val conversation = File(folder, call["conversation"].asString + ".json").readText()
-                json("ids" to model.chatJson(conversation, call["now"].asString))
-            }
+            "tool_calls" -> model.toolCalls(call.text).let { json("content" to it.content, "calls" to it.toolCalls) }
             "sampling" -> with(model.sampling) {
                 json(
                     "temperature" to temperature,
@@ -158,6 +166,11 @@ private abstract class Caller(protected val model: Model) : Closeable {
                     "seed" to seed,
                 )
             }
+            "warm_up" -> mutableListOf<Int>().let { stages ->
+                model.warmUp { if (it.done == 0L) stages += it.stage.ordinal }
+                json("stages" to stages)
+            }
+            "session_memory" -> json("cache_bytes" to model.sessionMemory(call["tokens"]?.asInt).cacheBytes)
             "check_grammar" -> done { model.checkGrammar(call.jsonSchema, call.grammar) }
             "close_model" -> done { model.close() }
             else -> error("no call: $name")
@@ -256,10 +269,17 @@ private class ChatCaller(model: Model, private val chat: Chat) : Caller(model) {
     override suspend fun perform(call: JsonObject): JsonObject =
         when (call["call"].asString) {
             "send" -> call.limits.let { (stop, least, most) ->
-                read(chat.send(call.text, most, least, stop, call.jsonSchema, call.grammar), call, chat::cancel)
+                val (schema, grammar) = call.jsonSchema to call.grammar
+                val steps =
+                    if (call.has("text")) chat.send(call.text, most, least, stop, schema, grammar)
+                    else chat.send(call.messages, most, least, stop, schema, grammar)
+                read(steps, call, chat::cancel)
             }
             "stats" -> stats(chat.stats)
             "history" -> json("messages" to chat.history)
+            "turns" -> json("messages" to chat.turns)
+            "left_out" -> json("messages" to chat.leftOut)
+            "restore_turns" -> done { chat.restore(call.messages) }
             "reset" -> done { chat.reset() }
             "close" -> done { chat.close() }
             else -> super.perform(call)

@@ -4,26 +4,55 @@ import java.io.Closeable
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 
+/** What a turn does that does not fit into the context behind all the others. */
+public enum class WhenFull {
+    /** It fails, and the conversation stays as it was. */
+    REFUSE,
+
+    /** The oldest turns behind the system message are left out, as few as possible. */
+    DROP_OLDEST,
+}
+
 /**
  * A conversation by the artifact's chat template, in a session of its own. What the session's context holds of it
  * already is not run again, so a turn costs its own tokens only.
  *
  * @param system what the conversation begins with, if anything.
  * @param sampling how to choose tokens; by default as the artifact recommends.
+ * @param tools what the assistant may call, each as the JSON schema of a function.
+ * @param whenFull what a turn does that does not fit.
+ * @param answerRoom with [WhenFull.DROP_OLDEST], tokens that an answer has room for at least: of `maxNewTokens` and half
+ *     the context, the least.
  * @throws MmoeException.Unsupported the artifact has no chat template.
  */
-public class Chat(private val model: Model, system: String? = null, sampling: Sampling = model.sampling) : Closeable {
-    private val opening = listOfNotNull(system?.let { Message(Role.SYSTEM, it) })
+public class Chat(
+    private val model: Model,
+    system: String? = null,
+    sampling: Sampling = model.sampling,
+    private val tools: List<String> = emptyList(),
+    private val whenFull: WhenFull = WhenFull.REFUSE,
+    answerRoom: Int = 256,
+) : Closeable {
+    private val answerRoom = minOf(answerRoom, model.info.maxContextLen / 2)
     private val session: Session
+    private var opening = listOfNotNull(system?.let { Message(Role.SYSTEM, it) })
 
     init {
+        require(answerRoom >= 0) { "answerRoom must not be negative, not $answerRoom" }
         // A model without a template should say so before somebody types.
-        model.chat(opening + Message(Role.USER, ""))
+        model.chat(opening + Message(Role.USER, ""), tools)
         session = model.newSession(sampling)
     }
 
-    /** The turns so far, the system message first. */
-    @Volatile public var history: List<Message> = opening
+    /** The turns so far as the template is given them, calls of tools and their results among them. */
+    @Volatile public var turns: List<Message> = opening
+        private set
+
+    /** The turns so far, the system message first: their roles and texts. */
+    public val history: List<Message> get() = plain(turns)
+
+    /** What the last turn left out to make room, the oldest first; it is no longer in [history]. */
+    @Volatile public var leftOut: List<Message> = emptyList()
         private set
 
     /** Ends the running turn, or the next one if none runs; from any thread. */
@@ -36,7 +65,8 @@ public class Chat(private val model: Model, system: String? = null, sampling: Sa
      * Says [text] and streams the answer, as [Session.generate] does.
      *
      * The turn becomes part of [history] when its answer has ended. One that fails, is cancelled, or is not collected to
-     * its end leaves the conversation as it was.
+     * its end leaves the conversation as it was. An answer that calls one of the tools becomes a turn with
+     * [Message.toolCalls], see [turns].
      *
      * @throws MmoeException.ContextFull the conversation does not fit into the context.
      */
@@ -47,13 +77,32 @@ public class Chat(private val model: Model, system: String? = null, sampling: Sa
         stop: List<String> = emptyList(),
         jsonSchema: String? = null,
         grammar: String? = null,
+    ): Flow<Step> =
+        send(listOf(Message(Role.USER, text)), maxNewTokens, minNewTokens, stop, jsonSchema, grammar)
+
+    /** The same for other [messages], such as the results of the tools that the last answer called. */
+    public fun send(
+        messages: List<Message>,
+        maxNewTokens: Int? = null,
+        minNewTokens: Int = 0,
+        stop: List<String> = emptyList(),
+        jsonSchema: String? = null,
+        grammar: String? = null,
     ): Flow<Step> = flow {
-        val turns = history + Message(Role.USER, text)
-        val answer = StringBuilder()
-        session.generate(model.chat(turns), maxNewTokens, minNewTokens, stop, jsonSchema, grammar).collect { step ->
-            answer.append(step.text)
-            if (step.finishReason != null && step.finishReason != FinishReason.CANCELLED) {
-                history = turns + Message(Role.ASSISTANT, answer.toString())
+        val all = turns + messages
+        val prompt = prompt(all, maxNewTokens)
+        val first = all.takeWhile { it.role == Role.SYSTEM }.size
+        val leaving = all.subList(first, first + prompt.leftOut)
+        val kept = all.take(first) + all.drop(first + prompt.leftOut)
+        val text = StringBuilder()
+        val ids = mutableListOf<Int>()
+        session.generate(prompt.ids, maxNewTokens, minNewTokens, stop, jsonSchema, grammar).collect { step ->
+            text.append(step.text)
+            if (step.finishReason == null) {
+                ids += step.id
+            } else if (step.finishReason != FinishReason.CANCELLED) {
+                turns = kept + answer(text.toString(), ids.toIntArray())
+                leftOut = plain(leaving)
             }
             emit(step)
         }
@@ -62,9 +111,36 @@ public class Chat(private val model: Model, system: String? = null, sampling: Sa
     /** Forgets all turns but the system message. */
     public fun reset() {
         session.reset()
-        history = opening
+        turns = opening
+        leftOut = emptyList()
+    }
+
+    /**
+     * Goes on from other turns; a system message in front of them is what [reset] keeps. What the context holds of them
+     * already is not run again.
+     *
+     * @throws MmoeException.InvalidArgument the artifact's template refuses them.
+     */
+    public fun restore(turns: List<Message>) {
+        model.chat(turns + Message(Role.USER, ""), tools)
+        opening = turns.take(1).filter { it.role == Role.SYSTEM }
+        this.turns = turns.toList()
+        leftOut = emptyList()
     }
 
     /** Ends a running turn and frees the context. Closing twice is harmless. */
     override fun close(): Unit = session.close()
+
+    private fun prompt(turns: List<Message>, maxNewTokens: Int?): FittedChat {
+        if (whenFull == WhenFull.REFUSE) return FittedChat(model.chat(turns, tools), 0)
+        val room = minOf(maxNewTokens ?: answerRoom, answerRoom)
+        return model.chatFit(conversationJson(turns, tools), model.info.maxContextLen - room)
+    }
+
+    private fun plain(turns: List<Message>): List<Message> = turns.map { Message(it.role, it.content) }
+
+    private fun answer(text: String, ids: IntArray): Message {
+        val called = if (tools.isEmpty()) null else model.toolCalls(ids).takeIf { it.toolCalls.isNotEmpty() }
+        return called ?: Message(Role.ASSISTANT, text)
+    }
 }

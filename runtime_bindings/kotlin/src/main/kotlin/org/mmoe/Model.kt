@@ -78,6 +78,31 @@ public class Model private constructor(private val handle: Long) : Closeable {
         Native.chatJson(handle, conversation.encodeToByteArray(), now?.encodeToByteArray())
 
     /**
+     * As [chatJson], without as many of the oldest turns as it takes to have [mostIds] at most. A turn is a user's message
+     * with all up to the next one.
+     *
+     * @throws MmoeException.ContextFull the system messages and the last turn are too long by themselves.
+     */
+    public fun chatFit(conversation: String, mostIds: Int, now: String? = null): FittedChat {
+        require(mostIds >= 0) { "mostIds must not be negative, not $mostIds" }
+        val leftOut = IntArray(1)
+        val ids = Native.chatFit(handle, conversation.encodeToByteArray(), now?.encodeToByteArray(), mostIds, leftOut)
+        return FittedChat(ids, leftOut[0])
+    }
+
+    /**
+     * An answer as a message: its content and, in the way of Llama 3, Qwen, Hermes, Granite or LFM2, the calls of tools
+     * that it makes. A call that is broken is content.
+     *
+     * @param text of the answer, with that of special tokens.
+     */
+    public fun toolCalls(text: String): Message =
+        messageOf(Native.toolCalls(handle, text.encodeToByteArray()).decodeToString())
+
+    /** The same of the [ids] of an answer, without the one that ended it. */
+    public fun toolCalls(ids: IntArray): Message = toolCalls(detokenize(ids, skipSpecial = false))
+
+    /**
      * Compiles a schema or a grammar, so that a caller knows beforehand what [Session.generate] would refuse. The model
      * keeps those used last, so the work is done once.
      *
@@ -88,6 +113,17 @@ public class Model private constructor(private val handle: Long) : Closeable {
         val checked = Grammar.of(jsonSchema, grammar)
         Native.modelCheckGrammar(handle, checked.kind, checked.text)
     }
+
+    /**
+     * Does beforehand what makes a first answer slow: reads the weights into memory and runs the program once. The weights
+     * stay for as long as the system has memory for them; on a device with less memory than the program this drives other
+     * pages out. It blocks.
+     */
+    public fun warmUp(onProgress: OnProgress? = null): Unit = Native.modelWarmUp(handle, onProgress)
+
+    /** What a session will take with [tokens] in its context; null for a full one. */
+    public fun sessionMemory(tokens: Int? = null): SessionMemory =
+        Native.modelSessionMemory(handle, tokens?.toLong() ?: -1).let { SessionMemory(it[0], it[1], it[2]) }
 
     /** A new, empty context; it chooses tokens as the artifact recommends unless it is told otherwise. */
     public fun newSession(sampling: Sampling = this.sampling): Session {
@@ -110,11 +146,18 @@ public class Model private constructor(private val handle: Long) : Closeable {
         /**
          * Opens a folder that `mmoe-export convert` wrote. It blocks for as long as loading takes.
          *
-         * @param threads of the process's pool, which all models share; 0 leaves the choice to the runtime.
+         * @param threads of the process's pool, which all models share; 0 leaves it as it is, and the first model makes it
+         *     as large as the machine has performance cores, if its cores differ and it tells how.
          * @param verifyChecksums reads every file and compares it with the manifest first.
+         * @param onProgress is told how far opening is.
          */
-        public fun open(folder: File, threads: Int = 0, verifyChecksums: Boolean = false): Model {
-            val handle = Native.modelOpen(folder.path.encodeToByteArray(), threads, verifyChecksums)
+        public fun open(
+            folder: File,
+            threads: Int = 0,
+            verifyChecksums: Boolean = false,
+            onProgress: OnProgress? = null,
+        ): Model {
+            val handle = Native.modelOpen(folder.path.encodeToByteArray(), threads, verifyChecksums, onProgress)
             return try {
                 Model(handle)
             } catch (error: MmoeException) {

@@ -21,7 +21,13 @@ internal object Native {
     /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
     @JvmStatic external fun memory(): LongArray
 
-    @JvmStatic external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean): Long
+    @JvmStatic
+    external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean, onProgress: OnProgress?): Long
+
+    @JvmStatic external fun modelWarmUp(model: Long, onProgress: OnProgress?)
+
+    /** [planned, cache, speculation] bytes; tokens -1: a full context. */
+    @JvmStatic external fun modelSessionMemory(model: Long, tokens: Long): LongArray
 
     @JvmStatic external fun modelClose(model: Long)
 
@@ -35,6 +41,13 @@ internal object Native {
     @JvmStatic external fun detokenize(model: Long, ids: IntArray, skipSpecial: Boolean): ByteArray
 
     @JvmStatic external fun chatJson(model: Long, conversation: ByteArray, now: ByteArray?): IntArray
+
+    /** leftOut becomes [messages left out]. */
+    @JvmStatic
+    external fun chatFit(model: Long, conversation: ByteArray, now: ByteArray?, mostIds: Int, leftOut: IntArray): IntArray
+
+    /** An assistant's message as JSON. */
+    @JvmStatic external fun toolCalls(model: Long, text: ByteArray): ByteArray
 
     /** top_k; floats becomes [temperature, top_p, min_p, repetition_penalty]. */
     @JvmStatic external fun modelSampling(model: Long, floats: FloatArray): Int
@@ -106,6 +119,11 @@ internal object Native {
 
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray
+
+    /** Called by jni/ on the thread of the call; what it throws ends that. */
+    @JvmStatic
+    fun progress(onProgress: OnProgress, stage: Int, done: Long, total: Long): Unit =
+        onProgress.onProgress(LoadProgress(LoadStage.entries[stage], done, total))
 
     /** Called by jni/ on the thread of the failed call, so that [lastError] is that call's. */
     @JvmStatic

@@ -48,6 +48,9 @@ class AppModel(
     /** Opens an artifact of the app's storage in place of the one that is open; [threads] 0 is the runtime's choice. */
     fun open(name: String, threads: Int) = start(Work.Opening(name)) { load(name, threads) }
 
+    /** An artifact has come into the store by another way. */
+    fun arrived() = mutableState.update { it.copy(artifacts = store.names()) }
+
     fun delete(name: String) = start(Work.Idle) {
         if ((state.value.model as? ModelState.Open)?.name == name) close()
         withContext(Dispatchers.IO) { store.delete(name) }
@@ -70,7 +73,7 @@ class AppModel(
                 }
             }
         } finally {
-            // Closed by trimMemory or closed with its model, it has no figures any more.
+            // Closed by releaseMemory or closed with its model, it has no figures any more.
             if (conversation === current) mutableState.update { it.copy(figures = figures(model, current)) }
         }
     }
@@ -106,10 +109,16 @@ class AppModel(
         running.cancel()
     }
 
-    /** The system is short of memory: the model and its cache are all that is worth giving back. */
-    fun trimMemory(level: Int) {
-        if (level != RUNNING_CRITICAL && level < BACKGROUND) return
-        if (model == null && job?.isActive != true) return
+    /**
+     * The system is short of memory: the model and its cache are all that is worth giving back. What is copied goes on: it
+     * holds nothing of them, and would have to be begun again.
+     */
+    fun releaseMemory() {
+        if (model == null) return
+        if (state.value.work is Work.Copying) {
+            close()
+            return
+        }
         val running = job
         job = scope.launch {
             running?.cancelAndJoin()
@@ -173,9 +182,6 @@ class AppModel(
         )
 
     private companion object {
-        // ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL, which API 34 and later no longer send, and _BACKGROUND.
-        const val RUNNING_CRITICAL = 15
-        const val BACKGROUND = 40
         const val CLOSED_FOR_MEMORY = "The model was closed because memory is short. Open it again to go on."
     }
 }

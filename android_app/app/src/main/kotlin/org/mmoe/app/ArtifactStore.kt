@@ -2,6 +2,7 @@ package org.mmoe.app
 
 import java.io.File
 import java.io.InputStream
+import org.mmoe.download.ArtifactDownload
 
 /** Where an artifact comes from: a folder that the user picked, or a plain one. */
 interface ArtifactSource {
@@ -26,7 +27,15 @@ class ArtifactStore(private val root: File) {
         root.listFiles().orEmpty()
             .filter { File(it, MANIFEST).isFile && !it.name.endsWith(PARTIAL) }
             .map { it.name }
+            .minus(unfinishedDownloads().keys.map { ArtifactDownload.unfinished(folder(it)).name }.toSet())
             .sorted()
+
+    /** The downloads that have not ended, and their addresses. */
+    fun unfinishedDownloads(): Map<String, String> = ArtifactDownload.unfinishedIn(root)
+
+    fun discardDownload(name: String) {
+        ArtifactDownload.unfinished(folder(name)).deleteRecursively()
+    }
 
     fun folder(name: String): File = File(root, name)
 

@@ -31,6 +31,7 @@ class MainActivity : StateActivity() {
         onClick(R.id.delete) { chosenArtifact()?.let(appModel::delete) }
         onClick(R.id.restart) { appModel.newConversation() }
         onClick(R.id.benchmark) { startActivity(Intent(this, BenchmarkActivity::class.java)) }
+        onClick(R.id.download) { startActivity(Intent(this, DownloadsActivity::class.java)) }
         onClick(R.id.stop) { appModel.stop() }
         onClick(R.id.send) { send() }
     }

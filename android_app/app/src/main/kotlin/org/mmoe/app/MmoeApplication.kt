@@ -1,5 +1,6 @@
 package org.mmoe.app
 
+import android.app.ActivityManager
 import android.app.Application
 import android.os.Build
 import kotlinx.coroutines.CoroutineScope
@@ -10,11 +11,13 @@ import kotlinx.coroutines.asCoroutineDispatcher
 class MmoeApplication : Application() {
     val mainScope: CoroutineScope by lazy { CoroutineScope(SupervisorJob() + mainExecutor.asCoroutineDispatcher()) }
 
+    // The external folder is as private to the app and as mappable, and `adb push` reaches it.
+    private val store by lazy { ArtifactStore(getExternalFilesDir("artifacts") ?: getDir("artifacts", MODE_PRIVATE)) }
+
     val appModel: AppModel by lazy {
         AppModel(
             engine = MmoeEngine,
-            // The external folder is as private to the app and as mappable, and `adb push` reaches it.
-            store = ArtifactStore(getExternalFilesDir("artifacts") ?: getDir("artifacts", MODE_PRIVATE)),
+            store = store,
             scope = mainScope,
             device = Device(
                 name = "${Build.MANUFACTURER} ${Build.MODEL}",
@@ -25,8 +28,16 @@ class MmoeApplication : Application() {
         )
     }
 
+    val downloads: Downloads by lazy { Downloads(store, mainScope) { appModel.arrived() } }
+
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)
-        appModel.trimMemory(level)
+        if (isMemoryShort(level, ::systemIsShort)) appModel.releaseMemory()
+    }
+
+    private fun systemIsShort(): Boolean {
+        val memory = ActivityManager.MemoryInfo()
+        getSystemService(ActivityManager::class.java).getMemoryInfo(memory)
+        return memory.lowMemory
     }
 }

@@ -9,6 +9,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertIs
 import kotlin.test.assertNotNull
 import kotlin.test.assertTrue
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
@@ -151,9 +152,7 @@ class AppModelTest {
         model.send("Hello")
         engine.steps.send(Step(1, "Good "))
         model.until { it.work is Work.Decode }
-        model.trimMemory(20) // TRIM_MEMORY_UI_HIDDEN: another app is in front, memory is not short
-        assertIs<ModelState.Open>(model.state.value.model)
-        model.trimMemory(40) // TRIM_MEMORY_BACKGROUND
+        model.releaseMemory()
         val state = model.until { it.model == ModelState.None && it.canStart }
         assertTrue("memory is short" in assertNotNull(state.notice))
         assertEquals(0, engine.openConversations.get())
@@ -164,11 +163,43 @@ class AppModelTest {
 
     @Test
     fun shortMemoryWhileNothingIsOpenIsNoNews() = withModel { model ->
-        model.trimMemory(80)
+        model.releaseMemory()
         assertEquals(null, model.state.value.notice)
         model.openS()
-        model.trimMemory(15) // TRIM_MEMORY_RUNNING_CRITICAL of older systems
+        model.releaseMemory()
         model.until { it.model == ModelState.None }
+    }
+
+    @Test
+    fun anImportGoesOnWhenMemoryIsShort() = withModel { model ->
+        model.openS()
+        val gate = CompletableDeferred<Unit>()
+        val source = object : ArtifactSource {
+            override val name = "M"
+
+            override fun files() = listOf(
+                SourceFile("mmoe.json", 2) {
+                    runBlocking { gate.await() }
+                    "{}".byteInputStream()
+                },
+            )
+        }
+        model.import(source, threads = 0)
+        model.until { it.work is Work.Copying }
+        model.releaseMemory()
+        assertEquals(0, engine.openModels.get(), "the model that is open meanwhile is given back")
+        gate.complete(Unit)
+        val state = model.until { it.canStart }
+        assertEquals(null, state.notice)
+        assertEquals(listOf("M", "S"), state.artifacts)
+        assertEquals("M", assertIs<ModelState.Open>(state.model).name)
+    }
+
+    /** UI_HIDDEN is 20, BACKGROUND 40, RUNNING_CRITICAL 15, MODERATE 60, COMPLETE 80. */
+    @Test
+    fun theBackgroundIsNoShortageOfMemory() {
+        assertEquals(listOf(15, 60, 80), listOf(5, 10, 15, 20, 40, 60, 80).filter { isMemoryShort(it) { false } })
+        assertEquals(listOf(15, 40, 60, 80), listOf(5, 10, 15, 20, 40, 60, 80).filter { isMemoryShort(it) { true } })
     }
 
     @Test

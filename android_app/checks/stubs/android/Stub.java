@@ -1,5 +1,0 @@
-package android;
-
-public class Stub extends RuntimeException {
-    private static final long serialVersionUID = 1;
-}

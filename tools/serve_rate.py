@@ -1,0 +1,88 @@
+"""One stream of the server beside `mmoe-run`: `python -m tools.serve_rate ARTIFACT [--tokens 200] [--rounds 9]`.
+
+Both decode the same text in turns, the server within a session that holds the prompt, on as many threads. Prints
+tokens/s of each, from the first token to the last, the median of the ratios of neighbours, and the ratio of the fastest
+of each, which others on the machine disturb least.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+
+from mmoe.runtime_bindings.python.library import program_path
+from tools.serve_load import server
+
+_PROMPT = "In the beginning God created the heaven and the earth."
+_RATE = re.compile(r"decode: (\d+) tokens, ([\d.]+) s")
+
+
+def program_rate(artifact: Path, tokens: int) -> float:
+    """Tokens/s of `mmoe-run`, by its own clock, which has microseconds."""
+    command = [str(program_path("mmoe-run")), str(artifact), "--prompt", _PROMPT, "--temperature", "1"]
+    command += ["--min-new-tokens", str(tokens), "--max-new-tokens", str(tokens)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = _RATE.search(run.stderr)
+    assert found is not None, run.stderr
+    return int(found[1]) / float(found[2])
+
+
+def stream_rate(address: str, banned: list[int], tokens: int) -> float:
+    """Tokens/s of a stream, by the client's clock."""
+    body = {
+        "prompt": _PROMPT,
+        "max_tokens": tokens,
+        "temperature": 1,
+        "seed": 0,
+        "stream": True,
+        "logit_bias": {str(each): -100 for each in banned},
+        "stream_options": {"include_usage": True},
+    }
+    with httpx.stream("POST", f"{address}/v1/completions", json=body, timeout=600) as response:
+        first = last = 0.0
+        count = 0
+        for line in response.iter_lines():
+            if not line.startswith("data: {"):
+                continue
+            now = time.perf_counter()
+            event = json.loads(line.removeprefix("data: "))
+            if event["choices"] and event["choices"][0]["text"]:
+                first, last = first or now, now
+            count = (event.get("usage") or {}).get("completion_tokens", count)
+    assert count == tokens, f"{count} tokens instead of {tokens}"
+    return (tokens - 1) / (last - first)
+
+
+def main() -> None:
+    """Prints the rates."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=9)
+    chosen = parser.parse_args()
+    stop_ids = json.loads((chosen.artifact / "mmoe.json").read_text())["runtime"]["stop_ids"]
+    programs, streams = [], []
+    with server(chosen.artifact) as (address, _):
+        stream_rate(address, stop_ids, chosen.tokens)
+        for _ in range(chosen.rounds):
+            programs.append(program_rate(chosen.artifact, chosen.tokens))
+            streams.append(stream_rate(address, stop_ids, chosen.tokens))
+    ratios = [stream / program for stream, program in zip(streams, programs, strict=True)]
+    print(
+        f"mmoe-run {statistics.median(programs):.1f} tokens/s, stream {statistics.median(streams):.1f} tokens/s"
+    )
+    print(
+        f"fastest: {max(programs):.1f} and {max(streams):.1f} tokens/s, ratio {max(streams) / max(programs):.3f}"
+    )
+    print(f"ratio {statistics.median(ratios):.3f}, of {', '.join(f'{each:.3f}' for each in sorted(ratios))}")
+
+
+if __name__ == "__main__":
+    main()
