@@ -96,11 +96,6 @@ def dequantize_int8(values: Tensor, scale: Tensor) -> Tensor:
     return values.float() * scale.float().repeat_interleave(values.shape[-1] // scale.shape[-1], dim=-1)
 
 
-def dense_values(weight: Tensor, scale: Tensor) -> Tensor:
-    """The floats of a matrix that is not int4, for whoever has no int8 kernel: int8 widened, floats as they are."""
-    return dequantize_int8(weight, scale) if weight.dtype == torch.int8 else weight
-
-
 def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Rounds floats ``[out, in]`` to int8 within +-127, with a float16 scale for every 32 inputs.
 

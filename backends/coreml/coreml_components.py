@@ -12,11 +12,11 @@ from torchao.quantization.quant_primitives import dequantize_affine
 
 from mmoe.backends.coreml.float_components import FloatEmbedding, FloatLinear
 from mmoe.backends.coreml.short_conv import RingConvolution
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
 from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, rms_normalize, rotate_pairs, router_scores, split_heads
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN, unpack_nibbles
-from mmoe.quant.int8_planes import dense_values
 from mmoe.runtime_bindings.python.errors import OptionError
 
 # Hides a key from softmax; float16 ends at 65504.
@@ -78,9 +78,9 @@ class Linear(nn.Module):
 class Head(nn.Module):
     """The output layer, whose logits are float32."""
 
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, qweight: Tensor, scale: Tensor) -> None:
         super().__init__()
-        self.linear = linear
+        self.linear = Linear(qweight, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """float16 ``[..., H]`` -> float32 ``[..., V]``."""
@@ -216,23 +216,20 @@ def _tables(tensors: ExpertTensors | GroupedExpertTensors) -> dict[str, Tensor |
 
 
 def _embedding(qweight: Tensor, scale: Tensor) -> nn.Module:
-    if qweight.dtype != torch.uint8:
-        return FloatEmbedding(dense_values(qweight, scale))
-    return Embedding(qweight, scale)
+    int4 = qweight.dtype == torch.uint8
+    return Embedding(qweight, scale) if int4 else FloatEmbedding(widened(qweight, scale))
 
 
 def _linear(qweight: Tensor, scale: Tensor) -> nn.Module:
-    return (
-        Linear(qweight, scale) if qweight.dtype == torch.uint8 else FloatLinear(dense_values(qweight, scale))
-    )
+    int4 = qweight.dtype == torch.uint8
+    return Linear(qweight, scale) if int4 else FloatLinear(widened(qweight, scale))
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Module]:
-    """Both forms of the one table: bytes to gather from, an int4 constant to multiply with; or floats for both."""
+    """Both forms of the one table: bytes to gather from, an int4 constant to multiply with."""
     if qweight.dtype != torch.uint8:
-        embedding = FloatEmbedding(dense_values(qweight, scale))
-        return embedding, Head(FloatLinear(embedding.table))
-    return Embedding(qweight, scale), Head(Linear(qweight, scale))
+        return _embedding(qweight, scale), _linear(qweight, scale)
+    return Embedding(qweight, scale), Head(qweight, scale)
 
 
 COREML_COMPONENTS = Components(

@@ -10,11 +10,11 @@ from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.float_components import FloatEmbedding, FloatLinear
 from mmoe.backends.mlx.short_conv import RingConvolution
 from mmoe.backends.mlx.weights import to_words
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
 from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, router_scores, split_heads
 from mmoe.quant.grouped_layout import GroupedExperts
-from mmoe.quant.int8_planes import dense_values
 from mmoe.runtime_bindings.python.errors import OptionError
 
 
@@ -192,20 +192,19 @@ class InputGroupedExperts(Router):
 
 def _embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
     if qweight.dtype != torch.uint8:
-        return FloatEmbedding(dense_values(qweight, scale), dtype)
+        return FloatEmbedding(widened(qweight, scale), dtype)
     return Embedding(PackedMatrix(to_words(qweight), scale), dtype)
 
 
 def _linear(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
     if qweight.dtype != torch.uint8:
-        return FloatLinear(dense_values(qweight, scale), dtype)
+        return FloatLinear(widened(qweight, scale), dtype)
     return Linear(PackedMatrix(to_words(qweight), scale))
 
 
 def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
     if qweight.dtype != torch.uint8:
-        embedding = FloatEmbedding(dense_values(qweight, scale), dtype)
-        return embedding, FloatLinear(embedding.table, dtype)
+        return _embedding(qweight, scale, dtype), _linear(qweight, scale, dtype)
     table = PackedMatrix(to_words(qweight), scale)
     return Embedding(table, dtype), Linear(table)
 

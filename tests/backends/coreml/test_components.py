@@ -31,21 +31,6 @@ def test_unpacked_values_are_the_nearest_float16(seed: int) -> None:
     assert torch.equal(unpack_bytes(qweight, scale), dequantize(qweight, scale).half())
 
 
-def test_int8_tables_and_heads_are_the_nearest_float16() -> None:
-    generator = torch.Generator().manual_seed(6)
-    values = torch.randint(-128, 128, (64, 96), dtype=torch.int8, generator=generator)
-    scale = torch.rand(64, 3, generator=generator).half()
-    expected = values.double() * scale.double().repeat_interleave(32, dim=-1)
-    ids = torch.tensor([[3, 63, 0]])
-    head = COREML_COMPONENTS.linear(values, scale)
-    embedding, tied_head = COREML_COMPONENTS.tied_embedding(values, scale)
-    for table in (embedding, COREML_COMPONENTS.embedding(values, scale)):
-        assert torch.equal(table(ids), expected[ids].half())
-    one = torch.eye(96, dtype=torch.float16)
-    for matrix in (head, tied_head):
-        assert torch.equal(matrix(one).half(), expected.half().T)
-
-
 def test_a_chunk_and_single_tokens_agree_with_float32(coreml_checkpoint: Path) -> None:
     checkpoint = open_checkpoint(coreml_checkpoint)
     tokens = torch.randint(

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmoe.backends.mlx.mlx_components import mlx_components
 from mmoe.backends.registry import load_backend
 from mmoe.checkpoints.checkpoint import open_checkpoint
 from mmoe.export.convert.convert import ConvertOptions, convert
@@ -49,17 +48,3 @@ def test_a_replay_computes_its_family(tmp_path: Path, family: str, options: dict
     rows = [runner.prefill(text[:10]), *map(runner.decode, text[10:])]
     noise = float(((np.stack(rows) - expected[9:]) ** 2).sum())
     assert 10 * np.log10(float((expected[9:] ** 2).sum()) / noise) > 100
-
-
-def test_int8_tables_and_heads_are_widened_exactly() -> None:
-    generator = torch.Generator().manual_seed(6)
-    values = torch.randint(-128, 128, (64, 96), dtype=torch.int8, generator=generator)
-    scale = torch.rand(64, 3, generator=generator).half()
-    expected = (values.double() * scale.double().repeat_interleave(32, dim=-1)).float()
-    components = mlx_components(torch.float32)
-    ids = torch.tensor([[3, 63, 0]])
-    embedding, tied_head = components.tied_embedding(values, scale)
-    for table in (embedding, components.embedding(values, scale)):
-        assert torch.equal(table(ids), expected[ids])
-    for matrix in (components.linear(values, scale), tied_head):
-        assert torch.equal(matrix(torch.eye(96)), expected.T)
