@@ -231,6 +231,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_reset": [Handle],
     "session_cancel": [Handle],
     "session_clear_cancel": [Handle],
+    "session_count_experts": [Handle, c_int32],
+    "session_expert_counts": [Handle, POINTER(c_uint64), c_size_t, _size, _size],
     "session_stats": [Handle, POINTER(StatsStruct)],
     "session_save": [Handle, c_char_p],
     "session_restore": [Handle, c_char_p],

@@ -357,6 +357,15 @@ typedef struct mmoe_token_logprob {
 MMOE_API mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen,
                                            mmoe_token_logprob* top, size_t top_count);
 
+/* Begins to count which experts the tokens that the session runs are sent to, or, with 0, ends it. */
+MMOE_API mmoe_status mmoe_session_count_experts(mmoe_session session, int32_t on);
+/* counts[layers][experts]: how often each expert of each MoE layer was chosen since mmoe_session_count_experts, layers in
+ * the order in which they run. A chunk of a prompt sends only its last token through the last layer; tokens that speculative
+ * decoding guessed count whether they were right or not. Without a count, before anything was run, and for a program whose
+ * experts are not this library's, both sizes are 0. `capacity` in numbers; MMOE_BUFFER_TOO_SMALL writes both sizes. */
+MMOE_API mmoe_status mmoe_session_expert_counts(mmoe_session session, uint64_t* counts, size_t capacity,
+                                                size_t* layers, size_t* experts);
+
 /* Tokens in the context. */
 MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* position);
 /* Keeps the first `position` tokens; costs nothing. There are no logits until something is run. */

@@ -148,6 +148,7 @@ void Session::Append(const int32_t* ids, size_t count) {
 
 void Session::Run(const int32_t* ids, size_t count) {
   if (speculation_ != nullptr) speculation_->Settle();
+  const CountingScope counting(expert_counts_.get());
   logits_ = nullptr;
   logits_ = context_->Forward(ids, count, position());
   written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
@@ -185,6 +186,7 @@ void Session::RunAndForesee(int32_t id, size_t most_drafted) {
   }
   std::vector<int32_t> call = {id};
   call.insert(call.end(), guess.begin(), guess.end());
+  const CountingScope counting(expert_counts_.get());
   logits_ = nullptr;
   logits_ = context_->AllLogits(call.data(), call.size(), position());
   written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(call.size()));
@@ -415,6 +417,22 @@ void Session::Reset() {
   BeginText();
   sampler_.Restart(sampling_);
   cancel_.store(false);
+}
+
+void Session::CountExperts(bool on) {
+  const auto lock = Enter();
+  expert_counts_ = on ? std::make_unique<ExpertCounts>() : nullptr;
+}
+
+void Session::CopyExpertCounts(uint64_t* counts, size_t capacity, size_t* layers, size_t* experts) {
+  const auto lock = Enter();
+  *layers = expert_counts_ == nullptr ? 0 : expert_counts_->layers();
+  *experts = expert_counts_ == nullptr ? 0 : expert_counts_->experts();
+  const size_t needed = *layers * *experts;
+  if (capacity < needed) {
+    throw CoreError(MMOE_BUFFER_TOO_SMALL, "the counts are " + std::to_string(needed) + " numbers");
+  }
+  if (needed > 0) expert_counts_->CopyTo(counts);
 }
 
 void Session::Stats(mmoe_stats* stats) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/answer_text.h"
+#include "core/expert_counts.h"
 #include "core/grammar/matcher.h"
 #include "core/mmoe.h"
 #include "core/model.h"
@@ -44,6 +45,10 @@ class Session {
   void Truncate(int64_t position);
   void Reset();
   void Stats(mmoe_stats* stats);
+  // Begins anew; false: no longer.
+  void CountExperts(bool on);
+  // See mmoe_session_expert_counts.
+  void CopyExpertCounts(uint64_t* counts, size_t capacity, size_t* layers, size_t* experts);
   // In snapshot/session_snapshot.cpp.
   void Save(const std::string& path);
   void Restore(const std::string& path);
@@ -99,8 +104,9 @@ class Session {
   std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
   bool first_token_ = true;                   // the next one chosen ends the time to the first token
   AnswerText text_;
-  std::unique_ptr<grammar::Matcher> grammar_;  // nullptr: any text
-  std::vector<float> allowed_logits_;          // while not every token may be chosen
+  std::unique_ptr<grammar::Matcher> grammar_;    // nullptr: any text
+  std::vector<float> allowed_logits_;            // while not every token may be chosen
+  std::unique_ptr<ExpertCounts> expert_counts_;  // nullptr: nobody asked
   mmoe_stats stats_{};
 };
 
