@@ -67,7 +67,10 @@ def evaluate_reference(
     with (
         load(artifact.folder) as model,
         packed_copy(
-            original, near=artifact.folder.parent, quantize=recipe_of(artifact.config), progress=progress
+            original,
+            near=artifact.folder.parent,
+            quantize=recipe_of(artifact.manifest.quantization),
+            progress=progress,
         ) as checkpoint,
     ):
         decoder = build_decoder(checkpoint, REFERENCE, max_context_len=runtime.max_context_len)

@@ -36,9 +36,9 @@ class BenchmarkActivity : StateActivity() {
     }
 
     override fun show(state: AppState) {
-        text(R.id.status, state.statusText())
+        text(R.id.status, state.statusText(words))
         text(R.id.notice, state.notice.orEmpty())
-        text(R.id.rows, state.benchmark?.text().orEmpty())
+        text(R.id.rows, state.benchmark?.text(words).orEmpty())
         findViewById<ProgressBar>(R.id.progress).show(state.work)
         findViewById<Button>(R.id.run).isEnabled = state.canRun
         findViewById<Button>(R.id.stop).isEnabled = !state.canStart

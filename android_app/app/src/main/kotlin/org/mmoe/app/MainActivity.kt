@@ -48,10 +48,10 @@ class MainActivity : StateActivity() {
             shownArtifacts = state.artifacts
             artifacts.adapter = adapter(state.artifacts)
         }
-        text(R.id.status, state.statusText())
+        text(R.id.status, state.statusText(words))
         text(R.id.notice, state.notice.orEmpty())
         text(R.id.transcript, state.transcriptText())
-        text(R.id.figures, state.figures?.text().orEmpty())
+        text(R.id.figures, state.figures?.text(words).orEmpty())
         findViewById<ProgressBar>(R.id.progress).show(state.work)
         for (id in STARTERS) findViewById<Button>(id).isEnabled = state.canStart
         for (id in RUNNERS) findViewById<Button>(id).isEnabled = state.canRun

@@ -11,6 +11,8 @@ abstract class StateActivity : Activity() {
 
     protected val appModel: AppModel get() = holder.appModel
 
+    protected val words: Words = Words { id, arguments -> getString(id, *arguments) }
+
     protected abstract fun show(state: AppState)
 
     override fun onStart() {

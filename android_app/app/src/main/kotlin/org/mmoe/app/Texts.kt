@@ -2,6 +2,11 @@ package org.mmoe.app
 
 import java.util.Locale
 
+/** The texts of res/values in the user's language. (Off a phone, the tests read them themselves.) */
+fun interface Words {
+    fun text(id: Int, vararg arguments: Any): String
+}
+
 /** Bytes as MB of 10^6, as file sizes are given. */
 fun megabytes(bytes: Long): String = "%,.0f MB".format(Locale.US, bytes / 1e6)
 
@@ -11,40 +16,42 @@ fun rate(tokensPerSecond: Double?): String =
 fun seconds(seconds: Double): String = "%.2f s".format(Locale.US, seconds)
 
 /** One line: what goes on, or what is open. */
-fun AppState.statusText(): String =
+fun AppState.statusText(words: Words): String =
     when (val work = work) {
-        is Work.Copying -> "Copying: ${megabytes(work.doneBytes)} of ${megabytes(work.totalBytes)}"
-        is Work.Opening -> "Opening ${work.name}"
-        Work.Prefill -> "Prefill"
-        is Work.Decode -> "Decode, ${work.tokens} tokens"
-        is Work.Benchmark -> "Benchmark, run ${work.done + 1} of ${work.total}"
-        Work.Stopping -> "Stopping"
+        is Work.Copying -> words.text(R.string.copying, megabytes(work.doneBytes), megabytes(work.totalBytes))
+        is Work.Opening -> words.text(R.string.opening, work.name)
+        Work.Prefill -> words.text(R.string.prefill)
+        is Work.Decode -> words.text(R.string.decode, work.tokens)
+        is Work.Benchmark -> words.text(R.string.benchmarking, work.done + 1, work.total)
+        Work.Stopping -> words.text(R.string.stopping)
         Work.Idle -> when (val model = model) {
-            ModelState.None ->
-                if (artifacts.isEmpty()) "No artifact yet: import the folder that mmoe-export wrote" else "No model open"
+            ModelState.None -> words.text(if (artifacts.isEmpty()) R.string.no_artifact else R.string.no_model)
             is ModelState.Open -> with(model.info) {
-                "${model.name}: ${megabytes(programBytes)}, context $maxContextLen, " +
-                    "loaded in ${seconds(loadSeconds)}, $threads threads"
+                words.text(R.string.opened, model.name, megabytes(programBytes), maxContextLen, seconds(loadSeconds), threads)
             }
         }
     }
 
 fun AppState.transcriptText(): String = transcript.joinToString("\n\n") { "> ${it.prompt}\n${it.answer}" }
 
-fun Figures.text(): String = with(stats) {
-    """
-    load          ${seconds(loadSeconds)}
-    TTFT          ${seconds(ttftSeconds)}
-    prefill       ${rate(prefillTokensPerSecond)}  ($prefillTokens tokens)
-    decode        ${rate(decodeTokensPerSecond)}  ($decodeTokens tokens)
-    peak memory   ${megabytes(memory.peakAnonymousBytes)} anonymous, ${megabytes(memory.peakFileBytes)} file
-    threads       $threads
-    """.trimIndent()
+fun Figures.text(words: Words): String = with(stats) {
+    words.text(
+        R.string.figures,
+        seconds(loadSeconds),
+        seconds(ttftSeconds),
+        rate(prefillTokensPerSecond),
+        prefillTokens,
+        rate(decodeTokensPerSecond),
+        decodeTokens,
+        megabytes(memory.peakAnonymousBytes),
+        megabytes(memory.peakFileBytes),
+        threads,
+    )
 }
 
-fun BenchmarkReport.text(): String =
+fun BenchmarkReport.text(words: Words): String =
     buildString {
-        appendLine("%6s %9s %16s %16s".format(Locale.US, "prompt", "TTFT", "prefill", "decode"))
+        appendLine(words.text(R.string.table_header))
         for (row in rows) {
             appendLine(
                 "%6d %9s %16s %16s".format(
@@ -57,8 +64,7 @@ fun BenchmarkReport.text(): String =
             )
         }
         if (notFitting.isNotEmpty()) {
-            appendLine("not run, for the context holds ${info.maxContextLen}: ${notFitting.joinToString()}")
+            appendLine(words.text(R.string.not_fitting, info.maxContextLen, notFitting.joinToString()))
         }
-        val peaks = "${megabytes(memory.peakAnonymousBytes)} anonymous, ${megabytes(memory.peakFileBytes)} file"
-        append("peak $peaks; ${info.threads} threads")
+        append(words.text(R.string.peak, megabytes(memory.peakAnonymousBytes), megabytes(memory.peakFileBytes), info.threads))
     }

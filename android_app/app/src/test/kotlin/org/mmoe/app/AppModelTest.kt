@@ -61,9 +61,9 @@ class AppModelTest {
     @Test
     fun openingShowsWhatTheModelIs() = withModel { model ->
         assertEquals(listOf("S"), model.state.value.artifacts)
-        assertEquals("No model open", model.state.value.statusText())
+        assertEquals("No model open", model.state.value.statusText(Resources.words))
         val state = model.openS()
-        assertEquals("S: 700 MB, context 8192, loaded in 0.25 s, 4 threads", state.statusText())
+        assertEquals("S: 700 MB, context 8192, loaded in 0.25 s, 4 threads", state.statusText(Resources.words))
         model.open("S", threads = 2)
         model.until { (it.model as? ModelState.Open)?.info?.threads == 2 }
         assertEquals(1, engine.openModels.get(), "the first model must be closed")

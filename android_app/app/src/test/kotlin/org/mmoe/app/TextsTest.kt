@@ -23,7 +23,7 @@ class TextsTest {
             peak memory   123 MB anonymous, 700 MB file
             threads       4
             """.trimIndent(),
-            Figures(stats, memory, threads = 4).text(),
+            Figures(stats, memory, threads = 4).text(Resources.words),
         )
         assertEquals(null, Stats(0.0, 0.0, 0, 0.0, 0, 0.0, 0.0).decodeTokensPerSecond)
     }
@@ -31,11 +31,11 @@ class TextsTest {
     @Test
     fun statusOfEveryWork() {
         val state = AppState()
-        assertEquals("No artifact yet: import the folder that mmoe-export wrote", state.statusText())
-        assertEquals("Copying: 12 MB of 714 MB", state.copy(work = Work.Copying(12_000_000, 714_000_000)).statusText())
-        assertEquals("Opening S", state.copy(work = Work.Opening("S")).statusText())
-        assertEquals("Benchmark, run 4 of 12", state.copy(work = Work.Benchmark(3, 12)).statusText())
-        assertEquals("Decode, 7 tokens", state.copy(work = Work.Decode(7)).statusText())
+        assertEquals("No artifact yet: download one, or import the folder that mmoe-export wrote", state.statusText(Resources.words))
+        assertEquals("Copying: 12 MB of 714 MB", state.copy(work = Work.Copying(12_000_000, 714_000_000)).statusText(Resources.words))
+        assertEquals("Opening S", state.copy(work = Work.Opening("S")).statusText(Resources.words))
+        assertEquals("Benchmark, run 4 of 12", state.copy(work = Work.Benchmark(3, 12)).statusText(Resources.words))
+        assertEquals("Decode, 7 tokens", state.copy(work = Work.Decode(7)).statusText(Resources.words))
     }
 
     @Test
@@ -49,7 +49,7 @@ class TextsTest {
             not run, for the context holds 4096: 8192
             peak 123 MB anonymous, 700 MB file; 4 threads
             """.trimIndent(),
-            report.text(),
+            report.text(Resources.words),
         )
     }
 

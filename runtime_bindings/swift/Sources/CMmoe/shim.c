@@ -1,0 +1,1 @@
+// On Apple systems this target is compiled, and a target has sources.
