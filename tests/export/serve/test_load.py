@@ -10,15 +10,14 @@ import os
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
-from tools.serve_load import put_load, server
+from tools.serve_load import put_load
 
 
 @pytest.mark.slow
 def test_fifty_clients_at_once(demo_artifact: Artifact) -> None:
     alone = os.environ.get("MMOE_SERVE_LOAD_SECONDS")
     seconds = float(alone or "6")
-    with server(demo_artifact.folder) as (address, process_id):
-        load = put_load(address, process_id, clients=50, seconds=seconds)
+    load = put_load(demo_artifact.folder, clients=50, seconds=seconds)
     assert load.errors == ()
     assert min(load.answered) >= 1
     # Beside other tests it is the clients, all in one process, who are held up unevenly.
