@@ -61,6 +61,17 @@ class EngineTest {
     }
 
     @Test
+    fun aFullContextDoesNotEndTheConversation() = withModel { model ->
+        val long = "Tell me of the sea, of the sky and of the king of Judah. ".repeat(6)
+        for (message in List(5) { long } + "Hi") {
+            model.send(message)
+            assertEquals(null, model.idle().notice)
+        }
+        assertTrue(model.state.value.leftOut > 0, "${model.state.value}")
+        assertEquals(6, model.state.value.transcript.size)
+    }
+
+    @Test
     fun stoppedAnswersCanBeFollowedByOthers() = withModel { model ->
         for (turn in 1..3) {
             model.send("Tell me of the sea.")

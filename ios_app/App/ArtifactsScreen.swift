@@ -24,11 +24,15 @@ struct ArtifactsScreen: View {
             .disabled(model.phase != .idle)
           }
         }
+        DownloadsSection(downloads: model.downloads)
         Section("CPU threads") {
           Stepper(threads == 0 ? "Chosen by the runtime" : "\(threads)", value: $threads, in: 0...6)
         }
       }
-      .overlay { if model.phase == .loading { ProgressView("Opening") } }
+      .overlay {
+        if model.phase == .copying { ProgressView("Copying") }
+        if model.phase == .loading { ProgressView("Opening") }
+      }
       .navigationTitle("Models")
       .toolbar { Button("Add", systemImage: "plus") { picking = true } }
       .fileImporter(isPresented: $picking, allowedContentTypes: [.folder]) { result in

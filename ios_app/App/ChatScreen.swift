@@ -10,6 +10,12 @@ struct ChatScreen: View {
     NavigationStack {
       VStack(spacing: 0) {
         transcript
+        if model.leftOut > 0 {
+          Text("The context is full: the model does not see the \(model.leftOut) oldest messages any more.")
+            .font(.footnote)
+            .foregroundStyle(.secondary)
+            .padding(.horizontal)
+        }
         if let figures = model.figures, let info = model.info { FiguresBar(figures: figures, info: info) }
         composer
       }
@@ -81,7 +87,7 @@ struct FiguresBar: View {
     .background(.bar)
   }
 
-  private func figure(_ name: String, _ value: String) -> some View {
+  private func figure(_ name: LocalizedStringKey, _ value: String) -> some View {
     VStack(alignment: .leading) {
       Text(name).font(.caption2).foregroundStyle(.secondary)
       Text(value).font(.footnote.monospacedDigit())

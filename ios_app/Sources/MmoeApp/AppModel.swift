@@ -7,6 +7,7 @@ import Observation
 public final class AppModel {
   public enum Phase: Equatable, Sendable {
     case idle
+    case copying
     case loading
     case running
     case stopping
@@ -23,48 +24,56 @@ public final class AppModel {
   public private(set) var info: Model.Info?
   public private(set) var phase: Phase = .idle
   public private(set) var messages: [Message] = []
+  /// The oldest messages that the model does not see any more, because the context is full.
+  public private(set) var leftOut = 0
   public private(set) var figures: Figures?
   public private(set) var report: Benchmark.Report?
   /// What went wrong last, for an alert; setting it to nil dismisses it.
   public var failure: String?
 
+  public private(set) var downloads: Downloads!
+
   private let store: ArtifactStore
   private let benchmarkText: String
+  private let closeSession: @Sendable (Session) -> Void
   private var session: Session?
   private var work: Task<Void, Never>?
+  private var closing: Task<Void, Never>?
 
-  public init(store: ArtifactStore, benchmarkText: String) {
+  public init(
+    store: ArtifactStore, benchmarkText: String, closeSession: @escaping @Sendable (Session) -> Void = { $0.close() }
+  ) {
     self.store = store
     self.benchmarkText = benchmarkText
+    self.closeSession = closeSession
     artifacts = store.list()
+    downloads = Downloads(root: store.root) { [weak self] in self?.artifacts = store.list() }
   }
 
   public var canSend: Bool { session != nil && phase == .idle }
 
+  /// Copies a folder into the app's storage and opens it.
   public func add(_ folder: URL) {
-    do {
-      let artifact = try store.add(folder)
-      artifacts = store.list()
-      open(artifact)
-    } catch {
-      failure = "\(error)"
+    guard phase == .idle else { return }
+    phase = .copying
+    let store = store
+    work = Task {
+      do {
+        let artifact = try await Self.offMainActor { try store.add(folder) }
+        artifacts = store.list()
+        await load(artifact, threads: 0)
+      } catch {
+        failure = "\(error)"
+      }
+      phase = .idle
     }
   }
 
   public func open(_ artifact: Artifact, threads: Int = 0) {
     guard phase == .idle else { return }
-    close()
     phase = .loading
     work = Task {
-      do {
-        let session = try await Self.offMainActor {
-          try Session(try Model(folder: artifact.folder.path, threads: threads))
-        }
-        (self.session, opened, info) = (session, artifact, session.model.info)
-        messages = []
-      } catch {
-        failure = "\(error)"
-      }
+      await load(artifact, threads: threads)
       phase = .idle
     }
   }
@@ -75,8 +84,9 @@ public final class AppModel {
     phase = .running
     work = Task {
       do {
-        let turns = Array(messages.dropLast())
-        let ids = try session.model.info.hasChat ? session.model.chat(turns) : session.model.tokenize(text)
+        let prompt = try Self.prompt(Array(messages.dropLast()), session.model)
+        leftOut = prompt.leftOut
+        let ids = try session.model.info.hasChat ? prompt.ids : session.model.tokenize(text)
         for try await step in session.generate(ids) { messages[messages.count - 1].content += step.text }
       } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
         // Stopped by the user, or closed to give memory back; the answer so far stays.
@@ -88,7 +98,7 @@ public final class AppModel {
   }
 
   public func stop() {
-    guard phase != .idle, phase != .loading else { return }
+    guard phase != .idle, phase != .loading, phase != .copying else { return }
     phase = .stopping
     work?.cancel()
   }
@@ -96,6 +106,7 @@ public final class AppModel {
   public func newConversation() {
     guard canSend else { return }
     messages = []
+    leftOut = 0
     try? session?.reset()
   }
 
@@ -133,11 +144,46 @@ public final class AppModel {
   }
 
   /// Waits until what was started is over.
-  public func finished() async { await work?.value }
+  public func finished() async {
+    await work?.value
+    await closing?.value
+  }
 
+  private func load(_ artifact: Artifact, threads: Int) async {
+    close()
+    phase = .loading
+    // Two models at once might not fit.
+    await closing?.value
+    do {
+      let session = try await Self.offMainActor {
+        try Session(try Model(folder: artifact.folder.path, threads: threads))
+      }
+      (self.session, opened, info) = (session, artifact, session.model.info)
+      (messages, leftOut) = ([], 0)
+    } catch {
+      failure = "\(error)"
+    }
+  }
+
+  /// Not on the main actor: closing waits for the chunk of a prompt that is being run.
   private func close() {
-    session?.close()
+    if let session {
+      let closeSession = closeSession
+      closing = Task.detached(priority: .userInitiated) { closeSession(session) }
+    }
     (session, opened, info, figures) = (nil, nil, nil, nil)
+  }
+
+  /// The ids of a conversation, without as many of its oldest turns as it takes to leave room for an answer.
+  private static func prompt(_ turns: [Message], _ model: Model) throws -> (ids: [Int32], leftOut: Int) {
+    guard model.info.hasChat else { return ([], 0) }
+    let room = min(256, model.info.maxContextLen / 2)
+    // A turn is a message and its answer: none is left without its question.
+    for first in stride(from: 0, to: turns.count, by: 2) {
+      let ids = try model.chat(Array(turns[first...]))
+      if ids.count + room <= model.info.maxContextLen { return (ids, first) }
+    }
+    return (try model.chat(Array(turns.suffix(1))), turns.count - 1)
   }
 
   private func measure(_ session: Session, _ prompt: [Int32]) async throws -> Benchmark.Test {

@@ -32,11 +32,27 @@ public struct Artifact: Identifiable, Equatable, Sendable {
 public struct ArtifactStore: Sendable {
   let root: URL
 
-  public init(root: URL) { self.root = root }
+  private static let partial = ".partial-"
+
+  public init(root: URL) {
+    self.root = root
+    // What a process left that was ended while it copied.
+    for folder in folders() where folder.lastPathComponent.hasPrefix(Self.partial) {
+      try? FileManager.default.removeItem(at: folder)
+    }
+  }
+
+  private func folders() -> [URL] {
+    (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)) ?? []
+  }
 
   public func list() -> [Artifact] {
-    let folders = (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)) ?? []
-    return folders.compactMap(Artifact.init).sorted { $0.name < $1.name }
+    let unfinished = Set(
+      ArtifactDownload.unfinished(in: root).keys.map {
+        ArtifactDownload.unfinishedFolder(root.appendingPathComponent($0)).lastPathComponent
+      })
+    return folders().filter { !$0.lastPathComponent.hasPrefix(".") && !unfinished.contains($0.lastPathComponent) }
+      .compactMap(Artifact.init).sorted { $0.name < $1.name }
   }
 
   /// Copies a folder that the file picker gave; under a temporary name until it is whole.
@@ -47,9 +63,17 @@ public struct ArtifactStore: Sendable {
     let files = FileManager.default
     try files.createDirectory(at: root, withIntermediateDirectories: true)
     let target = root.appendingPathComponent(source.lastPathComponent)
-    let partial = root.appendingPathComponent(".partial-" + source.lastPathComponent)
+    let partial = root.appendingPathComponent(Self.partial + source.lastPathComponent)
     try? files.removeItem(at: partial)
+    defer { try? files.removeItem(at: partial) }
     try files.copyItem(at: source, to: partial)
+    #if canImport(Darwin)
+      // It can be made again, and would fill the user's backup.
+      var values = URLResourceValues()
+      values.isExcludedFromBackup = true
+      var copied = partial
+      try copied.setResourceValues(values)
+    #endif
     try? files.removeItem(at: target)
     try files.moveItem(at: partial, to: target)
     guard let artifact = Artifact(folder: target) else { throw ArtifactStoreError.noManifest(target.lastPathComponent) }

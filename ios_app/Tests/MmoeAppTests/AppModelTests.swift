@@ -18,9 +18,21 @@ private final class Storage: Sendable {
 
   deinit { try? FileManager.default.removeItem(at: root) }
 
-  @MainActor func makeModel() -> AppModel {
-    AppModel(store: ArtifactStore(root: root), benchmarkText: "In the beginning God created the heaven.")
+  @MainActor func makeModel(closing: @escaping @Sendable (Session) -> Void = { $0.close() }) -> AppModel {
+    AppModel(
+      store: ArtifactStore(root: root), benchmarkText: "In the beginning God created the heaven.",
+      closeSession: closing)
   }
+}
+
+/// Whether it was the main thread, each time it is asked to look.
+private final class Threads: @unchecked Sendable {
+  private let lock = NSLock()
+  private var seen: [Bool] = []
+
+  func note() { lock.withLock { seen.append(Thread.isMainThread) } }
+
+  var noted: [Bool] { lock.withLock { seen } }
 }
 
 /// XCTest on Linux calls tests outside of any actor.
@@ -32,7 +44,7 @@ final class AppModelTests: XCTestCase {
       let model = storage.makeModel()
       XCTAssertFalse(model.canSend)
       model.add(try bundled())
-      XCTAssertEqual(model.phase, .loading)
+      XCTAssertEqual(model.phase, .copying)
       await model.finished()
       XCTAssertNil(model.failure)
       XCTAssertEqual(model.artifacts.map(\.name), ["artifact"])
@@ -46,8 +58,21 @@ final class AppModelTests: XCTestCase {
     try await onMain { storage in
       let model = storage.makeModel()
       model.add(URL(fileURLWithPath: NSTemporaryDirectory()))
+      await model.finished()
       XCTAssertTrue(try XCTUnwrap(model.failure).contains("mmoe.json"))
       XCTAssertEqual(model.phase, .idle)
+    }
+  }
+
+  func testWhatAKilledImportLeftIsRemoved() async throws {
+    try await onMain { storage in
+      let left = storage.root.appendingPathComponent(".partial-S")
+      try FileManager.default.createDirectory(at: left, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        at: try bundled().appendingPathComponent("mmoe.json"), to: left.appendingPathComponent("mmoe.json"))
+      let model = storage.makeModel()
+      XCTAssertEqual(model.artifacts, [])
+      XCTAssertFalse(FileManager.default.fileExists(atPath: left.path))
     }
   }
 
@@ -102,6 +127,24 @@ final class AppModelTests: XCTestCase {
     }
   }
 
+  func testAFullContextDoesNotEndTheConversation() async throws {
+    try await onMain { storage in
+      let model = storage.makeModel()
+      model.add(try bundled())
+      await model.finished()
+      let long = String(repeating: "Tell me of the sea, of the sky and of the king of Judah. ", count: 6)
+      for text in Array(repeating: long, count: 5) + ["Hi"] {
+        model.send(text)
+        await model.finished()
+        XCTAssertNil(model.failure)
+      }
+      XCTAssertGreaterThan(model.leftOut, 0)
+      XCTAssertEqual(model.messages.count, 12)
+      model.newConversation()
+      XCTAssertEqual(model.leftOut, 0)
+    }
+  }
+
   func testLowMemoryClosesTheModelAndSaysSo() async throws {
     try await onMain { storage in
       let model = storage.makeModel()
@@ -116,6 +159,26 @@ final class AppModelTests: XCTestCase {
       model.open(try XCTUnwrap(model.artifacts.first))
       await model.finished()
       XCTAssertTrue(model.canSend)
+    }
+  }
+
+  func testClosingLeavesTheMainThreadFree() async throws {
+    try await onMain { storage in
+      let threads = Threads()
+      let model = storage.makeModel { session in
+        threads.note()
+        session.close()
+      }
+      model.add(try bundled())
+      await model.finished()
+      model.send("Tell me everything.")
+      model.releaseMemory()
+      await model.finished()
+      model.open(try XCTUnwrap(model.artifacts.first))
+      await model.finished()
+      model.open(try XCTUnwrap(model.artifacts.first))
+      await model.finished()
+      XCTAssertEqual(threads.noted, [false, false], "whether each session was closed on the main thread")
     }
   }
 

@@ -90,6 +90,23 @@ class ChatTest {
     }
 
     @Test
+    fun aSecondTurnAtOnceIsRefusedAndNotRecorded() = withModel { model ->
+        Chat(model).use { chat ->
+            val expected = answerAfresh(model, listOf(Message(Role.USER, "Who was the king?")), 12)
+            repeat(10) {
+                chat.reset()
+                val answer = StringBuilder()
+                chat.send("Who was the king?", 12).collect { step ->
+                    answer.append(step.text)
+                    assertFailsWith<MmoeException.Busy> { chat.send("And the sea?", 2).toList() }
+                }
+                assertEquals(expected, answer.toString())
+                assertEquals(listOf(Message(Role.USER, "Who was the king?"), Message(Role.ASSISTANT, expected)), chat.history)
+            }
+        }
+    }
+
+    @Test
     fun aTurnThatDoesNotFitIsTakenBack() = withModel { model ->
         Chat(model).use { chat ->
             chat.send("Who was the king?", 8).toList()

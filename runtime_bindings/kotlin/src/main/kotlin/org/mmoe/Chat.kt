@@ -1,7 +1,9 @@
 package org.mmoe
 
 import java.io.Closeable
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.flow.flow
 
 /** What a turn does that does not fit into the context behind all the others. */
@@ -35,6 +37,7 @@ public class Chat(
 ) : Closeable {
     private val answerRoom = minOf(answerRoom, model.info.maxContextLen / 2)
     private val session: Session
+    private val sending = AtomicBoolean()
     private var opening = listOfNotNull(system?.let { Message(Role.SYSTEM, it) })
 
     init {
@@ -69,6 +72,7 @@ public class Chat(
      * [Message.toolCalls], see [turns].
      *
      * @throws MmoeException.ContextFull the conversation does not fit into the context.
+     * @throws MmoeException.Busy another turn is running.
      */
     public fun send(
         text: String,
@@ -89,7 +93,23 @@ public class Chat(
         jsonSchema: String? = null,
         grammar: String? = null,
     ): Flow<Step> = flow {
-        val all = turns + messages
+        // Between two tokens of a turn the session is free, and another one would answer in its place.
+        if (!sending.compareAndSet(false, true)) throw MmoeException.Busy("a turn of this conversation is running")
+        try {
+            stream(turns + messages, maxNewTokens, minNewTokens, stop, jsonSchema, grammar)
+        } finally {
+            sending.set(false)
+        }
+    }
+
+    private suspend fun FlowCollector<Step>.stream(
+        all: List<Message>,
+        maxNewTokens: Int?,
+        minNewTokens: Int,
+        stop: List<String>,
+        jsonSchema: String?,
+        grammar: String?,
+    ) {
         val prompt = prompt(all, maxNewTokens)
         val first = all.takeWhile { it.role == Role.SYSTEM }.size
         val leaving = all.subList(first, first + prompt.leftOut)

@@ -72,6 +72,7 @@ class AppModel(
                     it.copy(transcript = transcript, work = work, figures = figures(model, current))
                 }
             }
+            mutableState.update { it.copy(leftOut = it.leftOut + current.leftOut) }
         } finally {
             // Closed by releaseMemory or closed with its model, it has no figures any more.
             if (conversation === current) mutableState.update { it.copy(figures = figures(model, current)) }
@@ -81,7 +82,7 @@ class AppModel(
     fun newConversation() = start(Work.Idle) {
         conversation?.close()
         conversation = null
-        mutableState.update { it.copy(transcript = emptyList(), figures = null) }
+        mutableState.update { it.copy(transcript = emptyList(), leftOut = 0, figures = null) }
     }
 
     /** Measures every prompt of the protocol that fits; rows appear as they are done. */

@@ -11,6 +11,8 @@ data class AppState(
     val model: ModelState = ModelState.None,
     val work: Work = Work.Idle,
     val transcript: List<Turn> = emptyList(),
+    /** Messages of the transcript that the model does not see any more. */
+    val leftOut: Int = 0,
     val figures: Figures? = null,
     val benchmark: BenchmarkReport? = null,
     /** Why the last thing failed, or what the app did by itself. */

@@ -8,11 +8,13 @@ import kotlinx.coroutines.flow.emitAll
 import kotlinx.coroutines.flow.flow
 import org.mmoe.Chat
 import org.mmoe.Memory
+import org.mmoe.MmoeException
 import org.mmoe.Model
 import org.mmoe.ModelInfo
 import org.mmoe.Session
 import org.mmoe.Stats
 import org.mmoe.Step
+import org.mmoe.WhenFull
 
 /** What the app needs of org.mmoe; its tests put a scripted one in the place of [MmoeEngine]. */
 interface Engine {
@@ -39,6 +41,9 @@ interface Conversation : Closeable {
     fun send(text: String): Flow<Step>
 
     val stats: Stats
+
+    /** Messages that the last turn left out, the oldest, because the context does not hold them any more. */
+    val leftOut: Int
 }
 
 object MmoeEngine : Engine {
@@ -53,7 +58,7 @@ private class MmoeModel(private val model: Model) : LoadedModel {
     override val info: ModelInfo get() = model.info
 
     override fun newConversation(): Conversation =
-        if (model.info.hasChat) TemplateConversation(Chat(model)) else PlainConversation(model.newSession())
+        if (model.info.hasChat) TemplateConversation(model) else PlainConversation(model.newSession())
 
     override fun tokenize(text: String): IntArray = model.tokenize(text)
 
@@ -69,22 +74,40 @@ private class MmoeModel(private val model: Model) : LoadedModel {
     override fun close() = model.close()
 }
 
-private class TemplateConversation(private val chat: Chat) : Conversation {
+private class TemplateConversation(model: Model) : Conversation {
+    private val chat = Chat(model, whenFull = WhenFull.DROP_OLDEST)
+
     override fun send(text: String): Flow<Step> = chat.send(text)
 
     override val stats: Stats get() = chat.stats
 
+    override val leftOut: Int get() = chat.leftOut.size
+
     override fun close() = chat.close()
 }
 
-/** Without a chat template: a text that each message is appended to. */
+/** Without a chat template: a text that each message is appended to, and that begins anew when it is full. */
 private class PlainConversation(private val session: Session) : Conversation {
     override fun send(text: String): Flow<Step> = flow {
-        session.prefill(session.model.tokenize(text, addBos = session.position == 0L))
+        leftOut = 0
+        try {
+            session.prefill(session.model.tokenize(text, addBos = session.position == 0L))
+        } catch (_: MmoeException.ContextFull) {
+            session.reset()
+            leftOut = messages
+            messages = 0
+            session.prefill(session.model.tokenize(text))
+        }
+        messages++
         emitAll(session.generate())
     }
 
     override val stats: Stats get() = session.stats
+
+    override var leftOut = 0
+        private set
+
+    private var messages = 0
 
     override fun close() = session.close()
 }

@@ -49,7 +49,7 @@ class MainActivity : StateActivity() {
             artifacts.adapter = adapter(state.artifacts)
         }
         text(R.id.status, state.statusText(words))
-        text(R.id.notice, state.notice.orEmpty())
+        text(R.id.notice, state.noticeText(words))
         text(R.id.transcript, state.transcriptText())
         text(R.id.figures, state.figures?.text(words).orEmpty())
         findViewById<ProgressBar>(R.id.progress).show(state.work)

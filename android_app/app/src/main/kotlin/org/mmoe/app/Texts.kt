@@ -32,6 +32,10 @@ fun AppState.statusText(words: Words): String =
         }
     }
 
+/** What went wrong, or what the reader should know of the conversation. */
+fun AppState.noticeText(words: Words): String =
+    notice ?: if (leftOut > 0) words.text(R.string.left_out, leftOut) else ""
+
 fun AppState.transcriptText(): String = transcript.joinToString("\n\n") { "> ${it.prompt}\n${it.answer}" }
 
 fun Figures.text(words: Words): String = with(stats) {

@@ -105,6 +105,20 @@ class AppModelTest {
     }
 
     @Test
+    fun whatAFullContextLeavesOutIsSaid() = withModel { model ->
+        model.openS()
+        engine.leftOutEachTurn = 2
+        for (turn in 1..2) {
+            model.send("Hello")
+            engine.steps.send(Step(1, "Hi", FinishReason.STOP_TOKEN))
+            model.until { it.canStart && it.leftOut == 2 * turn }
+        }
+        assertTrue("4 oldest messages" in model.state.value.noticeText(Resources.words))
+        model.newConversation()
+        assertEquals("", model.until { it.transcript.isEmpty() }.noticeText(Resources.words))
+    }
+
+    @Test
     fun stopEndsTheAnswerAndKeepsWhatThereIs() = withModel { model ->
         model.openS()
         model.send("Hello")

@@ -21,6 +21,7 @@ class FakeEngine(private val contextLen: Int = 8192) : Engine {
     val openConversations = AtomicInteger()
     val measured = mutableListOf<Pair<Int, Int>>()
     var failure: MmoeException? = null
+    var leftOutEachTurn = 0
 
     /** Called at the beginning of each measurement. */
     var onMeasure: () -> Unit = {}
@@ -57,6 +58,8 @@ class FakeEngine(private val contextLen: Int = 8192) : Engine {
 
     private inner class FakeConversation : Conversation {
         private var count = 0L
+
+        override val leftOut: Int get() = leftOutEachTurn
 
         override fun send(text: String): Flow<Step> = flow {
             failure?.let { throw it }

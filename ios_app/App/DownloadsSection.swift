@@ -1,0 +1,52 @@
+import MmoeApp
+import SwiftUI
+
+/// Where artifacts come from: an address, and what is on its way.
+struct DownloadsSection: View {
+  let downloads: Downloads
+  @State private var address = ""
+  @State private var token = ""
+
+  var body: some View {
+    Section {
+      TextField("Address or owner/name", text: $address)
+        .textInputAutocapitalization(.never)
+        .autocorrectionDisabled()
+        .keyboardType(.URL)
+      SecureField("Access token, if it needs one", text: $token)
+      Button("Download", systemImage: "arrow.down.circle") { downloads.add(address, token: token) }
+        .disabled(address.isEmpty || downloads.running != nil)
+      if let refusal = downloads.refusal { Text(refusal).foregroundStyle(.red) }
+      ForEach(downloads.downloads) { row($0) }
+    } header: {
+      Text("Download")
+    } footer: {
+      Text("The address of an artifact folder on any web server, or its id on the Hugging Face hub.")
+    }
+  }
+
+  private func row(_ download: Download) -> some View {
+    VStack(alignment: .leading) {
+      HStack {
+        Text(download.name)
+        Spacer()
+        if download.running {
+          Button("Pause", systemImage: "pause.circle") { downloads.pause() }
+        } else {
+          Button("Resume", systemImage: "play.circle") { downloads.resume(download.name, token: token) }
+            .disabled(downloads.running != nil)
+        }
+        Button("Delete", systemImage: "trash", role: .destructive) { downloads.delete(download.name) }
+      }
+      .labelStyle(.iconOnly)
+      .buttonStyle(.borderless)
+      ProgressView(value: download.share)
+      Text(
+        download.problem
+          ?? "\(download.doneBytes / 1_000_000) of \(download.totalBytes / 1_000_000) MB"
+      )
+      .font(.footnote)
+      .foregroundStyle(.secondary)
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import Foundation
+import XCTest
+
+@testable import MmoeApp
+
+#if canImport(FoundationNetworking)
+  import FoundationNetworking
+#endif
+
+/// Downloads from tests/support/artifact_server.py, whose folders behave badly in one way each.
+final class ArtifactDownloadTests: XCTestCase {
+  private let run = UUID().uuidString
+  private let root = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("mmoe-" + UUID().uuidString)
+  private let program = Data((0..<600_000).map { UInt8($0 * 31 % 251) })
+
+  private var target: URL { root.appendingPathComponent("S") }
+  private var unfinished: URL { root.appendingPathComponent("S.download") }
+
+  override func tearDown() { try? FileManager.default.removeItem(at: root) }
+
+  private func server() throws -> String {
+    let path = try XCTUnwrap(ProcessInfo.processInfo.environment["MMOE_SERVER"], "set by .ci/swift")
+    return try String(contentsOfFile: path, encoding: .utf8)
+  }
+
+  private func download(
+    _ behaviour: String, token: String? = nil, attempts: Int = 3, free: Int = .max
+  ) throws -> ArtifactDownload {
+    let address = try ArtifactAddress("\(try server())/\(behaviour)/\(run)")
+    return ArtifactDownload(
+      address, into: target, token: token, attempts: attempts, pauseSeconds: { _ in 0.001 }, freeBytes: { _ in free })
+  }
+
+  private func requests(_ behaviour: String, _ file: String = "model.pte") throws -> Int? {
+    let url = try XCTUnwrap(URL(string: "\(try server())/count/\(behaviour)/\(run)/\(file)"))
+    return Int(String(decoding: try Data(contentsOf: url), as: UTF8.self))
+  }
+
+  private func complete(_ bytes: Data? = nil) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: target.path)
+    XCTAssertEqual(Set(names), ["mmoe.json", "model.pte", "tokenizer.json", "empty.bin"])
+    XCTAssertEqual(try Data(contentsOf: target.appendingPathComponent("model.pte")), bytes ?? program)
+    XCTAssertFalse(FileManager.default.fileExists(atPath: unfinished.path))
+  }
+
+  private func failure(_ behaviour: String, token: String? = nil, free: Int = .max) async throws -> DownloadError? {
+    do {
+      try await download(behaviour, token: token, free: free).run()
+      XCTFail("\(behaviour) went well")
+    } catch let error as DownloadError {
+      XCTAssertFalse(FileManager.default.fileExists(atPath: target.path), "nothing unfinished may look finished")
+      return error
+    }
+    return nil
+  }
+
+  private func partSize() -> Int {
+    let path = unfinished.appendingPathComponent("model.pte.part").path
+    return (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.intValue ?? 0
+  }
+
+  func testEveryByteArrivesAndProgressIsTold() async throws {
+    let told = Told()
+    try await download("plain").run { told.note($0, $1) }
+    try complete()
+    XCTAssertEqual(told.done, told.done.sorted())
+    XCTAssertEqual(told.done.last, 600_018)
+    XCTAssertEqual(try requests("plain"), 1)
+  }
+
+  func testBadServersAreEndured() async throws {
+    for behaviour in ["drops", "norange", "none", "other", "changes", "busy"] {
+      try await download(behaviour).run()
+      try complete()
+      try FileManager.default.removeItem(at: target)
+    }
+    XCTAssertEqual(try requests("drops"), 6, "600,000 bytes in pieces of 100,000")
+    XCTAssertEqual(try requests("changes"), 3, "a piece of the old one, the rest of the new one, all of the new one")
+  }
+
+  func testWhatIsWrongIsRefused() async throws {
+    guard case .unreachable? = try await failure("dead") else { return XCTFail("dead") }
+    guard case .damaged? = try await failure("short") else { return XCTFail("short") }
+    guard case .damaged? = try await failure("long") else { return XCTFail("long") }
+    try download("long").discard()  // its first bytes were right, and would be gone on with
+    guard case .damaged? = try await failure("wrong") else { return XCTFail("wrong") }
+    XCTAssertEqual(try requests("wrong"), 1)
+    XCTAssertEqual(partSize(), 0, "it would never become right")
+    guard case .notFound(_, "model.pte")? = try await failure("gone") else { return XCTFail("gone") }
+    guard case .noArtifact? = try await failure("page") else { return XCTFail("page") }
+    guard case .noArtifact? = try await failure("evil") else { return XCTFail("evil") }
+    guard case .refused? = try await failure("gated") else { return XCTFail("gated") }
+    guard case .refused? = try await failure("gated", token: "another") else { return XCTFail("gated") }
+    guard case .noRoom? = try await failure("plain", free: 599_999) else { return XCTFail("free") }
+    XCTAssertEqual(try requests("plain"), 0)
+  }
+
+  func testTokensAreForTheFirstHostOnly() async throws {
+    try await download("redirect", token: "secret").run()
+    try complete()
+    try FileManager.default.removeItem(at: target)
+    try await download("gated", token: "secret").run()
+    try complete()
+  }
+
+  func testAPauseKeepsWhatHasCome() async throws {
+    let first = try download("slow")
+    let running = Task { try await first.run() }
+    while partSize() < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
+    running.cancel()
+    guard case .failure(let error) = await running.result, error is CancellationError else {
+      return XCTFail("not paused")
+    }
+    let kept = partSize()
+    XCTAssertTrue((100_000..<600_000).contains(kept), "\(kept)")
+    XCTAssertEqual(ArtifactDownload.unfinished(in: root), ["S": "\(try server())/slow/\(run)/"])
+    let told = Told()
+    try await download("slow").run { told.note($0, $1) }
+    XCTAssertGreaterThanOrEqual(try XCTUnwrap(told.done.first), kept)
+    try complete()
+    XCTAssertEqual(ArtifactDownload.unfinished(in: root), [:])
+  }
+
+  func testAPauseEndsAConnectionThatHangs() async throws {
+    let hanging = try download("hangs")
+    let running = Task { try await hanging.run() }
+    while partSize() < 20_000 { try await Task.sleep(for: .milliseconds(1)) }
+    let start = Date()
+    running.cancel()
+    _ = await running.result
+    XCTAssertLessThan(Date().timeIntervalSince(start), 10)
+  }
+
+  func testAnArtifactThatIsPublishedAnewBetweenPauses() async throws {
+    do {
+      try await download("update", attempts: 1).run()
+      XCTFail("the server drops the first")
+    } catch DownloadError.unreachable {}
+    XCTAssertEqual(partSize(), 100_000)
+    try await download("update").run()
+    try complete(Data(program.reversed()))
+    XCTAssertEqual(try requests("update"), 2, "the piece of the old version was of no use")
+  }
+
+  func testDiscardingLeavesNothing() async throws {
+    try? await download("drops", attempts: 1).run()
+    XCTAssertGreaterThan(partSize(), 0)
+    try download("drops").discard()
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path), [])
+  }
+
+  private func screen() async -> Downloads {
+    let root = root
+    return await MainActor.run { Downloads(root: root) {} }
+  }
+
+  func testTheScreenPausesAndGoesOnInTheNextProcess() async throws {
+    let name = run
+    let address = "\(try server())/slow/\(run)"
+    let first = await screen()
+    await first.add(address, token: "")
+    while await (first.running?.doneBytes ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
+    await first.pause()
+    await first.finished()
+    let paused = await first.downloads
+    XCTAssertEqual(paused.map(\.name), [name])
+    XCTAssertEqual(paused.map(\.running), [false])
+    XCTAssertNil(paused.first?.problem)
+    XCTAssertEqual(ArtifactStore(root: root).list(), [], "half an artifact cannot be opened")
+    let second = await screen()
+    await second.resume(name, token: "")
+    await second.finished()
+    let left = await second.downloads
+    XCTAssertEqual(left, [])
+    XCTAssertEqual(ArtifactStore(root: root).list().map(\.name), [name])
+  }
+
+  func testTheScreenSaysWhatWentWrong() async throws {
+    let address = "\(try server())/gone/\(run)"
+    let shown = await screen()
+    await shown.add("nothing", token: "")
+    let refusal = await shown.refusal
+    XCTAssertTrue(try XCTUnwrap(refusal).contains("\"nothing\""))
+    await shown.add(address, token: "")
+    await shown.finished()
+    let problem = await shown.downloads.first?.problem
+    XCTAssertTrue(try XCTUnwrap(problem).contains("has no model.pte"))
+  }
+
+  func testAddresses() throws {
+    func folder(_ text: String) throws -> String { try ArtifactAddress(text).description }
+    XCTAssertEqual(try folder("me/S"), "https://huggingface.co/me/S/resolve/main/")
+    XCTAssertEqual(try folder(" me/S-1.5@v2 "), "https://huggingface.co/me/S-1.5/resolve/v2/")
+    XCTAssertEqual(try folder("https://huggingface.co/me/S/tree/v2"), "https://huggingface.co/me/S/resolve/v2/")
+    XCTAssertEqual(try folder("http://10.0.2.2:8000"), "http://10.0.2.2:8000/")
+    XCTAssertEqual(try folder("https://host/a%20b/S/mmoe.json"), "https://host/a%20b/S/")
+    XCTAssertEqual(try ArtifactAddress("https://host/a/S/").name, "S")
+    XCTAssertEqual(try ArtifactAddress("https://host/").name, "host")
+    for wrong in ["", "S", "a/b/c", "ftp://host/S", "http://", "file:///etc", "https://host/S?x=1"] {
+      XCTAssertThrowsError(try ArtifactAddress(wrong), wrong)
+    }
+  }
+
+  /// The examples of FIPS 180-4.
+  func testSHA256() throws {
+    try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    for (text, digest) in [
+      ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+      ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+      (
+        "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+      ),
+    ] {
+      let file = root.appendingPathComponent("text")
+      try Data(text.utf8).write(to: file)
+      XCTAssertEqual(try SHA256Digest.hex(of: file), digest)
+    }
+  }
+}
+
+private final class Told: @unchecked Sendable {
+  private let lock = NSLock()
+  private var noted: [Int] = []
+
+  func note(_ done: Int, _ total: Int) { lock.withLock { noted.append(done) } }
+
+  var done: [Int] { lock.withLock { noted } }
+}
