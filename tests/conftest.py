@@ -42,12 +42,23 @@ def pytest_report_header() -> str:
     )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--extended`, which CI gives."""
+    parser.addoption(
+        "--extended", action="store_true", help="run the tests marked as extended, too: minutes more"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as slow what needs a slow fixture, before `-m` is heeded."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks as slow what needs a slow fixture, before `-m` is heeded; leaves out what was not asked for."""
     for item in items:
         if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    if not config.getoption("--extended"):
+        left_out = [item for item in items if item.get_closest_marker("extended")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("extended")]
 
 
 @pytest.fixture(scope="session")

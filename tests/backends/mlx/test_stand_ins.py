@@ -21,7 +21,7 @@ from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from mmoe.runtime_bindings.python.errors import OptionError
 from tests.support.int4_folders import write_compressed_tensors, write_gptq
-from tests.support.stand_ins import FOLDER, NAMES, held_out_ids
+from tests.support.stand_ins import FOLDER, MOSTLY_EXTENDED, held_out_ids
 
 FLOAT32 = {"activations": "float32"}
 CHUNK = 32
@@ -57,7 +57,7 @@ def assert_computes(artifact: Artifact, source: Path, ids: list[int]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MOSTLY_EXTENDED)
 def test_a_replay_computes_what_float32_does(name: str, tmp_path: Path) -> None:
     artifact = converted(FOLDER / name, tmp_path / "artifact")
     assert_computes(artifact, FOLDER / name, held_out_ids(FOLDER / name, 60))
