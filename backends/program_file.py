@@ -174,10 +174,13 @@ class ProgramFile:
         raise ArtifactError(f"{self.path}: the program lacks the data `{key}`; convert the checkpoint again")
 
     def named_data_bytes(self) -> dict[str, int]:
-        """Sizes of all data that delegates stored by name; names may share their data."""
-        return {
-            entry.key: self.program.segments[entry.segment_index].size for entry in self.program.named_data
-        }
+        """Sizes of all data that delegates stored by name; what several names share counts for the first."""
+        sizes, counted = {}, set[int]()
+        for entry in self.program.named_data:
+            index = entry.segment_index
+            sizes[entry.key] = 0 if index in counted else self.program.segments[index].size
+            counted.add(index)
+        return sizes
 
     def _segment(self, index: int) -> memoryview:
         segment = self.program.segments[index]

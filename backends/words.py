@@ -14,11 +14,6 @@ def sliding_windows(config: DecoderConfig) -> tuple[str, ...]:
     return ("sliding-window attention",) if windowed else ()
 
 
-def short_convolutions(config: DecoderConfig) -> tuple[str, ...]:
-    """Named if a layer mixes tokens by a short convolution."""
-    return ("short convolutions",) if any(isinstance(mixer, ShortConv) for mixer in _mixers(config)) else ()
-
-
 def narrow_head_norms(config: DecoderConfig) -> tuple[str, ...]:
     """Named if heads are normalised with a weight whose width the normalisation's kernel does not take."""
     normalised = any(
@@ -28,10 +23,10 @@ def narrow_head_norms(config: DecoderConfig) -> tuple[str, ...]:
     return (name,) if normalised and config.head_dim % _NORM_ROWS else ()
 
 
-def experts_by_input(config: DecoderConfig) -> tuple[str, ...]:
-    """Named if experts are grouped along the input."""
-    by_input = config.quantization is not None and config.quantization.experts_by_input
-    return ("experts grouped along the input",) if by_input and config.expert_blocks else ()
+def wide_scales(config: DecoderConfig) -> tuple[str, ...]:
+    """Named if experts have scales that float16 would round, which programs with float16 activations would do."""
+    wide = config.quantization is not None and config.quantization.scale_dtype == "float32"
+    return ("expert scales in float32 with float16 activations",) if wide and config.expert_blocks else ()
 
 
 def _mixers(config: DecoderConfig) -> list[Attention | ShortConv]:

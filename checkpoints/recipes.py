@@ -12,6 +12,7 @@ from mmoe.checkpoints.inventory import Matrix, matrices
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.quant.post_training import Quantized, quantize_weights
 from mmoe.quant.q4_0 import quantize_q4_0
+from mmoe.quant.torchao_8da4w import quantize_torchao_8da4w
 
 # Looked at: so many matrices, evenly spread, and so many rows of each.
 _MATRICES = 12
@@ -53,10 +54,17 @@ def _least_squares(piece: Tensor, is_expert: bool) -> Quantized:
     return quantize_weights(piece[:_ROWS].contiguous())
 
 
-def _q4_0(piece: Tensor, is_expert: bool) -> Quantized:
-    rows = (piece.T if is_expert else piece)[:_ROWS]
-    whole = rows.shape[-1] // GROUP_SIZE * GROUP_SIZE
-    return quantize_q4_0(rows[:, :whole].contiguous())
+def _by_input(recipe: Callable[[Tensor], Quantized]) -> Callable[[Tensor, bool], Quantized]:
+    def quantized(piece: Tensor, is_expert: bool) -> Quantized:
+        rows = (piece.T if is_expert else piece)[:_ROWS]
+        whole = rows.shape[-1] // GROUP_SIZE * GROUP_SIZE
+        return recipe(rows[:, :whole].contiguous())
+
+    return quantized
 
 
-_RECIPES: Mapping[str, Callable[[Tensor, bool], Quantized]] = {"int4-g32": _least_squares, "q4_0": _q4_0}
+_RECIPES: Mapping[str, Callable[[Tensor, bool], Quantized]] = {
+    "int4-g32": _least_squares,
+    "q4_0": _by_input(quantize_q4_0),
+    "torchao-8da4w": _by_input(quantize_torchao_8da4w),
+}

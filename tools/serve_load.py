@@ -1,7 +1,8 @@
 """Many clients at once on a server of its own: `python -m tools.serve_load ARTIFACT [--clients 50] [--seconds 120]`.
 
-Each client asks again as soon as it is answered, half of them by streams, until the time is up. Prints how many
-requests were answered and refused, how evenly, and the server's memory at the start, in the middle and at the end.
+Each client asks again as soon as it is answered, half of them by streams, until the time is up; all answers have as
+many tokens, so that the counts of clients can be compared. Prints how many requests were answered and refused, how
+evenly, and the server's memory at the start, in the middle and at the end.
 """
 
 from __future__ import annotations
@@ -79,13 +80,18 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"no server at {address}")
 
 
-def put_load(address: str, process_id: int, *, clients: int, seconds: float) -> Load:
-    """Lets clients ask for so many seconds."""
-    return asyncio.run(_Clients(address, process_id, clients, seconds).run())
+def put_load(artifact: Path, *, clients: int, seconds: float) -> Load:
+    """Lets clients ask a server of their own for so many seconds, and until each has been answered."""
+    stop_ids = json.loads((artifact / "mmoe.json").read_text())["runtime"]["stop_ids"]
+    with server(artifact) as (address, process_id):
+        return asyncio.run(_Clients(address, process_id, clients, seconds, stop_ids).run())
 
 
 class _Clients:
-    def __init__(self, address: str, process_id: int, clients: int, seconds: float) -> None:
+    def __init__(
+        self, address: str, process_id: int, clients: int, seconds: float, stop_ids: list[int]
+    ) -> None:
+        self._bias = {str(each): -100 for each in stop_ids}
         self._address, self._process_id, self._seconds = address, process_id, seconds
         self._answered = [0] * clients
         self._errors: list[str] = []
@@ -110,7 +116,8 @@ class _Clients:
         )
 
     async def _ask(self, client: httpx.AsyncClient, who: int) -> None:
-        while time.monotonic() < self._end:
+        # A slow machine gets the time that it takes for everybody's first answer.
+        while time.monotonic() < self._end or (min(self._answered) == 0 and not self._errors):
             streams = who % 2 == 0
             body = {
                 "messages": [
@@ -120,6 +127,7 @@ class _Clients:
                 "temperature": 1,
                 "seed": self._answered[who],
                 "stream": streams,
+                "logit_bias": self._bias,
             }
             try:
                 response = await client.post("/v1/chat/completions", json=body)
@@ -158,8 +166,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=120)
     chosen = parser.parse_args()
-    with server(chosen.artifact) as (address, process_id):
-        load = put_load(address, process_id, clients=chosen.clients, seconds=chosen.seconds)
+    load = put_load(chosen.artifact, clients=chosen.clients, seconds=chosen.seconds)
     start, middle, end = (each / 1e6 for each in load.anonymous_bytes)
     print(f"{sum(load.answered):,} answers in {load.seconds:.0f} s, {len(load.errors)} errors")
     print(f"by client: {min(load.answered)} to {max(load.answered)}, ratio {load.unevenness:.2f}")

@@ -17,13 +17,14 @@ from mmoe.backends.coreml.payload import CoreMLModel
 from mmoe.backends.coreml.toolchain import import_exporter, import_module, silence
 from mmoe.backends.errors import BackendError
 from mmoe.backends.program_file import ProgramFile
-from mmoe.backends.words import experts_by_input, short_convolutions, sliding_windows
+from mmoe.backends.words import sliding_windows, wide_scales
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
 # A buffer of a layer's routed experts as coremltools names it.
 _EXPERT_TABLE = re.compile(r"b_(?:.*_)?layers_(\d+)_feed_forward_routed_(\w+)")
 _TABLES = ("gate_up_qweight", "gate_up_scale", "down_qweight", "down_scale")
+_ZEROS = ("gate_up_zero", "down_zero")
 
 
 class CoreMLBackend:
@@ -53,7 +54,7 @@ class CoreMLBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`."""
-        return sliding_windows(config) + short_convolutions(config) + experts_by_input(config)
+        return sliding_windows(config) + wide_scales(config)
 
     def export(self, decoder: nn.Module, *, max_seq_len: int) -> Programs:
         """Two static methods: "forward" takes one token, "prefill" a chunk of `max_seq_len`."""
@@ -109,10 +110,11 @@ class CoreMLBackend:
         with CoreMLModel(program) as model:
             layers: dict[int, dict[str, torch.Tensor]] = {}
             for name, array in model.constants("forward").items():
-                if (match := _EXPERT_TABLE.fullmatch(name)) and match[2] in _TABLES:
+                if (match := _EXPERT_TABLE.fullmatch(name)) and match[2] in (*_TABLES, *_ZEROS):
                     layers.setdefault(int(match[1]), {})[match[2]] = torch.from_numpy(array)
         for _, tables in sorted(layers.items()):
-            yield ExpertWeights(**{name: tables.get(name, torch.empty(0)) for name in _TABLES})
+            zeros = {name: tables[name] for name in _ZEROS if name in tables}
+            yield ExpertWeights(**{name: tables.get(name, torch.empty(0)) for name in _TABLES} | zeros)
 
     def sizes(self, program: ProgramFile) -> dict[str, int]:
         """Bytes of the model's constants by class, and of the rest."""
@@ -122,7 +124,13 @@ class CoreMLBackend:
                 table = _EXPERT_TABLE.fullmatch(name)
                 # coremltools keeps one of equal constants, so the embedding's scales may have the head's name.
                 is_embedding = "embed_tokens" in name or "lm_head" in name
-                kind = "experts" if table and table[2] in _TABLES else "embedding" if is_embedding else None
+                kind = (
+                    "experts"
+                    if table and table[2] in (*_TABLES, *_ZEROS)
+                    else "embedding"
+                    if is_embedding
+                    else None
+                )
                 sizes[kind or "routers and norms"] += array.nbytes
             for matrix in model.int4_matrices("forward"):
                 sizes["linears and head"] += matrix.values.size // 2 + matrix.scale.nbytes

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 from torchao.quantization.quant_primitives import dequantize_affine
 
+from mmoe.backends.coreml.float_components import FloatEmbedding, FloatLinear
+from mmoe.backends.coreml.short_conv import RingConvolution
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
-from mmoe.models.components import AttentionShape, Components, ExpertTensors
+from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, rms_normalize, rotate_pairs, router_scores, split_heads
 from mmoe.quant.int4 import GROUP_SIZE, QMAX, QMIN, unpack_nibbles
 from mmoe.runtime_bindings.python.errors import OptionError
@@ -20,16 +23,20 @@ from mmoe.runtime_bindings.python.errors import OptionError
 _HIDDEN = -4e4
 
 
-def unpack_bytes(qweight: Tensor, scale: Tensor) -> Tensor:
-    """uint8 ``[..., n / 2]`` and float16 ``[..., n / 32]`` -> float16 ``[..., n]`` with operators that Core ML has.
+def unpack_bytes(qweight: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
+    """uint8 ``[..., n / 2]`` and float16 ``[..., n / G]`` -> float16 ``[..., n]`` with operators that Core ML has.
 
-    Every step but the product with the scale is exact: bytes, their sixteenths and nibbles fit float16.
+    Every step but the product with the scale is exact: bytes, their sixteenths and nibbles fit float16, and so do zero
+    points, uint8 like the scales; without any they are 8.
     """
     byte = qweight.to(torch.float16)
     high = torch.floor(byte * (1 / 16))
     nibbles = torch.stack((byte - 16 * high, high), dim=-1).flatten(-2)
     values = nibbles - 16 * torch.floor(nibbles * (1 / 8))  # two's complement: from 8 on, 16 less
-    out: Tensor = (values.unflatten(-1, (-1, GROUP_SIZE)) * scale.unsqueeze(-1)).flatten(-2)
+    groups = values.unflatten(-1, (scale.shape[-1], -1))
+    if zero is not None:
+        groups = groups + (8 - zero.to(torch.float16)).unsqueeze(-1)
+    out: Tensor = (groups * scale.unsqueeze(-1)).flatten(-2)
     return out
 
 
@@ -157,15 +164,14 @@ class RoutedExperts(nn.Module):
 
     router_weight: Tensor
     expert_bias: Tensor
-    gate_up_qweight: Tensor
-    gate_up_scale: Tensor
-    down_qweight: Tensor
-    down_scale: Tensor
 
-    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+    def __init__(self, tensors: ExpertTensors | GroupedExpertTensors, routing: Routing) -> None:
         super().__init__()
         self.routing = routing
-        for name, tensor in vars(tensors).items():
+        self.register_buffer("router_weight", tensors.router_weight)
+        self.register_buffer("expert_bias", tensors.expert_bias)
+        self.by_input = isinstance(tensors, GroupedExpertTensors)
+        for name, tensor in _tables(tensors).items():
             self.register_buffer(name, tensor)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -178,11 +184,16 @@ class RoutedExperts(nn.Module):
             # Indices that are constant would let coremltools compute the widened tables ahead: four times their bytes.
             chosen = torch.arange(scores.shape[-1]) + experts[0, 0] * 0
             by_expert = torch.zeros_like(scores).scatter(-1, experts, weights).transpose(0, 1)  # [E, T]
-        gate_up = unpack_bytes(self.gate_up_qweight[chosen], self.gate_up_scale[chosen])
-        gate, up = (tokens.unsqueeze(0) @ gate_up).chunk(2, dim=-1)
-        down = unpack_bytes(self.down_qweight[chosen], self.down_scale[chosen])
-        outputs = (silu(gate) * up) @ down  # [N, T, H]
+        gate, up = (tokens.unsqueeze(0) @ self._matrices("gate_up", chosen)).chunk(2, dim=-1)
+        outputs = (silu(gate) * up) @ self._matrices("down", chosen)  # [N, T, H]
         return (outputs.float() * by_expert.unsqueeze(-1)).sum(dim=0, keepdim=True).to(x.dtype)
+
+    def _matrices(self, name: str, chosen: Tensor) -> Tensor:
+        """Some experts' matrices, float16 ``[N, in, out]``."""
+        tables = [getattr(self, f"{name}_{part}", None) for part in ("qweight", "scale", "zero")]
+        qweight, scale, *zero = [table[chosen] for table in tables if table is not None]
+        unpacked = unpack_bytes(qweight, scale, *zero)
+        return unpacked.transpose(1, 2) if self.by_input else unpacked
 
     def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`mmoe.models.functional.route` with the operators that Core ML has, in float32."""
@@ -191,16 +202,43 @@ class RoutedExperts(nn.Module):
         return scores, experts, expert_weights(scores.gather(-1, experts), self.routing)
 
 
+def _tables(tensors: ExpertTensors | GroupedExpertTensors) -> dict[str, Tensor | None]:
+    """What is gathered from, by name."""
+    if isinstance(tensors, ExpertTensors):
+        return {
+            name: tensor for name, tensor in vars(tensors).items() if name.startswith(("gate_up_", "down_"))
+        }
+    return {
+        f"{name}_{part}": getattr(getattr(tensors, name), part)
+        for name in ("gate_up", "down")
+        for part in ("qweight", "scale", "zero")
+    }
+
+
+def _embedding(qweight: Tensor, scale: Tensor) -> nn.Module:
+    int4 = qweight.dtype == torch.uint8
+    return Embedding(qweight, scale) if int4 else FloatEmbedding(widened(qweight, scale))
+
+
+def _linear(qweight: Tensor, scale: Tensor) -> nn.Module:
+    int4 = qweight.dtype == torch.uint8
+    return Linear(qweight, scale) if int4 else FloatLinear(widened(qweight, scale))
+
+
 def _tied_embedding(qweight: Tensor, scale: Tensor) -> tuple[nn.Module, nn.Module]:
     """Both forms of the one table: bytes to gather from, an int4 constant to multiply with."""
+    if qweight.dtype != torch.uint8:
+        return _embedding(qweight, scale), _linear(qweight, scale)
     return Embedding(qweight, scale), Head(qweight, scale)
 
 
 COREML_COMPONENTS = Components(
-    embedding=Embedding,
-    linear=Linear,
+    embedding=_embedding,
+    linear=_linear,
     norm=RMSNorm,
     attention=CachedAttention,
     experts=RoutedExperts,
+    grouped_experts=RoutedExperts,
+    short_conv=RingConvolution,
     tied_embedding=_tied_embedding,
 )

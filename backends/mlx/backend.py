@@ -19,7 +19,7 @@ from mmoe.backends.mlx.unused import drop_unused_buffers
 from mmoe.backends.mlx.weights import from_words
 from mmoe.backends.program_file import ProgramFile
 from mmoe.backends.tracing import export_program
-from mmoe.backends.words import experts_by_input, short_convolutions, sliding_windows
+from mmoe.backends.words import sliding_windows, wide_scales
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.runtime_bindings.python.runner import ModelRunner
 
@@ -31,6 +31,8 @@ _CLASSES = {
     "lm_head.": "embedding and head",
     "embed_tokens.": "embedding and head",
     ".matrix.": "linears",
+    ".mixer.conv.": "linears",
+    "_proj.weight": "linears",
     "norm.weight": "norms",
 }
 
@@ -55,7 +57,7 @@ class MlxBackend:
 
     def unsupported(self, config: DecoderConfig) -> tuple[str, ...]:
         """See `Backend.unsupported`."""
-        return sliding_windows(config) + short_convolutions(config) + experts_by_input(config)
+        return sliding_windows(config) + (() if self.computes_in_float32 else wide_scales(config))
 
     @property
     def computes_in_float32(self) -> bool:
@@ -90,13 +92,15 @@ class MlxBackend:
         operands = _expert_operands(file)
         # One layer at a time: what `from_words` returns is a copy.
         for gate_up, down in zip(operands[::2], operands[1::2], strict=True):
-            gate_up_qweight, gate_up_scale = _matrix(file, *gate_up)
-            down_qweight, down_scale = _matrix(file, *down)
+            gate_up_qweight, gate_up_scale, gate_up_zero = _matrix(file, *gate_up)
+            down_qweight, down_scale, down_zero = _matrix(file, *down)
             yield ExpertWeights(
                 gate_up_qweight=gate_up_qweight,
                 gate_up_scale=gate_up_scale,
                 down_qweight=down_qweight,
                 down_scale=down_scale,
+                gate_up_zero=gate_up_zero,
+                down_zero=down_zero,
             )
 
     def sizes(self, program: ProgramFile) -> dict[str, int]:
@@ -113,22 +117,34 @@ class MlxBackend:
 _COMPUTED_AT_LOAD = ("_float16", "_float32")
 
 
-def _expert_operands(file: DelegateFile) -> list[tuple[int, int]]:
-    """Slots of (words, float16 scales) of every expert matrix in the order of use; both branches name the same."""
+def _expert_operands(file: DelegateFile) -> list[tuple[int, int, int | None]]:
+    """Slots of (words, scales, zero points) of every expert matrix in the order of use, as they are stored.
+
+    Both branches name the same. Zero points are what the biases are computed from at load, other than scales.
+    """
     delegate = file.delegate
-    # float32 programs widen the scales at load: go back to what is stored.
+    # Programs convert what they store at load, and multiply it: go back.
     stored: dict[int, int] = {}
-    if delegate.init_chain >= 0:
-        for instruction in delegate.chains[delegate.init_chain]:
-            if instruction.name == "AsTypeNode":
-                stored[_slot(instruction.fields["out"])] = _slot(instruction.fields["x"])
+    factors: dict[int, tuple[int, int]] = {}
+    for instruction in delegate.chains[delegate.init_chain] if delegate.init_chain >= 0 else ():
+        fields = instruction.fields
+        if instruction.name == "AsTypeNode":
+            stored[_slot(fields["out"])] = _slot(fields["x"])
+        elif instruction.name == "MultiplyNode":
+            factors[_slot(fields["out"])] = (_slot(fields["a"]), _slot(fields["b"]))
     operands = dict.fromkeys(
-        (_slot(instruction.fields["w"]), _slot(instruction.fields["scales"]))
+        tuple(_slot(instruction.fields[name]) for name in ("w", "scales", "biases"))
         for chain in delegate.chains
         for instruction in chain
         if instruction.name == "GatherQmmNode"
     )
-    return [(words, stored.get(scales, scales)) for words, scales in operands]
+    found = []
+    for words, scales, biases in operands:
+        # -8 * scales, or -1 * (scales * zeros)
+        multiplied, _ = factors[biases]
+        zeros = stored[factors[multiplied][1]] if multiplied in factors else None
+        found.append((words, stored.get(scales, scales), zeros))
+    return found
 
 
 def _slot(field: Any) -> int:
@@ -136,8 +152,11 @@ def _slot(field: Any) -> int:
     return field.index
 
 
-def _matrix(file: DelegateFile, words: int, scales: int) -> tuple[Tensor, Tensor]:
+def _matrix(
+    file: DelegateFile, words: int, scales: int, zeros: int | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
     return (
         from_words(torch.from_numpy(file.constant(words))),
         torch.from_numpy(file.constant(scales)),
+        None if zeros is None else torch.from_numpy(file.constant(zeros)),
     )

@@ -7,10 +7,14 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
 from mmoe.backends.mlx import ops
+from mmoe.backends.mlx.float_components import FloatEmbedding, FloatLinear
+from mmoe.backends.mlx.short_conv import RingConvolution
 from mmoe.backends.mlx.weights import to_words
+from mmoe.backends.widened import widened
 from mmoe.models.architectures.description import Routing
-from mmoe.models.components import AttentionShape, Components, ExpertTensors
+from mmoe.models.components import AttentionShape, Components, ExpertTensors, GroupedExpertTensors
 from mmoe.models.functional import expert_weights, router_scores, split_heads
+from mmoe.quant.grouped_layout import GroupedExperts
 from mmoe.runtime_bindings.python.errors import OptionError
 
 
@@ -112,38 +116,95 @@ class CachedAttention(nn.Module):
         return x
 
 
-class RoutedExperts(nn.Module):
-    """The routed experts of a layer: a float32 router, then two gathered products on the checkpoint's own layout."""
+class Router(nn.Module):
+    """What chooses the experts of every token, in float32."""
 
     router_weight: Tensor
     expert_bias: Tensor
 
-    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+    def __init__(self, tensors: ExpertTensors | GroupedExpertTensors, routing: Routing) -> None:
         super().__init__()
         self.routing = routing
         self.register_buffer("router_weight", tensors.router_weight)
         self.register_buffer("expert_bias", tensors.expert_bias)
-        self.gate_up = PackedMatrix(to_words(tensors.gate_up_qweight), tensors.gate_up_scale)
-        self.down = PackedMatrix(to_words(tensors.down_qweight), tensors.down_scale)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``."""
-        tokens = x.flatten(0, 1)
-        experts, weights = self._route(tokens.float())
-        gate_up, down = self.gate_up, self.down
-        mixed: Tensor = ops.routed_experts(
-            tokens, experts, weights, gate_up.weight, gate_up.scale, down.weight, down.scale
-        )
-        return mixed.unsqueeze(0)
-
-    def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def route(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """`mmoe.models.functional.route` with the operators that MLX has."""
         scores = router_scores(torch.nn.functional.linear(tokens, self.router_weight), self.routing.score)
         experts = (scores + self.expert_bias).topk(self.routing.top_k, dim=-1).indices
         return experts, expert_weights(scores.gather(-1, experts), self.routing)
 
 
+class RoutedExperts(Router):
+    """The routed experts of a layer: the router, then two gathered products on the checkpoint's own layout."""
+
+    def __init__(self, tensors: ExpertTensors, routing: Routing) -> None:
+        super().__init__(tensors, routing)
+        self.gate_up = PackedMatrix(to_words(tensors.gate_up_qweight), tensors.gate_up_scale)
+        self.down = PackedMatrix(to_words(tensors.down_qweight), tensors.down_scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        tokens = x.flatten(0, 1)
+        experts, weights = self.route(tokens.float())
+        gate_up, down = self.gate_up, self.down
+        mixed: Tensor = ops.routed_experts(
+            tokens, experts, weights, gate_up.weight, gate_up.scale, down.weight, down.scale
+        )
+        return mixed.unsqueeze(0)
+
+
+class GroupedMatrix(nn.Module):
+    """One projection of experts that are grouped along the input, in MLX's words."""
+
+    weight: Tensor
+    scale: Tensor
+    zero: Tensor | None
+
+    def __init__(self, experts: GroupedExperts) -> None:
+        super().__init__()
+        self.register_buffer("weight", to_words(experts.qweight))
+        self.register_buffer("scale", experts.scale)
+        self.register_buffer("zero", experts.zero)
+
+    @property
+    def parts(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Words, scales, zero points."""
+        return self.weight, self.scale, self.zero
+
+
+class InputGroupedExperts(Router):
+    """The same of experts that are grouped along the input."""
+
+    def __init__(self, tensors: GroupedExpertTensors, routing: Routing) -> None:
+        super().__init__(tensors, routing)
+        self.gate_up, self.down = GroupedMatrix(tensors.gate_up), GroupedMatrix(tensors.down)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``."""
+        tokens = x.flatten(0, 1)
+        experts, weights = self.route(tokens.float())
+        mixed = ops.routed_experts_in(
+            tokens, experts, weights, gate_up=self.gate_up.parts, down=self.down.parts
+        )
+        return mixed.unsqueeze(0)
+
+
+def _embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
+    if qweight.dtype != torch.uint8:
+        return FloatEmbedding(widened(qweight, scale), dtype)
+    return Embedding(PackedMatrix(to_words(qweight), scale), dtype)
+
+
+def _linear(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> nn.Module:
+    if qweight.dtype != torch.uint8:
+        return FloatLinear(widened(qweight, scale), dtype)
+    return Linear(PackedMatrix(to_words(qweight), scale))
+
+
 def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
+    if qweight.dtype != torch.uint8:
+        return _embedding(qweight, scale, dtype), _linear(qweight, scale, dtype)
     table = PackedMatrix(to_words(qweight), scale)
     return Embedding(table, dtype), Linear(table)
 
@@ -151,10 +212,12 @@ def _tied_embedding(qweight: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple
 def mlx_components(dtype: torch.dtype) -> Components:
     """The variant for one dtype of activations (and of the KV cache and the logits), float16 or float32."""
     return Components(
-        embedding=lambda qweight, scale: Embedding(PackedMatrix(to_words(qweight), scale), dtype),
-        linear=lambda qweight, scale: Linear(PackedMatrix(to_words(qweight), scale)),
+        embedding=partial(_embedding, dtype=dtype),
+        linear=partial(_linear, dtype=dtype),
         norm=lambda weight, eps: RMSNorm(weight.to(dtype), eps),
         attention=partial(CachedAttention, dtype=dtype),
         experts=RoutedExperts,
+        grouped_experts=InputGroupedExperts,
+        short_conv=partial(RingConvolution, dtype=dtype),
         tied_embedding=partial(_tied_embedding, dtype=dtype),
     )

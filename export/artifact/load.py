@@ -6,15 +6,24 @@ from mmoe.backends.registry import declaration, declarations
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.model import Model
+from mmoe.runtime_bindings.python.progress import OnProgress
 
 
-def load(folder: str | Path, *, threads: int | None = None, verify_checksums: bool = False) -> Model:
+def load(
+    folder: str | Path,
+    *,
+    threads: int | None = None,
+    verify_checksums: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Model:
     """Opens an artifact in libmmoe; no other framework is imported.
 
     Args:
         folder: What `convert` wrote.
-        threads: Of the pool that all models of the process share; None keeps it.
+        threads: Of the pool that all models of the process share; None keeps it, and the first model makes it as large
+            as the machine has performance cores, if its cores differ and it tells how.
         verify_checksums: Whether to read every file and compare it with the manifest.
+        on_progress: Is told how far opening is; an exception from it ends the opening and is raised.
 
     Raises:
         ArtifactError: The folder is no whole artifact.
@@ -23,7 +32,7 @@ def load(folder: str | Path, *, threads: int | None = None, verify_checksums: bo
     """
     artifact = Artifact.open(folder)
     require_libmmoe(artifact)
-    return Model(artifact.folder, threads=threads, verify_checksums=verify_checksums)
+    return Model(artifact.folder, threads=threads, verify_checksums=verify_checksums, on_progress=on_progress)
 
 
 def require_libmmoe(artifact: Artifact) -> None:

@@ -30,6 +30,7 @@ from mmoe.models.files import leads_out_of
 from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.quant.post_training import quantize_weights
 from mmoe.quant.q4_0 import quantize_q4_0
+from mmoe.quant.torchao_8da4w import quantize_torchao_8da4w
 from mmoe.runtime_bindings.python.errors import OptionError
 
 # Weights quantised at a time.
@@ -38,6 +39,12 @@ _COPY = ".quantised-"
 _SCALES = {
     Quantize.INT4_G32: "least squared error",
     Quantize.Q4_0: "q4_0 (value of largest magnitude / -8)",
+    Quantize.TORCHAO_8DA4W: "torchao-8da4w (largest magnitude / 7.5)",
+}
+_RECIPES = {
+    Quantize.INT4_G32: quantize_weights,
+    Quantize.Q4_0: quantize_q4_0,
+    Quantize.TORCHAO_8DA4W: quantize_torchao_8da4w,
 }
 _DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
 _TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
@@ -73,10 +80,11 @@ def quantized_config(config: DecoderConfig, quantize: Quantize) -> DecoderConfig
     return replace(config, quantization=InputGroupedConfig())
 
 
-def recipe_of(config: DecoderConfig) -> Quantize:
-    """The recipe that made a packed config of floats."""
-    by_input = config.quantization is not None and config.quantization.experts_by_input
-    return Quantize.Q4_0 if by_input else Quantize.INT4_G32
+def recipe_of(quantization: Mapping[str, object]) -> Quantize:
+    """The recipe of the `quantization` block of what was packed here; int4-g32 if nothing was."""
+    outcome = quantization.get(POST_TRAINING_KEY)
+    scales = outcome.get("scales") if isinstance(outcome, dict) else None
+    return next((recipe for recipe, text in _SCALES.items() if text == scales), Quantize.INT4_G32)
 
 
 @contextmanager
@@ -198,13 +206,13 @@ class _Writer:
     def _quantized(self, matrix: Matrix) -> Iterator[bytes]:
         """Yields the values, and keeps the scales, which follow them."""
         scales = self._scales.setdefault(matrix.scale, [])
-        by_input = self.quantize is Quantize.Q4_0
+        by_input = self.quantize.by_input
         for piece in self.checkpoint.pieces(matrix.weight):
             # Experts come with their inputs first.
             rows = piece.T if by_input and len(matrix.shape) == 3 else piece
             self._sources.add(str(rows.dtype).removeprefix("torch."))
             for part in rows.split(max(1, _CHUNK // rows.shape[1])):
-                quantized = quantize_q4_0(part) if by_input else quantize_weights(part)
+                quantized = _RECIPES[self.quantize](part)
                 self.groups += part.numel() // GROUP_SIZE
                 self.recovered += quantized.recovered
                 scales.append(_bytes(quantized.scale))

@@ -9,7 +9,14 @@ class Quantize(StrEnum):
     Attributes:
         INT4_G32: Each group gets the grid that it is on, else the scale of least squared error.
         Q4_0: As llama.cpp does, experts grouped along the input; what models trained for it have seen.
+        TORCHAO_8DA4W: The same as torchao does.
     """
 
     INT4_G32 = "int4-g32"
     Q4_0 = "q4_0"
+    TORCHAO_8DA4W = "torchao-8da4w"
+
+    @property
+    def by_input(self) -> bool:
+        """Whether experts are grouped along the input."""
+        return self is not Quantize.INT4_G32

@@ -11,6 +11,7 @@ from mmoe.export.evaluation.predictor import Predictor
 from mmoe.export.evaluation.results import TaskResult
 from mmoe.export.evaluation.runtime_predictor import RuntimePredictor
 from mmoe.export.evaluation.tasks import Tasks
+from mmoe.export.limits import require_room_for_pytorch
 from mmoe.export.progress import SILENT, Progress
 from mmoe.runtime_bindings.python.model import Model
 
@@ -53,6 +54,7 @@ def evaluate_reference(
     Raises:
         MmoeError: The checkpoint is not that of the artifact, or a task asks for what cannot be compared.
     """
+    require_room_for_pytorch()
     progress.phase("Loading PyTorch and the checkpoint")
     from mmoe.export.convert.post_training import packed_copy, recipe_of
     from mmoe.export.evaluation.eager_predictor import EagerPredictor
@@ -65,7 +67,10 @@ def evaluate_reference(
     with (
         load(artifact.folder) as model,
         packed_copy(
-            original, near=artifact.folder.parent, quantize=recipe_of(artifact.config), progress=progress
+            original,
+            near=artifact.folder.parent,
+            quantize=recipe_of(artifact.manifest.quantization),
+            progress=progress,
         ) as checkpoint,
     ):
         decoder = build_decoder(checkpoint, REFERENCE, max_context_len=runtime.max_context_len)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class _Choice:
     rest: str = ""
     finish_reason: str | None = None
     cached_tokens: int = 0
+    expert_counts: Sequence[Sequence[int]] = ()
 
     @property
     def text(self) -> str:
@@ -59,6 +60,7 @@ class Choices:
             choice.rest = event.text
             choice.finish_reason = FINISH_REASONS[event.reason]
             choice.cached_tokens = event.cached_tokens
+            choice.expert_counts = event.expert_counts
 
     @property
     def prompt_tokens(self) -> int:
@@ -77,7 +79,9 @@ class Choices:
 
     def response(self) -> dict[str, Any]:
         """The whole of it."""
-        choices = [self._whole(index, choice) for index, choice in enumerate(self._choices)]
+        choices = [
+            self._with_counts(index, self._whole(index, choice)) for index, choice in enumerate(self._choices)
+        ]
         return self._common | {"object": self.kind, "choices": choices, "usage": self._usage()}
 
     def opening(self) -> Iterator[dict[str, Any]]:
@@ -90,7 +94,7 @@ class Choices:
         if isinstance(event, End):
             if event.text:
                 yield self._chunk(self._piece(index, Piece(-1, event.text)))
-            yield self._chunk(self._end(index, FINISH_REASONS[event.reason]))
+            yield self._chunk(self._with_counts(index, self._end(index, FINISH_REASONS[event.reason])))
         elif isinstance(event, PromptToken) or (
             isinstance(event, Piece) and (event.text or event.logprob is not None)
         ):
@@ -103,6 +107,11 @@ class Choices:
 
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
         return self._common | {"object": self.chunk_kind, "choices": [choice]}
+
+    def _with_counts(self, index: int, choice: dict[str, Any]) -> dict[str, Any]:
+        """A choice with the experts that its text used, a member that OpenAI's API does not have."""
+        counts = self._choices[index].expert_counts
+        return choice | {"expert_counts": counts} if self._request.count_experts else choice
 
     def _usage(self) -> dict[str, Any]:
         return usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
@@ -149,7 +158,7 @@ class ChatChoices(Choices):
             yield self._chunk(
                 {"index": index, "delta": delta, "logprobs": whole["logprobs"], "finish_reason": None}
             )
-            yield self._chunk(self._end(index, whole["finish_reason"]))
+            yield self._chunk(self._with_counts(index, self._end(index, whole["finish_reason"])))
 
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         asked = self._request.top_logprobs is not None

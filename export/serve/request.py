@@ -36,6 +36,7 @@ class TextRequest:
         stream: Whether pieces are sent as they come.
         include_usage: Whether a stream ends with the counts of tokens.
         may_call: Whether calls of tools are looked for in the texts.
+        count_experts: Whether each text is told with the experts that it used.
     """
 
     prompts: tuple[list[int], ...]
@@ -49,6 +50,7 @@ class TextRequest:
     stream: bool
     include_usage: bool
     may_call: bool
+    count_experts: bool
 
 
 def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextRequest:
@@ -151,6 +153,7 @@ def _request(
         stream=fields.flag("stream"),
         include_usage=bool(stream_options.get("include_usage")),
         may_call=may_call,
+        count_experts=fields.flag("expert_counts"),
     )
     fields.require_all_known()
     return request

@@ -44,6 +44,7 @@ class Texts:
                 grammar=request.grammar,
                 top_logprobs=request.top_logprobs,
                 score_prompt=request.echo and request.top_logprobs is not None,
+                count_experts=request.count_experts,
                 deadline=deadline,
                 tell=self._teller(index * request.choices + choice),
                 waiting_to_be_read=self._events.qsize,

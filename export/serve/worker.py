@@ -58,11 +58,13 @@ class End:
         reason: Why it ended; `CANCELLED` where its time was up.
         text: What was held back.
         cached_tokens: Of the prompt, that a session held already.
+        expert_counts: How often each expert of each layer was chosen; empty unless that was asked for.
     """
 
     reason: FinishReason
     text: str
     cached_tokens: int
+    expert_counts: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Generation:
         grammar: What it must be.
         top_logprobs: How many probable tokens to tell; None for no log-probabilities.
         score_prompt: Whether the prompt's tokens are told with their log-probabilities, too.
+        count_experts: Whether to tell which experts it used.
         deadline: On the monotonic clock, when it ends whatever it has.
         tell: Given each event, on the computing thread.
         waiting_to_be_read: How many events the reader has not taken yet; it lags, the text waits.
@@ -103,6 +106,7 @@ class Generation:
     grammar: Grammar
     top_logprobs: int | None
     score_prompt: bool
+    count_experts: bool
     deadline: float
     tell: Callable[[Event], None]
     waiting_to_be_read: Callable[[], int] = lambda: 0
@@ -201,10 +205,13 @@ class _Running:
         if work.grammar.kind is not GrammarKind.NONE:
             by = "grammar" if work.grammar.kind is GrammarKind.GBNF else "json_schema"
             session.set_grammar(**{by: work.grammar.text})
+        session.count_experts(work.count_experts)
         self._begun = True
 
     def _end(self, reason: FinishReason, text: str) -> bool:
-        self.generation.tell(End(reason, text, self._cached))
+        work = self.generation
+        counts = self.place.session.expert_counts() if self._begun and work.count_experts else ()
+        work.tell(End(reason, text, self._cached, counts))
         return True
 
 

@@ -93,7 +93,7 @@ def verify(
     backend = backend_of(artifact)
     near = artifact.folder.parent
     with packed_copy(
-        original, near=near, quantize=recipe_of(artifact.config), progress=progress
+        original, near=near, quantize=recipe_of(artifact.manifest.quantization), progress=progress
     ) as checkpoint:
         ladder = _Ladder(checkpoint, backend, windows, options, progress)
         stages = [*ladder.program_stages(), *ladder.runtime_stages(artifact)]

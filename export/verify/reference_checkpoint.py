@@ -32,7 +32,9 @@ def open_checkpoint_of(artifact: Artifact, source: str | Path, *, revision: str 
         requantize=REQUANTIZED_KEY in artifact.manifest.quantization,
     )
     expected = (
-        quantized_config(original.config, recipe_of(artifact.config)) if quantized_here else original.config
+        quantized_config(original.config, recipe_of(artifact.manifest.quantization))
+        if quantized_here
+        else original.config
     )
     if expected != artifact.config:
         raise ArtifactError(

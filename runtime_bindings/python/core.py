@@ -52,10 +52,20 @@ class CoreFailure(RuntimeFailure):
         self.status = status
 
 
+OnProgressFunction = ctypes.CFUNCTYPE(c_int32, ctypes.c_void_p, c_int32, c_uint64, c_uint64)
+"""`mmoe_on_progress`."""
+
+
 class ModelOptionsStruct(ctypes.Structure):
     """`mmoe_model_options`."""
 
-    _fields_ = (("struct_size", c_uint32), ("threads", c_uint32), ("verify_checksums", c_uint32))
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("threads", c_uint32),
+        ("verify_checksums", c_uint32),
+        ("on_progress", OnProgressFunction),
+        ("progress_context", ctypes.c_void_p),
+    )
 
 
 class ModelInfoStruct(ctypes.Structure):
@@ -75,6 +85,17 @@ class ModelInfoStruct(ctypes.Structure):
         ("sliding_window", c_int32),
         ("window_rows", c_int32),
         ("max_draft_tokens", c_int32),
+    )
+
+
+class SessionMemoryStruct(ctypes.Structure):
+    """`mmoe_session_memory`."""
+
+    _fields_ = (
+        ("struct_size", c_uint32),
+        ("planned_bytes", c_uint64),
+        ("cache_bytes", c_uint64),
+        ("speculation_bytes", c_uint64),
     )
 
 
@@ -180,6 +201,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "model_close": [Handle],
     "model_sampling": [Handle, POINTER(SamplingStruct)],
     "model_get_info": [Handle, POINTER(ModelInfoStruct)],
+    "model_warm_up": [Handle, OnProgressFunction, ctypes.c_void_p],
+    "model_session_memory": [Handle, c_int64, POINTER(SessionMemoryStruct)],
     "memory_get": [POINTER(MemoryStruct)],
     "tokenize": [Handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
     "detokenize": [Handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
@@ -208,6 +231,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_reset": [Handle],
     "session_cancel": [Handle],
     "session_clear_cancel": [Handle],
+    "session_count_experts": [Handle, c_int32],
+    "session_expert_counts": [Handle, POINTER(c_uint64), c_size_t, _size, _size],
     "session_stats": [Handle, POINTER(StatsStruct)],
     "session_save": [Handle, c_char_p],
     "session_restore": [Handle, c_char_p],

@@ -16,6 +16,7 @@ from mmoe.runtime_bindings.python.core import (
     ModelInfoStruct,
     ModelOptionsStruct,
     SamplingStruct,
+    SessionMemoryStruct,
     call,
     filled,
     id_array,
@@ -24,7 +25,8 @@ from mmoe.runtime_bindings.python.core import (
 )
 from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
-from mmoe.runtime_bindings.python.records import ModelInfo, values_of
+from mmoe.runtime_bindings.python.progress import OnProgress, progress_function
+from mmoe.runtime_bindings.python.records import ModelInfo, SessionMemory, values_of
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from mmoe.runtime_bindings.python.stream import Stream
@@ -44,14 +46,21 @@ class Model:
     """
 
     def __init__(
-        self, folder: str | Path, *, threads: int | None = None, verify_checksums: bool = False
+        self,
+        folder: str | Path,
+        *,
+        threads: int | None = None,
+        verify_checksums: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> None:
         """Opens the folder; the weights stay mapped from its file.
 
         Args:
             folder: What `convert` wrote.
-            threads: Of the pool that all models of the process share, at most `MAX_THREADS`; None keeps it.
+            threads: Of the pool that all models of the process share, at most `MAX_THREADS`. None keeps it; the first
+                model makes it as large as the machine has performance cores, if its cores differ and it tells how.
             verify_checksums: Whether to read every file and compare it with the manifest.
+            on_progress: Is told how far opening is; an exception from it ends the opening and is raised.
 
         Raises:
             OptionError: `threads` is outside 1..`MAX_THREADS`.
@@ -59,10 +68,16 @@ class Model:
         """
         if threads is not None and not 1 <= threads <= MAX_THREADS:
             raise OptionError(f"threads must be from 1 to {MAX_THREADS}, not {threads}")
-        options = initialised(ModelOptionsStruct, threads=threads or 0, verify_checksums=verify_checksums)
         self.folder = Path(folder)
         self._handle = Handle()
-        call("model_open", os.fsencode(folder), byref(options), byref(self._handle))
+        with progress_function(on_progress) as function:
+            options = initialised(
+                ModelOptionsStruct,
+                threads=threads or 0,
+                verify_checksums=verify_checksums,
+                on_progress=function,
+            )
+            call("model_open", os.fsencode(folder), byref(options), byref(self._handle))
 
     def __enter__(self) -> Model:
         return self
@@ -96,6 +111,34 @@ class Model:
         values["sliding_window"] = found.sliding_window or None
         values["window_rows"] = found.window_rows or None
         return ModelInfo(**values)
+
+    def warm_up(self, on_progress: OnProgress | None = None) -> None:
+        """Does beforehand what makes a first answer slow: reads the weights into memory and runs the program once.
+
+        The weights stay for as long as the system has memory for them; on a device with less memory than the program
+        this drives other pages out.
+
+        Args:
+            on_progress: Is told how far it is; an exception from it ends the work and is raised.
+
+        Raises:
+            CoreFailure: The program fails, or its file was changed.
+        """
+        with progress_function(on_progress) as function:
+            call("model_warm_up", self._handle, function, None)
+
+    def session_memory(self, tokens: int | None = None) -> SessionMemory:
+        """What a session will take.
+
+        Args:
+            tokens: Of its context; None for a full one.
+
+        Raises:
+            CoreFailure: The context does not hold so many.
+        """
+        found = initialised(SessionMemoryStruct)
+        call("model_session_memory", self._handle, -1 if tokens is None else tokens, byref(found))
+        return SessionMemory(**values_of(found, SessionMemory))
 
     @property
     def sampling(self) -> SamplingConfig:

@@ -98,6 +98,25 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionMemory:
+    """What a session takes, known before it is opened.
+
+    Beside it are some bytes for each token of the vocabulary and of the context, and what a delegate (linears of
+    XNNPACK) allocates by itself.
+
+    Attributes:
+        planned_bytes: Mapped for the caches and activations of the program. A page takes memory from the moment that
+            something is written to it.
+        cache_bytes: The part of it that the tokens of the context fill; 0 if a delegate keeps the caches to itself.
+        speculation_bytes: Mapped beside it from the first `Session.set_speculation` on.
+    """
+
+    planned_bytes: int
+    cache_bytes: int
+    speculation_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stats:
     """Counts and times since a session's last `prompt` or `prefill`, measured inside the library.
 

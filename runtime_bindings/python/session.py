@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import POINTER, byref, c_float, c_int64, string_at
+from ctypes import POINTER, byref, c_float, c_int64, c_size_t, c_uint64, string_at
 from typing import TYPE_CHECKING, Any
 
 from mmoe.runtime_bindings.python.core import (
+    CoreFailure,
     Handle,
     SpeculationStruct,
     StatsStruct,
+    Status,
     StepStruct,
     TokenLogprobStruct,
     call,
@@ -259,6 +261,32 @@ class Session:
     def clear_cancel(self) -> None:
         """Drops a cancel that no call has met yet."""
         call("session_clear_cancel", self._handle)
+
+    def count_experts(self, on: bool = True) -> None:
+        """Begins to count which experts the tokens that the session runs are sent to, or ends it."""
+        call("session_count_experts", self._handle, on)
+
+    def expert_counts(self) -> list[list[int]]:
+        """How often each expert of each MoE layer was chosen since `count_experts`, layers in the order they run.
+
+        A chunk of a prompt sends only its last token through the last layer; tokens that speculative decoding guessed
+        count whether they were right or not. Empty without a count, before anything was run, and for a program whose
+        experts are not this library's.
+        """
+        layers, experts = c_size_t(), c_size_t()
+        values = (c_uint64 * 0)()
+        while True:
+            try:
+                call(
+                    "session_expert_counts", self._handle, values, len(values), byref(layers), byref(experts)
+                )
+                break
+            except CoreFailure as failure:
+                if failure.status is not Status.BUFFER_TOO_SMALL:
+                    raise
+                values = (c_uint64 * (layers.value * experts.value))()
+        width = experts.value
+        return [list(values[layer * width : (layer + 1) * width]) for layer in range(layers.value)]
 
     @property
     def stats(self) -> Stats:

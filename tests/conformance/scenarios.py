@@ -156,6 +156,14 @@ class _Caller:
     def check_grammar(self, call: Call) -> None:
         self._model.check_grammar(**_grammar(call))
 
+    def warm_up(self, _: Call) -> Result:
+        stages: list[int] = []
+        self._model.warm_up(lambda progress: None if progress.done else stages.append(progress.stage))
+        return {"stages": stages}
+
+    def session_memory(self, call: Call) -> Result:
+        return {"cache_bytes": self._model.session_memory(call.get("tokens")).cache_bytes}
+
     def close_model(self, _: Call) -> None:
         self._model.close()
 

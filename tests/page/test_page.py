@@ -61,6 +61,9 @@ def test_a_conversation(page: Page) -> None:
     expect(page.locator("article.user")).to_have_count(2)
     figures = page.locator("article.assistant .figures").last.inner_text()
     assert re.search(r"\d+ tokens · \d+ tokens/s · first after [\d.]+ s · prompt \d+ tokens", figures)
+    picture = page.get_by_role("img", name=re.compile(r"\d+ of 80 experts used, in 5 layers")).last
+    expect(picture).to_be_visible()
+    expect(picture.locator("rect")).to_have_count(80)
     # Nothing reaches beyond the edge of a phone.
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.get_by_role("button", name="New chat").click()

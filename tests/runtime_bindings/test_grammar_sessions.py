@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -169,3 +170,71 @@ def test_sessions_share_a_grammar_from_many_threads(model: mmoe.Model) -> None:
     expected = [text(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(text, range(4))) == expected
+
+
+FORCED = 'root ::= [a-z]{1,3} "§¶☃Ω§¶☃Ω" [a-z]{1,3} "☃☃" [a-z]{1,3}'
+
+
+def begun(model: mmoe.Model, steps: int = 0, *, waits: bool = True) -> mmoe.Session:
+    """A session some steps into a text of `FORCED`; without `waits` each token is run before the next is asked for."""
+    session = mmoe.Session(model)
+    session.prompt(model.tokenize(PROMPT))
+    session.set_grammar(grammar=FORCED)
+    for _ in range(steps):
+        session.next()
+        if not waits:
+            session.logits()
+    return session
+
+
+def test_tokens_without_alternative_are_run_together(model: mmoe.Model, tmp_path: Path) -> None:
+    """The same tokens, positions, logits and snapshot as one by one; the program is not called for each."""
+    quick, slow = begun(model), begun(model)
+    without_a_call = steps = 0
+    step = None
+    while step is None or step.finish_reason is None:
+        before = quick.stats.program_seconds
+        step = quick.next()
+        assert step == slow.next()
+        assert (quick.position, quick.stats.decode_tokens) == (slow.position, slow.stats.decode_tokens)
+        slow.logits()
+        steps += 1
+        without_a_call += steps > 1 and quick.stats.program_seconds == before
+    assert 18 <= without_a_call < steps
+    for name, session in (("quick", quick), ("slow", slow)):
+        session.save(tmp_path / name)
+    assert (tmp_path / "quick").read_bytes() == (tmp_path / "slow").read_bytes()
+    assert np.array_equal(quick.logits(), slow.logits())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda session: session.truncate(session.position - 3) or session.prefill([300]),
+        lambda session: session.prefill([300, 301]),
+        lambda session: session.commit(),
+        lambda session: session.decode(300),
+        lambda session: session.prompt([300, 301, 302]),
+        lambda session: session.set_grammar() or (session.next() and None),
+        lambda session: session.set_speculation(0),
+    ],
+    ids=["truncate", "prefill", "commit", "decode", "prompt", "set_grammar", "set_speculation"],
+)
+def test_what_waits_is_run_before_all_else(model: mmoe.Model, act: Callable[[mmoe.Session], None]) -> None:
+    for steps in (8, 12, 20):
+        quick, slow = begun(model, steps), begun(model, steps, waits=False)
+        for session in (quick, slow):
+            act(session)
+        assert quick.position == slow.position
+        assert np.array_equal(quick.logits(), slow.logits())
+
+
+def test_a_cancel_ends_a_text_whose_tokens_wait(model: mmoe.Model) -> None:
+    session, other = begun(model, 10), begun(model, 10, waits=False)
+    for each in (session, other):
+        each.cancel()
+        with pytest.raises(CoreFailure) as refusal:
+            each.next()
+        assert refusal.value.status is Status.CANCELLED
+    assert session.next() == other.next()
+    assert np.array_equal(session.logits(), other.logits())

@@ -129,7 +129,9 @@ class CostModel:
             name: value.index for name, value in instruction.fields.items() if isinstance(value, TensorSlot)
         }
         constants = frozenset(name for name, slot in slots.items() if slot in self._constants)
-        self._mark_result(instruction.name, slots, is_view_of_constant="x" in constants)
+        written = [slots["out"]] if "out" in slots else []
+        written += [slot.index for slot in instruction.fields.get("outs", ())]
+        self._mark_result(instruction.name, written, is_view_of_constant="x" in constants)
         if self._device is None:
             return
         cost = cost_of(instruction, operands, result, constants)
@@ -138,12 +140,10 @@ class CostModel:
         tally.cost += cost
         tally.seconds += self._device.seconds(cost)
 
-    def _mark_result(self, name: str, slots: Mapping[str, int], *, is_view_of_constant: bool) -> None:
+    def _mark_result(self, name: str, written: list[int], *, is_view_of_constant: bool) -> None:
         """Keeps `_constants` right: slots are used again by other instructions."""
-        if "out" not in slots:
-            return
         at_load = self._device is None
         if at_load or (name in VIEWS and is_view_of_constant):
-            self._constants.add(slots["out"])
+            self._constants.update(written)
         else:
-            self._constants.discard(slots["out"])
+            self._constants.difference_update(written)

@@ -13,7 +13,7 @@ from typing import Any
 from mmoe.backends.mlx.payload import Instruction
 
 VIEWS = frozenset(
-    {"ExpandDimsNode", "IdCopyNode", "ReshapeNode", "SliceNode", "SqueezeNode", "TransposeNode"}
+    {"ExpandDimsNode", "IdCopyNode", "ReshapeNode", "SliceNode", "SplitNode", "SqueezeNode", "TransposeNode"}
 )
 """Instructions whose result shares the memory of their operand ``x``."""
 
@@ -22,6 +22,7 @@ _ON_INTEGERS = frozenset(
         "AddIntNode",
         "FloorDivideIntNode",
         "ItemIntNode",
+        "ModIntNode",
         "MultiplyIntNode",
         "SubtractIntNode",
         "SymSizeNode",

@@ -1,8 +1,8 @@
 """What each instruction of the MLX delegate computes, in terms of `mlx.core`.
 
 An entry takes the instruction's operands by the schema's names, slots already replaced by arrays and integers, and
-returns what goes to ``out``. Only the instructions that a decoder is lowered to are here; the semantics are those of
-`executorch/backends/mlx/serialization/schema.fbs`.
+returns what goes to ``out``, or a list of what goes to ``outs``. Only the instructions that a decoder is lowered to
+are here; the semantics are those of `executorch/backends/mlx/serialization/schema.fbs`.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ Compute = Callable[..., Any]
 def dtype_of(scalar_type: int) -> Any:
     """The MLX dtype of an ExecuTorch ScalarType code."""
     mx = mlx_core()
-    return {3: mx.int32, 4: mx.int64, 5: mx.float16, 6: mx.float32, 28: mx.uint32}[scalar_type]
+    return {0: mx.uint8, 3: mx.int32, 4: mx.int64, 5: mx.float16, 6: mx.float32, 28: mx.uint32}[scalar_type]
 
 
 def _addmm(*, mat1: Array, mat2: Array, bias: Array | None, alpha: float, beta: float) -> Array:
@@ -32,8 +32,17 @@ def _slice(*, x: Array, axis: int, start: int, stop: int, step: int) -> Array:
 def _slice_update(*, dst: Array, update: Array, axis: int, start: int, stop: int, step: int) -> Array:
     if not (0 <= start <= stop <= dst.shape[axis] and step == 1 and stop - start == update.shape[axis]):
         raise ValueError(f"rows {start}..{stop - 1} do not fit a buffer of {dst.shape[axis]}")
+    if start == stop:
+        return dst  # what is left of a call's rows behind the end of a ring
     mx = mlx_core()
     return mx.slice_update(dst, update.astype(dst.dtype), mx.array([start]), axes=[axis % dst.ndim])
+
+
+def _split(*, x: Array, sizes: list[int], axis: int) -> list[Array]:
+    # One size is that of every part but the last, which has what is left.
+    (size,) = sizes
+    parts: list[Array] = mlx_core().split(x, [*range(size, x.shape[axis], size)], axis)
+    return parts
 
 
 def _along(x: Array, axis: int, index: slice) -> tuple[slice, ...]:
@@ -86,6 +95,7 @@ def instruction_set() -> Mapping[str, Compute]:
         "SubtractIntNode": lambda *, a, b: a - b,
         "MultiplyIntNode": lambda *, a, b: a * b,
         "FloorDivideIntNode": lambda *, a, b: a // b,
+        "ModIntNode": lambda *, a, b: a % b,
         "SymSizeNode": lambda *, a, dim: a.shape[dim],
         "ItemIntNode": lambda *, x: int(x.item()),
         "IdCopyNode": lambda *, x: x,
@@ -95,6 +105,7 @@ def instruction_set() -> Mapping[str, Compute]:
         "ExpandDimsNode": lambda *, x, axis: mx.expand_dims(x, axis),
         "SqueezeNode": lambda *, x, dims: mx.squeeze(x, dims or None),
         "SliceNode": _slice,
+        "SplitNode": _split,
         "SliceUpdateNode": _slice_update,
         "TakeNode": lambda *, x, index, axis: mx.take(x, index, axis),
         "TakeAlongAxisNode": lambda *, x, indices, axis: mx.take_along_axis(x, indices, axis),
@@ -102,6 +113,14 @@ def instruction_set() -> Mapping[str, Compute]:
         "ARangeNode": lambda *, start, stop, step, scalar_type: mx.arange(
             start, stop, step, dtype_of(scalar_type)
         ),
+        "ConcatenateNode": lambda *, tensors, axis: mx.concatenate(tensors, axis),
+        "FullLikeNode": lambda *, x, v, scalar_type: mx.full(
+            x.shape, v, x.dtype if scalar_type is None else dtype_of(scalar_type)
+        ),
+        "WhereNode": lambda *, condition, x, y: mx.where(condition, x, y),
+        "GreaterEqualNode": lambda *, a, b: a >= b,
+        "RemainderNode": lambda *, a, b: mx.remainder(a, b),
+        "SubtractNode": lambda *, a, b: a - b,
         "AddNode": lambda *, a, b: a + b,
         "MultiplyNode": lambda *, a, b: a * b,
         "DivideNode": lambda *, a, b: a / b,

@@ -9,7 +9,7 @@ from mmoe.backends.mlx.replay.library import mlx_core
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 
 _BRANCH = "IfNode"
-_DTYPE_CODES = {"int32": 3, "int64": 4, "float16": 5, "float32": 6, "uint32": 28}
+_DTYPE_CODES = {"uint8": 0, "int32": 3, "int64": 4, "float16": 5, "float32": 6, "uint32": 28}
 
 Observer = Callable[[Instruction, Mapping[str, Any], Any], None]
 """Told of every instruction that ran: with its operands by the schema's names, and its result."""
@@ -99,10 +99,19 @@ class Machine:
             taken = "then_chain_idx" if self._operand(instruction.fields["cond"]) else "else_chain_idx"
             self._run_chain(instruction.fields[taken])
             return
-        operands = {name: self._operand(value) for name, value in instruction.fields.items() if name != "out"}
+        operands = {
+            name: self._operand(value)
+            for name, value in instruction.fields.items()
+            if name not in ("out", "outs")
+        }
         result = self._instructions[instruction.name](**operands)
         if self._observer is not None:
             self._observer(instruction, operands, result)
+        if "outs" in instruction.fields:
+            self._tensors |= {
+                slot.index: part for slot, part in zip(instruction.fields["outs"], result, strict=True)
+            }
+            return
         match instruction.fields["out"]:
             case TensorSlot(index):
                 self._tensors[index] = result

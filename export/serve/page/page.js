@@ -58,12 +58,47 @@ function figures(article, text) {
   article.append(line);
 }
 
+// As the parser knows it, so that no address of another place is in this file.
+const svgNamespace = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
+
+// A square for each expert, a row for each layer; the more often an expert was chosen, the stronger its colour.
+function showExperts(article, counts) {
+  const element = (name, attributes) => {
+    const made = document.createElementNS(svgNamespace, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const columns = counts[0].length;
+  const most = Math.max(...counts.flat());
+  const used = counts.flat().filter((count) => count > 0).length;
+  const caption = `${used} of ${columns * counts.length} experts used, in ${counts.length} layers`;
+  const picture = element("svg", {
+    viewBox: `0 0 ${columns} ${counts.length}`, width: 8 * columns, height: 8 * counts.length, role: "img", "aria-label": caption,
+  });
+  counts.forEach((row, layer) => row.forEach((count, expert) => {
+    const square = element("rect", {
+      x: expert + 0.06, y: layer + 0.06, width: 0.88, height: 0.88, rx: 0.15, "fill-opacity": count ? 0.15 + 0.85 * (count / most) : 0.07,
+    });
+    const title = element("title", {});
+    title.textContent = `layer ${layer + 1}, expert ${expert}: ${count} times`;
+    square.append(title);
+    picture.append(square);
+  }));
+  const figure = document.createElement("figure");
+  const told = document.createElement("figcaption");
+  told.textContent = caption;
+  figure.append(picture, told);
+  article.append(figure);
+  conversation.scrollTop = conversation.scrollHeight;
+}
+
 function request() {
   const system = at("system").value.trim();
   const body = {
     messages: [...(system ? [{ role: "system", content: system }] : []), ...messages],
     stream: true,
     stream_options: { include_usage: true },
+    expert_counts: true,
   };
   for (const id of ["temperature", "top_p", "max_tokens", "seed"]) {
     if (at(id).value !== "") body[id] = Number(at(id).value);
@@ -92,7 +127,7 @@ async function answer() {
   running = new AbortController();
   at("send").textContent = "Stop";
   const begun = performance.now();
-  let first = null, pieces = 0, usage = null, text = "", reason = null;
+  let first = null, pieces = 0, usage = null, text = "", reason = null, experts = null;
   try {
     const response = await fetch("v1/chat/completions", {
       method: "POST", headers: headers(), body: JSON.stringify(request()), signal: running.signal,
@@ -104,6 +139,7 @@ async function answer() {
       usage = event.usage ?? usage;
       const choice = event.choices[0];
       reason = choice?.finish_reason ?? reason;
+      experts = choice?.expert_counts ?? experts;
       const piece = choice?.delta?.content;
       if (!piece) continue;
       first ??= performance.now();
@@ -121,6 +157,7 @@ async function answer() {
       `prompt ${usage?.prompt_tokens ?? "?"} tokens, ${usage?.prompt_tokens_details?.cached_tokens ?? 0} of them known`,
       ...(reason === "length" ? ["stopped at its limit"] : []),
     ].join(" · "));
+    if (experts?.length) showExperts(article, experts);
   } catch (error) {
     if (error.name === "AbortError") {
       messages.push({ role: "assistant", content: text });

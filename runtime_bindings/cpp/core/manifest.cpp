@@ -106,24 +106,32 @@ void CheckSizes(const Manifest& manifest, const std::string& folder) {
 }
 
 std::map<std::string, FileIdentity> CheckDigests(const Manifest& manifest, const std::string& folder,
-                                                 const std::vector<std::string>& required) {
+                                                 const std::vector<std::string>& required,
+                                                 const Progress& progress) {
   for (const std::string& name : required) {
     if (manifest.files.count(name) != 0) continue;
     throw CoreError(MMOE_CORRUPT, folder + "/mmoe.json: lists no digest of " + name +
                                       ", so that file cannot be verified; copy the artifact again");
   }
   std::map<std::string, FileIdentity> verified;
+  uint64_t done = 0, total = 0;
+  for (const auto& [name, file] : manifest.files) total += file.bytes;
+  progress.Tell(MMOE_LOAD_CHECKSUMS, 0, total);
   for (const auto& [name, file] : manifest.files) {
     if (file.bytes == 0) continue;  // its size says all there is
     const MappedFile mapped(folder + "/" + name);
-    const std::string digest = Sha256(mapped.bytes());
+    const std::string digest = Sha256(mapped.bytes(), kProgressBytes, [&](size_t bytes) {
+      progress.Tell(MMOE_LOAD_CHECKSUMS, done + bytes, total);
+    });
     mapped.Check();
     if (digest != file.sha256) {
       throw CoreError(MMOE_CORRUPT,
                       mapped.path() + ": its SHA-256 is not the manifest's; copy the artifact again");
     }
     verified[name] = mapped.identity();
+    done += file.bytes;
   }
+  progress.Tell(MMOE_LOAD_CHECKSUMS, done, total);
   return verified;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/mapped_file.h"
 #include "core/mmoe.h"
+#include "core/progress.h"
 
 namespace mmoe {
 
@@ -42,6 +43,7 @@ void CheckSizes(const Manifest& manifest, const std::string& folder);
 // Throws CoreError(MMOE_CORRUPT) unless the manifest lists each of `required` and every file that it lists
 // has its digest. Returns the files that have it, so that what is opened later can be told to be these.
 std::map<std::string, FileIdentity> CheckDigests(const Manifest& manifest, const std::string& folder,
-                                                 const std::vector<std::string>& required);
+                                                 const std::vector<std::string>& required,
+                                                 const Progress& progress);
 
 }  // namespace mmoe

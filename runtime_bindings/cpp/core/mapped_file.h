@@ -35,6 +35,9 @@ class MappedFile {
   std::string_view bytes() const { return {static_cast<const char*>(data_), identity_.bytes}; }
   const FileIdentity& identity() const { return identity_; }
 
+  // Reads the pages of a part, so that touching it later waits for no disk.
+  void ReadIntoMemory(uint64_t begin, uint64_t count) const;
+
   // Throws CoreError(MMOE_IO) if the file has been cut or written to since it was mapped; what was computed
   // meanwhile is void. Costs one fstat.
   void Check() const;

@@ -51,7 +51,7 @@ enum {
   MMOE_VERSION = 4,           /* made for another version; the message names both */
   MMOE_CONTEXT_FULL = 5,      /* the tokens do not fit behind the position; nothing was run */
   MMOE_BUSY = 6,              /* another thread is inside this session */
-  MMOE_CANCELLED = 7,         /* mmoe_session_cancel or mmoe_session_close ended the call */
+  MMOE_CANCELLED = 7,         /* mmoe_session_cancel, mmoe_session_close or a callback ended the call */
   MMOE_CLOSED = 8,            /* the handle is not (or no longer) open */
   MMOE_BUFFER_TOO_SMALL = 9,  /* the size that is needed was written */
   MMOE_OUT_OF_RESOURCES = 10, /* memory, address space or file descriptors */
@@ -89,12 +89,29 @@ MMOE_API mmoe_status mmoe_memory_get(mmoe_memory* memory);
 
 #define MMOE_MAX_THREADS 1024
 
+typedef enum mmoe_load_stage {
+  MMOE_LOAD_CHECKSUMS = 0, /* reads every file, with verify_checksums only; in bytes */
+  MMOE_LOAD_TOKENIZER = 1, /* reads the tokenizer and the chat template; in one piece */
+  MMOE_LOAD_PROGRAM = 2,   /* maps model.pte and looks through it without its weights; in one piece */
+  MMOE_LOAD_WEIGHTS = 3,   /* of mmoe_model_warm_up: reads model.pte into memory; in bytes */
+  MMOE_LOAD_FIRST_CALL = 4 /* of mmoe_model_warm_up: runs the program; in one piece */
+} mmoe_load_stage;
+/* Told how far a stage is: at its beginning (`done` is 0), at its end (`done` is `total`), and about every 8 MB between
+ * where it counts bytes; a stage in one piece is 0 of 1, then 1 of 1. This is work that is done, no estimate of time: a
+ * byte of one stage takes longer than one of another, and longer from a disk than from the system's cache. Called on the
+ * thread that called the library; it must not call the library. Not 0 ends that call with MMOE_CANCELLED. (ABI 2) */
+typedef int32_t (*mmoe_on_progress)(void* context, int32_t stage, uint64_t done, uint64_t total);
+
+/* `threads`: of the process's pool, shared by all models, at most MMOE_MAX_THREADS. 0: the pool as it is; the first model
+ * makes it as large as the machine has performance cores, if its cores differ and it tells how (docs/runtime.md).
+ * `verify_checksums`: not 0: read every file and compare it with the manifest before use; the manifest must then list
+ * model.pte and tokenizer.json. */
 typedef struct mmoe_model_options {
   uint32_t struct_size;
-  uint32_t threads;          /* of the process's pool, shared by all models, at most MMOE_MAX_THREADS; 0: the
-                                runtime's choice */
-  uint32_t verify_checksums; /* not 0: read every file and compare it with the manifest before use; the
-                                manifest must then list model.pte and tokenizer.json */
+  uint32_t threads;
+  uint32_t verify_checksums;
+  mmoe_on_progress on_progress; /* NULL: nobody is told (ABI 2) */
+  void* progress_context;       /* what on_progress is given (ABI 2) */
 } mmoe_model_options;
 MMOE_API void mmoe_model_options_init(mmoe_model_options* options);
 
@@ -122,6 +139,25 @@ typedef struct mmoe_model_info {
 } mmoe_model_info;
 MMOE_API void mmoe_model_info_init(mmoe_model_info* info);
 MMOE_API mmoe_status mmoe_model_get_info(mmoe_model model, mmoe_model_info* info);
+
+/* Does beforehand what makes a first answer slow: reads model.pte, whose pages stay for as long as the system has memory
+ * for them, and runs the program in a context of its own, so that its threads are there. On a device with less memory
+ * than the program this drives other pages out. `on_progress` may be NULL. (ABI 2) */
+MMOE_API mmoe_status mmoe_model_warm_up(mmoe_model model, mmoe_on_progress on_progress,
+                                        void* progress_context);
+
+/* What a session takes, known before it is opened. The program's buffers for caches and activations are mapped; a page of
+ * them takes memory from the moment that something is written to it. Beside them are some bytes for each token of the
+ * vocabulary and of the context, and what a delegate (linears of XNNPACK) allocates by itself. (ABI 2) */
+typedef struct mmoe_session_memory {
+  uint32_t struct_size;
+  uint64_t planned_bytes;     /* mapped */
+  uint64_t cache_bytes;       /* of these, what so many tokens fill; 0 if a delegate keeps the caches */
+  uint64_t speculation_bytes; /* mapped beside them from the first mmoe_session_set_speculation on */
+} mmoe_session_memory;
+MMOE_API void mmoe_session_memory_init(mmoe_session_memory* memory);
+/* `tokens`: of the context, at most max_context_len; -1: a full one. (ABI 2) */
+MMOE_API mmoe_status mmoe_model_session_memory(mmoe_model model, int64_t tokens, mmoe_session_memory* memory);
 
 /* ---- Text ---- */
 
@@ -320,6 +356,15 @@ typedef struct mmoe_token_logprob {
  * may be NULL. MMOE_INVALID_ARGUMENT if no token was chosen since something was run. */
 MMOE_API mmoe_status mmoe_session_logprobs(mmoe_session session, mmoe_token_logprob* chosen,
                                            mmoe_token_logprob* top, size_t top_count);
+
+/* Begins to count which experts the tokens that the session runs are sent to, or, with 0, ends it. */
+MMOE_API mmoe_status mmoe_session_count_experts(mmoe_session session, int32_t on);
+/* counts[layers][experts]: how often each expert of each MoE layer was chosen since mmoe_session_count_experts, layers in
+ * the order in which they run. A chunk of a prompt sends only its last token through the last layer; tokens that speculative
+ * decoding guessed count whether they were right or not. Without a count, before anything was run, and for a program whose
+ * experts are not this library's, both sizes are 0. `capacity` in numbers; MMOE_BUFFER_TOO_SMALL writes both sizes. */
+MMOE_API mmoe_status mmoe_session_expert_counts(mmoe_session session, uint64_t* counts, size_t capacity,
+                                                size_t* layers, size_t* experts);
 
 /* Tokens in the context. */
 MMOE_API mmoe_status mmoe_session_position(mmoe_session session, int64_t* position);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "core/error.h"
 #include "core/mapped_file.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr char kProgramFile[] = "model.pte";
 constexpr char kTokenizerFile[] = "tokenizer.json";
+constexpr int64_t kWarmUpTokens = 8;
 
 // What is parsed may not change meanwhile.
 std::string Copied(const MappedFile& file) {
@@ -58,15 +60,21 @@ std::unique_ptr<const Tokenizer> ReadTokenizer(const std::string& folder, const 
 
 }  // namespace
 
-Model::Model(const std::string& folder, bool verify_checksums) {
+Model::Model(const std::string& folder, bool verify_checksums, const Progress& progress) {
   const Stopwatch watch;
   manifest_ = ReadManifest(folder);
   CheckSizes(manifest_, folder);
   Verified verified;
-  if (verify_checksums) verified = CheckDigests(manifest_, folder, {kProgramFile, kTokenizerFile});
-  tokenizer_ = ReadTokenizer(folder, verified);
-  chat_template_ = std::make_unique<const ArtifactTemplate>(folder, manifest_);
-  program_ = std::make_shared<const Program>(folder + "/" + kProgramFile, manifest_.executorch_version);
+  if (verify_checksums) {
+    verified = CheckDigests(manifest_, folder, {kProgramFile, kTokenizerFile}, progress);
+  }
+  progress.InOnePiece(MMOE_LOAD_TOKENIZER, [&] {
+    tokenizer_ = ReadTokenizer(folder, verified);
+    chat_template_ = std::make_unique<const ArtifactTemplate>(folder, manifest_);
+  });
+  progress.InOnePiece(MMOE_LOAD_PROGRAM, [&] {
+    program_ = std::make_shared<const Program>(folder + "/" + kProgramFile, manifest_.executorch_version);
+  });
   RequireVerified(program_->file(), verified, kProgramFile);
   const int64_t vocab_size = program_->info().vocab_size;
   if (vocab_size != manifest_.vocab_size || tokenizer_->vocab_size() > vocab_size) {
@@ -78,6 +86,28 @@ Model::Model(const std::string& folder, bool verify_checksums) {
   }
   grammars_ = std::make_unique<grammar::Grammars>(*tokenizer_, manifest_.stop_ids);
   load_seconds_ = watch.Seconds();
+}
+
+void Model::WarmUp(const Progress& progress) const {
+  const MappedFile& file = program_->file();
+  const uint64_t total = file.bytes().size();
+  progress.Tell(MMOE_LOAD_WEIGHTS, 0, total);
+  for (uint64_t done = 0; done < total;) {
+    const uint64_t bytes = std::min(kProgressBytes, total - done);
+    file.ReadIntoMemory(done, bytes);
+    done += bytes;
+    progress.Tell(MMOE_LOAD_WEIGHTS, done, total);
+  }
+  file.Check();
+  progress.InOnePiece(MMOE_LOAD_FIRST_CALL, [&] {
+    // A prompt and a token: they take different ways through the kernels.
+    ProgramContext context(program_);
+    const std::vector<int32_t> prompt(
+        static_cast<size_t>(std::min(kWarmUpTokens, program_->info().max_seq_len)));
+    context.Forward(prompt.data(), prompt.size(), 0);
+    const auto position = static_cast<int64_t>(prompt.size());
+    if (position < program_->info().max_context_len) context.Forward(prompt.data(), 1, position);
+  });
 }
 
 bool Model::IsStop(int32_t id) const {

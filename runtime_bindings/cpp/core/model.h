@@ -8,6 +8,7 @@
 #include "core/mmoe.h"
 #include "core/model_template.h"
 #include "core/program.h"
+#include "core/progress.h"
 #include "core/tokenizer/tokenizer.h"
 
 namespace mmoe {
@@ -16,7 +17,10 @@ namespace mmoe {
 class Model {
  public:
   // Throws CoreError.
-  Model(const std::string& folder, bool verify_checksums);
+  Model(const std::string& folder, bool verify_checksums, const Progress& progress);
+
+  // Reads the program into memory and runs it once, in a context of its own. Throws CoreError.
+  void WarmUp(const Progress& progress) const;
 
   const Manifest& manifest() const { return manifest_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }

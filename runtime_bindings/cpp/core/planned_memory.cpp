@@ -13,17 +13,30 @@ namespace {
 
 constexpr size_t kShared = 1;
 
+size_t BufferBytes(const std::string& path, const executorch::runtime::MethodMeta& method, size_t index) {
+  const auto planned = method.memory_planned_buffer_size(index);
+  if (!planned.ok() || *planned < 0)
+    throw CoreError(MMOE_CORRUPT, path + ": is damaged: a planned buffer has no size");
+  return static_cast<size_t>(*planned);
+}
+
 }  // namespace
+
+uint64_t PlannedMemory::Bytes(const std::string& path, const executorch::runtime::MethodMeta& method,
+                              bool shares) {
+  uint64_t bytes = 0;
+  for (size_t index = 0; index < method.num_memory_planned_buffers(); ++index) {
+    if (!shares || index != kShared) bytes += BufferBytes(path, method, index);
+  }
+  return bytes;
+}
 
 void PlannedMemory::Unmap::operator()(uint8_t* pages) const { munmap(pages, bytes); }
 
 PlannedMemory::PlannedMemory(const std::string& path, const executorch::runtime::MethodMeta& method,
                              const PlannedMemory* sibling) {
   for (size_t index = 0; index < method.num_memory_planned_buffers(); ++index) {
-    const auto planned = method.memory_planned_buffer_size(index);
-    if (!planned.ok() || *planned < 0)
-      throw CoreError(MMOE_CORRUPT, path + ": is damaged: a planned buffer has no size");
-    const auto bytes = static_cast<size_t>(*planned);
+    const size_t bytes = BufferBytes(path, method, index);
     if (sibling != nullptr && index == kShared) {
       if (sibling->spans_.size() <= kShared || sibling->spans_[kShared].size() != bytes)
         throw CoreError(MMOE_CORRUPT, path + ": is damaged: its methods do not share their caches");

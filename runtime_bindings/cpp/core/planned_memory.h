@@ -19,6 +19,9 @@ namespace mmoe {
 // after 1,024 tokens), and begins 16 bytes behind a line.
 class PlannedMemory {
  public:
+  // What one maps for a method, in bytes; `shares`: with a sibling. Throws as the constructor does.
+  static uint64_t Bytes(const std::string& path, const executorch::runtime::MethodMeta& method, bool shares);
+
   // `path` of the program, for messages. `sibling`: of another method, whose KV caches this one shares, or nullptr; it
   // must live as long. ExecuTorch plans what methods share as their second buffer. Throws CoreError:
   // MMOE_OUT_OF_RESOURCES, MMOE_CORRUPT.

@@ -202,6 +202,8 @@ void Program::ReadInfo(Module& module) {
                                       std::to_string(info_.max_seq_len) + ", max_context_len " +
                                       std::to_string(info_.max_context_len) + ")");
   }
+  info_.cuts_alike = meta->num_backends() == 0;
+  planned_bytes_ = PlannedMemory::Bytes(file_.path(), *meta, false);
   if (names->count(kAllLogits) != 0) ReadAllLogits(module);
 }
 
@@ -215,6 +217,7 @@ void Program::ReadAllLogits(Module& module) {
         tokens->sizes()[1] <= info_.max_seq_len && logits->sizes()[1] == tokens->sizes()[1] &&
         logits->sizes()[2] == info_.vocab_size) {
       info_.max_draft_tokens = tokens->sizes()[1] - 1;
+      all_logits_bytes_ = PlannedMemory::Bytes(file_.path(), *meta, true);
       return;
     }
   }

@@ -28,6 +28,7 @@ struct ProgramInfo {
   int64_t sliding_window = 0;    // keys that layers with a window see; 0: no such layers
   int64_t window_rows = 0;       // rows of the ring that they keep
   int64_t max_draft_tokens = 0;  // that all_logits judges behind a token; 0: the program has no such method
+  bool cuts_alike = false;  // bits do not depend on how tokens are cut into calls: no delegate computes any
 };
 
 // A .pte, mapped: its constants are read where they lie, its flatbuffer is copied, because the file may
@@ -41,6 +42,9 @@ class Program {
 
   const ProgramInfo& info() const { return info_; }
   const MappedFile& file() const { return file_; }
+  // What a context maps for forward; what all_logits adds, once it is loaded.
+  uint64_t planned_bytes() const { return planned_bytes_; }
+  uint64_t all_logits_bytes() const { return all_logits_bytes_; }
   // What a context holds of its tokens; empty where a delegate keeps it.
   const std::vector<StateTensor>& state() const { return state_; }
 
@@ -58,6 +62,8 @@ class Program {
   std::string written_by_;
   ProgramInfo info_;
   std::vector<StateTensor> state_;
+  uint64_t planned_bytes_ = 0;
+  uint64_t all_logits_bytes_ = 0;
   std::unique_ptr<Module> module_;
 };
 

@@ -121,6 +121,7 @@ void Session::SetSpeculation(int32_t most, std::vector<int32_t> document) {
   }
   if (most < 0) most = static_cast<int32_t>(info.max_draft_tokens);
   if (!document.empty()) CheckIds(document.data(), document.size());
+  RunWaiting();
   speculation_.reset();
   if (most == 0) return;
   const auto context = static_cast<size_t>(info.max_context_len);
@@ -147,10 +148,31 @@ void Session::Append(const int32_t* ids, size_t count) {
 
 void Session::Run(const int32_t* ids, size_t count) {
   if (speculation_ != nullptr) speculation_->Settle();
+  const CountingScope counting(expert_counts_.get());
   logits_ = nullptr;
   logits_ = context_->Forward(ids, count, position());
   written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(count));
   Append(ids, count);
+}
+
+bool Session::PendingCanWait() {
+  const ProgramInfo& info = model_->program()->info();
+  return info.cuts_alike && speculation_ == nullptr && grammar_ != nullptr && !grammar_->MayEnd() &&
+         static_cast<int64_t>(waiting_.size()) + 1 < info.max_seq_len && grammar_->Allowed().Only() >= 0;
+}
+
+void Session::RunWaiting(std::optional<int32_t> last) {
+  std::vector<int32_t> call = std::exchange(waiting_, {});
+  const size_t waited = call.size();
+  if (last) call.push_back(*last);
+  if (call.empty()) return;
+  try {
+    Run(call.data(), call.size());
+  } catch (...) {
+    call.resize(waited);
+    waiting_ = std::move(call);
+    throw;
+  }
 }
 
 // Runs the token and what is guessed to follow it, whose rows of the caches the next call overwrites if it was wrong.
@@ -164,6 +186,7 @@ void Session::RunAndForesee(int32_t id, size_t most_drafted) {
   }
   std::vector<int32_t> call = {id};
   call.insert(call.end(), guess.begin(), guess.end());
+  const CountingScope counting(expert_counts_.get());
   logits_ = nullptr;
   logits_ = context_->AllLogits(call.data(), call.size(), position());
   written_ = std::max(position() == 0 ? 0 : written_, position() + static_cast<int64_t>(call.size()));
@@ -203,6 +226,7 @@ void Session::Prefill(const int32_t* ids, size_t count, size_t* done) {
   CheckRoom(count);
   if (done != nullptr) *done = 0;
   if (pending_ >= 0) RunDecode(pending_);  // the end of the text before
+  RunWaiting();
   BeginText();
   RunChunks(ids, count, done);
 }
@@ -232,7 +256,7 @@ void Session::RunDecode(int32_t id, size_t most_drafted) {
   ThrowIfCancelled();
   const Stopwatch watch;
   if (speculation_ == nullptr) {
-    Run(&id, 1);
+    RunWaiting(id);
   } else if (const float* foreseen = speculation_->Take(id)) {
     logits_ = foreseen;
     Append(&id, 1);
@@ -311,10 +335,15 @@ void Session::Next(mmoe_step* step) {
     *step = Step(text_, text_.End(MMOE_FINISH_CONTEXT_FULL, -1));
     return;
   }
-  if (pending_ >= 0) {
-    RunDecode(pending_, RoomForDrafts());
-  } else {
+  if (pending_ < 0) {
     ThrowIfCancelled();
+    RunWaiting();
+  } else if (PendingCanWait()) {
+    ThrowIfCancelled();
+    waiting_.push_back(std::exchange(pending_, -1));
+    ++stats_.decode_tokens;
+  } else {
+    RunDecode(pending_, RoomForDrafts());
   }
   if (logits_ == nullptr)
     throw CoreError(MMOE_INVALID_ARGUMENT, "there are no logits: prefill something first");
@@ -332,6 +361,7 @@ void Session::Flush(mmoe_step* step) {
 
 void Session::Logits(float* logits, size_t capacity) {
   const auto lock = Enter();
+  RunWaiting();
   if (logits_ == nullptr) throw CoreError(MMOE_INVALID_ARGUMENT, "there are no logits: run something first");
   if (capacity < seen_.size()) {
     throw CoreError(MMOE_BUFFER_TOO_SMALL, "the logits are " + std::to_string(seen_.size()) + " floats");
@@ -341,6 +371,7 @@ void Session::Logits(float* logits, size_t capacity) {
 
 void Session::Logprobs(mmoe_token_logprob* chosen, mmoe_token_logprob* top, size_t top_count) {
   const auto lock = Enter();
+  RunWaiting();
   if (logits_ == nullptr || pending_ < 0) {
     throw CoreError(MMOE_INVALID_ARGUMENT, "no token was chosen since something was run");
   }
@@ -357,6 +388,7 @@ int64_t Session::Position() {
 
 void Session::Forget(int64_t position) {
   if (speculation_ != nullptr) speculation_->Forget(static_cast<size_t>(position));
+  waiting_.clear();
   ids_.resize(static_cast<size_t>(position));
   seen_.assign(seen_.size(), false);
   for (const int32_t id : ids_) seen_[static_cast<size_t>(id)] = true;
@@ -371,6 +403,7 @@ void Session::Truncate(int64_t position) {
                                                " is outside the context, which holds " +
                                                std::to_string(this->position()) + " tokens");
   }
+  RunWaiting();
   CheckFurthestBack(position);
   Forget(position);
   text_.Begin();
@@ -384,6 +417,22 @@ void Session::Reset() {
   BeginText();
   sampler_.Restart(sampling_);
   cancel_.store(false);
+}
+
+void Session::CountExperts(bool on) {
+  const auto lock = Enter();
+  expert_counts_ = on ? std::make_unique<ExpertCounts>() : nullptr;
+}
+
+void Session::CopyExpertCounts(uint64_t* counts, size_t capacity, size_t* layers, size_t* experts) {
+  const auto lock = Enter();
+  *layers = expert_counts_ == nullptr ? 0 : expert_counts_->layers();
+  *experts = expert_counts_ == nullptr ? 0 : expert_counts_->experts();
+  const size_t needed = *layers * *experts;
+  if (capacity < needed) {
+    throw CoreError(MMOE_BUFFER_TOO_SMALL, "the counts are " + std::to_string(needed) + " numbers");
+  }
+  if (needed > 0) expert_counts_->CopyTo(counts);
 }
 
 void Session::Stats(mmoe_stats* stats) {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/answer_text.h"
+#include "core/expert_counts.h"
 #include "core/grammar/matcher.h"
 #include "core/mmoe.h"
 #include "core/model.h"
@@ -43,6 +45,10 @@ class Session {
   void Truncate(int64_t position);
   void Reset();
   void Stats(mmoe_stats* stats);
+  // Begins anew; false: no longer.
+  void CountExperts(bool on);
+  // See mmoe_session_expert_counts.
+  void CopyExpertCounts(uint64_t* counts, size_t capacity, size_t* layers, size_t* experts);
   // In snapshot/session_snapshot.cpp.
   void Save(const std::string& path);
   void Restore(const std::string& path);
@@ -63,6 +69,10 @@ class Session {
   void BeginText();
   void RunChunks(const int32_t* ids, size_t count, size_t* done);
   void RunDecode(int32_t id, size_t most_drafted = 0);
+  // The grammar leaves one token, so nobody asks for the logits behind the pending one: it can be run with the next.
+  bool PendingCanWait();
+  // Runs what has waited, and `last` behind it.
+  void RunWaiting(std::optional<int32_t> last = std::nullopt);
   void Run(const int32_t* ids, size_t count);
   void RunAndForesee(int32_t id, size_t most_drafted);
   void Append(const int32_t* ids, size_t count);
@@ -73,7 +83,7 @@ class Session {
   const float* AllowedLogits();
   SessionState State() const;
 
-  int64_t position() const { return static_cast<int64_t>(ids_.size()); }
+  int64_t position() const { return static_cast<int64_t>(ids_.size() + waiting_.size()); }
 
   const std::shared_ptr<const Model> model_;
   std::mutex running_;
@@ -89,12 +99,14 @@ class Session {
   std::vector<int32_t> counts_;               // of the tokens chosen since the text began
   const float* logits_ = nullptr;             // of the last token run; nullptr when there are none
   std::vector<float> restored_logits_;        // what logits_ points to until something is run
+  std::vector<int32_t> waiting_;              // before pending_: of the context, but not run yet
   int32_t pending_ = -1;                      // chosen and handed out, not run yet
   std::unique_ptr<Speculation> speculation_;  // nullptr: plain decoding
   bool first_token_ = true;                   // the next one chosen ends the time to the first token
   AnswerText text_;
-  std::unique_ptr<grammar::Matcher> grammar_;  // nullptr: any text
-  std::vector<float> allowed_logits_;          // while not every token may be chosen
+  std::unique_ptr<grammar::Matcher> grammar_;    // nullptr: any text
+  std::vector<float> allowed_logits_;            // while not every token may be chosen
+  std::unique_ptr<ExpertCounts> expert_counts_;  // nullptr: nobody asked
   mmoe_stats stats_{};
 };
 

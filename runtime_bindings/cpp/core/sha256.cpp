@@ -53,12 +53,15 @@ void AddBlock(const unsigned char* block, std::array<uint32_t, 8>* state) {
 
 }  // namespace
 
-std::string Sha256(std::string_view bytes) {
+std::string Sha256(std::string_view bytes, size_t step, const std::function<void(size_t)>& on_bytes) {
   std::array<uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   const size_t whole = bytes.size() / kBlock * kBlock;
-  for (size_t at = 0; at < whole; at += kBlock) AddBlock(data + at, &state);
+  for (size_t at = 0; at < whole; at += kBlock) {
+    if (at > 0 && at % step == 0) on_bytes(at);
+    AddBlock(data + at, &state);
+  }
 
   // The rest, a one bit, zeros, and the length in bits.
   unsigned char tail[2 * kBlock] = {};

@@ -86,6 +86,8 @@ class Caller {
                                                           {"set_limits", &Caller::SetLimits},
                                                           {"set_grammar", &Caller::SetGrammar},
                                                           {"check_grammar", &Caller::CheckGrammar},
+                                                          {"warm_up", &Caller::WarmUp},
+                                                          {"session_memory", &Caller::SessionMemory},
                                                           {"set_speculation", &Caller::SetSpeculation},
                                                           {"set_logit_bias", &Caller::SetLogitBias},
                                                           {"logprobs", &Caller::Logprobs},
@@ -248,6 +250,25 @@ class Caller {
   Result CheckGrammar(const Json& call) {
     const auto [kind, text] = GrammarOf(call);
     return Done(mmoe_model_check_grammar(model_, kind, text.data(), text.size()));
+  }
+
+  // The stages that are told, each once.
+  Result WarmUp(const Json&) {
+    std::vector<int32_t> stages;
+    const auto tell = [](void* context, int32_t stage, uint64_t done, uint64_t) -> int32_t {
+      if (done == 0) static_cast<std::vector<int32_t>*>(context)->push_back(stage);
+      return 0;
+    };
+    Check(mmoe_model_warm_up(model_, tell, &stages));
+    return {{"stages", Text(stages)}};
+  }
+
+  Result SessionMemory(const Json& call) {
+    const std::optional<size_t> tokens = Count(call, "tokens");
+    mmoe_session_memory memory;
+    mmoe_session_memory_init(&memory);
+    Check(mmoe_model_session_memory(model_, tokens ? static_cast<int64_t>(*tokens) : -1, &memory));
+    return {{"cache_bytes", Text(static_cast<int64_t>(memory.cache_bytes))}};
   }
 
   Result SetSpeculation(const Json& call) {

@@ -48,8 +48,8 @@ std::vector<float> Rows(int64_t tokens) {
   return rows;
 }
 
-std::vector<float> Run(const KernelTable& kernels, const Matrix& matrix, const std::vector<float>& x,
-                       int64_t tokens) {
+std::vector<float> Product(const KernelTable& kernels, const Matrix& matrix, const std::vector<float>& x,
+                           int64_t tokens) {
   std::vector<float> out(static_cast<size_t>(tokens * kOutputs));
   const size_t bytes = LinearPlanesWorkspaceBytes(tokens, kInputs, matrix.planes, kernels);
   const Scratch scratch(std::aligned_alloc(Arena::kAlignment, bytes), &std::free);
@@ -64,9 +64,9 @@ TEST(LinearPlanes, GivesTheSameBitsOnEveryInstructionSet) {
     const Matrix matrix(planes);
     for (const int64_t tokens : {1, 2, 7, 33, 600}) {
       const std::vector<float> x = Rows(tokens);
-      const std::vector<float> expected = Run(*SupportedKernels().front(), matrix, x, tokens);
+      const std::vector<float> expected = Product(*SupportedKernels().front(), matrix, x, tokens);
       for (const KernelTable* kernels : SupportedKernels()) {
-        EXPECT_EQ(Run(*kernels, matrix, x, tokens), expected) << kernels->name << ", " << tokens;
+        EXPECT_EQ(Product(*kernels, matrix, x, tokens), expected) << kernels->name << ", " << tokens;
       }
     }
   }
@@ -81,7 +81,7 @@ TEST(LinearPlanes, IsTheProductWithTheRowsOfTheEmbedding) {
     ThreadParallel pool(2);
     EmbeddingPlanes(matrix.matrix(), ids.data(), kOutputs, pool.parallel(), rows.data());
     const std::vector<float> x = Rows(5);
-    const std::vector<float> out = Run(*SupportedKernels().back(), matrix, x, 5);
+    const std::vector<float> out = Product(*SupportedKernels().back(), matrix, x, 5);
     double signal = 0, noise = 0;
     for (int64_t t = 0; t < 5; ++t) {
       for (int64_t o = 0; o < kOutputs; ++o) {

@@ -23,7 +23,7 @@ void RoutingTrace::Flush() {
 }
 
 void RoutingTrace::Record(void* self, const void* router, const int32_t* experts, int64_t tokens,
-                          int64_t top_k) {
+                          int64_t top_k, int64_t) {
   auto& trace = *static_cast<RoutingTrace*>(self);
   const auto next = static_cast<int32_t>(trace.layers_.size());
   const int32_t layer = trace.layers_.emplace(router, next).first->second;

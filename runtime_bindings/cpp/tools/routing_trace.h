@@ -23,7 +23,8 @@ class RoutingTrace {
   void Flush();
 
  private:
-  static void Record(void* self, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k);
+  static void Record(void* self, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k,
+                     int64_t num_experts);
 
   std::string path_;
   std::FILE* file_;

@@ -8,13 +8,24 @@ namespace {
 
 jclass native_class = nullptr;  // a global reference, for the life of the process
 jmethodID fail_method = nullptr;
+jmethodID progress_method = nullptr;
 
 }  // namespace
 
-bool FindFailMethod(JNIEnv* env, jclass native) {
+bool FindNativeMethods(JNIEnv* env, jclass native) {
   native_class = static_cast<jclass>(env->NewGlobalRef(native));
   fail_method = env->GetStaticMethodID(native, "fail", "(I)Ljava/lang/Void;");
-  return native_class != nullptr && fail_method != nullptr;
+  if (native_class == nullptr || fail_method == nullptr) return false;
+  progress_method = env->GetStaticMethodID(native, "progress", "(Lorg/mmoe/OnProgress;IJJ)V");
+  return progress_method != nullptr;
+}
+
+int32_t ProgressCallback::Tell(void* self, int32_t stage, uint64_t done, uint64_t total) {
+  const auto* callback = static_cast<const ProgressCallback*>(self);
+  JNIEnv* env = callback->env_;
+  env->CallStaticVoidMethod(native_class, progress_method, callback->on_progress_, stage,
+                            static_cast<jlong>(done), static_cast<jlong>(total));
+  return env->ExceptionCheck() ? 1 : 0;
 }
 
 void Fail(JNIEnv* env, mmoe_status status) {

@@ -12,8 +12,8 @@
 
 namespace mmoe::jni {
 
-// Remembers Native.fail; called once, while the library is loaded. False leaves a Java exception pending.
-bool FindFailMethod(JNIEnv* env, jclass native);
+// Remembers Native.fail and Native.progress; called once, while the library is loaded. False leaves a Java exception pending.
+bool FindNativeMethods(JNIEnv* env, jclass native);
 
 // Leaves the Kotlin exception of a failed call pending. Any status but MMOE_OK.
 void Fail(JNIEnv* env, mmoe_status status);
@@ -39,12 +39,26 @@ Result Guarded(JNIEnv* env, Result failed, Body body) noexcept {
   }
 }
 
-// True if the call went well; otherwise its exception is pending.
+// True if the call went well; otherwise its exception is pending, or the one that a callback has left.
 inline bool Succeeded(JNIEnv* env, mmoe_status status) {
   if (status == MMOE_OK) return true;
-  Fail(env, status);
+  if (!env->ExceptionCheck()) Fail(env, status);
   return false;
 }
+
+// Tells an OnProgress of Kotlin's; what it throws stays pending and ends the call.
+class ProgressCallback {
+ public:
+  ProgressCallback(JNIEnv* env, jobject on_progress) : env_(env), on_progress_(on_progress) {}
+
+  mmoe_on_progress function() const { return on_progress_ == nullptr ? nullptr : Tell; }
+
+ private:
+  static int32_t Tell(void* self, int32_t stage, uint64_t done, uint64_t total);
+
+  JNIEnv* env_;
+  jobject on_progress_;
+};
 
 // For functions of the C ABI that fill a buffer of the caller's: `call(data, capacity, &count)` is repeated
 // with the size it asks for.

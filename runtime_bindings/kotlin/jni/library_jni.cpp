@@ -46,7 +46,7 @@ extern "C" JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM* vm, void*) {
   JNIEnv* env = nullptr;
   if (vm->GetEnv(reinterpret_cast<void**>(&env), JNI_VERSION_1_6) != JNI_OK) return JNI_ERR;
   const jclass native = env->FindClass("org/mmoe/Native");
-  if (native == nullptr || !FindFailMethod(env, native)) return JNI_ERR;
+  if (native == nullptr || !FindNativeMethods(env, native)) return JNI_ERR;
   const bool registered = Guarded(env, false, [&] {
     return Register(env, native, LibraryMethods()) && Register(env, native, ModelMethods()) &&
            Register(env, native, SessionMethods());

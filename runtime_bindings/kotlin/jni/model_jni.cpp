@@ -8,12 +8,16 @@
 namespace mmoe::jni {
 namespace {
 
-jlong Open(JNIEnv* env, jclass, jbyteArray folder, jint threads, jboolean verify_checksums) {
+jlong Open(JNIEnv* env, jclass, jbyteArray folder, jint threads, jboolean verify_checksums,
+           jobject on_progress) {
   return Guarded<jlong>(env, 0, [&]() -> jlong {
     mmoe_model_options options;
     mmoe_model_options_init(&options);
     options.threads = threads > 0 ? static_cast<uint32_t>(threads) : 0;
     options.verify_checksums = verify_checksums == JNI_TRUE ? 1 : 0;
+    ProgressCallback callback(env, on_progress);
+    options.on_progress = callback.function();
+    options.progress_context = &callback;
     mmoe_model model = 0;
     if (!Succeeded(env, mmoe_model_open(ToBytes(env, folder).c_str(), &options, &model))) return 0;
     return static_cast<jlong>(model);
@@ -24,6 +28,23 @@ jlong Open(JNIEnv* env, jclass, jbyteArray folder, jint threads, jboolean verify
 void Close(JNIEnv* env, jclass, jlong model) {
   const mmoe_status status = mmoe_model_close(static_cast<mmoe_model>(model));
   if (status != MMOE_CLOSED) Succeeded(env, status);
+}
+
+void WarmUp(JNIEnv* env, jclass, jlong model, jobject on_progress) {
+  ProgressCallback callback(env, on_progress);
+  Succeeded(env, mmoe_model_warm_up(static_cast<mmoe_model>(model), callback.function(), &callback));
+}
+
+jlongArray SessionMemory(JNIEnv* env, jclass, jlong model, jlong tokens) {
+  mmoe_session_memory memory;
+  mmoe_session_memory_init(&memory);
+  if (!Succeeded(env, mmoe_model_session_memory(static_cast<mmoe_model>(model), tokens, &memory)))
+    return nullptr;
+  const jlong values[] = {static_cast<jlong>(memory.planned_bytes), static_cast<jlong>(memory.cache_bytes),
+                          static_cast<jlong>(memory.speculation_bytes)};
+  const jlongArray array = env->NewLongArray(3);
+  if (array != nullptr) env->SetLongArrayRegion(array, 0, 3, values);
+  return array;
 }
 
 jlongArray Info(JNIEnv* env, jclass, jlong model) {
@@ -146,7 +167,9 @@ void CheckGrammar(JNIEnv* env, jclass, jlong model, jint kind, jbyteArray text) 
 }  // namespace
 
 std::vector<JNINativeMethod> ModelMethods() {
-  return {Method("modelOpen", "([BIZ)J", Open),
+  return {Method("modelOpen", "([BIZLorg/mmoe/OnProgress;)J", Open),
+          Method("modelWarmUp", "(JLorg/mmoe/OnProgress;)V", WarmUp),
+          Method("modelSessionMemory", "(JJ)[J", SessionMemory),
           Method("modelClose", "(J)V", Close),
           Method("modelInfo", "(J)[J", Info),
           Method("modelLoadSeconds", "(J)D", LoadSeconds),

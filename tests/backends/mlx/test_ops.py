@@ -1,12 +1,14 @@
 """The eager operators of the MLX variant against NumPy loops over the checkpoint's own nibbles."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmoe.backends.mlx import ops
 from mmoe.backends.mlx.weights import dequantize_words, from_words, to_words
+from tests.support.grouped_oracle import GroupedMatrix
 
 
 def _packed(shape: tuple[int, ...], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,4 +73,32 @@ def test_routed_experts_weigh_the_output_of_each_chosen_expert() -> None:
             gate, up = z[:width], z[width:]
             swiglu = gate / (1 + np.exp(-gate)) * up
             expected += float(weights[token, place]) * (swiglu @ second[experts[token, place]])
+        np.testing.assert_allclose(result[token], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("group", "zeros"), [(32, False), (64, True)])
+def test_experts_grouped_along_the_input(group: int, zeros: bool) -> None:
+    rng = np.random.default_rng(7)
+    hidden, width, tokens, top_k = 64, 64, 5, 2
+    gate_up, down = (
+        GroupedMatrix.random(rng, 4, outputs, inputs, group=group, zeros=zeros, dtype=np.float16)
+        for outputs, inputs in ((2 * width, hidden), (hidden, width))
+    )
+
+    def parts(matrix: GroupedMatrix) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        pairs = (matrix.nibbles[..., 0::2] | matrix.nibbles[..., 1::2] << 4) ^ 0x88
+        zero = None if matrix.zero is None else torch.from_numpy(matrix.zero)
+        return to_words(torch.from_numpy(pairs)), torch.from_numpy(matrix.scale), zero
+
+    x = rng.standard_normal((tokens, hidden)).astype(np.float32)
+    chosen = np.stack([rng.permutation(4)[:top_k] for _ in range(tokens)])
+    weights = rng.random((tokens, top_k)).astype(np.float32)
+    result = ops.routed_experts_in(
+        *map(torch.from_numpy, (x, chosen, weights)), gate_up=parts(gate_up), down=parts(down)
+    )
+    for token in range(tokens):
+        expected = np.zeros(hidden)
+        for expert, weight in zip(chosen[token], weights[token], strict=True):
+            gate, up = np.split(gate_up.dense(expert) @ x[token].astype(np.float64), 2)
+            expected += weight * (down.dense(expert) @ (gate / (1 + np.exp(-gate)) * up))
         np.testing.assert_allclose(result[token], expected, atol=1e-5)

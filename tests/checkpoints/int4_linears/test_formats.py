@@ -99,6 +99,8 @@ def test_bfloat16_scales_below_the_range_of_float16_stay_in_float32(tmp_path: Pa
 
 
 @pytest.mark.parametrize("version", ["gptq", "gptq_v2"])
-@pytest.mark.parametrize(("group", "symmetric"), [(32, True), (64, False), (128, True), (128, False)])
+@pytest.mark.parametrize(
+    ("group", "symmetric"), [(group, symmetric) for group in (32, 64, 128) for symmetric in (True, False)]
+)
 def test_gptq_is_what_its_layout_says(tmp_path: Path, group: int, symmetric: bool, version: str) -> None:
     assert_same_weights(tmp_path, write_gptq(tmp_path, group=group, symmetric=symmetric, version=version))

@@ -43,12 +43,13 @@ def test_tensors_equal_those_of_the_gguf_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_artifact_verifies_against_the_latent_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", [Quantize.Q4_0, Quantize.TORCHAO_8DA4W])
+def test_an_artifact_verifies_against_the_latent_weights(tmp_path: Path, recipe: Quantize) -> None:
     source = latent(tmp_path / "latent")
-    artifact = convert(source, tmp_path / "artifact", options=Q4_0)
+    artifact = convert(source, tmp_path / "artifact", options=ConvertOptions(quantize=recipe))
     outcome = artifact.manifest.quantization["post_training"]
     assert isinstance(outcome, dict)
-    assert str(outcome["scales"]).startswith("q4_0")
+    assert str(outcome["scales"]).startswith(recipe)
     report = verify(artifact, source, options=VerifyOptions(max_tokens=40))
     assert report.expert_weights is not None
     assert report.expert_weights.passed

@@ -177,6 +177,24 @@ def test_calls_of_tools_come_back_and_go_in_again(qwen: tuple[openai.OpenAI, Mod
     assert answer.usage.prompt_tokens == len(model.chat(turns, tools=[tool]))
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_experts_of_a_text_are_told(client: openai.OpenAI, model: Model, stream: bool) -> None:
+    """Those of the answer: every token of it but the last is sent to the experts of every layer."""
+    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 9, "temperature": 0}
+    answer = client.chat.completions.create(**asked, stream=stream, extra_body={"expert_counts": True})
+    choice = list(answer)[-1].choices[0] if stream else answer.choices[0]
+    with Session(model, SamplingConfig()) as session:
+        session.prompt(model.chat(QUESTION))
+        session.count_experts()
+        for _ in range(9):
+            session.next()
+        expected = session.expert_counts()
+    assert choice.expert_counts == expected
+    assert [sum(layer) for layer in expected] == [8 * 4] * 5, "four experts a token"
+    plain = client.chat.completions.create(**asked)
+    assert not hasattr(plain.choices[0], "expert_counts")
+
+
 def test_completions(client: openai.OpenAI, model: Model) -> None:
     prompts = ["In the beginning", "And the LORD said"]
     answer = client.completions.create(model="demo", prompt=prompts, max_tokens=8, temperature=0, echo=True)

@@ -7,12 +7,16 @@ import contextlib
 import json
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from mmoe.export.serve.worker import End, Event, Generation, Worker
+from mmoe.runtime_bindings.python.grammar import Grammar
+from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import memory
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
@@ -102,6 +106,40 @@ def test_a_short_text_does_not_wait_for_a_long_one(model: Model) -> None:
     with served(model, sessions=2) as address:
         long, short = asyncio.run(run(address))
     assert short < long / 2
+
+
+def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
+    ended: list[int] = []
+    done = threading.Event()
+
+    def text(number: int) -> Generation:
+        def tell(event: Event) -> None:
+            if isinstance(event, End):
+                ended.append(number)
+                if len(ended) == 30:
+                    done.set()
+
+        return Generation(
+            prompt=model.tokenize(f"In the {number}th year"),
+            sampling=SamplingConfig(),
+            bias=dict.fromkeys((2040, 2043, 2047), float("-inf")),
+            limits=Limits(max_new_tokens=4),
+            grammar=Grammar.of(None, None),
+            top_logprobs=None,
+            score_prompt=False,
+            count_experts=False,
+            deadline=time.monotonic() + 60,
+            tell=tell,
+        )
+
+    worker = Worker(model, sessions=3, queue=30)
+    try:
+        assert worker.submit(*(text(number) for number in range(30)))
+        assert done.wait(60)
+    finally:
+        worker.close()
+    # Three at once, of which one with more tokens in its prompt may end behind the next.
+    assert all(abs(place - number) <= 2 for place, number in enumerate(ended))
 
 
 def test_too_many_are_told_to_come_again(model: Model) -> None:

@@ -6,24 +6,20 @@ import os
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.convert.convert import ConvertOptions, convert
-from mmoe.export.convert.quantize_option import Quantize
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import memory
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
-from tests.support.checkpoints import dense_overrides, write_checkpoint
-from tests.support.tokenizers import write_tokenizer
-from tests.support.transformers_models import make_model, save_model
+from tests.support.state_kinds import STATE_KINDS, artifact_with
 
 PROMPT = "And the LORD spake unto Moses, saying,"
 # Draws random numbers and heeds what was seen and chosen, so that a part that is not saved changes the tokens.
@@ -126,35 +122,13 @@ def test_an_empty_session_can_be_saved(model: Model, tmp_path: Path) -> None:
         assert steps(session, 20) == expected
 
 
-def _windows(kv_cache: str) -> Callable[[Path], Artifact]:
-    def make(folder: Path) -> Artifact:
-        source = write_checkpoint(folder / "source", dense_overrides())
-        options = ConvertOptions(max_seq_len=32, backend_options={"kv_cache": kv_cache})
-        return convert(source, folder / "artifact", options=options)
-
-    return make
-
-
-def _convolutions(folder: Path) -> Artifact:
-    kinds = {"layer_types": ["conv", "full_attention", "conv"], "num_hidden_layers": 3, "num_dense_layers": 1}
-    sizes = {"intermediate_size": 96, "moe_intermediate_size": 32, "num_experts": 8, "vocab_size": 320}
-    source = save_model(
-        make_model("Lfm2Moe", **kinds, **sizes, max_position_embeddings=600), folder / "source"
-    )
-    write_tokenizer(source)
-    options = ConvertOptions(quantize=Quantize.INT4_G32, max_seq_len=32)
-    return convert(source, folder / "artifact", options=options)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "make",
-    [_windows("float32"), _windows("float16"), _windows("int8"), _convolutions],
-    ids=["float32 windows", "float16 windows", "int8 windows", "convolutions"],
-)
-def test_rings_and_every_kind_of_cache(tmp_path: Path, make: Callable[[Path], Artifact]) -> None:
+@pytest.mark.parametrize("kind", STATE_KINDS)
+def test_rings_and_every_kind_of_cache(
+    kind: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Contexts before a ring of 256 rows is full, when it is, and behind it; and gone back in."""
-    artifact = make(tmp_path)
+    artifact = artifact_with(kind, tmp_path_factory)
     ids = np.random.default_rng(0).integers(0, 280, 500).tolist()
     with Model(artifact.folder) as model, Session(model) as session, Session(model) as other:
         other.prompt(ids[::-1])  # what a restored context must not depend on

@@ -1,11 +1,14 @@
 #include "core/model.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
 #include "core/api/guard.h"
 #include "core/memory.h"
+#include "core/performance_cores.h"
 #include "core/program.h"
+#include "core/progress.h"
 
 namespace mmoe {
 
@@ -16,6 +19,9 @@ std::atomic<int> open_models{0};
 
 // The pool belongs to the process, and delegates take hold of it: it can change only while no model is open.
 void ChooseThreads(uint32_t threads) {
+  static bool chosen = false;  // under `opening`
+  if (threads == 0 && !chosen) threads = std::min<uint32_t>(PerformanceCores().value_or(0), MMOE_MAX_THREADS);
+  chosen = true;
   if (threads == 0 || threads == PoolThreads()) return;
   if (open_models.load() > 0) {
     throw CoreError(MMOE_BUSY,
@@ -56,7 +62,8 @@ mmoe_status mmoe_model_open(const char* folder, const mmoe_model_options* option
     ++mmoe::open_models;
     std::shared_ptr<mmoe::Model> opened;
     try {
-      opened = std::make_shared<mmoe::OpenModel>(folder, chosen.verify_checksums != 0);
+      const mmoe::Progress progress(chosen.on_progress, chosen.progress_context);
+      opened = std::make_shared<mmoe::OpenModel>(folder, chosen.verify_checksums != 0, progress);
     } catch (...) {
       --mmoe::open_models;
       throw;
@@ -72,6 +79,38 @@ mmoe_status mmoe_model_close(mmoe_model model) {
     const auto sessions = mmoe::Sessions().TakeIf(
         [&](const mmoe::Session& session) { return &session.model() == closed.get(); });
     for (const auto& session : sessions) session->Close();
+  });
+}
+
+mmoe_status mmoe_model_warm_up(mmoe_model model, mmoe_on_progress on_progress, void* progress_context) {
+  return mmoe::Guard([&] {
+    mmoe::Models().Get(model)->WarmUp(mmoe::Progress(on_progress, progress_context));
+    mmoe::NotePeaks();
+  });
+}
+
+void mmoe_session_memory_init(mmoe_session_memory* memory) {
+  if (memory == nullptr) return;
+  *memory = {};
+  memory->struct_size = sizeof(*memory);
+}
+
+mmoe_status mmoe_model_session_memory(mmoe_model model, int64_t tokens, mmoe_session_memory* memory) {
+  return mmoe::Guard([&] {
+    mmoe::RequireStruct(memory, "mmoe_session_memory");
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    const mmoe::Program& program = *open->program();
+    const int64_t context = program.info().max_context_len;
+    mmoe::RequireArgument(tokens >= -1 && tokens <= context,
+                          "tokens must be -1 (a full context) or from 0 to max_context_len");
+    const int64_t position = tokens < 0 ? context : tokens;
+    mmoe_session_memory found;
+    mmoe_session_memory_init(&found);
+    found.planned_bytes = program.planned_bytes();
+    for (const mmoe::StateTensor& tensor : program.state())
+      found.cache_bytes += tensor.UsedBytes(position, position);
+    found.speculation_bytes = program.all_logits_bytes();
+    mmoe::Hand(found, memory);
   });
 }
 

@@ -209,6 +209,19 @@ void mmoe_stats_init(mmoe_stats* stats) {
   stats->struct_size = sizeof(*stats);
 }
 
+mmoe_status mmoe_session_count_experts(mmoe_session session, int32_t on) {
+  return InSession(session, [&](mmoe::Session& open) { open.CountExperts(on != 0); });
+}
+
+mmoe_status mmoe_session_expert_counts(mmoe_session session, uint64_t* counts, size_t capacity,
+                                       size_t* layers, size_t* experts) {
+  return InSession(session, [&](mmoe::Session& open) {
+    mmoe::RequireArgument(counts != nullptr || capacity == 0, "counts is NULL");
+    mmoe::RequireArgument(layers != nullptr && experts != nullptr, "layers or experts is NULL");
+    open.CopyExpertCounts(counts, capacity, layers, experts);
+  });
+}
+
 mmoe_status mmoe_session_stats(mmoe_session session, mmoe_stats* stats) {
   return InSession(session, [&](mmoe::Session& open) {
     mmoe::RequireStruct(stats, "mmoe_stats");

@@ -76,6 +76,7 @@ SessionState Session::State() const {
 
 void Session::Save(const std::string& path) {
   const auto lock = Enter();
+  RunWaiting();
   const SnapshotOwner owner = OwnerOf(*model_);
   const std::vector<StateTensor>& tensors = StateOf(*model_->program());
   std::string file = BeginSnapshot(owner, State());
@@ -121,6 +122,7 @@ void Session::Restore(const std::string& path) {
   });
   if (speculation_ != nullptr) speculation_->Forget(0);
   BeginText();
+  waiting_.clear();
   ids_ = std::move(state.ids);
   written_ = state.written;
   seen_ = std::move(seen);

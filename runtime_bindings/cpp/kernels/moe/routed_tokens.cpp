@@ -45,7 +45,8 @@ void RouteTokens(const Router& router, const float* x, int64_t tokens, const Ker
                routed.weights + t * top_k);
   });
   if (router.observer != nullptr) {
-    router.observer->observe(router.observer->context, router.weight, routed.selected, tokens, top_k);
+    router.observer->observe(router.observer->context, router.weight, routed.selected, tokens, top_k,
+                             experts);
   }
   DispatchTokens(routed.selected, tokens, top_k, experts, routed.dispatch);
 }

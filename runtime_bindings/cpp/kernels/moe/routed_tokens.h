@@ -12,8 +12,9 @@ namespace mmoe {
 
 // Told which experts the tokens of a call were sent to; for profiling.
 struct RoutingObserver {
-  // `router` is the layer's router_weight, which tells layers apart; experts [tokens, top_k].
-  void (*observe)(void* context, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k);
+  // `router` is the layer's router_weight, which tells layers apart; experts [tokens, top_k], each below num_experts.
+  void (*observe)(void* context, const void* router, const int32_t* experts, int64_t tokens, int64_t top_k,
+                  int64_t num_experts);
   void* context;
 };
 

@@ -59,16 +59,24 @@ public final class Model: Sendable {
   ///
   /// - Parameters:
   ///   - folder: its path.
-  ///   - threads: of the pool that all models of the process share; 0 leaves it as it is.
+  ///   - threads: of the pool that all models of the process share; 0 leaves it as it is, and the first model makes it as
+  ///     large as the machine has performance cores, if its cores differ and it tells how.
   ///   - verifyChecksums: whether to read every file and compare it with the manifest.
-  /// - Throws: `MmoeError`, which names the file and the cure.
-  public init(folder: String, threads: Int = 0, verifyChecksums: Bool = false) throws {
+  ///   - onProgress: is told how far opening is.
+  /// - Throws: `MmoeError`, which names the file and the cure; or what `onProgress` throws.
+  public init(
+    folder: String, threads: Int = 0, verifyChecksums: Bool = false, onProgress: OnProgress? = nil
+  ) throws {
     var options = mmoe_model_options()
     mmoe_model_options_init(&options)
     options.threads = UInt32(clamping: threads)
     options.verify_checksums = verifyChecksums ? 1 : 0
     var handle: mmoe_model = 0
-    try check(mmoe_model_open(folder, &options, &handle))
+    try withProgress(onProgress) { function, context in
+      options.on_progress = function
+      options.progress_context = context
+      try check(mmoe_model_open(folder, &options, &handle))
+    }
     self.handle = handle
     var found = mmoe_model_info()
     mmoe_model_info_init(&found)
@@ -86,6 +94,23 @@ public final class Model: Sendable {
 
   /// Closes the model and its sessions, and ends the calls that run in them.
   public func close() { mmoe_model_close(handle) }
+
+  /// Does beforehand what makes a first answer slow: reads the weights into memory and runs the program once. The weights
+  /// stay for as long as the system has memory for them; on a device with less memory than the program this drives other
+  /// pages out. It blocks.
+  public func warmUp(onProgress: OnProgress? = nil) throws {
+    try withProgress(onProgress) { try check(mmoe_model_warm_up(handle, $0, $1)) }
+  }
+
+  /// What a session will take.
+  /// - Parameter tokens: of its context; nil for a full one.
+  public func sessionMemory(tokens: Int? = nil) throws -> SessionMemory {
+    var memory = mmoe_session_memory()
+    mmoe_session_memory_init(&memory)
+    try check(mmoe_model_session_memory(handle, tokens.map(Int64.init) ?? -1, &memory))
+    return SessionMemory(
+      plannedBytes: memory.planned_bytes, cacheBytes: memory.cache_bytes, speculationBytes: memory.speculation_bytes)
+  }
 
   /// Compiles a schema or a grammar, so that a caller knows beforehand what `Session.generate` would refuse. The model keeps
   /// those used last, so the work is done once.

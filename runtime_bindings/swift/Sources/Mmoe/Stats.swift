@@ -21,6 +21,17 @@ public struct Stats: Equatable, Sendable {
   public var decodeTokensPerSecond: Double { decodeSeconds > 0 ? Double(decodeTokens) / decodeSeconds : 0 }
 }
 
+/// What a session takes, known before it is opened. Beside it are some bytes for each token of the vocabulary and of the
+/// context, and what a delegate (linears of XNNPACK) allocates by itself.
+public struct SessionMemory: Equatable, Sendable {
+  /// Mapped for the caches and activations of the program; a page takes memory once something is written to it.
+  public let plannedBytes: UInt64
+  /// The part of it that the tokens of the context fill; 0 if a delegate keeps the caches to itself.
+  public let cacheBytes: UInt64
+  /// Mapped beside it from the first `Session.setSpeculation` on.
+  public let speculationBytes: UInt64
+}
+
 /// Resident memory of this process, in bytes.
 public struct Memory: Equatable, Sendable {
   /// Heap, KV caches, activations; on Apple systems what the memory limit counts.

@@ -105,6 +105,12 @@ private struct Caller {
         "top_p": .shortest(sampling.topP), "min_p": .shortest(sampling.minP),
         "repetition_penalty": .shortest(sampling.repetitionPenalty), "seed": .integer(Int(sampling.seed)),
       ]
+    case "warm_up":
+      var stages: [JSON] = []
+      try model.warmUp { if $0.done == 0 { stages.append(.integer(Int($0.stage.rawValue))) } }
+      return ["stages": .array(stages)]
+    case "session_memory":
+      return ["cache_bytes": .integer(Int(try model.sessionMemory(tokens: call["tokens"]?.integer).cacheBytes))]
     case "check_grammar":
       try model.checkGrammar(jsonSchema: call["json_schema"]?.string, grammar: call["grammar"]?.string)
       return [:]

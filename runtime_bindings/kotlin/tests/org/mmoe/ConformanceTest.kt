@@ -166,6 +166,11 @@ private abstract class Caller(protected val model: Model) : Closeable {
                     "seed" to seed,
                 )
             }
+            "warm_up" -> mutableListOf<Int>().let { stages ->
+                model.warmUp { if (it.done == 0L) stages += it.stage.ordinal }
+                json("stages" to stages)
+            }
+            "session_memory" -> json("cache_bytes" to model.sessionMemory(call["tokens"]?.asInt).cacheBytes)
             "check_grammar" -> done { model.checkGrammar(call.jsonSchema, call.grammar) }
             "close_model" -> done { model.close() }
             else -> error("no call: $name")

@@ -114,6 +114,17 @@ public class Model private constructor(private val handle: Long) : Closeable {
         Native.modelCheckGrammar(handle, checked.kind, checked.text)
     }
 
+    /**
+     * Does beforehand what makes a first answer slow: reads the weights into memory and runs the program once. The weights
+     * stay for as long as the system has memory for them; on a device with less memory than the program this drives other
+     * pages out. It blocks.
+     */
+    public fun warmUp(onProgress: OnProgress? = null): Unit = Native.modelWarmUp(handle, onProgress)
+
+    /** What a session will take with [tokens] in its context; null for a full one. */
+    public fun sessionMemory(tokens: Int? = null): SessionMemory =
+        Native.modelSessionMemory(handle, tokens?.toLong() ?: -1).let { SessionMemory(it[0], it[1], it[2]) }
+
     /** A new, empty context; it chooses tokens as the artifact recommends unless it is told otherwise. */
     public fun newSession(sampling: Sampling = this.sampling): Session {
         val session = Session(this, Native.sessionOpen(handle))
@@ -135,11 +146,18 @@ public class Model private constructor(private val handle: Long) : Closeable {
         /**
          * Opens a folder that `mmoe-export convert` wrote. It blocks for as long as loading takes.
          *
-         * @param threads of the process's pool, which all models share; 0 leaves the choice to the runtime.
+         * @param threads of the process's pool, which all models share; 0 leaves it as it is, and the first model makes it
+         *     as large as the machine has performance cores, if its cores differ and it tells how.
          * @param verifyChecksums reads every file and compares it with the manifest first.
+         * @param onProgress is told how far opening is.
          */
-        public fun open(folder: File, threads: Int = 0, verifyChecksums: Boolean = false): Model {
-            val handle = Native.modelOpen(folder.path.encodeToByteArray(), threads, verifyChecksums)
+        public fun open(
+            folder: File,
+            threads: Int = 0,
+            verifyChecksums: Boolean = false,
+            onProgress: OnProgress? = null,
+        ): Model {
+            val handle = Native.modelOpen(folder.path.encodeToByteArray(), threads, verifyChecksums, onProgress)
             return try {
                 Model(handle)
             } catch (error: MmoeException) {

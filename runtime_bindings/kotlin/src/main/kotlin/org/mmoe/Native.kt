@@ -21,7 +21,13 @@ internal object Native {
     /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
     @JvmStatic external fun memory(): LongArray
 
-    @JvmStatic external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean): Long
+    @JvmStatic
+    external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean, onProgress: OnProgress?): Long
+
+    @JvmStatic external fun modelWarmUp(model: Long, onProgress: OnProgress?)
+
+    /** [planned, cache, speculation] bytes; tokens -1: a full context. */
+    @JvmStatic external fun modelSessionMemory(model: Long, tokens: Long): LongArray
 
     @JvmStatic external fun modelClose(model: Long)
 
@@ -113,6 +119,11 @@ internal object Native {
 
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray
+
+    /** Called by jni/ on the thread of the call; what it throws ends that. */
+    @JvmStatic
+    fun progress(onProgress: OnProgress, stage: Int, done: Long, total: Long): Unit =
+        onProgress.onProgress(LoadProgress(LoadStage.entries[stage], done, total))
 
     /** Called by jni/ on the thread of the failed call, so that [lastError] is that call's. */
     @JvmStatic

@@ -25,6 +25,48 @@ public data class ModelInfo(
     public val maxDraftTokens: Int = 0,
 )
 
+/** What is being done while a model is opened or warmed up. */
+public enum class LoadStage {
+    /** Every file is read and compared with the manifest, with `verifyChecksums` only; in bytes. */
+    CHECKSUMS,
+
+    /** The tokenizer and the chat template are read; in one piece. */
+    TOKENIZER,
+
+    /** `model.pte` is mapped and looked through, its weights are not read; in one piece. */
+    PROGRAM,
+
+    /** Of [Model.warmUp]: all of `model.pte` is read into memory; in bytes. */
+    WEIGHTS,
+
+    /** Of [Model.warmUp]: the program runs; in one piece. */
+    FIRST_CALL,
+}
+
+/**
+ * How far a stage is: work that is done, no estimate of time. [done] is 0 when it begins and [total] when it has ended;
+ * [total] is in bytes, or 1 for a stage that is done in one piece.
+ */
+public data class LoadProgress(public val stage: LoadStage, public val done: Long, public val total: Long)
+
+/** Is told of it on the thread that waits; an exception from it ends the work and is thrown there. */
+public fun interface OnProgress {
+    public fun onProgress(progress: LoadProgress)
+}
+
+/**
+ * What a session takes, known before it is opened. Beside it are some bytes for each token of the vocabulary and of the
+ * context, and what a delegate (linears of XNNPACK) allocates by itself.
+ */
+public data class SessionMemory(
+    /** Mapped for the caches and activations of the program; a page takes memory once something is written to it. */
+    public val plannedBytes: Long,
+    /** The part of it that the tokens of the context fill; 0 if a delegate keeps the caches to itself. */
+    public val cacheBytes: Long,
+    /** Mapped beside it from the first [Session.setSpeculation] on. */
+    public val speculationBytes: Long,
+)
+
 /** How the next token is chosen. The default is greedy, ties to the lower id. */
 public data class Sampling(
     /** 0: greedy. */
