@@ -13,8 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-# At a terminal, where tests/export/cli/test_chat.py types into it, and until somebody stops it (tests/export/serve).
-ENDLESS = (["mmoe-export", "chat"], ["mmoe-export", "serve"])
+# At a terminal, where tests/export/cli/test_chat.py types into it; until somebody stops it (tests/export/serve); with data
+# sets of the hub (tests/export/evaluation has its own).
+ELSEWHERE = (["mmoe-export", "chat"], ["mmoe-export", "serve"], ["mmoe-export", "eval"])
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ def commands(page: Path) -> list[list[str]]:
             lines = code.replace("\\\n", " ").splitlines()
             for part in (part for line in lines for part in line.split("&&")):
                 words = shlex.split(part, comments=True)
-                if words and words[0] in ("mmoe-export", "mmoe-run") and words[:2] not in ENDLESS:
+                if words and words[0] in ("mmoe-export", "mmoe-run") and words[:2] not in ELSEWHERE:
                     found.append(words)
     return found
 

@@ -27,4 +27,5 @@ def test_writes_a_checkpoint_and_tells_of_it(mmoe: Command, tmp_path: Path) -> N
 def test_unknown_size(mmoe: Command, tmp_path: Path) -> None:
     run = mmoe("synthesize", "--size", "XXL", "--out", tmp_path / "made")
     assert run.code == 1
-    assert run.err.endswith("it must be S, M, L, MobileLLM-Pro or the path of a config.json\n")
+    assert "it must be S, M, L, MobileLLM-Pro, OLMoE-1B-7B, " in run.err
+    assert run.err.endswith(" or the path of a config.json\n")

@@ -67,9 +67,11 @@ class PercentValues {
     return *found;
   }
   void CheckAllUsed() const {
-    const bool all = values_.Is(Kind::kTuple)
-                         ? used_ == values_.sequence().items.size()
-                         : used_ == 1 || by_name_ || values_.Is(Kind::kDict) || values_.Is(Kind::kList);
+    // Python lets anything but a tuple or a string that can be subscripted stay unused.
+    const bool subscripted =
+        values_.Is(Kind::kDict) || values_.Is(Kind::kList) || values_.Is(Kind::kUndefined);
+    const bool all = values_.Is(Kind::kTuple) ? used_ == values_.sequence().items.size()
+                                              : used_ == 1 || by_name_ || subscripted;
     if (!all) Raise("a format has fewer places than values");
   }
 
