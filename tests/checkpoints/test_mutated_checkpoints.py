@@ -61,7 +61,7 @@ def test_a_mutated_checkpoint_is_refused_in_one_message_or_accepted(originals: d
     longest = 0
 
     @settings(
-        max_examples=cases_wanted(300),
+        max_examples=cases_wanted(150),
         deadline=None,
         database=None,
         derandomize=True,  # the same cases everywhere

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-# At a terminal, where tests/export/cli/test_chat.py types into it; until somebody stops it (tests/export/serve); with data
-# sets of the hub (tests/export/evaluation has its own).
+# At a terminal, where tests/export/cli/test_chat.py types into it; until somebody stops it (tests/export/serve); with
+# data sets of the hub (tests/export/evaluation has its own).
 ELSEWHERE = (["mmoe-export", "chat"], ["mmoe-export", "serve"], ["mmoe-export", "eval"])
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,6 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
 import torch
 import transformers
 from compressed_tensors.compressors.pack_quantized import PackedQuantizationCompressor
@@ -18,10 +17,6 @@ from mmoe.export.verify.text import bundled_text
 
 FOLDER = Path(__file__).parents[1] / "data" / "stand_ins"
 NAMES = ("granitemoeshared", "lfm2_moe", "olmoe", "qwen3_moe")
-# For what takes long: the one with most kinds of layers always, the others where everything is run.
-MOSTLY_EXTENDED = tuple(
-    pytest.param(name, marks=() if name == "lfm2_moe" else pytest.mark.extended) for name in NAMES
-)
 
 
 def in_transformers(name: str, scratch: Path) -> transformers.PreTrainedModel:

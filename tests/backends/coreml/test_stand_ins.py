@@ -19,8 +19,9 @@ from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from mmoe.quant.int4 import unpack_nibbles
+from tests.support.extended import mostly_extended
 from tests.support.int4_folders import write_compressed_tensors
-from tests.support.stand_ins import FOLDER, MOSTLY_EXTENDED, NAMES, held_out_ids, write_first_layers
+from tests.support.stand_ins import FOLDER, NAMES, held_out_ids, write_first_layers
 
 START = torch.zeros(1, dtype=torch.int64)
 
@@ -54,7 +55,7 @@ def test_zero_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MOSTLY_EXTENDED)
+@pytest.mark.parametrize("name", mostly_extended(NAMES, always=("olmoe",)))
 def test_a_program_is_one_model_with_the_checkpoints_weights(name: str, tmp_path: Path) -> None:
     # Of LFM2 a dense layer, one with experts, and one that attends.
     source = write_first_layers(tmp_path / "source", name, 3 if name == "lfm2_moe" else 1)

@@ -20,8 +20,9 @@ from mmoe.export.verify.weights_proof import prove_expert_weights
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from mmoe.runtime_bindings.python.errors import OptionError
+from tests.support.extended import mostly_extended
 from tests.support.int4_folders import write_compressed_tensors, write_gptq
-from tests.support.stand_ins import FOLDER, MOSTLY_EXTENDED, held_out_ids
+from tests.support.stand_ins import FOLDER, NAMES, held_out_ids
 
 FLOAT32 = {"activations": "float32"}
 CHUNK = 32
@@ -57,7 +58,7 @@ def assert_computes(artifact: Artifact, source: Path, ids: list[int]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MOSTLY_EXTENDED)
+@pytest.mark.parametrize("name", mostly_extended(NAMES, always=("lfm2_moe",)))
 def test_a_replay_computes_what_float32_does(name: str, tmp_path: Path) -> None:
     artifact = converted(FOLDER / name, tmp_path / "artifact")
     assert_computes(artifact, FOLDER / name, held_out_ids(FOLDER / name, 60))

@@ -59,7 +59,7 @@ def test_a_record_that_does_not_fit_leaves_the_artifact_as_it_was(
         ("-v 300000", "ulimit -v"),  # the libraries do not fit
         ("-v 970000", "ulimit -v"),  # just not
         ("-v 980000", "ulimit -v"),  # nor does the work
-        ("-n 6", "ulimit -n"),
+        pytest.param("-n 6", "ulimit -n", marks=pytest.mark.extended),
         ("-n 9", "ulimit -n"),
     ],
 )

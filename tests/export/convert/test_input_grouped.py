@@ -11,6 +11,7 @@ import pytest
 from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.verify.ladder import VerifyOptions, verify
 from mmoe.runtime_bindings.python.errors import OptionError
+from tests.support.extended import mostly_extended
 from tests.support.gguf_cases import CASES, GgufCase
 from tests.support.gguf_models import Q5_0, Q5_1, Q6_K, Q8_0
 from tests.support.int4_folders import write_compressed_tensors, write_gptq
@@ -75,7 +76,10 @@ SOURCES: dict[str, tuple[Callable[[Path], Path], dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    "name",
+    mostly_extended(SOURCES, always=("GGUF, lfm2", "GGUF, int8 table and head", "GPTQ, groups of 128")),
+)
 def test_integers_and_scales_reach_the_program_unchanged(name: str, tmp_path: Path) -> None:
     write, expected = SOURCES[name]
     source = write(tmp_path)

@@ -97,7 +97,14 @@ def test_only_marked_folders_are_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.extended),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.extended),
+    ],
+)
 def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     tmp_path: Path, tiny_checkpoint: Path, number: signal.Signals
 ) -> None:

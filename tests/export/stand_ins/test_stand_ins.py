@@ -14,7 +14,8 @@ from mmoe.export.convert.convert import convert
 from mmoe.export.verify.ladder import verify
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
-from tests.support.stand_ins import FOLDER, MOSTLY_EXTENDED, NAMES, held_out_ids, in_transformers
+from tests.support.extended import mostly_extended
+from tests.support.stand_ins import FOLDER, NAMES, held_out_ids, in_transformers
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +34,7 @@ def test_eager_logits_are_those_of_transformers_and_have_learnt_the_text(name: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MOSTLY_EXTENDED)
+@pytest.mark.parametrize("name", mostly_extended(NAMES, always=("lfm2_moe",)))
 def test_verification_passes_with_the_default_limits(name: str, tmp_path: Path) -> None:
     artifact = convert(FOLDER / name, tmp_path / "artifact")
     report = verify(artifact, FOLDER / name)

@@ -20,6 +20,7 @@ from mmoe.runtime_bindings.python.records import FinishReason, TokenLogprob
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from tests.support.checkpoints import dense_overrides, write_checkpoint
+from tests.support.extended import mostly_extended
 from tests.support.gguf_cases import CASES
 from tests.support.shared import made_once
 
@@ -81,7 +82,7 @@ def opened(name: str, factory: pytest.TempPathFactory) -> Model:
     return Model(made_once(factory, f"speculation/{name}", make))
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=mostly_extended(PROGRAMS, always=("demo", "convolutions")))
 def program(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Model, int, int]]:
