@@ -14,6 +14,7 @@ from mmoe.export.convert.quantize_option import Quantize
 from mmoe.runtime_bindings.python.library import library_path
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from tests.support.extended import mostly_extended
 from tests.support.users_folders import FOLDERS, theirs, write_template
 
 PROGRAM = library_path().parents[1] / "bin" / "mmoe-run"
