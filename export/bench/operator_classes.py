@@ -18,6 +18,9 @@ _BY_NAME = (
     ("mmoe::add_rms_norm", OperatorClass.NORMS),
     ("mmoe::swiglu_ffn", OperatorClass.SHARED),
     ("mmoe::linear", OperatorClass.LINEARS),
+    # Matrices that a checkpoint keeps as floats.
+    ("aten::embedding", OperatorClass.EMBEDDING),
+    ("aten::mm", OperatorClass.LINEARS),
 )
 # What XNNPACK calls its linears.
 _FULLY_CONNECTED = "Fully Connected"
@@ -30,7 +33,9 @@ _BYTES_OF = {
     TensorClass.SHARED: OperatorClass.SHARED,
     TensorClass.DENSE: OperatorClass.SHARED,
     TensorClass.ATTENTION: OperatorClass.LINEARS,
-    TensorClass.EMBEDDING: OperatorClass.HEAD,
+    TensorClass.CONVOLUTION: OperatorClass.LINEARS,
+    TensorClass.EMBEDDING: OperatorClass.EMBEDDING,
+    TensorClass.HEAD: OperatorClass.HEAD,
     TensorClass.NORMS: OperatorClass.NORMS,
 }
 
@@ -48,6 +53,8 @@ def bytes_by_operator(
     found = {OperatorClass.ATTENTION: cache_bytes}
     for tensors, count in weights.items():
         kind = _BYTES_OF[tensors]
+        if tensors is TensorClass.EMBEDDING and TensorClass.HEAD not in weights:
+            kind = OperatorClass.HEAD  # tied: the head reads all of it
         if kind is OperatorClass.SHARED and kind not in present:
             kind = OperatorClass.LINEARS
         found[kind] = found.get(kind, 0) + count

@@ -22,7 +22,7 @@ _ITEM_BYTES = {
 def active_weight_bytes(config: DecoderConfig) -> dict[TensorClass, int]:
     """Packed bytes by class of the weights that one token meets: all but the experts it is not sent to.
 
-    The tied embedding counts once, as the head; a looked-up row is a few hundred bytes.
+    A tied embedding counts once, since the head reads all of it; of an untied one a token meets a row.
     """
     total: dict[TensorClass, int] = {}
     for name, spec in expected_tensors(config).items():
@@ -30,6 +30,8 @@ def active_weight_bytes(config: DecoderConfig) -> dict[TensorClass, int]:
         if kind is TensorClass.EXPERTS:
             count = int(count * config.active_experts)
         total[kind] = total.get(kind, 0) + count
+    if TensorClass.HEAD in total:
+        total[TensorClass.EMBEDDING] //= config.vocab_size
     return total
 
 

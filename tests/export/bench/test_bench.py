@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mmoe.checkpoints.inventory import TensorClass
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.bench.measure import bench
 from mmoe.export.bench.operator_report import OperatorClass
@@ -18,7 +19,9 @@ from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
+from mmoe.export.convert.convert import convert
 from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
+from tests.support.stand_ins import FOLDER
 
 OPTIONS = BenchOptions(prompt_lengths=(7, 40), depths=(5, 60), decode_tokens=3, rounds=2, threads=1)
 
@@ -211,6 +214,22 @@ def test_csv_and_json_hold_the_same_figures() -> None:
     assert data["models"][0]["tests"][0]["int8_peak"]["samples"] == [1e6, 2e6, 4e6]
     assert data["models"][0]["tests"][0]["roofline_share"] == pytest.approx(0.1)
     assert data["models"][0]["int8_peak"] == 2e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lfm2_moe", "olmoe"])
+def test_convolutions_and_untied_heads_are_timed(name: str, tmp_path: Path) -> None:
+    artifact = convert(FOLDER / name, tmp_path / "artifact")
+    (_, decode) = time_operators(artifact, prompt_lengths=[8], depths=[8], threads=1)
+    touched = {row.kind: row.bytes for row in decode.rows if row.bytes}
+    # Tables are float16 in both; OLMoE's head is int4 with a float16 scale for every 32.
+    row = 2 * artifact.config.hidden_size
+    head = row if name == "lfm2_moe" else row // 4 + row // 32
+    assert touched[OperatorClass.HEAD] == artifact.config.vocab_size * head
+    assert touched.get(OperatorClass.EMBEDDING) == (None if name == "lfm2_moe" else row)
+    weights = active_weight_bytes(artifact.config)
+    expected = weights[TensorClass.ATTENTION] + weights.get(TensorClass.CONVOLUTION, 0)
+    assert touched[OperatorClass.LINEARS] == expected
 
 
 def test_every_class_of_operators_is_timed(tiny_artifact: Artifact) -> None:
