@@ -51,6 +51,28 @@ class Int4Linear:
         return self.scale.half().repeat_interleave(self.group_size // GROUP_SIZE, dim=-1)
 
 
+@dataclass(frozen=True)
+class Int8Linear:
+    """``weight = (value - zero) * scale``, a matrix beside the int4 ones, whose floats are taken.
+
+    Attributes:
+        values: int8 ``[out, in]``.
+        scale: A float ``[out, 1]``.
+        zero: int8 ``[out, 1]``.
+    """
+
+    values: Tensor
+    scale: Tensor
+    zero: Tensor
+
+    def floats(self) -> Tensor:
+        """The weights, float32 ``[out, in]``; exact for scales of at most 15 bits, as those of bfloat16."""
+        return (self.values.float() - self.zero.float()) * self.scale.float()
+
+    def scale_per_32(self) -> None:
+        """Its values are no int4."""
+
+
 def fits_float16(scale: Tensor) -> bool:
     """Whether float16 holds every one of some scales."""
     return scale.dtype == torch.float16 or torch.equal(scale.half().float(), scale.float())
@@ -94,7 +116,7 @@ class Int4Format(Protocol):
         """Outputs and inputs of a matrix whose packed values have a shape, behind the experts if it is a stack."""
         ...
 
-    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:
+    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear | Int8Linear:
         """Reads one matrix.
 
         Raises:

@@ -10,6 +10,7 @@ from mmoe.checkpoints.int4_linears.compressed_tensors import CompressedTensors
 from mmoe.checkpoints.int4_linears.gptq import Gptq
 from mmoe.checkpoints.int4_linears.linear import Int4Format
 from mmoe.checkpoints.int4_linears.tensors import Int4Tensors
+from mmoe.checkpoints.int4_linears.torchao import Torchao
 from mmoe.checkpoints.shards import TensorFiles
 from mmoe.checkpoints.source import locate_checkpoint
 from mmoe.models.architectures.config import CONFIG_FILE
@@ -18,9 +19,10 @@ from mmoe.models.architectures.registry import flat_config, parse_config
 
 _KEY = "quantization_config"
 _METHOD = "quant_method"
-_FORMATS: dict[str, type[CompressedTensors] | type[Gptq]] = {
+_FORMATS: dict[str, type[CompressedTensors] | type[Gptq] | type[Torchao]] = {
     "compressed-tensors": CompressedTensors,
     "gptq": Gptq,
+    "torchao": Torchao,
 }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmoe.checkpoints.assembly import adjacent_pairs, whole
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.int4_linears.linear import Int4Format, Int4Linear, Scheme, fits_float16
+from mmoe.checkpoints.int4_linears.linear import Int4Format, Int4Linear, Int8Linear, Scheme, fits_float16
 from mmoe.checkpoints.inventory import Matrix, check_inventory, expected_tensors, locate_tensors, matrices
 from mmoe.checkpoints.shards import TensorFiles
 from mmoe.checkpoints.stored import Origin
@@ -19,6 +19,7 @@ from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.input_grouped import InputGroupedConfig
 
 _WEIGHT = ".weight"
+_FLOATS = "floats"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class _Place:
     """Where the files hold one of our matrices, and which of its parts a tensor of ours is."""
 
     matrix: Matrix
-    part: str  # a key of _PARTS
+    part: str  # a key of _PARTS, or _FLOATS
 
 
 class Int4Tensors:
@@ -83,7 +84,11 @@ class Int4Tensors:
 
     def _rows(self, origin: Origin, names: tuple[str, ...], part: str) -> Tensor:
         """The part of a matrix ``[out, ...]`` whose outputs are those of one or two of the files'."""
-        pieces = [_PARTS[part](self._linear(name.removesuffix(_WEIGHT))) for name in names]
+        modules = [name.removesuffix(_WEIGHT) for name in names]
+        if part == _FLOATS:
+            pieces = [self._linear(module).floats() for module in modules]
+        else:
+            pieces = [_PARTS[part](self._int4(module)) for module in modules]
         joined = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         index, parts = origin.part
         if parts > 1:
@@ -91,8 +96,20 @@ class Int4Tensors:
         turned = origin.halves_of is not None
         return joined[adjacent_pairs(len(joined), self._head_dim)] if turned else joined
 
-    def _linear(self, module: str) -> Int4Linear:
+    def _linear(self, module: str) -> Int4Linear | Int8Linear:
         return self._form.read(module, self._files.tensor, self._scheme)
+
+    def _int4(self, module: str) -> Int4Linear:
+        linear = self._linear(module)
+        if isinstance(linear, Int8Linear):
+            raise self._loose(module)
+        return linear
+
+    def _loose(self, module: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self._where}: {module}{_WEIGHT} is not in int4, as experts of a packed checkpoint must be; "
+            "quantise all of them, or convert the model's own weights with --quantize"
+        )
 
     def _as_unpacked(self) -> dict[str, TensorSpec]:
         """Types and shapes as if nothing were packed."""
@@ -113,12 +130,8 @@ class Int4Tensors:
             packed = [module for module in modules if module in self._modules]
             if origin.is_experts:
                 if len(packed) < len(modules):
-                    loose = next(module for module in modules if module not in self._modules)
-                    raise CheckpointError(
-                        f"{self._where}: {loose}{_WEIGHT} is not in int4, as experts of a packed checkpoint must be; "
-                        "quantise all of them, or convert the model's own weights with --quantize"
-                    )
-                exact = exact and all(fits_float16(self._linear(module).scale) for module in modules)
+                    raise self._loose(next(module for module in modules if module not in self._modules))
+                exact = exact and all(fits_float16(self._int4(module).scale) for module in modules)
             elif not packed or any(self._linear(module).scale_per_32() is None for module in packed):
                 floats.append(matrix.weight.removesuffix(_WEIGHT))
         return InputGroupedConfig(
@@ -137,7 +150,7 @@ class Int4Tensors:
             if not experts and not quantization.is_packed(module):
                 sources = self._origins[matrix.weight].sources
                 if all(source.removesuffix(_WEIGHT) in self._modules for source in sources):
-                    yield matrix.weight, _Place(matrix, "floats")
+                    yield matrix.weight, _Place(matrix, _FLOATS)
                 continue
             yield matrix.qweight, _Place(matrix, "qweight")
             wide = quantization.scale_dtype == "float32"
@@ -148,7 +161,7 @@ class Int4Tensors:
     def _spec(self, name: str, spec: TensorSpec) -> TensorSpec:
         place = self._places.get(name)
         if place is not None:
-            return replace(spec, dtype="F32") if place.part == "floats" else spec
+            return replace(spec, dtype="F32") if place.part == _FLOATS else spec
         types = {self._files.specs[source].dtype for source in self._origins[name].sources}
         return replace(spec, dtype=types.pop() if len(types) == 1 else "F32")
 
@@ -175,6 +188,5 @@ _PARTS: Mapping[str, Callable[[Int4Linear], Tensor]] = {
     "expert_scale_16": lambda linear: linear.scale.half(),
     "expert_scale_32": lambda linear: linear.scale.float(),
     "zero": _zero,
-    "floats": Int4Linear.floats,
 }
-"""What a tensor of ours is of a matrix of theirs."""
+"""What a tensor of ours is of an int4 matrix of theirs; of any matrix, its floats."""

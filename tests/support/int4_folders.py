@@ -1,8 +1,9 @@
-"""Folders of small OLMoE models whose linears `compressed-tensors` itself has packed, or GPTQ's published layout."""
+"""Folders of small OLMoE models whose linears `compressed-tensors` or torchao has packed, or in GPTQ's layout."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,18 @@ from compressed_tensors.compressors.pack_quantized import PackedQuantizationComp
 from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
 from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
 from safetensors.torch import load_file, save_file
+from torchao.core.config import config_to_dict
+from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
+from torchao.quantization import (
+    FqnToConfig,
+    Int8DynamicActivationIntxWeightConfig,
+    IntxUnpackedToInt8Tensor,
+    IntxWeightOnlyConfig,
+    MappingType,
+    PerAxis,
+    PerGroup,
+    quantize_,
+)
 
 from tests.support.tokenizers import write_tokenizer
 from tests.support.transformers_models import make_model
@@ -200,4 +213,53 @@ def write_gptq(
         "checkpoint_format": version,
     }
     _finish(folder, stored, config, quantization)
+    return dense
+
+
+def write_torchao(
+    folder: Path, *, group: int, symmetric: bool = True, int8_table: bool = False
+) -> dict[str, torch.Tensor]:
+    """Quantises all linears but those of `KEPT` by torchao; returns what it makes of them again, float32, by name.
+
+    Args:
+        folder: Where to write.
+        group: Inputs that share a scale.
+        symmetric: Whether zero points are 0.
+        int8_table: Whether the embedding's rows are int8, as recipes for phones have them.
+    """
+    _, tensors, config = _released(folder)
+    mapping = MappingType.SYMMETRIC if symmetric else MappingType.ASYMMETRIC
+    linears = Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int4, weight_granularity=PerGroup(group), weight_mapping_type=mapping
+    )
+    rows = IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerAxis(0))
+    stored, dense = {}, {}
+    for name, weight in tensors.items():
+        recipe = linears
+        if any(part in name for part in KEPT):
+            stored[name] = dense[name] = weight.bfloat16()
+            if not (int8_table and "embed_tokens" in name):
+                continue
+            recipe = rows
+        module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.bfloat16)
+        module.weight = torch.nn.Parameter(weight.bfloat16())
+        quantize_(module, recipe)
+        stored[name] = module.weight.data
+        # In float32, since the library would round to the scale's own type.
+        dense[name] = IntxUnpackedToInt8Tensor(
+            module.weight.qdata, module.weight.scale.float(), module.weight.zero_point,
+            module.weight.target_dtype, module.weight.block_size, torch.float32, None,
+        ).dequantize()  # fmt: skip
+    flat, metadata = flatten_tensor_state_dict(stored)
+    save_file(
+        {name: tensor.contiguous() for name, tensor in flat.items()}, folder / "model.safetensors", metadata
+    )
+    described = config_to_dict(linears)
+    if int8_table:
+        with warnings.catch_warnings():  # "_default" is going out of use, and is what released files have
+            warnings.simplefilter("ignore")
+            described = config_to_dict(FqnToConfig({"_default": linears, "model.embed_tokens": rows}))
+    quantization = {"quant_method": "torchao", "quant_type": {"default": described}}
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": quantization}))
+    write_tokenizer(folder)
     return dense

@@ -14,7 +14,11 @@ from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from mmoe.quant.grouped_layout import GroupedExperts
 from mmoe.quant.int4 import dequantize
-from tests.support.int4_folders import write_compressed_tensors, write_gptq, write_stacked_experts
+from tests.support.int4_folders import (
+    write_compressed_tensors,
+    write_gptq,
+    write_stacked_experts,
+)
 
 HEAD_DIM = 32
 
