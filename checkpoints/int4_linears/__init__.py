@@ -1,1 +1,1 @@
-"""Checkpoints whose linears other tools have packed in int4, grouped along the input: compressed-tensors, GPTQ, torchao."""
+"""Checkpoints whose linears another tool packed in int4, grouped along the input: compressed-tensors, GPTQ, torchao."""
