@@ -145,6 +145,7 @@ def test_verification_of_real_text_in_float32(mlx_demo_artifact: Artifact) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_float16_activations_stay_close(tmp_path: Path) -> None:
     options = ConvertOptions(
         backend="mlx", max_seq_len=32, max_context_len=64, backend_options={"activations": "float16"}

@@ -58,7 +58,7 @@ def values_of(figures: TokenFigures) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tokens", [64, 256, 1000])
+@pytest.mark.parametrize("tokens", [64, 256, pytest.param(1000, marks=pytest.mark.extended)])
 def test_a_short_run_of_what_just_keeps_its_limits_rarely_fails(tokens: int) -> None:
     rng = np.random.default_rng(tokens)
     whole = figures_of(rng)

@@ -98,7 +98,7 @@ def test_matches_are_those_of_a_backtracking_matcher() -> None:
                 continue
             assert regex_matches(pattern, text) == expected, (pattern, text)
             compared += 1
-    assert compared > 3500
+    assert compared > 1750
 
 
 FAMILY_PATTERNS = (LLAMA_3, O200K, CL100K_NEWER, KIMI, DEEPSEEK_WORDS, THOUSANDS)
