@@ -25,6 +25,8 @@ from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.export.evaluation.conftest import VerseTasks
 from tests.support.artifacts import MODEL_BYTES, manifest_content
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(

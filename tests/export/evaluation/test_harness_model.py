@@ -20,6 +20,9 @@ from mmoe.runtime_bindings.python.tokenizer import CoreTokenizer
 from tests.support.tokenizers import BOS, BOS_ID, END_OF_TEXT, END_OF_TEXT_ID, EOT, build_tokenizer
 from tests.support.transformers_models import make_model, save_model
 
+pytestmark = pytest.mark.slow
+
+
 CONTEXT = 48
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "and", "then", "other", "things")
 

@@ -23,6 +23,8 @@ from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from tests.support.float64_model import Float64Model
 from tests.support.transformers_models import make_model, save_model
 
+pytestmark = pytest.mark.slow
+
 
 def requests(vocab_size: int, count: int) -> list[tuple[list[int], int]]:
     """Ids and from where on they are scored: contexts that share beginnings, some with several ends."""

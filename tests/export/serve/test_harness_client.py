@@ -11,6 +11,9 @@ from mmoe.export.evaluation.harness_model import HarnessModel
 from mmoe.export.evaluation.runtime_predictor import RuntimePredictor
 from mmoe.runtime_bindings.python.model import Model
 
+pytestmark = pytest.mark.slow
+
+
 CONTEXTS = (
     "In the beginning God created",
     "And it came to pass in those days, that",
