@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.int4_linears.linear import GROUP_SIZES, Int4Linear, Read, Scheme, nibbles_of
+from mmoe.checkpoints.int4_linears.linear import (
+    FLOATS,
+    GROUP_SIZES,
+    NUMBERS,
+    WORDS,
+    Int4Linear,
+    Read,
+    Scheme,
+    nibbles_of,
+)
 from mmoe.models.architectures.config_reader import ConfigReader
 
 
@@ -14,7 +25,13 @@ class CompressedTensors:
 
     name = "compressed-tensors"
     packed = ".weight_packed"
-    others: tuple[str, ...] = (".weight_scale", ".weight_zero_point", ".weight_shape", ".weight_g_idx")
+    parts: Mapping[str, frozenset[str]] = {
+        ".weight_packed": WORDS,
+        ".weight_scale": FLOATS,
+        ".weight_zero_point": WORDS,
+        ".weight_shape": NUMBERS,
+        ".weight_g_idx": NUMBERS,
+    }
 
     def scheme(self, config: ConfigReader) -> Scheme:
         """See `Int4Format.scheme`; several groups of modules must be quantised alike."""

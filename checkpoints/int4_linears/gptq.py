@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.int4_linears.linear import (
+    FLOATS,
     GROUP_SIZES,
+    NUMBERS,
+    WORDS,
     Int4Linear,
     Read,
     Scheme,
@@ -28,7 +33,12 @@ class Gptq:
 
     name = "GPTQ"
     packed = ".qweight"
-    others: tuple[str, ...] = (".qzeros", ".scales", ".g_idx")
+    parts: Mapping[str, frozenset[str]] = {
+        ".qweight": WORDS,
+        ".qzeros": WORDS,
+        ".scales": FLOATS,
+        ".g_idx": NUMBERS,
+    }
 
     _zero_offset = _ONES
 

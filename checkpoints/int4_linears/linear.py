@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,10 @@ from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.quant.int4 import GROUP_SIZE, unpack_nibbles
 
 GROUP_SIZES = (32, 64, 128)
+FLOATS = frozenset({"F16", "BF16", "F32"})
+WORDS = frozenset({"I32"})
+BYTES = frozenset({"I8"})
+NUMBERS = frozenset({"I32", "I64"})
 
 Read = Callable[[str], Tensor]
 """Gives a tensor of the files by its name."""
@@ -97,12 +101,12 @@ class Int4Format(Protocol):
     Attributes:
         name: For messages.
         packed: What follows a module's name in that of its packed values.
-        others: The same of its other tensors.
+        parts: The same of all its tensors, and the types that each may have in safetensors.
     """
 
     name: str
     packed: str
-    others: tuple[str, ...]
+    parts: Mapping[str, frozenset[str]]
 
     def scheme(self, config: ConfigReader) -> Scheme:
         """Reads `quantization_config`.

@@ -51,6 +51,7 @@ class Int4Tensors:
         self._files, self._form, self._scheme = files, form, scheme
         self._head_dim = config.head_dim
         self._modules = {name.removesuffix(form.packed) for name in files.specs if name.endswith(form.packed)}
+        self._check_types(where)
         unpacked = self._as_unpacked()
         check_inventory(config, unpacked, where=where)
         self._origins = locate_tensors(config, unpacked)
@@ -111,11 +112,19 @@ class Int4Tensors:
             "quantise all of them, or convert the model's own weights with --quantize"
         )
 
+    def _check_types(self, where: str) -> None:
+        for module in self._modules:
+            for part, types in self._form.parts.items():
+                spec = self._files.specs.get(module + part)
+                if spec is not None and spec.dtype not in types:
+                    raise CheckpointError(
+                        f"{where}: {module}{part} is {spec.dtype}, where {self._form.name} has "
+                        f"{' or '.join(sorted(types))}; quantise the model anew"
+                    )
+
     def _as_unpacked(self) -> dict[str, TensorSpec]:
         """Types and shapes as if nothing were packed."""
-        parts = {
-            f"{module}{part}" for module in self._modules for part in (self._form.packed, *self._form.others)
-        }
+        parts = {f"{module}{part}" for module in self._modules for part in self._form.parts}
         specs = {name: spec for name, spec in self._files.specs.items() if name not in parts}
         for module in self._modules:
             packed = self._files.specs[module + self._form.packed].shape

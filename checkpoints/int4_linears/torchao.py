@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.int4_linears.linear import GROUP_SIZES, Int4Linear, Int8Linear, Read, Scheme
+from mmoe.checkpoints.int4_linears.linear import (
+    BYTES,
+    FLOATS,
+    GROUP_SIZES,
+    Int4Linear,
+    Int8Linear,
+    Read,
+    Scheme,
+)
 from mmoe.models.architectures.config_reader import ConfigReader
 from mmoe.quant.int4 import QMAX, QMIN, pack_nibbles
 
@@ -20,7 +28,11 @@ class Torchao:
 
     name = "torchao"
     packed = "._weight_qdata"
-    others: tuple[str, ...] = ("._weight_scale", "._weight_zero_point")
+    parts: Mapping[str, frozenset[str]] = {
+        "._weight_qdata": BYTES,
+        "._weight_scale": FLOATS,
+        "._weight_zero_point": BYTES,
+    }
 
     def scheme(self, config: ConfigReader) -> Scheme:
         """See `Int4Format.scheme`; all modules in int4 must be quantised alike."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.opening import open_source
 from mmoe.models.errors import ConfigError
-from tests.support.int4_folders import write_compressed_tensors, write_gptq
+from tests.support.int4_folders import write_compressed_tensors, write_gptq, write_torchao
 
 Block = dict[str, Any]
 
@@ -113,6 +114,26 @@ def test_parts_that_do_not_fit_are_named(packed: Path) -> None:
     module = "model.layers.0.mlp.experts.1.up_proj"
     edit_tensors(packed, lambda tensors: tensors[f"{module}.weight_shape"].add_(1))
     checkpoint_error(packed, f"{module}: weight_shape and weight_scale do not fit")
+
+
+@pytest.mark.parametrize(
+    ("write", "part"),
+    [
+        *((write_compressed_tensors, part) for part in (".weight_packed", ".weight_scale", ".weight_shape")),
+        *(
+            (partial(write_gptq, symmetric=True), part)
+            for part in (".qweight", ".qzeros", ".scales", ".g_idx")
+        ),
+        *((write_torchao, f"._weight_{part}") for part in ("qdata", "scale", "zero_point")),
+    ],
+)
+def test_parts_of_a_type_that_nobody_writes_are_named(
+    tmp_path: Path, write: Callable[..., object], part: str
+) -> None:
+    write(tmp_path, group=32)
+    name = f"model.layers.1.mlp.experts.2.down_proj{part}"
+    edit_tensors(tmp_path, lambda tensors: tensors.update({name: tensors[name].double()}))
+    checkpoint_error(tmp_path, f"{name} is F64, where ")
 
 
 def checkpoint_error(folder: Path, text: str) -> None:
