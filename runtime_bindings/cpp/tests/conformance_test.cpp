@@ -16,34 +16,12 @@
 #include <vector>
 
 #include "core/json.h"
-#include "core/json_text.h"
 #include "core/mmoe.h"
+#include "tests/conformance_conversation.h"
 #include "tests/conformance_values.h"
 
 namespace mmoe::conformance {
 namespace {
-
-struct Refused {
-  mmoe_status status;
-};
-void Check(mmoe_status status) {
-  if (status != MMOE_OK) throw Refused{status};
-}
-
-// What templates read.
-std::string ConversationText(const Messages& messages, const std::vector<std::string>& tools) {
-  const std::string turns = List(messages, [](const Message& message) {
-    const std::string calls = List(message.calls, [](const auto& call) {
-      return "{\"type\": \"function\", \"function\": {\"name\": " + JsonString(call.first) +
-             ", \"arguments\": " + call.second + "}}";
-    });
-    return "{\"role\": " + JsonString(message.role) + ", \"content\": " + JsonString(message.content) +
-           (message.calls.empty() ? "" : ", \"tool_calls\": " + calls) + "}";
-  });
-  const std::string offered = List(tools, [](const std::string& tool) { return tool; });
-  return "{\"add_generation_prompt\": true, \"messages\": " + turns +
-         ", \"tools\": " + (tools.empty() ? "null" : offered) + "}";
-}
 
 std::string FinishText(int32_t finish) {
   return finish == MMOE_FINISH_NONE ? "null" : Text(std::string(mmoe_finish_name(finish)));
@@ -57,15 +35,7 @@ class Caller {
     std::optional<mmoe_sampling> sampling;
     if (const std::optional<Json> values = scenario.Find("sampling")) sampling = SamplingOf(*values);
     Check(mmoe_session_open(model_, sampling ? &*sampling : nullptr, &session_));
-    if (const std::optional<Json> chat = scenario.Find("chat")) {
-      if (const std::optional<Json> system = chat->Find("system")) history_ = {{"system", system->String()}};
-      opening_ = history_;
-      if (const std::optional<Json> tools = chat->Find("tools")) {
-        for (const Json& tool : Elements(*tools)) tools_.push_back(tool.String());
-      }
-      drop_oldest_ = chat->Find("when_full") && chat->Get("when_full").String() == "drop_oldest";
-      answer_room_ = std::min(Count(*chat, "answer_room").value_or(256), ContextLength() / 2);
-    }
+    if (const std::optional<Json> chat = scenario.Find("chat")) conversation_ = Conversation(model_, *chat);
   }
   ~Caller() { mmoe_model_close(model_); }
   Caller(const Caller&) = delete;
@@ -121,9 +91,7 @@ class Caller {
 
  private:
   Result Info(const Json&) {
-    mmoe_model_info info;
-    mmoe_model_info_init(&info);
-    Check(mmoe_model_get_info(model_, &info));
+    const mmoe_model_info info = InfoOf(model_);
     return {{"vocab_size", Text(int64_t{info.vocab_size})},
             {"max_context_len", Text(int64_t{info.max_context_len})},
             {"layers", Text(int64_t{info.layers})},
@@ -142,23 +110,15 @@ class Caller {
   }
 
   Result Detokenize(const Json& call) {
-    const Ids ids = IdsOf(call);
-    const bool skip_special = Flag(call, "skip_special", true);
-    size_t bytes = 0;
-    const mmoe_status asked =
-        mmoe_detokenize(model_, ids.data(), ids.size(), skip_special, nullptr, 0, &bytes);
-    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
-    std::string text(bytes, '\0');
-    Check(mmoe_detokenize(model_, ids.data(), ids.size(), skip_special, text.data(), text.size(), &bytes));
-    return {{"text", Text(text)}};
+    return {{"text", Text(Detokenized(model_, IdsOf(call), Flag(call, "skip_special", true)))}};
   }
 
-  Result Chat(const Json& call) { return {{"ids", Text(ConversationIds(MessagesOf(call)))}}; }
+  Result Chat(const Json& call) { return {{"ids", Text(ConversationIds(model_, MessagesOf(call)))}}; }
 
   Result ChatJson(const Json& call) {
     const std::string text = FileText("conversations/" + call.Get("conversation").String() + ".json");
     const std::string now = call.Get("now").String();
-    return {{"ids", Text(AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+    return {{"ids", Text(All<Ids>([&](int32_t* ids, size_t capacity, size_t* count) {
                return mmoe_chat_json(model_, text.data(), text.size(), now.c_str(), ids, capacity, count);
              }))}};
   }
@@ -168,7 +128,7 @@ class Caller {
     const std::string now = call.Get("now").String();
     const auto most = static_cast<size_t>(call.Get("most_ids").Integer());
     size_t left_out = 0;
-    const Ids fitted = AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
+    const Ids fitted = All<Ids>([&](int32_t* ids, size_t capacity, size_t* count) {
       return mmoe_chat_fit(model_, text.data(), text.size(), now.c_str(), most, ids, capacity, count,
                            &left_out);
     });
@@ -176,7 +136,7 @@ class Caller {
   }
 
   Result ToolCalls(const Json& call) {
-    const Message message = AnswerOf(TextOf(call));
+    const Message message = AnswerOf(model_, TextOf(call));
     return {{"content", Text(message.content)}, {"calls", Calls(message)}};
   }
 
@@ -312,10 +272,7 @@ class Caller {
   }
 
   Result Logits(const Json&) {
-    mmoe_model_info info;
-    mmoe_model_info_init(&info);
-    Check(mmoe_model_get_info(model_, &info));
-    std::vector<float> logits(static_cast<size_t>(info.vocab_size));
+    std::vector<float> logits(static_cast<size_t>(InfoOf(model_).vocab_size));
     Check(mmoe_session_logits(session_, logits.data(), logits.size()));
     const auto largest = std::max_element(logits.begin(), logits.end());
     return {{"count", Text(static_cast<int64_t>(logits.size()))},
@@ -338,8 +295,7 @@ class Caller {
   static std::string Saved() { return testing::TempDir() + "saved-" + std::to_string(getpid()); }
 
   Result Reset(const Json&) {
-    history_ = opening_;
-    left_out_.clear();
+    conversation_.Reset();
     return Done(mmoe_session_reset(session_));
   }
 
@@ -378,30 +334,10 @@ class Caller {
   }
 
   Result Send(const Json& call) {
-    Messages turns = history_;
-    if (call.Find("messages")) {
-      for (const Message& message : MessagesOf(call)) turns.push_back(message);
-    } else {
-      turns.push_back({"user", TextOf(call)});
-    }
-    size_t left_out = 0;
-    const Ids ids = PromptIds(turns, Count(call, "max_new_tokens").value_or(answer_room_), &left_out);
-    const auto first =
-        std::find_if(turns.begin(), turns.end(), [](const Message& turn) { return turn.role != "system"; });
-    const auto last = first + static_cast<ptrdiff_t>(left_out);
-    const Messages leaving(first, last);
-    turns.erase(first, last);
-    const Generated answer = Answer(ids, call);
-    if (answer.ended) {
-      Message turn = {"assistant", answer.text};
-      if (!tools_.empty()) {
-        const Message called = AnswerOf(TextOf(answer.ids));
-        if (!called.calls.empty()) turn = called;
-      }
-      turns.push_back(turn);
-      history_ = turns;
-      left_out_ = leaving;
-    }
+    const Messages added = call.Find("messages") ? MessagesOf(call) : Messages{{"user", TextOf(call)}};
+    const Turn turn = conversation_.With(added, Count(call, "max_new_tokens"));
+    const Generated answer = Answer(turn.ids, call);
+    if (answer.ended) conversation_.Answered(turn, answer.text, answer.ids);
     return answer.result;
   }
 
@@ -411,14 +347,11 @@ class Caller {
     for (const Message& turn : turns) plain.push_back({turn.role, turn.content});
     return {{"messages", Text(plain)}};
   }
-  Result History(const Json&) { return Plain(history_); }
-  Result Turns(const Json&) { return {{"messages", Text(history_)}}; }
-  Result LeftOut(const Json&) { return Plain(left_out_); }
+  Result History(const Json&) { return Plain(conversation_.history()); }
+  Result Turns(const Json&) { return {{"messages", Text(conversation_.history())}}; }
+  Result LeftOut(const Json&) { return Plain(conversation_.left_out()); }
   Result RestoreTurns(const Json& call) {
-    history_ = MessagesOf(call);
-    opening_.clear();
-    if (!history_.empty() && history_[0].role == "system") opening_ = {history_[0]};
-    left_out_.clear();
+    conversation_.Restore(MessagesOf(call));
     return {};
   }
   Result CloseModel(const Json&) { return Done(mmoe_model_close(model_)); }
@@ -433,73 +366,6 @@ class Caller {
   static Result Done(mmoe_status status) {
     Check(status);
     return {};
-  }
-
-  Ids ConversationIds(const Messages& messages) const {
-    std::vector<mmoe_message> structures;
-    for (const Message& each : messages) structures.push_back({each.role.c_str(), each.content.c_str()});
-    return AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
-      return mmoe_chat(model_, structures.data(), structures.size(), ids, capacity, count);
-    });
-  }
-
-  // What a turn is sent as: *left_out of its messages, behind the system's, are not in it.
-  Ids PromptIds(const Messages& turns, size_t most_new, size_t* left_out) const {
-    if (!drop_oldest_ && tools_.empty()) return ConversationIds(turns);
-    const std::string text = ConversationText(turns, tools_);
-    const size_t most = ContextLength() - std::min(most_new, answer_room_);
-    return AllIds([&](int32_t* ids, size_t capacity, size_t* count) {
-      if (!drop_oldest_) {
-        return mmoe_chat_json(model_, text.data(), text.size(), nullptr, ids, capacity, count);
-      }
-      return mmoe_chat_fit(model_, text.data(), text.size(), nullptr, most, ids, capacity, count, left_out);
-    });
-  }
-
-  size_t ContextLength() const {
-    mmoe_model_info info;
-    mmoe_model_info_init(&info);
-    Check(mmoe_model_get_info(model_, &info));
-    return static_cast<size_t>(info.max_context_len);
-  }
-
-  Message AnswerOf(const std::string& text) const {
-    size_t bytes = 0;
-    const mmoe_status asked = mmoe_tool_calls(model_, text.data(), text.size(), nullptr, 0, &bytes);
-    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
-    std::string json(bytes, '\0');
-    Check(mmoe_tool_calls(model_, text.data(), text.size(), json.data(), json.size(), &bytes));
-    const JsonDocument document(json, "the message");
-    Message message = {document.root().Get("role").String(), document.root().Get("content").String()};
-    if (const std::optional<Json> calls = document.root().Find("tool_calls")) {
-      for (const Json& call : Elements(*calls)) {
-        const Json function = call.Get("function");
-        message.calls.emplace_back(function.Get("name").String(), JsonText(function.Get("arguments")));
-      }
-    }
-    return message;
-  }
-
-  // Of the ids of an answer, special tokens among them.
-  std::string TextOf(const Ids& ids) const {
-    size_t bytes = 0;
-    const mmoe_status asked = mmoe_detokenize(model_, ids.data(), ids.size(), 0, nullptr, 0, &bytes);
-    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
-    std::string text(bytes, '\0');
-    Check(mmoe_detokenize(model_, ids.data(), ids.size(), 0, text.data(), text.size(), &bytes));
-    return text;
-  }
-  static std::string TextOf(const Json& call) { return conformance::TextOf(call); }
-
-  // Of a call that tells how many there are.
-  template <typename Call>
-  static Ids AllIds(Call call) {
-    size_t count = 0;
-    const mmoe_status asked = call(nullptr, 0, &count);
-    if (asked != MMOE_BUFFER_TOO_SMALL) Check(asked);
-    Ids ids(count);
-    Check(call(ids.data(), ids.size(), &count));
-    return ids;
   }
 
   // What `generate` is in the other languages: the prompt becomes the context, then one token after the other.
@@ -542,12 +408,7 @@ class Caller {
 
   mmoe_model model_ = 0;
   mmoe_session session_ = 0;
-  Messages opening_;
-  Messages history_;
-  Messages left_out_;
-  std::vector<std::string> tools_;
-  bool drop_oldest_ = false;
-  size_t answer_room_ = 0;
+  Conversation conversation_;
 };
 
 // ---- Scenarios ----
