@@ -3,42 +3,9 @@
 import torch
 from torch import Tensor
 
+from mmoe.backends.xnnpack.ops.grouped_matmul import grouped_matmul
 from mmoe.backends.xnnpack.ops.registration import register_operator
-from mmoe.quant.expert_layout import unpack_panel_values
-from mmoe.quant.int4 import GROUP_SIZE
 from mmoe.quant.linear_layout import LinearPanels
-
-
-def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-    """Multiplies activations by a dense matrix the way the kernels do.
-
-    Activations are quantised to int8 per (token, 32 inputs), symmetric within +-127. Each group gives an exact
-    integer sum, which is scaled and added in float32, group by group.
-
-    Args:
-        x: float32 ``[T, in]``.
-        weight: uint8 ``[panels, in / 4, 64]``.
-        scale: float16 ``[panels, in / 32, 32]``.
-
-    Returns:
-        float32 ``[T, panels * 32]``.
-    """
-    parts = x.unflatten(-1, (-1, GROUP_SIZE))  # [T, G, 32]
-    largest = parts.abs().amax(dim=-1, keepdim=True)
-    factor = 127.0 / largest
-    # Zero, or so small that its inverse overflows: the kernels, too, let such a group vanish.
-    vanishing = torch.isinf(factor)
-    quantised = torch.round(parts * factor.masked_fill(vanishing, 0.0))
-    activation_scale = (largest / 127.0).masked_fill(vanishing, 0.0)
-    out = torch.zeros(x.shape[0], weight.shape[0] * scale.shape[2])
-    for group, columns in enumerate(
-        unpack_panel_values(weight).split(GROUP_SIZE, dim=1)
-    ):  # [P, 32 in, 32 out]
-        matrix = columns.transpose(0, 1).flatten(1).float()
-        # Sums of at most 32 * 127 * 8 are exact in float32.
-        sums = quantised[:, group] @ matrix
-        out += sums * (scale[:, group].flatten().float() * activation_scale[:, group])
-    return out
 
 
 def _twin(x: Tensor, weight: Tensor, scale: Tensor, out_features: int) -> Tensor:

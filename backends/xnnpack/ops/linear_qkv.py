@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mmoe.backends.xnnpack.ops.linear import grouped_matmul
+from mmoe.backends.xnnpack.ops.grouped_matmul import grouped_matmul
 from mmoe.backends.xnnpack.ops.registration import register_operator
 from mmoe.quant.linear_layout import LinearPanels, panel_count
 

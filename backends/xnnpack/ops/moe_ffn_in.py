@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from mmoe.backends.xnnpack.ops.grouped_matmul import grouped_matmul
 from mmoe.backends.xnnpack.ops.registration import register_operator
 from mmoe.backends.xnnpack.ops.routed_experts import routed_experts
 from mmoe.models.architectures.description import Routing, Score
-from mmoe.quant.expert_layout import unpack_panel_values
 from mmoe.quant.grouped_layout import GroupedPanels
 
 _ARGUMENTS = (
@@ -17,40 +17,6 @@ _ARGUMENTS = (
     "Tensor down_weight, Tensor down_scale, Tensor? gate_up_zero, Tensor? down_zero, int group_size, int top_k, "
     "bool softmax, bool norm_topk_prob, float sum_eps, float routed_scaling_factor"
 )
-
-
-def grouped_matmul(x: Tensor, weight: Tensor, scale: Tensor, zero: Tensor | None, group_size: int) -> Tensor:
-    """Multiplies activations by one expert's matrix the way the kernels do.
-
-    Activations are quantised to int8 per token and group of inputs, symmetric within +-127. Each group gives an exact
-    integer sum, which is scaled and added in float32, group by group.
-
-    Args:
-        x: float32 ``[T, in]``.
-        weight: uint8 ``[out / 32, in / 4, 64]``.
-        scale: float16 or float32 ``[out / 32, in / G, 32]``.
-        zero: uint8 like the scale; None for 8.
-        group_size: G.
-
-    Returns:
-        float32 ``[T, out]``.
-    """
-    parts = x.unflatten(-1, (-1, group_size))  # [T, in / G, G]
-    largest = parts.abs().amax(dim=-1, keepdim=True)
-    factor = 127.0 / largest
-    # Zero, or so small that its inverse overflows: the kernels, too, let such a group vanish.
-    vanishing = torch.isinf(factor)
-    quantised = torch.round(parts * factor.masked_fill(vanishing, 0.0))
-    step = (largest / 127.0).masked_fill(vanishing, 0.0)
-    values = unpack_panel_values(weight).float()  # [P, in, 32]
-    if zero is not None:
-        values += 8 - zero.float().repeat_interleave(group_size, dim=1)
-    out = torch.zeros(x.shape[0], weight.shape[0] * scale.shape[2])
-    for group, columns in enumerate(values.split(group_size, dim=1)):
-        # Sums of at most 128 * 127 * 15 are exact in float32.
-        sums = quantised[:, group] @ columns.transpose(0, 1).flatten(1)
-        out += sums * (scale[:, group].flatten().float() * step[:, group])
-    return out
 
 
 def _twin(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from mmoe.backends.xnnpack.ops.grouped_matmul import quantise_groups
 from mmoe.backends.xnnpack.ops.registration import register_operator
 from mmoe.quant.expert_layout import unpack_panel_values
 from mmoe.quant.int4 import GROUP_SIZE
@@ -21,12 +22,7 @@ def _digits(weight: Tensor, planes: int) -> Tensor:
 
 def _linear_twin(x: Tensor, weight: Tensor, scale: Tensor, out_features: int, planes: int) -> Tensor:
     rows = x.flatten(0, -2)
-    parts = rows.unflatten(-1, (-1, GROUP_SIZE))  # [T, G, 32]
-    largest = parts.abs().amax(dim=-1, keepdim=True)
-    factor = 127.0 / largest
-    vanishing = torch.isinf(factor)
-    quantised = torch.round(parts * factor.masked_fill(vanishing, 0.0))
-    activation_scale = (largest / 127.0).masked_fill(vanishing, 0.0)
+    quantised, activation_scale = quantise_groups(rows)
     digits = _digits(weight, planes)
     factors = scale.float().unflatten(1, (-1, planes))  # [panels, G, planes, 32]
     out = torch.zeros(rows.shape[0], weight.shape[0] * scale.shape[2])

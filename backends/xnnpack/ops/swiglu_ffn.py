@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from mmoe.backends.xnnpack.ops.linear import grouped_matmul
+from mmoe.backends.xnnpack.ops.grouped_matmul import grouped_matmul
 from mmoe.backends.xnnpack.ops.registration import register_operator
 from mmoe.quant.linear_layout import LinearPanels
 
