@@ -90,7 +90,7 @@ class Choices:
         return iter(())
 
     def chunks(self, index: int, events: Sequence[Event]) -> Iterator[dict[str, Any]]:
-        """Chunks of events, which are taken in: one of all the text that has come, and one of its end."""
+        """Chunks of events, which are taken in: one of all the text that has come, and those of its end."""
         self.add(index, events)
         end = events[-1] if isinstance(events[-1], End) else None
         tokens = [event for event in events if isinstance(event, Piece | PromptToken)]
@@ -99,7 +99,10 @@ class Choices:
         if text or told:
             yield self._chunk(self._part(index, text, told))
         if end is not None:
-            yield self._chunk(self._with_counts(index, self._end(index, FINISH_REASONS[end.reason])))
+            *before, last = self._ending(index, self._choices[index])
+            for choice in before:
+                yield self._chunk(choice)
+            yield self._chunk(self._with_counts(index, last))
 
     def closing(self) -> Iterator[dict[str, Any]]:
         """Chunks behind all texts."""
@@ -134,7 +137,8 @@ class Choices:
         """A choice with some of its text and the tokens whose log-probabilities are told with it."""
         raise NotImplementedError
 
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        """Choices that a text ends with, the last with its reason."""
         raise NotImplementedError
 
 
@@ -149,29 +153,23 @@ class ChatChoices(Choices):
             delta = {"role": "assistant", "content": ""}
             yield self._chunk({"index": index, "delta": delta, "logprobs": None, "finish_reason": None})
 
-    def chunks(self, index: int, events: Sequence[Event]) -> Iterator[dict[str, Any]]:
-        """As the base's; where tools may be called the text comes whole, since only its end tells what is a call."""
-        if not self._request.may_call:
-            yield from super().chunks(index, events)
-            return
-        self.add(index, events)
-        if isinstance(events[-1], End):
-            whole = self._whole(index, self._choices[index])
-            calls = whole["message"].get("tool_calls", ())
-            delta = {"content": whole["message"]["content"]}
-            if calls:
-                delta["tool_calls"] = [{"index": place} | call for place, call in enumerate(calls)]
-            yield self._chunk(
-                {"index": index, "delta": delta, "logprobs": whole["logprobs"], "finish_reason": None}
-            )
-            yield self._chunk(self._with_counts(index, self._end(index, whole["finish_reason"])))
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        if calls := self._calls(choice):
+            delta = {"tool_calls": [{"index": place} | call for place, call in enumerate(calls)]}
+            yield {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+        yield {
+            "index": index,
+            "delta": {},
+            "logprobs": None,
+            "finish_reason": "tool_calls" if calls else choice.finish_reason,
+        }
 
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         asked = self._request.top_logprobs is not None
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
         finish_reason = choice.finish_reason
-        if self._request.may_call and (read := self._calls(choice)):
-            message |= read
+        if calls := self._calls(choice):
+            message |= {"content": choice.text or None, "tool_calls": calls}
             finish_reason = "tool_calls"
         return {
             "index": index,
@@ -180,18 +178,18 @@ class ChatChoices(Choices):
             "finish_reason": finish_reason,
         }
 
-    def _calls(self, choice: _Choice) -> dict[str, Any] | None:
-        """Content and calls of a text that calls tools."""
-        read = self._model.tool_calls([piece.id for piece in choice.pieces])
-        if "tool_calls" not in read:
-            return None
+    def _calls(self, choice: _Choice) -> list[dict[str, Any]]:
+        """The calls of tools that a whole text makes; its pieces have left them out."""
+        if not self._request.may_call:
+            return []
         calls = []
-        for call in read["tool_calls"]:
+        read = self._model.tool_calls([piece.id for piece in choice.pieces])
+        for call in read.get("tool_calls", ()):
             function = call["function"]
             text = json.dumps(function["arguments"], ensure_ascii=False)
             named = {"name": function["name"], "arguments": text}
             calls.append({"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": named})
-        return {"content": read["content"] or None, "tool_calls": calls}
+        return calls
 
     def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
         pieces = [each for each in told if isinstance(each, Piece)]  # prompts of chats are not scored
@@ -201,9 +199,6 @@ class ChatChoices(Choices):
             "logprobs": chat_logprobs(pieces, self._text_of) if pieces else None,
             "finish_reason": None,
         }
-
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
-        return {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish_reason}
 
 
 class CompletionChoices(Choices):
@@ -229,8 +224,8 @@ class CompletionChoices(Choices):
         logprobs = completion_logprobs(told, self._text_of, self._shown_of) if told else None
         return self._text(index, text, None) | {"logprobs": logprobs}
 
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
-        return self._text(index, "", finish_reason)
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        yield self._text(index, "", choice.finish_reason)
 
     def _prompt(self, index: int) -> str:
         return self._model.detokenize(self._request.prompts[index // self._request.choices])

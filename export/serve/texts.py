@@ -46,6 +46,7 @@ class Texts:
                 top_logprobs=request.top_logprobs,
                 score_prompt=request.echo and request.top_logprobs is not None,
                 count_experts=request.count_experts,
+                hide_tool_calls=request.may_call,
                 deadline=deadline,
                 tell=self._teller(index * request.choices + choice),
                 waiting_to_be_read=lambda: self._unread,

@@ -94,6 +94,7 @@ class Generation:
         top_logprobs: How many probable tokens to tell; None for no log-probabilities.
         score_prompt: Whether the prompt's tokens are told with their log-probabilities, too.
         count_experts: Whether to tell which experts it used.
+        hide_tool_calls: Whether pieces leave calls of tools out.
         deadline: On the monotonic clock, when it ends whatever it has.
         tell: Given the events since it was called last, at least one, on the computing thread.
         waiting_to_be_read: How many events the reader has not taken yet; it lags, the text waits.
@@ -107,6 +108,7 @@ class Generation:
     top_logprobs: int | None
     score_prompt: bool
     count_experts: bool
+    hide_tool_calls: bool
     deadline: float
     tell: Callable[[Sequence[Event]], None]
     waiting_to_be_read: Callable[[], int] = lambda: 0
@@ -234,6 +236,7 @@ class _Running:
             by = "grammar" if work.grammar.kind is GrammarKind.GBNF else "json_schema"
             session.set_grammar(**{by: work.grammar.text})
         session.count_experts(work.count_experts)
+        session.hide_tool_calls(work.hide_tool_calls)
         self._begun = True
 
     def _end(self, reason: FinishReason, text: str) -> bool:

@@ -181,10 +181,13 @@ def test_calls_of_tools_come_back_and_go_in_again(qwen: tuple[openai.OpenAI, Mod
     asked = {"model": "demo", "messages": QUESTION, "tools": [tool], "extra_body": {"grammar": grammar}}
     if stream:
         with client.chat.completions.stream(**asked) as events:
+            shown = [event.delta for event in events if event.type == "content.delta"]
             choice = events.get_final_completion().choices[0]
+        assert "".join(shown) == "Let me see. "
     else:
         choice = client.chat.completions.create(**asked).choices[0]
     assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "Let me see. "
     (call,) = choice.message.tool_calls
     assert (call.type, call.function.name) == ("function", "weather")
     assert json.loads(call.function.arguments) == {"city": "Paris", "days": 3}

@@ -129,6 +129,7 @@ def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
             top_logprobs=None,
             score_prompt=False,
             count_experts=False,
+            hide_tool_calls=False,
             deadline=time.monotonic() + 60,
             tell=tell,
         )

@@ -57,6 +57,7 @@ class Told:
             top_logprobs=None,
             score_prompt=False,
             count_experts=False,
+            hide_tool_calls=False,
             deadline=float("inf"),
             tell=lambda events: self.batches.append((clock.now, list(events))),
         )
