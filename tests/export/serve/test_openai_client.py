@@ -72,7 +72,7 @@ def test_several_choices_have_seeds_of_their_own(client: openai.OpenAI, model: M
 
 def test_a_least_length(client: openai.OpenAI) -> None:
     """A bias ends the text as soon as it may end."""
-    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 20, "logit_bias": {"2043": 100}}
+    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 20, "logit_bias": {"2047": 100}}
     for least in (0, 6):
         answer = client.chat.completions.create(**asked, extra_body={"min_tokens": least})
         assert answer.usage.completion_tokens == least
