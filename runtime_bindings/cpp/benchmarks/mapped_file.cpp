@@ -46,8 +46,7 @@ void MappedFile::Append(const void* bytes, int64_t count) {
 }
 
 void MappedFile::Map() {
-  void* mapped =
-      mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_SHARED | MAP_POPULATE, file_, 0);
+  void* mapped = mmap(nullptr, static_cast<size_t>(size_), PROT_READ, MAP_SHARED | MAP_POPULATE, file_, 0);
   if (mapped == MAP_FAILED) Fail("mapping the temporary file");
   bytes_ = static_cast<const char*>(mapped);
 }
