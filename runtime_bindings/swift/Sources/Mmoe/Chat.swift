@@ -64,7 +64,8 @@ public final class Chat: @unchecked Sendable {
   /// Says something and streams the answer, as `Session.generate` does.
   ///
   /// The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to its end
-  /// leaves the conversation as it was. An answer that calls one of the tools becomes a turn with `toolCalls`, see `turns`.
+  /// leaves the conversation as it was. An answer that calls one of the tools becomes a turn with `toolCalls`, see `turns`;
+  /// its steps show the text beside the calls only.
   public func send(
     _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
     grammar: String? = nil
@@ -100,7 +101,7 @@ public final class Chat: @unchecked Sendable {
         state.leftOut = turn.leftOut
       }
     }
-    return session.stream(prompt, limits, restricted, onFinish: keep)
+    return session.stream(prompt, limits, restricted, hideToolCalls: !tools.isEmpty, onFinish: keep)
   }
 
   /// Forgets all turns but the system message.

@@ -98,6 +98,8 @@ internal object Native {
 
     @JvmStatic external fun modelCheckGrammar(model: Long, kind: Int, text: ByteArray)
 
+    @JvmStatic external fun sessionHideToolCalls(session: Long, on: Boolean)
+
     /** The text that was held back. */
     @JvmStatic external fun sessionFlush(session: Long): ByteArray
 
@@ -116,6 +118,11 @@ internal object Native {
     @JvmStatic external fun sessionCancel(session: Long)
 
     @JvmStatic external fun sessionClearCancel(session: Long)
+
+    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
+
+    /** Row by row; layersAndExperts becomes [layers, experts]. */
+    @JvmStatic external fun sessionExpertCounts(session: Long, layersAndExperts: IntArray): LongArray
 
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray
