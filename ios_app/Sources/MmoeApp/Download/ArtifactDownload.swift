@@ -118,13 +118,7 @@ public struct ArtifactDownload: Sendable {
   private func prepare(_ text: Data, _ files: [ArtifactFile]) throws {
     let manager = FileManager.default
     try manager.createDirectory(at: folder, withIntermediateDirectories: true)
-    #if canImport(Darwin)
-      // It can be fetched again, and would fill the user's backup.
-      var values = URLResourceValues()
-      values.isExcludedFromBackup = true
-      var excluded = folder
-      try excluded.setResourceValues(values)
-    #endif
+    try excludeFromBackup(folder)
     // Ended while publishing, it has its final name already.
     let saved = [Self.savedManifest, Self.manifest].lazy.compactMap {
       try? Data(contentsOf: folder.appendingPathComponent($0))

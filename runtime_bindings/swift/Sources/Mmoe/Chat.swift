@@ -104,6 +104,25 @@ public final class Chat: @unchecked Sendable {
     try change { $0 = State(opening: turns.prefix(1).filter { $0.role == .system }, turns: turns) }
   }
 
+  /// Writes the context to a file, see `Session.save`; `turns` are not in it.
+  /// - Throws: `.busy` while a turn runs.
+  public func saveContext(to path: String) throws { try change { _ in try session.save(to: path) } }
+
+  /// Takes the context that `saveContext` wrote, see `Session.restore`: what it holds of the conversation is not run again. Of
+  /// another conversation it is of no use and does no harm.
+  /// - Throws: `.corrupt` or `.version` for any other file, `.busy` while a turn runs.
+  public func restoreContext(from path: String) throws { try change { _ in try session.restore(from: path) } }
+
+  /// Samples the next turns so.
+  /// - Throws: `.busy` while a turn runs.
+  public func setSampling(_ sampling: Sampling) throws { try change { _ in try session.setSampling(sampling) } }
+
+  /// As `Session.countExperts`.
+  public func countExperts(_ on: Bool) throws { try session.countExperts(on) }
+
+  /// As `Session.expertCounts`.
+  public func expertCounts() throws -> [[UInt64]] { try session.expertCounts() }
+
   /// Counts and times of the last turn.
   public func stats() throws -> Stats { try session.stats() }
 

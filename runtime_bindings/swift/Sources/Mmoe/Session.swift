@@ -165,6 +165,21 @@ public final class Session: Sendable {
     return (TokenLogprob(chosen), best.map(TokenLogprob.init))
   }
 
+  /// Begins to count which experts the tokens that run are sent to, or ends it.
+  public func countExperts(_ on: Bool) throws { try check(mmoe_session_count_experts(handle, on ? 1 : 0)) }
+
+  /// How often each expert of each MoE layer was chosen since `countExperts`, layers in the order in which they run. Empty
+  /// without a count, before anything was run, and for a program whose experts are not this library's.
+  public func expertCounts() throws -> [[UInt64]] {
+    var (layers, experts) = (0, 0)
+    let status = mmoe_session_expert_counts(handle, nil, 0, &layers, &experts)
+    if status != MmoeError.Code.bufferTooSmall.rawValue { try check(status) }
+    var counts = [UInt64](repeating: 0, count: layers * experts)
+    guard !counts.isEmpty else { return [] }
+    try check(mmoe_session_expert_counts(handle, &counts, counts.count, &layers, &experts))
+    return (0..<layers).map { Array(counts[$0 * experts..<($0 + 1) * experts]) }
+  }
+
   /// Empties the context; statistics, random numbers and a pending cancel start afresh.
   public func reset() throws { try check(mmoe_session_reset(handle)) }
 

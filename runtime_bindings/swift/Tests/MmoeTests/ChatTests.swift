@@ -1,3 +1,4 @@
+import Foundation
 import XCTest
 
 @testable import Mmoe
@@ -109,5 +110,41 @@ final class ChatTests: XCTestCase {
     let expected = try await answerAfresh(model, before + [question], 8)
     let answer = try await text(chat.send(question.content, maxNewTokens: 8))
     XCTAssertEqual(answer, expected)
+  }
+
+  func testAConversationGoesOnInAnotherProcess() async throws {
+    let (model, chat) = try openChat()
+    _ = try await text(chat.send("Who was the king?", maxNewTokens: 24))
+    let file = NSTemporaryDirectory() + "mmoe-" + UUID().uuidString
+    addTeardownBlock { try? FileManager.default.removeItem(atPath: file) }
+    try chat.saveContext(to: file)
+    let expected = try await text(chat.send("And his son?", maxNewTokens: 8))
+
+    let cold = try Chat(model)
+    try cold.restore(Array(chat.turns.prefix(2)))
+    let (whole, all) = (try await text(cold.send("And his son?", maxNewTokens: 8)), try cold.stats().prefillTokens)
+    XCTAssertEqual(whole, expected)
+
+    let warm = try Chat(model)
+    try warm.restore(Array(chat.turns.prefix(2)))
+    try warm.restoreContext(from: file)
+    let (rest, new) = (try await text(warm.send("And his son?", maxNewTokens: 8)), try warm.stats().prefillTokens)
+    XCTAssertEqual(rest, expected)
+    XCTAssertLessThan(new, all - 20, "what the file holds is not run again")
+  }
+
+  func testExpertsAreCounted() async throws {
+    let (_, chat) = try openChat()
+    XCTAssertEqual(try chat.expertCounts(), [])
+    try chat.countExperts(true)
+    _ = try await text(chat.send("Who was the king?", maxNewTokens: 8))
+    let counts = try chat.expertCounts()
+    XCTAssertGreaterThan(counts.count, 0)
+    let stats = try chat.stats()
+    // A chunk of a prompt sends only its last token through the last layer.
+    let tokens = UInt64(stats.prefillTokens + stats.decodeTokens)
+    let sums = counts.map { $0.reduce(0, +) }
+    XCTAssertEqual(sums[0] % tokens, 0, "\(sums) of \(tokens) tokens")
+    XCTAssertEqual(Set(sums.dropLast()).count, 1, "\(sums)")
   }
 }
