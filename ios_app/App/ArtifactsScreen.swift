@@ -2,7 +2,7 @@ import MmoeApp
 import SwiftUI
 
 struct ArtifactsScreen: View {
-  let model: AppModel
+  @Bindable var model: AppModel
   @State private var picking = false
 
   var body: some View {
@@ -25,7 +25,7 @@ struct ArtifactsScreen: View {
             .disabled(model.phase != .idle)
           }
         }
-        DownloadsSection(downloads: model.downloads)
+        DownloadsSection(downloads: model.downloads, catalogue: $model.settings.catalogue)
       }
       .overlay {
         if case .copying(let done, let total) = model.phase {

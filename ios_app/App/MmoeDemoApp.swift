@@ -1,6 +1,16 @@
 import MmoeApp
 import SwiftUI
 
+/// The system starts the app in the background when its downloads have ended.
+final class AppDelegate: NSObject, UIApplicationDelegate {
+  func application(
+    _ application: UIApplication, handleEventsForBackgroundURLSession identifier: String,
+    completionHandler: @escaping () -> Void
+  ) {
+    BackgroundEvents.handled = completionHandler
+  }
+}
+
 @main
 struct MmoeDemoApp: App {
   @State private var model = AppModel(
@@ -9,6 +19,7 @@ struct MmoeDemoApp: App {
     device: .current,
     benchmarkText: Bundle.main.url(forResource: "held_out", withExtension: "txt")
       .flatMap { try? String(contentsOf: $0, encoding: .utf8) } ?? "In the beginning God created the heaven.")
+  @UIApplicationDelegateAdaptor(AppDelegate.self) private var delegate
   @Environment(\.scenePhase) private var scenePhase
 
   var body: some Scene {

@@ -16,7 +16,8 @@ LANGUAGES = ("de",)
 # Literals that are no texts: what stands in front of them.
 NO_TEXT = re.compile(
     r"(?:systemImage: |symbol: |systemName: |format: |verbatim: |forResource: |withExtension: |path: |defaultFilename: "
-    r"|value\(|sysctlbyname\(|scrollTo\(|\.id\(|separator: |appending: |system: |\?\? |first\?\.isNumber == true \? block.marker : )$"
+    r"|value\(|sysctlbyname\(|scrollTo\(|\.id\(|separator: |appending: |system: |\?\? "
+    r"|first\?\.isNumber == true \? block.marker : )$"
 )
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\\([^)]*\)|\\.)*)"')
 
@@ -44,7 +45,9 @@ def main() -> int:
     used = {}
     for path in sorted(folder.glob("*.swift")):
         used |= dict.fromkeys(literals(path.read_text()), path.name)
-    faults += [f"{used[text]}: {text!r} is not in the catalogue" for text in sorted(used) if text not in catalogue]
+    faults += [
+        f"{used[text]}: {text!r} is not in the catalogue" for text in sorted(used) if text not in catalogue
+    ]
     faults += [f"{text!r} of the catalogue is in no screen" for text in catalogue if text not in used]
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults or len(used) < 20 else 0

@@ -69,7 +69,18 @@ public final class AppModel {
     let left = state.load()
     (saved, turns) = (left, left?.turns ?? [])
     artifacts = store.list()
-    downloads = Downloads(root: store.root) { [weak self] in self?.artifacts = store.list() }
+    downloads = Downloads(root: store.root, transfer: Self.transfer(state)) { [weak self] in
+      self?.artifacts = store.list()
+    }
+  }
+
+  /// On Apple systems one that goes on while the app is suspended or ended.
+  private static func transfer(_ state: StateFolder) -> any FileTransfer {
+    #if canImport(Darwin)
+      return TaskTransfer(.background(withIdentifier: "org.mmoe.downloads"), inbox: state.downloads)
+    #else
+      return StreamedTransfer()
+    #endif
   }
 
   public var canSend: Bool { model != nil && phase == .idle }

@@ -10,6 +10,8 @@ public struct ChatSettings: Codable, Equatable, Sendable {
   public var maxNewTokens = 0
   /// 0 is the runtime's choice.
   public var threads = 0
+  /// The address of a catalogue, if the user has one.
+  public var catalogue = ""
 
   public init() {}
 

@@ -35,6 +35,8 @@ public struct StateFolder: Sendable {
   var settings: URL { folder.appendingPathComponent("settings.json") }
   /// Large, and of no use on another device.
   var context: URL { folder.appendingPathComponent("context.mmoe") }
+  /// What has come while nobody waited for it.
+  var downloads: URL { folder.appendingPathComponent("downloads") }
   private var conversation: URL { folder.appendingPathComponent("conversation.json") }
 
   func load() -> SavedConversation? {
