@@ -173,7 +173,10 @@ def comparison_record(comparison: Comparison) -> dict[str, Json]:
                 "prompt": key.prompt.value,
                 "phase": key.phase.value,
                 "tokens": key.tokens,
-                "tokens_per_second": [median_speed(column.test(key)) for column in comparison.columns],
+                "tokens_per_second": [
+                    None if (test := column.test(key)) is None else median_speed(test)
+                    for column in comparison.columns
+                ],
             }
             for key in comparison.keys
         ],
@@ -181,9 +184,9 @@ def comparison_record(comparison: Comparison) -> dict[str, Json]:
     }
 
 
-def median_speed(test: TrialRecord | None) -> float | None:
-    """Tokens per second, the median of the rounds; None without a test."""
-    return None if test is None else statistics.median(test.tokens_per_second.samples)
+def median_speed(test: TrialRecord) -> float:
+    """Tokens per second, the median of the rounds."""
+    return statistics.median(test.tokens_per_second.samples)
 
 
 def _speed(test: TrialRecord | None) -> str:
@@ -191,7 +194,7 @@ def _speed(test: TrialRecord | None) -> str:
     if test is None:
         return ""
     samples = test.tokens_per_second.samples
-    middle = f"{statistics.median(samples):.1f}"
+    middle = f"{median_speed(test):.1f}"
     return middle if len(samples) == 1 else f"{middle} ({min(samples):.1f}-{max(samples):.1f})"
 
 

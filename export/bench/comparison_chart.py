@@ -44,13 +44,19 @@ def draw_comparison(comparison: Comparison) -> Figure:
     return figure
 
 
-def _look(index: int) -> dict[str, str]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": _MARKERS[index % len(_MARKERS)]}
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def _marker(index: int) -> str:
+    return _MARKERS[index % len(_MARKERS)]
 
 
 def _draw_speeds(axes: Axes, column: Column, keys: list[TrialKey], index: int) -> None:
     # The legend is the first panel's: a device without figures there has its line in it all the same.
-    axes.plot([], [], label=column.label, linewidth=2, markersize=5, **_look(index))
+    axes.plot(
+        [], [], label=column.label, linewidth=2, markersize=5, color=_colour(index), marker=_marker(index)
+    )
     for prompt, line in _LINES.items():
         tests = {key.tokens: test for key in keys if key.prompt is prompt and (test := column.test(key))}
         if not tests:
@@ -62,13 +68,14 @@ def _draw_speeds(axes: Axes, column: Column, keys: list[TrialKey], index: int) -
             fillstyle=_FILLS[prompt],
             linewidth=2,
             markersize=5,
-            **_look(index),
+            color=_colour(index),
+            marker=_marker(index),
         )
         axes.vlines(
             list(tests),
             [min(test.tokens_per_second.samples) for test in tests.values()],
             [max(test.tokens_per_second.samples) for test in tests.values()],
-            color=_look(index)["color"],
+            color=_colour(index),
             alpha=0.45,
             linewidth=2,
         )
@@ -82,7 +89,7 @@ def _draw_sustained(axes: Axes, column: Column, index: int) -> None:
         [point.seconds for point in curve.points],
         [point.tokens_per_second for point in curve.points],
         linewidth=2,
-        color=_look(index)["color"],
+        color=_colour(index),
     )
     before = None
     for point in curve.points:
@@ -95,6 +102,6 @@ def _draw_sustained(axes: Axes, column: Column, index: int) -> None:
                 textcoords="offset points",
                 ha="center",
                 fontsize=7.5,
-                color=_look(index)["color"],
+                color=_colour(index),
             )
         before = point.thermal_state
