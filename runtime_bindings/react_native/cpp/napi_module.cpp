@@ -150,7 +150,13 @@ void Deliver(napi_env env, Job& job) {
     MMOE_NAPI(napi_get_reference_value(env, job.listener, &listener));
     MMOE_NAPI(napi_get_undefined(env, &nothing));
     napi_value argument = std::visit(ToJs{env}, each.held);
-    MMOE_NAPI(napi_call_function(env, nothing, listener, 1, &argument, &ignored));
+    if (napi_call_function(env, nothing, listener, 1, &argument, &ignored) == napi_pending_exception) {
+      // Nobody waits for a listener: what it throws ends the process, as in any callback of Node.
+      napi_value thrown = nullptr;
+      MMOE_NAPI(napi_get_and_clear_last_exception(env, &thrown));
+      MMOE_NAPI(napi_fatal_exception(env, thrown));
+      return;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // What the scenarios cannot say: promises, signals, abandoned streams, wrong arguments.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -15,7 +16,7 @@ import {
   type Progress,
   type Step,
 } from "../src/index";
-import { artifact, native } from "./library";
+import { addonPath, artifact, native } from "./library";
 
 const PROMPT = "And the sea and the";
 
@@ -61,6 +62,19 @@ test("a model tells what its manifest says", async () => {
   await model.close();
   await model.close();
   await assert.rejects(model.warmUp(), fails("closed", /is not open/));
+});
+
+test("what a listener throws is not swallowed, and does not keep the call from ending", () => {
+  const script = `
+    const { install, loadModel } = require(${JSON.stringify(join(__dirname, "..", "src", "index.js"))});
+    install(require(${JSON.stringify(addonPath)}));
+    process.on("uncaughtException", (error) => console.log("uncaught", error.message));
+    loadModel(${JSON.stringify(artifact)}, { onProgress: () => { throw new Error("thrown"); } })
+      .then((model) => model.close())
+      .then(() => console.log("closed"));`;
+  const run = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+  assert.equal(run.stderr, "");
+  assert.match(run.stdout, /^(uncaught thrown\n)+closed\n$/);
 });
 
 test("steps come one by one, and their texts are that of their ids", async () => {

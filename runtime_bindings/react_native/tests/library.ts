@@ -8,10 +8,10 @@ function required(name: string): string {
   return resolve(found);
 }
 
-const addon: Native = createRequire(__filename)(required("MMOE_NODE_ADDON"));
-install(addon);
+export const addonPath = required("MMOE_NODE_ADDON");
+export const native: Native = createRequire(__filename)(addonPath);
+install(native);
 
-export const native = addon;
 /** The bundled checkpoint, converted. */
 export const artifact = required("MMOE_TEST_ARTIFACT");
 /** tests/conformance, and what `python -m tests.conformance.variants` wrote. */
