@@ -97,10 +97,10 @@ def write_gguf(
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
             continue
         parts = []
-        for gguf_name, values in _pieces(name, tensor.float().numpy()):
+        for gguf_name, values in pieces(name, tensor.float().numpy()):
             heads = _turned_heads(architecture, gguf_name, model.config)
             order = np.arange(len(values)) if heads is None else _adjacent(len(values), heads)
-            kind = (types or {}).get(gguf_name, Q4_0 if _is_matrix(gguf_name, values) else F32)
+            kind = (types or {}).get(gguf_name, Q4_0 if is_matrix(gguf_name, values) else F32)
             data = _six_bits(values[order]) if kind is Q6_K else gguf.quantize(values[order], kind)
             writer.add_tensor(gguf_name, data, raw_dtype=kind)
             parts.append(gguf.dequantize(data, kind).astype(np.float32)[np.argsort(order)])
@@ -133,7 +133,8 @@ def _six_bits(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.concatenate(parts, axis=1).reshape(len(rows), -1)
 
 
-def _pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.NDArray[np.float32]]]:
+def pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.NDArray[np.float32]]]:
+    """What a tensor of the model is in a file: names and values."""
     if name in _TOP:
         return [(_TOP[name], values)]
     match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
@@ -155,7 +156,8 @@ def _pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.N
     return [(f"{layer}{_LAYER[module]}.{part}", values)]
 
 
-def _is_matrix(name: str, values: npt.NDArray[np.float32]) -> bool:
+def is_matrix(name: str, values: npt.NDArray[np.float32]) -> bool:
+    """Whether llama.cpp quantises it."""
     return values.ndim > 1 and not any(part in name for part in ("ffn_gate_inp", "shortconv.conv", "norm"))
 
 
