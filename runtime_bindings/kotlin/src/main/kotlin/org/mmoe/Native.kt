@@ -21,6 +21,8 @@ internal object Native {
     /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
     @JvmStatic external fun memory(): LongArray
 
+    @JvmStatic external fun dropFromPageCache(path: ByteArray): Boolean
+
     @JvmStatic
     external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean, onProgress: OnProgress?): Long
 
@@ -108,6 +110,11 @@ internal object Native {
     @JvmStatic external fun sessionDecode(session: Long, id: Int)
 
     @JvmStatic external fun sessionLogits(session: Long, logits: FloatArray)
+
+    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
+
+    /** [layers, experts, counts of the first layer, counts of the second, ...] */
+    @JvmStatic external fun sessionExpertCounts(session: Long): LongArray
 
     @JvmStatic external fun sessionPosition(session: Long): Long
 
