@@ -26,7 +26,8 @@ FRAGMENTS = (
     *("<tool_", "<|", "<"),
     *('{"name": "f", "arguments": {"a": 1}}', '{"name": "g", "parameters": {}}', '{"name": 3}', "[f(a='x')]", "[f(1)]"),
     *('<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>', "<|tool_call_start|>[g()]<|tool_call_end|>"),
-    *("<tool_call>{}</tool_call>", "<|tool_call_start|>[]<|tool_call_end|>", "\n", " \n ", "{", "}", '"', "\\", "[", "]"),
+    *("<tool_call>{}</tool_call>", "<|tool_call_start|>[]<|tool_call_end|>", "\n", " \n "),
+    *("{", "}", '"', "\\", "[", "]"),
     *("Let me see.", " the sea", "é", "\U0001f600", "\v"),
 )  # fmt: skip
 
@@ -103,7 +104,9 @@ def test_a_call_at_the_end_of_a_text_is_never_seen(models: dict[str, Model]) -> 
     assert "".join(pieces[: before + 1]) == "Let me look.", "shown as it comes"
 
 
-@pytest.mark.parametrize("text", ["Use <tool_call>, they say.", "a < b\nand so on", "<tool_call>{}</tool_call> yes"])
+@pytest.mark.parametrize(
+    "text", ["Use <tool_call>, they say.", "a < b\nand so on", "<tool_call>{}</tool_call> yes"]
+)
 def test_what_cannot_be_a_call_is_shown_at_once(models: dict[str, Model], text: str) -> None:
     model = models["qwen3"]
     with begun(model) as session:

@@ -171,31 +171,6 @@ void Logits(JNIEnv* env, jclass, jlong session, jfloatArray logits) {
   });
 }
 
-void CountExperts(JNIEnv* env, jclass, jlong session, jboolean on) {
-  Succeeded(env, mmoe_session_count_experts(Handle(session), on == JNI_TRUE ? 1 : 0));
-}
-
-// The sizes of the counts, and the counts one layer after another.
-jlongArray ExpertCounts(JNIEnv* env, jclass, jlong session) {
-  return Guarded(env, static_cast<jlongArray>(nullptr), [&]() -> jlongArray {
-    size_t layers = 0;
-    size_t experts = 0;
-    std::vector<uint64_t> counts;
-    mmoe_status status = mmoe_session_expert_counts(Handle(session), counts.data(), 0, &layers, &experts);
-    if (status == MMOE_BUFFER_TOO_SMALL) {
-      counts.resize(layers * experts);
-      status = mmoe_session_expert_counts(Handle(session), counts.data(), counts.size(), &layers, &experts);
-    }
-    if (!Succeeded(env, status)) return nullptr;
-    std::vector<jlong> values{static_cast<jlong>(layers), static_cast<jlong>(experts)};
-    for (const uint64_t count : counts) values.push_back(static_cast<jlong>(count));
-    const auto size = static_cast<jsize>(values.size());
-    const jlongArray array = env->NewLongArray(size);
-    if (array != nullptr) env->SetLongArrayRegion(array, 0, size, values.data());
-    return array;
-  });
-}
-
 jlong Position(JNIEnv* env, jclass, jlong session) {
   int64_t position = 0;
   Succeeded(env, mmoe_session_position(Handle(session), &position));
@@ -279,8 +254,6 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),
           Method("sessionLogits", "(J[F)V", Logits),
-          Method("sessionCountExperts", "(JZ)V", CountExperts),
-          Method("sessionExpertCounts", "(J)[J", ExpertCounts),
           Method("sessionPosition", "(J)J", Position),
           Method("sessionTruncate", "(JJ)V", Truncate),
           Method("sessionReset", "(J)V", Reset),

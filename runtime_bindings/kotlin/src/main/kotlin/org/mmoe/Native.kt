@@ -111,11 +111,6 @@ internal object Native {
 
     @JvmStatic external fun sessionLogits(session: Long, logits: FloatArray)
 
-    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
-
-    /** [layers, experts, counts of the first layer, counts of the second, ...] */
-    @JvmStatic external fun sessionExpertCounts(session: Long): LongArray
-
     @JvmStatic external fun sessionPosition(session: Long): Long
 
     @JvmStatic external fun sessionTruncate(session: Long, position: Long)

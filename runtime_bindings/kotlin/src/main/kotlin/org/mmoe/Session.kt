@@ -197,20 +197,6 @@ public class Session internal constructor(public val model: Model, private val h
         return Logprobs(found.first(), found.drop(1))
     }
 
-    /** Begins to count which experts the tokens are sent to that the session runs, or ends it. */
-    public fun countExperts(on: Boolean = true): Unit = Native.sessionCountExperts(handle, on)
-
-    /**
-     * How often each expert was chosen since [countExperts]: an array for each MoE layer, in the order in which they run. A
-     * chunk of a prompt sends only its last token through the last layer. Empty without a count, before anything was run, and
-     * for a program whose experts are not this library's.
-     */
-    public fun expertCounts(): List<LongArray> {
-        val numbers = Native.sessionExpertCounts(handle)
-        val experts = numbers[1].toInt()
-        return List(numbers[0].toInt()) { layer -> numbers.copyOfRange(2 + layer * experts, 2 + (layer + 1) * experts) }
-    }
-
     /** Keeps the first [position] tokens; costs nothing. */
     public fun truncate(position: Long): Unit = Native.sessionTruncate(handle, position)
 
