@@ -148,7 +148,11 @@ def _request(
         choices=choices,
         sampling=_sampling(fields, model),
         bias=_bias(fields, model.info.vocab_size),
-        limits=Limits(stop=fields.texts("stop", _MOST_STOPS), max_new_tokens=max_new_tokens),
+        limits=Limits(
+            stop=fields.texts("stop", _MOST_STOPS),
+            min_new_tokens=fields.integer("min_tokens", 0, 0, 2**31 - 1) or 0,
+            max_new_tokens=max_new_tokens,
+        ),
         grammar=grammar,
         top_logprobs=top_logprobs,
         echo=echo,

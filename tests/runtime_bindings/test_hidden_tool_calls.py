@@ -27,8 +27,7 @@ FRAGMENTS = (
     *('{"name": "f", "arguments": {"a": 1}}', '{"name": "g", "parameters": {}}', '{"name": 3}', "[f(a='x')]", "[f(1)]"),
     *('<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>', "<|tool_call_start|>[g()]<|tool_call_end|>"),
     *("<tool_call>{}</tool_call>", "<|tool_call_start|>[]<|tool_call_end|>", "\n", " \n "),
-    *("{", "}", '"', "\\", "[", "]"),
-    *("Let me see.", " the sea", "é", "\U0001f600", "\v"),
+    *("{", "}", '"', "\\", "[", "]", "Let me see.", " the sea", "é", "\U0001f600", "\v"),
 )  # fmt: skip
 
 

@@ -70,6 +70,15 @@ def test_several_choices_have_seeds_of_their_own(client: openai.OpenAI, model: M
     assert [choice.index for choice in answer.choices] == [0, 1, 2]
 
 
+def test_a_least_length(client: openai.OpenAI) -> None:
+    """A bias ends the text as soon as it may end."""
+    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 20, "logit_bias": {"2043": 100}}
+    for least in (0, 6):
+        answer = client.chat.completions.create(**asked, extra_body={"min_tokens": least})
+        assert answer.usage.completion_tokens == least
+        assert answer.choices[0].finish_reason == "stop"
+
+
 def test_stop_strings(client: openai.OpenAI, model: Model) -> None:
     whole = expected(model, SamplingConfig(), 30)
     stop = whole[12:15]
