@@ -22,7 +22,7 @@ public final class Chat: @unchecked Sendable {
   }
 
   fileprivate let session: Session
-  private let tools: [String]
+  fileprivate let tools: [String]
   private let whenFull: WhenFull
   private let answerRoom: Int
   private let lock = DispatchSemaphore(value: 1)
@@ -67,7 +67,7 @@ public final class Chat: @unchecked Sendable {
   /// The turn begins when its first step is asked for. It becomes part of `history` when its answer has ended; one that fails,
   /// is cancelled, or whose stream is let go before leaves the conversation as it was. Until then another one fails with
   /// `.busy`, and so do `reset` and `restore`. An answer that calls one of the tools becomes a turn with `toolCalls`, see
-  /// `turns`.
+  /// `turns`; its steps show the text beside the calls only.
   public func send(
     _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
     grammar: String? = nil
@@ -219,7 +219,7 @@ private final class Turn: @unchecked Sendable {
       throw error
     }
     let begun = Generation(
-      chat.session, { [unowned self] _ in try prompt() }, limits, grammar,
+      chat.session, { [unowned self] _ in try prompt() }, limits, grammar, !chat.tools.isEmpty,
       { [unowned self] in chat.keep(messages + [try chat.answer($0, $1)], leftOut: plain(leftOut)) })
     generation = begun
     return begun

@@ -34,6 +34,7 @@ final class Generation: @unchecked Sendable {
   private var prompt: Session.Prompt?
   private let limits: Limits
   private let grammar: Grammar
+  private let hideToolCalls: Bool
   private let onFinish: Session.OnFinish?
   private var begun = false
   private var text = ""
@@ -41,13 +42,14 @@ final class Generation: @unchecked Sendable {
   private var ended = false
 
   init(
-    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar,
+    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar, _ hideToolCalls: Bool,
     _ onFinish: Session.OnFinish?
   ) {
     self.session = session
     self.prompt = prompt
     self.limits = limits
     self.grammar = grammar
+    self.hideToolCalls = hideToolCalls
     self.onFinish = onFinish
   }
 
@@ -71,10 +73,11 @@ final class Generation: @unchecked Sendable {
 
   private func compute() async throws -> Session.Step {
     if let prompt = prompt.take() {
-      let (limits, grammar) = (limits, grammar)
+      let (limits, grammar, hideToolCalls) = (limits, grammar, hideToolCalls)
       try await session.computing { session in
         if let ids = try prompt(session.model) { try session.prompt(ids) }
         try session.setLimits(limits)
+        try session.hideToolCalls(hideToolCalls)
         try session.setGrammar(grammar)
       }
       begun = true
@@ -135,7 +138,7 @@ extension Session {
   private func stream(
     _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar
   ) -> AsyncThrowingStream<Step, Error> {
-    let generation = Generation(self, prompt, limits, grammar, nil)
+    let generation = Generation(self, prompt, limits, grammar, false, nil)
     return AsyncThrowingStream { try await generation.next() }
   }
 

@@ -1,13 +1,13 @@
-package org.mmoe.app
+package org.mmoe.benchmark
 
-/** JSON of maps, lists, strings, numbers and null. (Android's own org.json is not there in the tests on the JVM.) */
-fun json(value: Any?): String =
+/** JSON of maps, lists, strings, numbers, booleans and null. (Android's own org.json is not there on a JVM.) */
+internal fun json(value: Any?): String =
     when (value) {
         is Map<*, *> ->
             value.entries.joinToString(",", "{", "}") { (key, each) -> "${quoted(key.toString())}:${json(each)}" }
         is List<*> -> value.joinToString(",", "[", "]", transform = ::json)
         is Double -> if (value.isFinite()) value.toString() else "null"
-        is Number, null -> value.toString()
+        is Number, is Boolean, null -> value.toString()
         else -> quoted(value.toString())
     }
 
