@@ -1,4 +1,5 @@
 import MmoeApp
+import MmoeDownload
 import SwiftUI
 
 /// Where artifacts come from: an address, and what is on its way.

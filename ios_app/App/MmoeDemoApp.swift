@@ -1,4 +1,5 @@
 import MmoeApp
+import MmoeDownload
 import SwiftUI
 
 /// The system starts the app in the background when its downloads have ended.

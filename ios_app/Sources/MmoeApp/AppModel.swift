@@ -1,5 +1,6 @@
 import Foundation
 import Mmoe
+import MmoeDownload
 import Observation
 
 /// What the screens show and what their buttons do: one model, one conversation, one thing at a time.
@@ -56,31 +57,26 @@ public final class AppModel {
   private var closing: Task<Void, Never>?
 
   public convenience init(store: ArtifactStore, state: StateFolder, device: Device, benchmarkText: String) {
-    self.init(store: store, state: state, device: device, benchmarkText: benchmarkText, close: { $0?.close() })
+    // Downloads go on while the app is suspended.
+    let transfer = DownloadTransfer.system(identifier: "org.mmoe.downloads", inbox: state.downloads)
+    self.init(
+      store: store, state: state, device: device, benchmarkText: benchmarkText, transfer: transfer,
+      close: { $0?.close() })
   }
 
   /// - Parameter close: for tests that look where and when it is called.
   init(
     store: ArtifactStore, state: StateFolder, device: Device, benchmarkText: String,
-    close: @escaping @Sendable (Conversation?) -> Void
+    transfer: DownloadTransfer = .streamed, close: @escaping @Sendable (Conversation?) -> Void
   ) {
     (self.store, self.state, self.device, self.benchmarkText, self.close) = (store, state, device, benchmarkText, close)
     settings = ChatSettings(file: state.settings) ?? ChatSettings()
     let left = state.load()
     (saved, turns) = (left, left?.turns ?? [])
     artifacts = store.list()
-    downloads = Downloads(root: store.root, transfer: Self.transfer(state)) { [weak self] in
+    downloads = Downloads(root: store.root, transfer: transfer) { [weak self] in
       self?.artifacts = store.list()
     }
-  }
-
-  /// On Apple systems one that goes on while the app is suspended or ended.
-  private static func transfer(_ state: StateFolder) -> any FileTransfer {
-    #if canImport(Darwin)
-      return TaskTransfer(.background(withIdentifier: "org.mmoe.downloads"), inbox: state.downloads)
-    #else
-      return StreamedTransfer()
-    #endif
   }
 
   public var canSend: Bool { model != nil && phase == .idle }

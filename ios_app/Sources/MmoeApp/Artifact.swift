@@ -1,4 +1,5 @@
 import Foundation
+import MmoeDownload
 
 /// An artifact folder in the app's storage.
 public struct Artifact: Identifiable, Equatable, Sendable {

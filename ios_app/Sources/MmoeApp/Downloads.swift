@@ -1,4 +1,5 @@
 import Foundation
+import MmoeDownload
 import Observation
 
 /// A download that has not ended.
@@ -27,11 +28,11 @@ public final class Downloads {
   public private(set) var catalogue: [CatalogueEntry] = []
 
   private let root: URL
-  private let transfer: any FileTransfer
+  private let transfer: DownloadTransfer
   private let onArrival: () -> Void
   private var work: Task<Void, Never>?
 
-  init(root: URL, transfer: any FileTransfer = StreamedTransfer(), onArrival: @escaping () -> Void) {
+  init(root: URL, transfer: DownloadTransfer = .streamed, onArrival: @escaping () -> Void) {
     (self.root, self.transfer) = (root, transfer)
     self.onArrival = onArrival
     downloads = ArtifactDownload.unfinished(in: root).sorted { $0.key < $1.key }.map {

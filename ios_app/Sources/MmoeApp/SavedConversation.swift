@@ -53,13 +53,3 @@ public struct StateFolder: Sendable {
     for file in [conversation, context] { try? FileManager.default.removeItem(at: file) }
   }
 }
-
-/// It can be made or fetched again, and would fill the user's backup.
-func excludeFromBackup(_ file: URL) throws {
-  #if canImport(Darwin)
-    var values = URLResourceValues()
-    values.isExcludedFromBackup = true
-    var excluded = file
-    try excluded.setResourceValues(values)
-  #endif
-}

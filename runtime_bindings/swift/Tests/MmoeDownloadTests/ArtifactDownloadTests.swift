@@ -1,7 +1,7 @@
 import Foundation
 import XCTest
 
-@testable import MmoeApp
+@testable import MmoeDownload
 
 #if canImport(FoundationNetworking)
   import FoundationNetworking
@@ -266,53 +266,15 @@ final class ArtifactDownloadTests: XCTestCase {
         XCTAssertTrue("\($0)".contains(said) && "\($0)".contains(place.absoluteString), "\($0)")
       }
     }
-    let shown = await screen()
     for (address, said) in [
       ("nothing", "\"nothing\""), ("\(try server())/plain/\(run)/tokenizer.json", "no list of models"),
       ("\(try server())/plain/\(run)/none.json", "has no none.json"),
     ] {
-      await shown.browse(address, token: "")
-      let refusal = await shown.refusal
-      XCTAssertTrue(try XCTUnwrap(refusal).contains(said), refusal ?? "")
+      do {
+        _ = try await Catalogue.fetch(address, token: nil)
+        XCTFail(address)
+      } catch { XCTAssertTrue("\(error)".contains(said), "\(error)") }
     }
-  }
-
-  private func screen() async -> Downloads {
-    let root = root
-    return await MainActor.run { Downloads(root: root) {} }
-  }
-
-  func testTheScreenPausesAndGoesOnInTheNextProcess() async throws {
-    let name = run
-    let address = "\(try server())/slow/\(run)"
-    let first = await screen()
-    await first.add(address, token: "")
-    while await (first.running?.doneBytes ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
-    await first.pause()
-    await first.finished()
-    let paused = await first.downloads
-    XCTAssertEqual(paused.map(\.name), [name])
-    XCTAssertEqual(paused.map(\.running), [false])
-    XCTAssertNil(paused.first?.problem)
-    XCTAssertEqual(ArtifactStore(root: root).list(), [], "half an artifact cannot be opened")
-    let second = await screen()
-    await second.resume(name, token: "")
-    await second.finished()
-    let left = await second.downloads
-    XCTAssertEqual(left, [])
-    XCTAssertEqual(ArtifactStore(root: root).list().map(\.name), [name])
-  }
-
-  func testTheScreenSaysWhatWentWrong() async throws {
-    let address = "\(try server())/gone/\(run)"
-    let shown = await screen()
-    await shown.add("nothing", token: "")
-    let refusal = await shown.refusal
-    XCTAssertTrue(try XCTUnwrap(refusal).contains("\"nothing\""))
-    await shown.add(address, token: "")
-    await shown.finished()
-    let problem = await shown.downloads.first?.problem
-    XCTAssertTrue(try XCTUnwrap(problem).contains("has no model.pte"))
   }
 
   func testAddresses() throws {

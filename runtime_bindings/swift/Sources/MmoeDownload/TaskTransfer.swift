@@ -4,6 +4,37 @@ import Foundation
   import FoundationNetworking
 #endif
 
+/// Who brings the bytes of a download.
+public struct DownloadTransfer: Sendable {
+  let files: any FileTransfer
+
+  /// This process, while it runs.
+  public static let streamed = DownloadTransfer(files: StreamedTransfer())
+
+  /// The system: on Apple systems also while the app is suspended or ended.
+  /// - Parameters:
+  ///   - identifier: of the background session; one object in a process may have it.
+  ///   - inbox: a folder for what comes while nobody waits, the same in every process.
+  public static func system(identifier: String, inbox: URL) -> DownloadTransfer {
+    #if canImport(Darwin)
+      let configuration = URLSessionConfiguration.background(withIdentifier: identifier)
+    #else
+      let configuration = URLSessionConfiguration.ephemeral
+    #endif
+    return DownloadTransfer(files: TaskTransfer(configuration, inbox: inbox))
+  }
+}
+
+/// What can be made or fetched again would fill the user's backup.
+public func excludeFromBackup(_ file: URL) throws {
+  #if canImport(Darwin)
+    var values = URLResourceValues()
+    values.isExcludedFromBackup = true
+    var excluded = file
+    try excluded.setResourceValues(values)
+  #endif
+}
+
 #if canImport(Darwin)
   /// What the system wants to be called when the app has seen what happened while it was not running.
   public enum BackgroundEvents {

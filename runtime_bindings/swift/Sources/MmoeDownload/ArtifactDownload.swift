@@ -24,6 +24,13 @@ public struct ArtifactDownload: Sendable {
   /// - Parameters:
   ///   - target: the artifact's folder when it is whole.
   ///   - token: for gated ones.
+  public init(
+    _ address: ArtifactAddress, into target: URL, token: String? = nil, transfer: DownloadTransfer = .streamed
+  ) {
+    self.init(address, into: target, token: token, transfer: transfer.files)
+  }
+
+  /// - Parameters:
   ///   - attempts: tries without any progress after which the connection is given up.
   ///   - pauseSeconds: how long to wait before a try.
   ///   - freeBytes: room on the storage of a folder.
@@ -32,7 +39,7 @@ public struct ArtifactDownload: Sendable {
     _ address: ArtifactAddress, into target: URL, token: String? = nil, attempts: Int = 6,
     pauseSeconds: @escaping @Sendable (Int) -> Double = { Double(1 << $0) / 2 },
     freeBytes: @escaping @Sendable (URL) -> Int = ArtifactDownload.freeBytes,
-    transfer: any FileTransfer = StreamedTransfer()
+    transfer: any FileTransfer
   ) {
     (self.address, self.target, self.token, self.attempts) = (address, target, token, attempts)
     (self.pauseSeconds, self.freeBytes, self.transfer) = (pauseSeconds, freeBytes, transfer)

@@ -38,7 +38,7 @@ public enum Catalogue {
 
   /// - Parameter place: the list's own address.
   /// - Throws: `DownloadError.noArtifact`.
-  static func read(_ text: Data, from place: URL) throws -> [CatalogueEntry] {
+  public static func read(_ text: Data, from place: URL) throws -> [CatalogueEntry] {
     func refused(_ why: String) -> DownloadError {
       .noArtifact("\(place.absoluteString) is no list of models: \(why)")
     }
@@ -66,7 +66,7 @@ public enum Catalogue {
 
   /// Brings a list from a server.
   /// - Throws: `DownloadError`.
-  static func fetch(_ address: String, token: String?) async throws -> [CatalogueEntry] {
+  public static func fetch(_ address: String, token: String?) async throws -> [CatalogueEntry] {
     let trimmed = address.trimmingCharacters(in: .whitespacesAndNewlines)
     guard let url = URL(string: trimmed), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
       throw DownloadError.address(trimmed)
