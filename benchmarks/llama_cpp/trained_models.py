@@ -27,7 +27,7 @@ def write_trained_gguf(path: Path, name: str) -> dict[str, npt.NDArray[np.float3
     """
     with tempfile.TemporaryDirectory() as scratch:
         model = in_transformers(name, Path(scratch))
-    (family,) = model.config.architectures or ()
+    family = type(model).__name__
     tokenizer: dict[str, Any] = json.loads((FOLDER / name / "tokenizer.json").read_text(encoding="utf-8"))
     return write_gguf(
         path,
