@@ -27,12 +27,11 @@ def write_trained_gguf(path: Path, name: str) -> dict[str, npt.NDArray[np.float3
     """
     with tempfile.TemporaryDirectory() as scratch:
         model = in_transformers(name, Path(scratch))
-    family = type(model).__name__
     tokenizer: dict[str, Any] = json.loads((FOLDER / name / "tokenizer.json").read_text(encoding="utf-8"))
     return write_gguf(
         path,
         model,
-        ARCHITECTURES[family],
+        ARCHITECTURES[type(model).__name__],
         metadata_of(model.config),
         # The bundled tokenizer cuts as Llama 3's does.
         tokenizer=(tokenizer, "llama-bpe"),
