@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from benchmarks.llama_cpp.model import write_random_tensors
-from tests.support.gguf_models import is_matrix, pieces
+from tests.support.gguf_models import add_metadata, is_matrix, pieces
 
 ARCHITECTURES = {
     "OlmoeForCausalLM": "olmoe",
@@ -41,7 +41,7 @@ def write_family_gguf(path: Path, settings: Mapping[str, Any], *, seed: int = 0)
         model = family(config)
     writer = gguf.GGUFWriter(path, ARCHITECTURES[name])
     writer.add_name(f"synthetic, shapes of {name}")
-    _add_settings(writer, config)
+    add_metadata(writer, ARCHITECTURES[name], metadata_of(config))
     writer.add_tokenizer_model("none")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
     shapes = {}
@@ -54,38 +54,47 @@ def write_family_gguf(path: Path, settings: Mapping[str, Any], *, seed: int = 0)
     write_random_tensors(writer, shapes, seed)
 
 
-def _add_settings(writer: gguf.GGUFWriter, config: Any) -> None:
-    """The metadata that llama.cpp asks of the architecture."""
-    heads = config.num_attention_heads
-    experts = getattr(config, "num_experts", None) or config.num_local_experts
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(heads)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_layer_norm_rms_eps(getattr(config, "rms_norm_eps", None) or config.norm_eps)
-    writer.add_expert_count(experts)
-    writer.add_expert_used_count(config.num_experts_per_tok)
-    writer.add_vocab_size(config.vocab_size)
-    keys = config.num_key_value_heads
-    kinds = getattr(config, "layer_types", None)
+def metadata_of(config: Any) -> dict[str, Any]:
+    """What llama.cpp asks of the architecture, by key without its name.
+
+    Args:
+        config: Of `transformers`.
+    """
+    keys, kinds = config.num_key_value_heads, getattr(config, "layer_types", None)
     mixers = kinds if kinds and "conv" in kinds else None
-    writer.add_head_count_kv([keys if kind == "full_attention" else 0 for kind in mixers] if mixers else keys)
-    width = getattr(config, "moe_intermediate_size", None)
-    if width:
-        writer.add_expert_feed_forward_length(width)
-    if head_dim := getattr(config, "head_dim", None):
-        writer.add_key_length(head_dim)
-        writer.add_value_length(head_dim)
+    metadata: dict[str, Any] = {
+        "context_length": config.max_position_embeddings,
+        "embedding_length": config.hidden_size,
+        "block_count": config.num_hidden_layers,
+        "feed_forward_length": config.intermediate_size,
+        "attention.head_count": config.num_attention_heads,
+        "attention.head_count_kv": [keys if kind == "full_attention" else 0 for kind in mixers]
+        if mixers
+        else keys,
+        "rope.freq_base": float(config.rope_parameters["rope_theta"]),
+        "attention.layer_norm_rms_epsilon": getattr(config, "rms_norm_eps", None) or config.norm_eps,
+        "expert_count": getattr(config, "num_experts", None) or config.num_local_experts,
+        "expert_used_count": config.num_experts_per_tok,
+        "vocab_size": config.vocab_size,
+    }
+    optional = {
+        "expert_feed_forward_length": getattr(config, "moe_intermediate_size", None),
+        "attention.key_length": getattr(config, "head_dim", None),
+        "attention.value_length": getattr(config, "head_dim", None),
+        "expert_shared_feed_forward_length": getattr(config, "shared_intermediate_size", None),
+    }
+    metadata |= {key: value for key, value in optional.items() if value}
     if hasattr(config, "embedding_multiplier"):
-        writer.add_embedding_scale(config.embedding_multiplier)
-        writer.add_residual_scale(config.residual_multiplier)
-        writer.add_attention_scale(config.attention_multiplier)
-        writer.add_logit_scale(config.logits_scaling)
-    if shared := getattr(config, "shared_intermediate_size", 0):
-        writer.add_expert_shared_feed_forward_length(shared)
+        metadata |= {
+            "embedding_scale": config.embedding_multiplier,
+            "residual_scale": config.residual_multiplier,
+            "attention.scale": config.attention_multiplier,
+            "logit_scale": config.logits_scaling,
+        }
     if mixers:
-        writer.add_shortconv_l_cache(config.conv_L_cache)
-        writer.add_leading_dense_block_count(config.num_dense_layers)
-        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        metadata |= {
+            "shortconv.l_cache": config.conv_L_cache,
+            "leading_dense_block_count": config.num_dense_layers,
+            "expert_gating_func": int(gguf.ExpertGatingFuncType.SIGMOID),
+        }
+    return metadata

@@ -219,6 +219,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
     "session_set_limits": [Handle, POINTER(LimitsStruct)],
+    "session_hide_tool_calls": [Handle, c_int32],
     "session_set_grammar": [Handle, c_int32, c_char_p, c_size_t],
     "model_check_grammar": [Handle, c_int32, c_char_p, c_size_t],
     "session_set_speculation": [Handle, POINTER(SpeculationStruct)],

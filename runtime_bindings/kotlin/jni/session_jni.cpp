@@ -145,6 +145,10 @@ void SetGrammar(JNIEnv* env, jclass, jlong session, jint kind, jbyteArray text) 
   });
 }
 
+void HideToolCalls(JNIEnv* env, jclass, jlong session, jboolean on) {
+  Succeeded(env, mmoe_session_hide_tool_calls(Handle(session), on == JNI_TRUE ? 1 : 0));
+}
+
 jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
   mmoe_step step;
   if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
@@ -164,31 +168,6 @@ void Logits(JNIEnv* env, jclass, jlong session, jfloatArray logits) {
       env->SetFloatArrayRegion(logits, 0, static_cast<jsize>(values.size()), values.data());
     }
     return 0;
-  });
-}
-
-void CountExperts(JNIEnv* env, jclass, jlong session, jboolean on) {
-  Succeeded(env, mmoe_session_count_experts(Handle(session), on == JNI_TRUE ? 1 : 0));
-}
-
-// The sizes of the counts, and the counts one layer after another.
-jlongArray ExpertCounts(JNIEnv* env, jclass, jlong session) {
-  return Guarded(env, static_cast<jlongArray>(nullptr), [&]() -> jlongArray {
-    size_t layers = 0;
-    size_t experts = 0;
-    std::vector<uint64_t> counts;
-    mmoe_status status = mmoe_session_expert_counts(Handle(session), counts.data(), 0, &layers, &experts);
-    if (status == MMOE_BUFFER_TOO_SMALL) {
-      counts.resize(layers * experts);
-      status = mmoe_session_expert_counts(Handle(session), counts.data(), counts.size(), &layers, &experts);
-    }
-    if (!Succeeded(env, status)) return nullptr;
-    std::vector<jlong> values{static_cast<jlong>(layers), static_cast<jlong>(experts)};
-    for (const uint64_t count : counts) values.push_back(static_cast<jlong>(count));
-    const auto size = static_cast<jsize>(values.size());
-    const jlongArray array = env->NewLongArray(size);
-    if (array != nullptr) env->SetLongArrayRegion(array, 0, size, values.data());
-    return array;
   });
 }
 
@@ -212,6 +191,32 @@ void Cancel(JNIEnv* env, jclass, jlong session) {
 
 void ClearCancel(JNIEnv* env, jclass, jlong session) {
   Succeeded(env, mmoe_session_clear_cancel(Handle(session)));
+}
+
+void CountExperts(JNIEnv* env, jclass, jlong session, jboolean on) {
+  Succeeded(env, mmoe_session_count_experts(Handle(session), on == JNI_TRUE ? 1 : 0));
+}
+
+jlongArray ExpertCounts(JNIEnv* env, jclass, jlong session, jintArray layers_and_experts) {
+  return Guarded<jlongArray>(env, nullptr, [&]() -> jlongArray {
+    size_t sizes[2] = {};
+    std::vector<uint64_t> counts;
+    const mmoe_status status = FillBuffer(counts, 0, [&](uint64_t* to, size_t capacity, size_t* count) {
+      const mmoe_status found =
+          mmoe_session_expert_counts(Handle(session), to, capacity, &sizes[0], &sizes[1]);
+      *count = sizes[0] * sizes[1];
+      return found;
+    });
+    if (!Succeeded(env, status)) return nullptr;
+    const jint both[] = {static_cast<jint>(sizes[0]), static_cast<jint>(sizes[1])};
+    env->SetIntArrayRegion(layers_and_experts, 0, 2, both);
+    const auto length = static_cast<jsize>(counts.size());
+    const jlongArray array = env->NewLongArray(length);
+    if (array != nullptr) {
+      env->SetLongArrayRegion(array, 0, length, reinterpret_cast<const jlong*>(counts.data()));
+    }
+    return array;
+  });
 }
 
 jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
@@ -244,17 +249,18 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionRestore", "(J[B)V", Restore),
           Method("sessionSetSpeculation", "(JI[I)V", SetSpeculation),
           Method("sessionSetGrammar", "(JI[B)V", SetGrammar),
+          Method("sessionHideToolCalls", "(JZ)V", HideToolCalls),
           Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),
           Method("sessionLogits", "(J[F)V", Logits),
-          Method("sessionCountExperts", "(JZ)V", CountExperts),
-          Method("sessionExpertCounts", "(J)[J", ExpertCounts),
           Method("sessionPosition", "(J)J", Position),
           Method("sessionTruncate", "(JJ)V", Truncate),
           Method("sessionReset", "(J)V", Reset),
           Method("sessionCancel", "(J)V", Cancel),
           Method("sessionClearCancel", "(J)V", ClearCancel),
+          Method("sessionCountExperts", "(JZ)V", CountExperts),
+          Method("sessionExpertCounts", "(J[I)[J", ExpertCounts),
           Method("sessionStats", "(J[J)[D", Stats)};
 }
 

@@ -70,7 +70,7 @@ public class Chat(
      *
      * The turn becomes part of [history] when its answer has ended. One that fails, is cancelled, or is not collected to
      * its end leaves the conversation as it was. An answer that calls one of the tools becomes a turn with
-     * [Message.toolCalls], see [turns].
+     * [Message.toolCalls], see [turns]; its steps show the text beside the calls only.
      *
      * @throws MmoeException.ContextFull the conversation does not fit into the context.
      * @throws MmoeException.Busy another turn is running.
@@ -117,7 +117,8 @@ public class Chat(
         val kept = all.take(first) + all.drop(first + prompt.leftOut)
         val text = StringBuilder()
         val ids = mutableListOf<Int>()
-        session.generate(prompt.ids, maxNewTokens, minNewTokens, stop, jsonSchema, grammar).collect { step ->
+        val limits = Limits(stop, minNewTokens, maxNewTokens)
+        session.stream(limits, Grammar.of(jsonSchema, grammar), tools.isNotEmpty()) { prompt.ids }.collect { step ->
             text.append(step.text)
             if (step.finishReason == null) {
                 ids += step.id

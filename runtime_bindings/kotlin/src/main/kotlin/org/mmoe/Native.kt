@@ -100,6 +100,8 @@ internal object Native {
 
     @JvmStatic external fun modelCheckGrammar(model: Long, kind: Int, text: ByteArray)
 
+    @JvmStatic external fun sessionHideToolCalls(session: Long, on: Boolean)
+
     /** The text that was held back. */
     @JvmStatic external fun sessionFlush(session: Long): ByteArray
 
@@ -108,11 +110,6 @@ internal object Native {
     @JvmStatic external fun sessionDecode(session: Long, id: Int)
 
     @JvmStatic external fun sessionLogits(session: Long, logits: FloatArray)
-
-    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
-
-    /** [layers, experts, counts of the first layer, counts of the second, ...] */
-    @JvmStatic external fun sessionExpertCounts(session: Long): LongArray
 
     @JvmStatic external fun sessionPosition(session: Long): Long
 
@@ -123,6 +120,11 @@ internal object Native {
     @JvmStatic external fun sessionCancel(session: Long)
 
     @JvmStatic external fun sessionClearCancel(session: Long)
+
+    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
+
+    /** Row by row; layersAndExperts becomes [layers, experts]. */
+    @JvmStatic external fun sessionExpertCounts(session: Long, layersAndExperts: IntArray): LongArray
 
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray

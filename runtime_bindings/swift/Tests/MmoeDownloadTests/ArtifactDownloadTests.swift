@@ -1,7 +1,7 @@
 import Foundation
 import XCTest
 
-@testable import MmoeApp
+@testable import MmoeDownload
 
 #if canImport(FoundationNetworking)
   import FoundationNetworking
@@ -24,11 +24,13 @@ final class ArtifactDownloadTests: XCTestCase {
   }
 
   private func download(
-    _ behaviour: String, token: String? = nil, attempts: Int = 3, free: Int = .max
+    _ behaviour: String, token: String? = nil, attempts: Int = 3, free: Int = .max,
+    by transfer: any FileTransfer = StreamedTransfer()
   ) throws -> ArtifactDownload {
     let address = try ArtifactAddress("\(try server())/\(behaviour)/\(run)")
     return ArtifactDownload(
-      address, into: target, token: token, attempts: attempts, pauseSeconds: { _ in 0.001 }, freeBytes: { _ in free })
+      address, into: target, token: token, attempts: attempts, pauseSeconds: { _ in 0.001 }, freeBytes: { _ in free },
+      transfer: transfer)
   }
 
   private func requests(_ behaviour: String, _ file: String = "model.pte") throws -> Int? {
@@ -52,6 +54,13 @@ final class ArtifactDownloadTests: XCTestCase {
       return error
     }
     return nil
+  }
+
+  /// What iOS does in the background, in the foreground and on Linux.
+  private func systemTransfer() -> TaskTransfer {
+    let transfer = TaskTransfer(.ephemeral, inbox: root.appendingPathComponent("inbox"))
+    addTeardownBlock { transfer.invalidate() }
+    return transfer
   }
 
   private func partSize() -> Int {
@@ -149,42 +158,123 @@ final class ArtifactDownloadTests: XCTestCase {
     XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.path), [])
   }
 
-  private func screen() async -> Downloads {
-    let root = root
-    return await MainActor.run { Downloads(root: root) {} }
-  }
-
-  func testTheScreenPausesAndGoesOnInTheNextProcess() async throws {
-    let name = run
-    let address = "\(try server())/slow/\(run)"
-    let first = await screen()
-    await first.add(address, token: "")
-    while await (first.running?.doneBytes ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
-    await first.pause()
-    await first.finished()
-    let paused = await first.downloads
-    XCTAssertEqual(paused.map(\.name), [name])
-    XCTAssertEqual(paused.map(\.running), [false])
-    XCTAssertNil(paused.first?.problem)
-    XCTAssertEqual(ArtifactStore(root: root).list(), [], "half an artifact cannot be opened")
-    let second = await screen()
-    await second.resume(name, token: "")
-    await second.finished()
-    let left = await second.downloads
+  func testTheSystemsDownloadsBringTheSame() async throws {
+    let system = systemTransfer()
+    let told = Told()
+    try await download("plain", by: system).run { told.note($0, $1) }
+    try complete()
+    XCTAssertEqual(told.done, told.done.sorted())
+    XCTAssertEqual(told.done.last, 600_018)
+    for (behaviour, token) in [("busy", nil), ("redirect", "secret"), ("gated", "secret")] as [(String, String?)] {
+      try FileManager.default.removeItem(at: target)
+      try await download(behaviour, token: token, by: system).run()
+      try complete()
+    }
+    let left = try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("inbox").path)
     XCTAssertEqual(left, [])
-    XCTAssertEqual(ArtifactStore(root: root).list().map(\.name), [name])
+    try FileManager.default.removeItem(at: target)
+    for behaviour in ["wrong", "gone", "gated", "short", "dead", "unsafe"] {
+      do {
+        try await download(behaviour, by: system).run()
+        XCTFail("\(behaviour) went well")
+      } catch let error as DownloadError {
+        switch (behaviour, error) {
+        case ("wrong", .damaged), ("gone", .notFound), ("gated", .refused), ("short", .damaged), ("dead", .unreachable),
+          ("unsafe", .refused):
+          break
+        default: XCTFail("\(behaviour): \(error)")
+        }
+      }
+      XCTAssertFalse(FileManager.default.fileExists(atPath: target.path))
+      try download(behaviour).discard()
+    }
   }
 
-  func testTheScreenSaysWhatWentWrong() async throws {
-    let address = "\(try server())/gone/\(run)"
-    let shown = await screen()
-    await shown.add("nothing", token: "")
-    let refusal = await shown.refusal
-    XCTAssertTrue(try XCTUnwrap(refusal).contains("\"nothing\""))
-    await shown.add(address, token: "")
-    await shown.finished()
-    let problem = await shown.downloads.first?.problem
-    XCTAssertTrue(try XCTUnwrap(problem).contains("has no model.pte"))
+  func testTheSystemsDownloadsGoOnFromWhatIsThere() async throws {
+    let system = systemTransfer()
+    // A streamed one was dropped; the server has no byte there, gives all of it, or gives the rest.
+    for behaviour in ["none", "norange", "drops"] {
+      try? await download(behaviour, attempts: 1).run()
+      XCTAssertEqual(partSize(), 100_000, behaviour)
+      guard behaviour != "drops" else { continue }
+      try await download(behaviour, by: system).run()
+      try complete()
+      try FileManager.default.removeItem(at: target)
+    }
+  }
+
+  func testWhatCameWhileTheAppWasGoneIsNotFetchedAgain() async throws {
+    let address = try ArtifactAddress("\(try server())/plain/\(run)")
+    let file = address.file("model.pte")
+    let first = systemTransfer()
+    // The process ends before it has read what came.
+    struct Ended: Error {}
+    let inbox = root.appendingPathComponent("inbox")
+    let copy = root.appendingPathComponent("copy")
+    do {
+      try await first.fetch(
+        file, token: nil, from: 0,
+        begin: { _ in
+          try FileManager.default.copyItem(at: inbox, to: copy)
+          throw Ended()
+        }, receive: { _ in }, arriving: { _ in })
+      XCTFail("begin throws")
+    } catch is Ended {}
+    try FileManager.default.removeItem(at: inbox)
+    try FileManager.default.moveItem(at: copy, to: inbox)
+    let before = try XCTUnwrap(try requests("plain"))
+    try await download("plain", by: systemTransfer()).run()
+    try complete()
+    XCTAssertEqual(try requests("plain"), before)
+  }
+
+  func testASystemsDownloadCanBePaused() async throws {
+    let system = systemTransfer()
+    let told = Told()
+    let slow = try download("slow", by: system)
+    let running = Task { try await slow.run { told.note($0, $1) } }
+    while (told.done.last ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
+    running.cancel()
+    guard case .failure(let error) = await running.result, error is CancellationError else {
+      return XCTFail("not paused")
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: target.path))
+  }
+
+  func testCatalogues() async throws {
+    let place = try XCTUnwrap(URL(string: "https://models.example/list/models.json"))
+    func read(_ text: String) throws -> [CatalogueEntry] { try Catalogue.read(Data(text.utf8), from: place) }
+    let models = try read(
+      #"""
+      {"models": [{"name": " A ", "address": "./A", "bytes": 5, "licence": "mit"},
+        {"name": "B", "base": "owner/B", "gated": true, "more": [1]}, {"name": "C", "address": "owner/C@v2"}]}
+      """#)
+    XCTAssertEqual(models.map(\.name), ["A", "B", "C"])
+    XCTAssertEqual(models.map(\.address), ["https://models.example/list/A", nil, "owner/C@v2"])
+    XCTAssertEqual(models.map(\.base), [nil, "owner/B", nil])
+    XCTAssertEqual(models.map(\.gated), [false, true, false])
+    XCTAssertEqual(models.map(\.bytes), [5, nil, nil])
+    XCTAssertEqual(try read(#"{"models": []}"#), [])
+    for (text, said) in [
+      ("", "no \"models\""), ("[]", "no \"models\""), (#"{"models": {}}"#, "no \"models\""),
+      (#"{"models": [1]}"#, "no \"models\""), (#"{"models": [{"address": "./A"}]}"#, "no \"name\""),
+      (#"{"models": [{"name": "A"}]}"#, "A has neither"),
+      (#"{"models": [{"name": "A", "address": "file:///etc/passwd"}]}"#, "A has no address"),
+      (#"{"models": [{"name": "A", "address": "nothing"}]}"#, "A has no address"),
+    ] {
+      XCTAssertThrowsError(try read(text), text) {
+        XCTAssertTrue("\($0)".contains(said) && "\($0)".contains(place.absoluteString), "\($0)")
+      }
+    }
+    for (address, said) in [
+      ("nothing", "\"nothing\""), ("\(try server())/plain/\(run)/tokenizer.json", "no list of models"),
+      ("\(try server())/plain/\(run)/none.json", "has no none.json"),
+    ] {
+      do {
+        _ = try await Catalogue.fetch(address, token: nil)
+        XCTFail(address)
+      } catch { XCTAssertTrue("\(error)".contains(said), "\(error)") }
+    }
   }
 
   func testAddresses() throws {

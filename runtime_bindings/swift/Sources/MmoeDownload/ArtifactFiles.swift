@@ -1,10 +1,10 @@
 import Foundation
 
 /// A file as `mmoe.json` names it.
-struct ArtifactFile: Equatable {
-  let name: String
-  let bytes: Int
-  let sha256: String
+public struct ArtifactFile: Equatable, Sendable {
+  public let name: String
+  public let bytes: Int
+  public let sha256: String
 
   private struct Manifest: Decodable {
     struct Record: Decodable {
@@ -15,7 +15,7 @@ struct ArtifactFile: Equatable {
   }
 
   /// The files that a manifest lists, by name; `place` is for the message.
-  static func list(_ manifest: Data, place: String) throws -> [ArtifactFile] {
+  public static func list(_ manifest: Data, place: String) throws -> [ArtifactFile] {
     let files: [String: Manifest.Record]
     do {
       files = try JSONDecoder().decode(Manifest.self, from: manifest).files

@@ -17,22 +17,32 @@ public struct ArtifactDownload: Sendable {
   private let attempts: Int
   private let pauseSeconds: @Sendable (Int) -> Double
   private let freeBytes: @Sendable (URL) -> Int
+  private let transfer: any FileTransfer
 
   private var folder: URL { Self.unfinishedFolder(target) }
 
   /// - Parameters:
   ///   - target: the artifact's folder when it is whole.
   ///   - token: for gated ones.
+  public init(
+    _ address: ArtifactAddress, into target: URL, token: String? = nil, transfer: DownloadTransfer = .streamed
+  ) {
+    self.init(address, into: target, token: token, transfer: transfer.files)
+  }
+
+  /// - Parameters:
   ///   - attempts: tries without any progress after which the connection is given up.
   ///   - pauseSeconds: how long to wait before a try.
   ///   - freeBytes: room on the storage of a folder.
-  public init(
+  ///   - transfer: brings the files; the manifest is small, and streamed.
+  init(
     _ address: ArtifactAddress, into target: URL, token: String? = nil, attempts: Int = 6,
     pauseSeconds: @escaping @Sendable (Int) -> Double = { Double(1 << $0) / 2 },
-    freeBytes: @escaping @Sendable (URL) -> Int = ArtifactDownload.freeBytes
+    freeBytes: @escaping @Sendable (URL) -> Int = ArtifactDownload.freeBytes,
+    transfer: any FileTransfer
   ) {
     (self.address, self.target, self.token, self.attempts) = (address, target, token, attempts)
-    (self.pauseSeconds, self.freeBytes) = (pauseSeconds, freeBytes)
+    (self.pauseSeconds, self.freeBytes, self.transfer) = (pauseSeconds, freeBytes, transfer)
   }
 
   /// Where a download into `target` keeps what has come of it.
@@ -118,13 +128,7 @@ public struct ArtifactDownload: Sendable {
   private func prepare(_ text: Data, _ files: [ArtifactFile]) throws {
     let manager = FileManager.default
     try manager.createDirectory(at: folder, withIntermediateDirectories: true)
-    #if canImport(Darwin)
-      // It can be fetched again, and would fill the user's backup.
-      var values = URLResourceValues()
-      values.isExcludedFromBackup = true
-      var excluded = folder
-      try excluded.setResourceValues(values)
-    #endif
+    try excludeFromBackup(folder)
     // Ended while publishing, it has its final name already.
     let saved = [Self.savedManifest, Self.manifest].lazy.compactMap {
       try? Data(contentsOf: folder.appendingPathComponent($0))
@@ -187,9 +191,10 @@ public struct ArtifactDownload: Sendable {
         throw DownloadError.damaged("\(file.name) of \(address) is longer than its mmoe.json says")
       }
       try writing { try handle.write(contentsOf: data) }
-      progress(done)
     }
-    try await HTTPFetch(address.file(file.name), token: token, from: start, begin: begin, receive: receive).run()
+    try await transfer.fetch(
+      address.file(file.name), token: token, from: start, begin: begin, receive: receive,
+      arriving: { progress(min(start + $0, file.bytes)) })
     // It is renamed next; a whole name must stand for whole bytes when the power fails.
     try writing { try handle.synchronize() }
     if done < file.bytes { throw URLError(.networkConnectionLost) }

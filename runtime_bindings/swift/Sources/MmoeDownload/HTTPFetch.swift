@@ -12,6 +12,64 @@ struct HTTPAnswer {
   let total: Int?
 }
 
+extension HTTPAnswer {
+  /// - Throws: `DownloadError` for what trying again does not mend, `URLError` for the rest.
+  init(_ response: URLResponse, to url: URL, token: String?) throws {
+    guard let http = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
+    try self.init(
+      status: http.statusCode, length: http.value(forHTTPHeaderField: "Content-Length"),
+      range: http.value(forHTTPHeaderField: "Content-Range"), to: url, token: token)
+  }
+
+  init(status: Int, length: String?, range: String?, to url: URL, token: String?) throws {
+    let host = url.host ?? "the server"
+    switch status {
+    case 200: self.init(from: 0, total: length.flatMap { Int($0) })
+    case 206:
+      guard let match = (range ?? "").wholeMatch(of: /bytes (\d+)-\d+\/(\d+|\*)/) else {
+        throw URLError(.badServerResponse)
+      }
+      self.init(from: Int(match.1), total: Int(match.2))
+    case 416: self.init(from: nil, total: nil)
+    case 401, 403:
+      let why = token == nil ? "it needs a token" : "the token has no access"
+      throw DownloadError.refused("\(host) refuses \(url.lastPathComponent) (\(status)): \(why)")
+    case 404, 410:
+      throw DownloadError.notFound(url.deletingLastPathComponent().absoluteString, url.lastPathComponent)
+    default: throw URLError(.badServerResponse)
+    }
+  }
+}
+
+/// How the bytes of one file come.
+protocol FileTransfer: Sendable {
+  /// - Parameters:
+  ///   - start: the first byte that is wanted.
+  ///   - begin: is told what the server says; what it throws ends the transfer.
+  ///   - receive: is given the bytes in order.
+  ///   - arriving: is told how many bytes behind `start` have come to the device; they may be received later.
+  func fetch(
+    _ url: URL, token: String?, from start: Int, begin: @escaping HTTPFetch.Begin,
+    receive: @escaping HTTPFetch.Receive, arriving: @escaping @Sendable (Int) -> Void
+  ) async throws
+}
+
+/// Bytes are handed on as they come, while the app runs.
+struct StreamedTransfer: FileTransfer {
+  func fetch(
+    _ url: URL, token: String?, from start: Int, begin: @escaping HTTPFetch.Begin,
+    receive: @escaping HTTPFetch.Receive, arriving: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    var had = 0
+    let counting: HTTPFetch.Receive = {
+      try receive($0)
+      had += $0.count
+      arriving(had)
+    }
+    try await HTTPFetch(url, token: token, from: start, begin: begin, receive: counting).run()
+  }
+}
+
 /// One request, whose bytes are handed on as they come. The token is shown to the first host alone, not to those that it
 /// redirects to. Everything happens on the session's own queue, one after the other.
 final class HTTPFetch: NSObject, URLSessionDataDelegate, @unchecked Sendable {
@@ -23,6 +81,8 @@ final class HTTPFetch: NSObject, URLSessionDataDelegate, @unchecked Sendable {
   private let start: Int
   private let begin: Begin
   private let receive: Receive
+  /// Where it has been redirected to, once the server has answered.
+  private(set) var final: URL?
   private var failure: Error?
   private var continuation: CheckedContinuation<Void, Error>?
   private var task: URLSessionDataTask?
@@ -70,7 +130,8 @@ final class HTTPFetch: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     completionHandler: @escaping (URLSession.ResponseDisposition) -> Void
   ) {
     do {
-      try begin(try answer(response))
+      final = response.url ?? url
+      try begin(try HTTPAnswer(response, to: url, token: token))
       completionHandler(.allow)
     } catch {
       failure = failure ?? error
@@ -108,26 +169,5 @@ final class HTTPFetch: NSObject, URLSessionDataDelegate, @unchecked Sendable {
       continuation?.resume()
     }
     continuation = nil
-  }
-
-  private func answer(_ response: URLResponse) throws -> HTTPAnswer {
-    guard let http = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
-    let host = url.host ?? "the server"
-    switch http.statusCode {
-    case 200:
-      let length = http.value(forHTTPHeaderField: "Content-Length").flatMap { Int($0) }
-      return HTTPAnswer(from: 0, total: length)
-    case 206:
-      let range = http.value(forHTTPHeaderField: "Content-Range") ?? ""
-      guard let match = range.wholeMatch(of: /bytes (\d+)-\d+\/(\d+|\*)/) else { throw URLError(.badServerResponse) }
-      return HTTPAnswer(from: Int(match.1), total: Int(match.2))
-    case 416: return HTTPAnswer(from: nil, total: nil)
-    case 401, 403:
-      let why = token == nil ? "it needs a token" : "the token has no access"
-      throw DownloadError.refused("\(host) refuses \(url.lastPathComponent) (\(http.statusCode)): \(why)")
-    case 404, 410:
-      throw DownloadError.notFound(url.deletingLastPathComponent().absoluteString, url.lastPathComponent)
-    default: throw URLError(.badServerResponse)
-    }
   }
 }
