@@ -186,6 +186,8 @@ class AppModel(
     /** Nothing of the app can be seen: the process may end at any moment from now on, but nothing is closed. */
     fun background() {
         inBackground = true
+        // An answer that runs may never end.
+        keepTranscript()
         if (state.value.canStart) snapshot()
     }
 

@@ -54,16 +54,18 @@ class BlockViews(private val column: LinearLayout, private val speaking: Boolean
         if (column.childCount > count) column.removeViews(count, column.childCount - count)
     }
 
-    private fun text(view: TextView, text: CharSequence, depth: Int, size: Float = TEXT_SIZE) {
+    /** Also of a view that was something else as long as its line was not complete. */
+    private fun text(view: TextView, text: CharSequence, depth: Int, size: Float = TEXT_SIZE, heading: Boolean = false) {
         view.text = text
         view.textSize = size
+        view.setAccessibilityHeading(heading)
         view.movementMethod = LinkMovementMethod.getInstance()
         view.setPaddingRelative(pixels(depth * INDENT), view.paddingTop, 0, view.paddingBottom)
     }
 
     private fun heading(view: TextView, block: Block.Heading) {
-        text(view, styled(block.text).apply { setSpan(StyleSpan(Typeface.BOLD), 0, length, WHOLE) }, 0, HEADING_SIZES[block.level - 1])
-        view.setAccessibilityHeading(true)
+        val bold = styled(block.text).apply { setSpan(StyleSpan(Typeface.BOLD), 0, length, WHOLE) }
+        text(view, bold, 0, HEADING_SIZES[block.level - 1], heading = true)
     }
 
     private fun item(view: TextView, block: Block.Item) {

@@ -314,6 +314,20 @@ class AppModelTest {
     }
 
     @Test
+    fun anAnswerThatTheEndOfTheProcessCutIsNotLost() {
+        withModel { model ->
+            model.openS()
+            model.send("Hello")
+            engine.steps.send(Step(1, "half"))
+            model.until { it.work is Work.Decode }
+            model.background()
+            val written = Kept(kept).conversation()
+            assertEquals(listOf(Turn("Hello", "half", TurnEnd.STOPPED)), written?.transcript)
+            assertEquals(emptyList(), written?.turns, "the model has not seen the end of it")
+        }
+    }
+
+    @Test
     fun aConversationWithAnArtifactThatIsGoneIsNotRestored() {
         withModel { model ->
             model.openS()
