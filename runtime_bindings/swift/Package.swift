@@ -59,6 +59,9 @@ var targets: [Target] = [
   .target(name: "Mmoe", dependencies: ["CMmoe"], linkerSettings: compilesCore ? [] : [.linkedLibrary("mmoe")]),
   .executableTarget(name: "mmoe-sample", dependencies: ["Mmoe"]),
   .testTarget(name: "MmoeTests", dependencies: ["Mmoe"]),
+  // How artifacts come to a device; of the core it needs nothing.
+  .target(name: "MmoeDownload"),
+  .testTarget(name: "MmoeDownloadTests", dependencies: ["MmoeDownload"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -105,6 +108,7 @@ let package = Package(
   platforms: [.iOS(.v17), .macOS(.v14)],
   products: [
     .library(name: "Mmoe", targets: ["Mmoe"]),
+    .library(name: "MmoeDownload", targets: ["MmoeDownload"]),
     .executable(name: "mmoe-sample", targets: ["mmoe-sample"]),
   ],
   dependencies: dependencies,
