@@ -29,7 +29,7 @@ private final class Call: @unchecked Sendable {
 }
 
 /// The state of one stream; its consumer asks for one step at a time.
-private final class Generation: @unchecked Sendable {
+final class Generation: @unchecked Sendable {
   private let session: Session
   private var prompt: Session.Prompt?
   private let limits: Limits
@@ -135,11 +135,10 @@ extension Session {
   }
 
   /// As `generate`.
-  func stream(
-    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar, hideToolCalls: Bool = false,
-    onFinish: OnFinish? = nil
+  private func stream(
+    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar
   ) -> AsyncThrowingStream<Step, Error> {
-    let generation = Generation(self, prompt, limits, grammar, hideToolCalls, onFinish)
+    let generation = Generation(self, prompt, limits, grammar, false, nil)
     return AsyncThrowingStream { try await generation.next() }
   }
 

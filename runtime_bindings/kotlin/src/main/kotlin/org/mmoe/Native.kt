@@ -21,6 +21,8 @@ internal object Native {
     /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
     @JvmStatic external fun memory(): LongArray
 
+    @JvmStatic external fun dropFromPageCache(path: ByteArray): Boolean
+
     @JvmStatic
     external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean, onProgress: OnProgress?): Long
 
