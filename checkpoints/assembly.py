@@ -26,8 +26,7 @@ def pieces(origin: Origin, read: Read) -> Iterator[Tensor]:
 
 def whole(origin: Origin, read: Read) -> Tensor:
     """A tensor as a whole; a view of the mapped file where it is stored as it is here."""
-    single = len(origin.names) == len(origin.names[0]) == 1
-    if single and not origin.out_first and origin.part == (0, 1) and origin.halves_of is None:
+    if len(origin.names) == len(origin.names[0]) == 1 and not _is_changed(origin):
         return read(origin.names[0][0])
     parts = list(pieces(origin, read))
     return torch.stack(parts) if origin.is_experts else parts[0]
@@ -38,6 +37,10 @@ def adjacent_pairs(rows: int, head_dim: int) -> Tensor:
     return torch.arange(rows).view(-1, 2, head_dim // 2).transpose(1, 2).flatten()
 
 
+def _is_changed(origin: Origin) -> bool:
+    return origin.out_first or origin.as_row or origin.part != (0, 1) or origin.halves_of is not None
+
+
 def _ours(origin: Origin, tensors: list[Tensor]) -> Tensor:
     joined = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
     index, parts = origin.part
@@ -45,4 +48,6 @@ def _ours(origin: Origin, tensors: list[Tensor]) -> Tensor:
         joined = joined.chunk(parts)[index]
     if origin.halves_of is not None:
         joined = joined[adjacent_pairs(len(joined), origin.halves_of)]
+    if origin.as_row:
+        return joined[0]
     return joined.T if origin.out_first else joined

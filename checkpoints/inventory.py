@@ -22,7 +22,10 @@ HEAD = "lm_head"
 TABLE = "model.embed_tokens"
 
 # Angles, tables of them and a mask's constant, which older versions of transformers saved: all follow from the config.
-_BUFFERS = re.compile(r"(?:.*\.)?(?:rotary_emb\.(?:(?:original_)?inv_freq|(?:cos|sin)_cached)|masked_bias)")
+# And a part that foresees further tokens from what the decoder gives, without which it computes the same.
+_UNUSED = re.compile(
+    r"(?:.*\.)?(?:rotary_emb\.(?:(?:original_)?inv_freq|(?:cos|sin)_cached)|masked_bias)|model\.mtp_\w+\..*"
+)
 
 
 class TensorClass(StrEnum):
@@ -146,7 +149,8 @@ _MOST_COMPARISONS = 100_000
 def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, where: str) -> None:
     """Compares the tensors of a checkpoint with what its config promises.
 
-    Buffers that follow from the config are passed over, and so is a tied head, whose values are another matter.
+    Buffers that follow from the config and parts that only foresee further tokens are passed over, and so is a tied
+    head, whose values are another matter.
 
     Args:
         config: the checkpoint's config.
@@ -171,7 +175,7 @@ def check_inventory(config: DecoderConfig, found: Mapping[str, TensorSpec], *, w
     twins = tied_twins(config, found)
     missing = [name for name in expected if name not in found]
     strange = sorted(name for name in found if name not in expected and name not in twins)
-    unexpected = [name for name in strange if not _BUFFERS.fullmatch(name)]
+    unexpected = [name for name in strange if not _UNUSED.fullmatch(name)]
     # What is likest is looked for among all, which takes too long where much is amiss.
     likely = unexpected if len(missing) * len(unexpected) <= _MOST_COMPARISONS else []
     problems = [f"missing: {name} ({expected[name]}){_hint(name, likely)}" for name in missing]

@@ -27,6 +27,7 @@ class Origin:
         out_first: Whether their outputs come before their inputs, as they do not here.
         part: Which of how many equal parts of the outputs ours is.
         halves_of: Width of the heads whose rows come with RoPE's pairs as halves; None for rows that stay.
+        as_row: Whether the files hold a vector as a matrix of one row.
     """
 
     names: tuple[tuple[str, ...], ...]
@@ -35,6 +36,7 @@ class Origin:
     out_first: bool = False
     part: tuple[int, int] = (0, 1)
     halves_of: int | None = None
+    as_row: bool = False
 
     @property
     def sources(self) -> dict[str, tuple[int, ...]]:
@@ -71,11 +73,14 @@ def _origin(
         out_first=form.out_first,
         part=form.part,
         halves_of=_halves(config, place[1] if place else None, relative),
+        as_row=form.as_row,
     )
 
 
 def _stored_shape(form: StoredForm, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of each of a form's tensors."""
+    if form.as_row:
+        return (1, *shape)
     if not form.out_first:
         return (shape[0] * form.part[1], *shape[1:])
     experts, inputs, outputs = shape

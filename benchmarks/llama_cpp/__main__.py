@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.llama_cpp.family_model import ARCHITECTURES, write_family_gguf
 from benchmarks.llama_cpp.fetch import BENCH, LLAMA_CPP_PYTHON, build, import_gguf
 from benchmarks.llama_cpp.model import write_gguf
 from mmoe.export.artifact.artifact import Artifact
@@ -69,12 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import_gguf(options.work)
     artifact = Artifact.open(options.artifact)
     config = artifact.config
-    if not isinstance(config, MobileMoEConfig):
-        parser.error(f"{options.artifact} is no MobileMoE, the one architecture whose GGUF this writes")
-    gguf = options.work / f"glm4moe-{config.hidden_size}x{config.num_hidden_layers}.gguf"
+    settings = artifact.manifest.architecture
+    family = ARCHITECTURES.get(config.ARCHITECTURE)
+    if family is None and not isinstance(config, MobileMoEConfig):
+        parser.error(f"{options.artifact} is a {config.ARCHITECTURE}, of which this writes no GGUF")
+    gguf = options.work / f"{family or 'glm4moe'}-{config.hidden_size}x{config.num_hidden_layers}.gguf"
     if not gguf.is_file():
         partial = gguf.with_suffix(".partial")
-        write_gguf(partial, config)
+        if isinstance(config, MobileMoEConfig):
+            write_gguf(partial, config)
+        else:
+            write_family_gguf(partial, settings)
         partial.rename(gguf)
     plan = BenchOptions(
         prompt_lengths=options.prompt_lengths,

@@ -1,11 +1,13 @@
 """The same GGUF file in llama.cpp and, converted, in libmmoe: perplexity and greedy ids side by side.
 
 python -m benchmarks.llama_cpp.compare --work build/llama
+python -m benchmarks.llama_cpp.compare --work build/llama --trained
 python -m benchmarks.llama_cpp.compare --work build/llama --model olmoe.gguf --text held_out.txt
 
 Without --model the files are small random models of every architecture that is read, in two forms: all matrices in
 Q4_0 by the `gguf` package, and as llama-quantize makes them, with a head or tied table in Q6_K. Their text is what the
-model itself, in float32, draws. Exit code 1: a perplexity is further than --limit from llama.cpp's.
+model itself, in float32, draws. With --trained they are the trained stand-ins of the tests in Q4_0, and the text is the
+held-out one. Exit code 1: a perplexity is further than --limit from llama.cpp's.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from benchmarks.llama_cpp.fetch import ANSWERS, LLAMA_CPP_PYTHON, build, import_
 from mmoe.export.bench.machine import cpu_model
 from mmoe.export.bench.render import markdown_table
 from mmoe.export.convert.convert import ConvertOptions, convert
+from mmoe.export.verify.text import bundled_text
 
 # Ids that both continue.
 _PROMPT = 32
@@ -85,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for the build; kept")
     parser.add_argument("--model", type=Path, help="a GGUF file; random models without it")
+    parser.add_argument("--trained", action="store_true", help="the trained stand-ins of the tests")
     parser.add_argument("--text", type=Path, help="what to foresee; goes with --model")
     parser.add_argument("--tokens", type=int, default=2000)
     parser.add_argument("--window", type=int, default=500, help="tokens of a context")
@@ -100,18 +104,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if (options.model is None) != (options.text is None):
         parser.error("--model and --text go together")
+    if options.trained and options.model is not None:
+        parser.error("--trained and --model exclude each other")
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     program = build(options.work, ANSWERS, jobs=options.jobs)
     import_gguf(options.work)
     with tempfile.TemporaryDirectory(prefix="mmoe-compare-") as scratch:
-        files = (
-            _random_files(program, Path(scratch)) if options.text is None else iter([(options.model, None)])
-        )
+        if options.trained:
+            files = _trained_files(Path(scratch))
+        elif options.model is not None:
+            files = iter([(options.model, options.text.read_text(encoding="utf-8"))])
+        else:
+            files = _random_files(program, Path(scratch))
         compared = []
-        for file, drawing in files:
+        for file, text in files:
             artifact = Path(scratch) / f"{file.stem}-artifact"
-            compared.append(_compare(file, drawing, program, artifact, options))
+            compared.append(_compare(file, text, program, artifact, options))
             print(" | ".join(compared[-1].row()), file=sys.stderr)
     print(
         f"{cpu_model()}, {options.threads} threads; llama.cpp of {LLAMA_CPP_PYTHON}, native build; windows of "
@@ -121,7 +130,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(abs(comparison.ratio - 1) > options.limit / 100 for comparison in compared))
 
 
-def _random_files(program: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+def _trained_files(folder: Path) -> Iterator[tuple[Path, str | Path]]:
+    """Files, each with the text."""
+    from benchmarks.llama_cpp.trained_models import write_trained_gguf
+    from tests.support.stand_ins import NAMES
+
+    for name in NAMES:
+        path = folder / f"{name}-q4_0.gguf"
+        write_trained_gguf(path, name)
+        yield path, bundled_text().content
+
+
+def _random_files(program: Path, folder: Path) -> Iterator[tuple[Path, str | Path]]:
     """Files, each with the one whose model draws the text."""
     from benchmarks.llama_cpp.random_models import RANDOM_MODELS, quantize_by_llama_cpp
 
@@ -142,8 +162,9 @@ def _drawn(gguf: Path, tokens: int, window: int) -> list[list[int]]:
 
 
 def _compare(
-    gguf: Path, drawing: Path | None, program: Path, artifact: Path, options: argparse.Namespace
+    gguf: Path, text: str | Path, program: Path, artifact: Path, options: argparse.Namespace
 ) -> Comparison:
+    """Compares on a text, or on what the model of another file draws."""
     context = max(options.window, _PROMPT + options.greedy)
     convert(gguf, artifact, options=ConvertOptions(max_context_len=context))
     float32 = Float32(gguf, context=context)
@@ -151,10 +172,10 @@ def _compare(
         LlamaCpp(program, gguf, threads=options.threads, context=context) as theirs,
         Artifact(artifact, threads=options.threads) as ours,
     ):
-        if drawing is not None:
-            windows = _drawn(drawing, options.tokens, options.window)
+        if isinstance(text, Path):
+            windows = _drawn(text, options.tokens, options.window)
         else:
-            ids = _same_ids(options.text.read_text(encoding="utf-8"), ours, theirs)[: options.tokens]
+            ids = _same_ids(text, ours, theirs)[: options.tokens]
             windows = [
                 ids[start : start + options.window] for start in range(0, len(ids) - 1, options.window)
             ]

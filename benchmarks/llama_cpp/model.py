@@ -12,8 +12,9 @@ normalised and scaled, shared expert beside the routed ones, grouped-query atten
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,19 @@ def write_gguf(path: Path, config: MobileMoEConfig, *, seed: int = 0) -> None:
     writer.add_vocab_size(config.vocab_size)
     writer.add_tokenizer_model("none")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
-    shapes = dict(gguf_tensors(config))
+    write_random_tensors(writer, dict(gguf_tensors(config)), seed)
+
+
+def write_random_tensors(writer: Any, shapes: Mapping[str, tuple[tuple[int, ...], bool]], seed: int) -> None:
+    """Writes a file whose metadata the writer has, tensor by tensor, and closes it.
+
+    Args:
+        writer: Of the `gguf` package.
+        shapes: By name, shape ``[..., inputs]`` and whether it is Q4_0; the others are float32.
+        seed: Of the random weights.
+    """
+    gguf = importlib.import_module("gguf")  # fetched at run time
+
     for name, (shape, quantized) in shapes.items():
         if quantized:
             packed = (*shape[:-1], shape[-1] // _BLOCK * _BLOCK_BYTES)

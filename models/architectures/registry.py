@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.config_reader import ConfigReader, read_json_object
+from mmoe.models.architectures.ernie45_moe import Ernie45MoEConfig
 from mmoe.models.architectures.granite_moe import GraniteMoEConfig, GraniteMoESharedConfig
 from mmoe.models.architectures.lfm2_moe import LFM2MoEConfig
 from mmoe.models.architectures.mobilellm_pro import MobileLLMProConfig
@@ -25,6 +26,7 @@ ARCHITECTURES: Mapping[str, type[DecoderConfig]] = {
         GraniteMoEConfig,
         GraniteMoESharedConfig,
         LFM2MoEConfig,
+        Ernie45MoEConfig,
     )
 }
 

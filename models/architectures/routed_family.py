@@ -67,10 +67,15 @@ class RoutedConfig(DecoderConfig):
     attention_bias: bool
 
     def attention(
-        self, qk_norm: QkNorm, *, window: int | None = None, scale: float | None = None
+        self,
+        qk_norm: QkNorm,
+        *,
+        window: int | None = None,
+        scale: float | None = None,
+        pairing: Pairing = Pairing.HALVES,
     ) -> Attention:
         """The mixer of a layer."""
-        rope = Rope(theta=self.rope_theta, scaling=self.rope_scaling, pairing=Pairing.HALVES)
+        rope = Rope(theta=self.rope_theta, scaling=self.rope_scaling, pairing=pairing)
         return Attention(rope=rope, qk_norm=qk_norm, window=window, scale=scale, bias=self.attention_bias)
 
 
@@ -79,6 +84,7 @@ def read_routed(
     reader: ConfigReader,
     *,
     experts: str,
+    top_k: str = "num_experts_per_tok",
     norm_eps: str = "rms_norm_eps",
     tied: bool = False,
 ) -> dict[str, Any]:
@@ -88,6 +94,7 @@ def read_routed(
         kind: The family.
         reader: The file.
         experts: What the family calls the number of experts.
+        top_k: The same of those that a token is sent to.
         norm_eps: See `read_common`.
         tied: See `read_common`.
 
@@ -97,7 +104,7 @@ def read_routed(
     Raises:
         ConfigError: on the first key that is of the wrong kind or unsupported.
     """
-    reader.require_keys((*kind.KEYS, experts, norm_eps))
+    reader.require_keys((*kind.KEYS, experts, top_k, norm_eps))
     for key, word in _UNSUPPORTED.items():
         if not reader.says(key, None, *_WITHOUT, *((1,) if key in _ONE_GROUP else ())):
             reader.refuse(key, f"null; it asks for {word}, which is not computed here")
@@ -106,13 +113,13 @@ def read_routed(
         reader.refuse("layer_types", 'null, or "full_attention" for every layer')
     common = read_common(kind, reader, norm_eps=norm_eps, tied=tied)
     num_experts = reader.integer(experts)
-    top_k = reader.integer("num_experts_per_tok")
-    if top_k > num_experts:
-        reader.refuse("num_experts_per_tok", f"at most {experts} = {num_experts}")
+    chosen = reader.integer(top_k)
+    if chosen > num_experts:
+        reader.refuse(top_k, f"at most {experts} = {num_experts}")
     return {
         **common,
         "num_experts": num_experts,
-        "num_experts_per_tok": top_k,
+        "num_experts_per_tok": chosen,
         "attention_bias": not reader.is_null("attention_bias") and reader.boolean("attention_bias"),
     }
 

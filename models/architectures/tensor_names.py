@@ -20,11 +20,13 @@ class StoredForm:
             of tensors that hold one expert each. Relative to the layer, or to the model, as ours is.
         out_first: Whether experts are ``[..., out, in]``.
         part: Which of how many equal parts of the file's outputs ours is.
+        as_row: Whether a vector of ours is a matrix of one row there.
     """
 
     names: tuple[str, ...]
     out_first: bool = False
     part: tuple[int, int] = (0, 1)
+    as_row: bool = False
 
     @property
     def one_per_expert(self) -> bool:

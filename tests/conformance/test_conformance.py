@@ -32,6 +32,9 @@ from tests.support.token_loop import generated_ids
 SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
 
 
+BUNDLED = [scenario for scenario in SCENARIOS if "artifact" not in scenario]
+
+
 def calls_of(*names: str) -> Iterator[dict[str, Any]]:
     return (call for scenario in SCENARIOS for call in scenario["calls"] if call["call"] in names)
 
@@ -125,7 +128,8 @@ def test_ids_and_texts_are_those_of_tokenizers(demo_artifact: Artifact) -> None:
 
 
 def test_conversations_have_the_ids_of_their_parts(demo_artifact: Artifact) -> None:
-    for call in calls_of("chat"):
+    """Those of trained models of other families are in test_families.py."""
+    for call in (each for scenario in BUNDLED for each in calls_named(scenario, "chat")):
         assert call["expect"]["ids"] == conversation_ids(demo_artifact, call["messages"]), call
 
 
@@ -218,7 +222,7 @@ def test_texts_are_those_of_a_loop_over_the_logits(scenario: dict[str, Any], dem
 
 
 def test_a_first_answer_is_that_of_a_loop_over_the_logits(demo_artifact: Artifact) -> None:
-    for scenario in (each for each in SCENARIOS if "chat" in each and "artifact" not in each):
+    for scenario in (each for each in BUNDLED if "chat" in each):
         system = scenario["chat"].get("system")
         messages = [] if system is None else [{"role": "system", "content": system}]
         call = next(call for call in scenario["calls"] if call["call"] == "send")

@@ -39,7 +39,7 @@ def test_conversations_have_the_same_ids(demo_artifact: Artifact, variants: Path
             if call["call"] == "chat_json":
                 count += 1
                 assert prompt_ids(folder, call) == call["expect"], (scenario["name"], call["conversation"])
-    assert count >= 70
+    assert count >= 90
 
 
 @pytest.mark.parametrize(

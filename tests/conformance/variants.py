@@ -1,4 +1,5 @@
-"""Writes the artifacts of the scenarios: the bundled checkpoint with the chat templates and special tokens of others.
+"""Writes the artifacts of the scenarios: the bundled checkpoint with the chat templates and special tokens of others,
+and trained models of public families with their own.
 
     python -m tests.conformance.variants ARTIFACT FOLDER
 
@@ -13,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,9 @@ from pathlib import Path
 from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.demo.bundled import BUNDLED
 
-TEMPLATES = Path(__file__).parents[1] / "data" / "chat_templates"
+_DATA = Path(__file__).parents[1] / "data"
+TEMPLATES = _DATA / "chat_templates"
+STAND_INS = _DATA / "stand_ins"
 # What the bundled tokenizer has for special tokens, in the order in which others take their places.
 PLACES = (
     *("<|begin_of_text|>", "<|end_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>"),
@@ -38,6 +42,9 @@ class Variant:
         names: What templates call some of them, such as ``bos_token``.
         sampling: What the checkpoint's author recommends, by the names of `mmoe_sampling`.
         backend_options: Of a program of its own; the others share the bundled one's.
+        stand_in: A trained model of a public family, in `STAND_INS`, that is converted in the bundled one's place. Its
+            tokenizer begins no text by itself, as theirs do not.
+        ids: What its config.json has for the ids that begin and end texts.
     """
 
     template: str | None = None
@@ -45,6 +52,8 @@ class Variant:
     names: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, float] = field(default_factory=dict)
     backend_options: Mapping[str, str] = field(default_factory=dict)
+    stand_in: str | None = None
+    ids: Mapping[str, int | None] = field(default_factory=dict)
 
 
 VARIANTS = {
@@ -115,6 +124,36 @@ VARIANTS = {
         }
     ),
     "speculative": Variant(backend_options={"speculation": "on"}),
+    "trained-olmoe": Variant(
+        stand_in="olmoe",
+        template="allenai-OLMoE-tulu.jinja",
+        tokens=(
+            *(
+                "<|padding|>",
+                "<|endoftext|>",
+                "|||IP_ADDRESS|||",
+                "|||EMAIL_ADDRESS|||",
+                "|||PHONE_NUMBER|||",
+            ),
+            *("<|unused_0|>", "<|unused_1|>", "<|unused_2|>", "<|unused_3|>"),
+        ),
+        names={"eos_token": "<|endoftext|>", "pad_token": "<|padding|>"},
+        ids={"bos_token_id": None, "eos_token_id": 2040, "pad_token_id": 2039},
+    ),
+    "trained-granite": Variant(
+        stand_in="granitemoeshared",
+        template="granite-3.0-instruct.jinja",
+        tokens=(
+            *("<fim_pad>", "<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>"),
+            *("<filename>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>"),
+        ),
+        names={
+            "bos_token": "<|end_of_text|>",
+            "eos_token": "<|end_of_text|>",
+            "pad_token": "<|end_of_text|>",
+        },
+        ids={"bos_token_id": 2040, "eos_token_id": 2040, "pad_token_id": 2040},
+    ),
 }
 
 
@@ -126,6 +165,10 @@ def write_variant(artifact: Path, variant: Variant, folder: Path) -> None:
         variant: What it has otherwise.
         folder: Where to; it is made.
     """
+    if variant.stand_in is not None:
+        with tempfile.TemporaryDirectory() as scratch:
+            convert(write_stand_in(variant, Path(scratch) / "checkpoint"), folder, options=ConvertOptions())
+        return
     if variant.backend_options:
         convert(BUNDLED, folder, options=ConvertOptions(backend_options=variant.backend_options))
         return
@@ -145,6 +188,35 @@ def write_variant(artifact: Path, variant: Variant, folder: Path) -> None:
         manifest["files"][name]["bytes"] = len(text.encode())
     (folder / "mmoe.json").unlink()
     (folder / "mmoe.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def write_stand_in(variant: Variant, folder: Path) -> Path:
+    """Writes the checkpoint of a variant that has a `stand_in`, as its family's are: names, template, ids.
+
+    Args:
+        variant: One with a `stand_in`.
+        folder: Where to; it is made.
+
+    Returns:
+        The folder.
+    """
+    assert variant.stand_in is not None
+    assert variant.template is not None
+    shutil.copytree(STAND_INS / variant.stand_in, folder)
+    shutil.copyfile(TEMPLATES / variant.template, folder / "chat_template.jinja")
+    tokenizer = json.loads(_renamed((folder / "tokenizer.json").read_text(encoding="utf-8"), variant))
+    tokenizer["post_processor"] = None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | dict(variant.ids)
+    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings = {name: value for name, value in settings.items() if not name.endswith("_token")}
+    changed = {
+        "tokenizer.json": tokenizer,
+        "config.json": config,
+        "tokenizer_config.json": settings | dict(variant.names),
+    }
+    for name, document in changed.items():
+        (folder / name).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return folder
 
 
 def write_variants(artifact: Path, folder: Path) -> None:

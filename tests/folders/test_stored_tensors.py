@@ -189,6 +189,7 @@ def test_a_packed_tied_head_may_be_stored_twice(tmp_path: Path, part: str | None
     "name",
     [
         "model.rotary_emb.inv_freq",
+        "model.mtp_block.0.self_attn.q_proj.weight",
         "model.layers.1.self_attn.rotary_emb.inv_freq",
         "rotary_emb.original_inv_freq",
         "model.layers.0.self_attn.rotary_emb.cos_cached",

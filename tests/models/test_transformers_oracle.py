@@ -39,6 +39,7 @@ LFM2 = {
     "num_hidden_layers": 4,
     "layer_types": ["conv", "full_attention", "conv", "full_attention"],
 }
+ERNIE = {"intermediate_size": 96, "moe_intermediate_size": 32, "moe_num_experts": 8}
 OLMOE = {"intermediate_size": 32, "num_experts": 8}
 QWEN3 = {"intermediate_size": 96, "moe_intermediate_size": 32, "num_experts": 8, "head_dim": 32}
 
@@ -68,6 +69,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2, four taps": ("Lfm2Moe", LFM2 | {"conv_L_cache": 4}),
     "lfm2, untied": ("Lfm2Moe", LFM2 | {"tie_word_embeddings": False}),
     "lfm2, all blocks routed": ("Lfm2Moe", LFM2 | {"num_dense_layers": 0}),
+    "ernie": ("Ernie4_5_Moe", ERNIE),
+    "ernie, untied": ("Ernie4_5_Moe", ERNIE | {"tie_word_embeddings": False}),
+    "ernie, nothing shared": ("Ernie4_5_Moe", ERNIE | {"moe_num_shared_experts": 0}),
+    "ernie, all blocks routed": ("Ernie4_5_Moe", ERNIE | {"moe_layer_start_index": 0}),
+    "ernie, every second block routed, not the last": (
+        "Ernie4_5_Moe",
+        ERNIE | {"num_hidden_layers": 4, "moe_layer_interval": 2, "moe_layer_end_index": 2},
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +73,7 @@ def write_gguf(
     *,
     types: Mapping[str, gguf.GGMLQuantizationType] | None = None,
     changes: Mapping[str, object] | None = None,
+    tokenizer: tuple[Mapping[str, Any], str] | None = None,
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Writes a model; matrices in Q4_0, all else in float32 unless `types` says otherwise.
 
@@ -82,25 +84,27 @@ def write_gguf(
         metadata: Of the architecture, by key without its name.
         types: By the names of the file's tensors.
         changes: Further metadata, by full key.
+        tokenizer: The content of a tokenizer.json, and what GGUF calls its way to cut a text into words; None for the
+            byte-level BPE of the other tests, cut to the model's vocabulary.
 
     Returns:
         What the `gguf` package makes of the file's tensors, by the model's own names, in its own order of rows.
     """
     writer = gguf.GGUFWriter(path, architecture)
-    for key, value in metadata.items():
-        _add(writer, f"{architecture}.{key}", value)
+    add_metadata(writer, architecture, metadata)
     for key, value in (changes or {}).items():
         _add(writer, key, value)
-    _add_tokenizer(writer, int(model.config.vocab_size))
+    document, pre = tokenizer or (json.loads(build_tokenizer().to_str()), "gpt-2")
+    _add_tokenizer(writer, model.config, document, pre)
     dequantized: dict[str, npt.NDArray[np.float32]] = {}
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
             continue
         parts = []
-        for gguf_name, values in _pieces(name, tensor.float().numpy()):
+        for gguf_name, values in pieces(name, tensor.float().numpy()):
             heads = _turned_heads(architecture, gguf_name, model.config)
             order = np.arange(len(values)) if heads is None else _adjacent(len(values), heads)
-            kind = (types or {}).get(gguf_name, Q4_0 if _is_matrix(gguf_name, values) else F32)
+            kind = (types or {}).get(gguf_name, Q4_0 if is_matrix(gguf_name, values) else F32)
             data = _six_bits(values[order]) if kind is Q6_K else gguf.quantize(values[order], kind)
             writer.add_tensor(gguf_name, data, raw_dtype=kind)
             parts.append(gguf.dequantize(data, kind).astype(np.float32)[np.argsort(order)])
@@ -133,7 +137,8 @@ def _six_bits(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.concatenate(parts, axis=1).reshape(len(rows), -1)
 
 
-def _pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.NDArray[np.float32]]]:
+def pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.NDArray[np.float32]]]:
+    """What a tensor of the model is in a file: names and values."""
     if name in _TOP:
         return [(_TOP[name], values)]
     match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
@@ -155,7 +160,8 @@ def _pieces(name: str, values: npt.NDArray[np.float32]) -> list[tuple[str, npt.N
     return [(f"{layer}{_LAYER[module]}.{part}", values)]
 
 
-def _is_matrix(name: str, values: npt.NDArray[np.float32]) -> bool:
+def is_matrix(name: str, values: npt.NDArray[np.float32]) -> bool:
+    """Whether llama.cpp quantises it."""
     return values.ndim > 1 and not any(part in name for part in ("ffn_gate_inp", "shortconv.conv", "norm"))
 
 
@@ -180,6 +186,12 @@ def _adjacent(rows: int, heads: int) -> npt.NDArray[np.intp]:
     )
 
 
+def add_metadata(writer: gguf.GGUFWriter, architecture: str, metadata: Mapping[str, Any]) -> None:
+    """Adds what is said of an architecture, by key without its name; types are those of the values."""
+    for key, value in metadata.items():
+        _add(writer, f"{architecture}.{key}", value)
+
+
 def _add(writer: gguf.GGUFWriter, key: str, value: object) -> None:
     if isinstance(value, bool):
         writer.add_bool(key, value)
@@ -194,11 +206,10 @@ def _add(writer: gguf.GGUFWriter, key: str, value: object) -> None:
         writer.add_array(key, value)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, vocab_size: int) -> None:
-    """The byte-level BPE of the other tests, cut to the model's vocabulary."""
-    import json
-
-    document = json.loads(build_tokenizer().to_str())
+def _add_tokenizer(writer: gguf.GGUFWriter, config: Any, document: Mapping[str, Any], pre: str) -> None:
+    """A byte-level BPE, cut to the model's vocabulary."""
+    vocab_size = int(config.vocab_size)
+    ends = config.eos_token_id
     vocab = {token: index for token, index in document["model"]["vocab"].items() if index < vocab_size}
     tokens = [f"[PAD{index}]" for index in range(vocab_size)]
     types = [5] * vocab_size
@@ -210,9 +221,9 @@ def _add_tokenizer(writer: gguf.GGUFWriter, vocab_size: int) -> None:
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in document["model"]["merges"]]
     kept = [merge for merge in merges if merge.replace(" ", "") in vocab]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(kept)
-    writer.add_eos_token_id(5)
-    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(ends[0] if isinstance(ends, list) else ends)
+    writer.add_bos_token_id(config.bos_token_id)

@@ -46,7 +46,8 @@ def in_transformers(name: str, scratch: Path) -> transformers.PreTrainedModel:
     model: transformers.PreTrainedModel = transformers.AutoModelForCausalLM.from_pretrained(
         scratch, dtype=torch.float32
     )
-    return model.eval()
+    model.eval()
+    return model
 
 
 def write_first_layers(folder: Path, name: str, layers: int) -> Path:

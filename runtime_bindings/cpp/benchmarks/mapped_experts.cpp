@@ -1,14 +1,7 @@
 #include "benchmarks/mapped_experts.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "benchmarks/support.h"
@@ -17,31 +10,6 @@ namespace mmoe {
 namespace {
 
 constexpr int64_t kLeastBytes = int64_t{600} << 20;
-
-[[noreturn]] void Fail(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
-
-// An unlinked file in TMPDIR.
-int TemporaryFile() {
-  const char* folder = std::getenv("TMPDIR");
-  std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/mmoe-benchmark-XXXXXX";
-  const int file = mkstemp(path.data());
-  if (file < 0) Fail(path.c_str());
-  unlink(path.c_str());
-  return file;
-}
-
-void Append(int file, const void* bytes, int64_t count) {
-  const char* from = static_cast<const char*>(bytes);
-  while (count > 0) {
-    const ssize_t written = write(file, from, static_cast<size_t>(count));
-    if (written <= 0) Fail("temporary file");
-    from += written;
-    count -= written;
-  }
-}
 
 }  // namespace
 
@@ -60,7 +28,6 @@ MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
   std::vector<uint64_t> weights(static_cast<size_t>(experts * (gate_up_bytes_ + down_bytes_) / 8));
   // float16: 2^-7 to 2^-6.
   std::vector<uint16_t> scales(static_cast<size_t>(experts * (gate_up_scale_bytes_ + down_scale_bytes_) / 2));
-  const int file = TemporaryFile();
   for (int64_t layer = 0; layer < layers_; ++layer) {
     for (uint64_t& word : weights) word = random();
     for (uint16_t& scale : scales) scale = static_cast<uint16_t>(0x2000 + random() % 1024);
@@ -68,22 +35,17 @@ MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
     std::vector<float> router = Normal(router_bytes_ / 4);
     for (float& weight : router) weight /= std::sqrt(static_cast<float>(hidden));
     const std::vector<float> bias(static_cast<size_t>(bias_bytes_ / 4));
-    Append(file, weights.data(), experts * (gate_up_bytes_ + down_bytes_));
-    Append(file, scales.data(), experts * (gate_up_scale_bytes_ + down_scale_bytes_));
-    Append(file, router.data(), router_bytes_);
-    Append(file, bias.data(), bias_bytes_);
+    file_.Append(weights.data(), experts * (gate_up_bytes_ + down_bytes_));
+    file_.Append(scales.data(), experts * (gate_up_scale_bytes_ + down_scale_bytes_));
+    file_.Append(router.data(), router_bytes_);
+    file_.Append(bias.data(), bias_bytes_);
   }
-  void* mapped = mmap(nullptr, static_cast<size_t>(size()), PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
-  if (mapped == MAP_FAILED) Fail("mapping the temporary file");
-  close(file);
-  bytes_ = static_cast<const char*>(mapped);
+  file_.Map();
 }
-
-MappedExperts::~MappedExperts() { munmap(const_cast<char*>(bytes_), static_cast<size_t>(size())); }
 
 MoeFfnArgs MappedExperts::Layer(int64_t layer) const {
   const int64_t experts = shape_.num_experts;
-  const char* gate_up = bytes_ + layer * layer_bytes_;
+  const char* gate_up = file_.bytes() + layer * layer_bytes_;
   const char* down = gate_up + experts * gate_up_bytes_;
   const char* gate_up_scale = down + experts * down_bytes_;
   const char* down_scale = gate_up_scale + experts * gate_up_scale_bytes_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "benchmarks/mapped_file.h"
 #include "kernels/moe/moe_ffn.h"
 
 namespace mmoe {
@@ -13,13 +14,10 @@ class MappedExperts {
  public:
   // shape.num_tokens is not used. Ends the process if there is no room for the file.
   explicit MappedExperts(const MoeFfnShape& shape);
-  ~MappedExperts();
-  MappedExperts(const MappedExperts&) = delete;
-  MappedExperts& operator=(const MappedExperts&) = delete;
 
   int64_t layers() const { return layers_; }
-  const char* bytes() const { return bytes_; }
-  int64_t size() const { return layers_ * layer_bytes_; }
+  const char* bytes() const { return file_.bytes(); }
+  int64_t size() const { return file_.size(); }
 
   // Weights and scales of one expert.
   int64_t expert_bytes() const {
@@ -33,7 +31,7 @@ class MappedExperts {
   MoeFfnShape shape_;
   int64_t gate_up_bytes_, down_bytes_, gate_up_scale_bytes_, down_scale_bytes_, router_bytes_, bias_bytes_;
   int64_t layer_bytes_, layers_;
-  const char* bytes_;
+  MappedFile file_;
 };
 
 }  // namespace mmoe

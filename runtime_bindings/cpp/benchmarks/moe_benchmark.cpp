@@ -1,4 +1,4 @@
-// The routed experts at the shapes of MobileMoE-S, M and L. Layer after layer of a mapped file passes with
+// The routed experts at the shapes of MobileMoE-S, M and L, and, grouped along the input, of OLMoE and Granite. Layer after layer of a mapped file passes with
 // inputs that change from call to call, so that weights come from memory as they do in a model.
 //
 // One token is compared with a plain read of the same mapping by the same threads, many tokens with the
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "benchmarks/mapped_experts.h"
+#include "benchmarks/mapped_grouped_experts.h"
 #include "benchmarks/support.h"
 #include "benchmarks/waiting_pool.h"
 #include "tools/int8_peak.h"
@@ -18,33 +19,45 @@
 namespace mmoe {
 namespace {
 
-struct Size {
-  const char* name;
-  int64_t hidden_size, intermediate_size;
-};
-constexpr Size kSizes[] = {{"S", 768, 384}, {"M", 1024, 512}, {"L", 1280, 640}};
-constexpr int64_t kExperts = 60, kTopK = 4;
 constexpr int64_t kTokens[] = {1, 128, 512};
 constexpr int64_t kRounds = 9;
 
-void Moe(benchmark::State& state, const Size& size, int64_t tokens) {
-  const MoeFfnShape shape = {tokens, size.hidden_size, kExperts, size.intermediate_size, kTopK};
+struct OutputGrouped {
+  using Experts = MappedExperts;
+  static size_t WorkspaceBytes(const MoeFfnShape& shape, int64_t) {
+    return MoeFfnWorkspaceBytes(shape, BenchmarkedKernels(), BenchmarkThreads());
+  }
+  static Experts Make(const MoeFfnShape& shape, int64_t) { return Experts(shape); }
+  static constexpr auto kRun = MoeFfn;
+};
+
+struct InputGrouped {
+  using Experts = MappedGroupedExperts;
+  static size_t WorkspaceBytes(const MoeFfnShape& shape, int64_t group_size) {
+    return MoeFfnInWorkspaceBytes(shape, group_size, BenchmarkThreads());
+  }
+  static Experts Make(const MoeFfnShape& shape, int64_t group_size) { return Experts(shape, group_size); }
+  static constexpr auto kRun = MoeFfnIn;
+};
+
+template <class Kind>
+void Moe(benchmark::State& state, const MoeFfnShape& shape, int64_t group_size) {
+  const int64_t tokens = shape.num_tokens;
   const KernelTable& kernels = BenchmarkedKernels();
-  const MappedExperts experts(shape);
+  const typename Kind::Experts experts = Kind::Make(shape, group_size);
   WaitingPool pool(BenchmarkThreads());
-  const Memory workspace =
-      Allocate(static_cast<int64_t>(MoeFfnWorkspaceBytes(shape, kernels, BenchmarkThreads())));
+  const Memory workspace = Allocate(static_cast<int64_t>(Kind::WorkspaceBytes(shape, group_size)));
   // Each layer of each round starts elsewhere in these, and so meets other experts.
   const int64_t layers = experts.layers();
-  const std::vector<float> inputs = Normal((tokens + layers * (kRounds + 1)) * size.hidden_size);
-  std::vector<float> out(static_cast<size_t>(tokens * size.hidden_size));
+  const std::vector<float> inputs = Normal((tokens + layers * (kRounds + 1)) * shape.hidden_size);
+  std::vector<float> out(static_cast<size_t>(tokens * shape.hidden_size));
   int64_t calls = 0;
   const auto run_layers = [&] {
     for (int64_t layer = 0; layer < layers; ++layer) {
-      MoeFfnArgs args = experts.Layer(layer);
-      args.x = inputs.data() + calls++ * size.hidden_size;
+      auto args = experts.Layer(layer);
+      args.x = inputs.data() + calls++ * shape.hidden_size;
       args.out = out.data();
-      MoeFfn(args, kernels, pool.parallel(), workspace.get());
+      Kind::kRun(args, kernels, pool.parallel(), workspace.get());
       benchmark::DoNotOptimize(out.data());
     }
   };
@@ -53,11 +66,12 @@ void Moe(benchmark::State& state, const Size& size, int64_t tokens) {
   for (auto _ : state) {
     double limit, work;
     if (tokens == 1) {
-      work = static_cast<double>(kTopK * experts.expert_bytes() * layers);
+      work = static_cast<double>(shape.top_k * experts.expert_bytes() * layers);
       limit = static_cast<double>(experts.size()) /
               SecondsOf([&] { ReadPlainly(experts.bytes(), experts.size(), pool.parallel()); });
     } else {
-      work = static_cast<double>(tokens * kTopK * 3 * size.hidden_size * size.intermediate_size * layers);
+      work = static_cast<double>(tokens * shape.top_k * 3 * shape.hidden_size * shape.intermediate_size *
+                                 layers);
       limit = Int8Peak(kernels.name, pool.parallel());
     }
     const double seconds = SecondsOf(run_layers);
@@ -72,18 +86,28 @@ void Moe(benchmark::State& state, const Size& size, int64_t tokens) {
   state.counters[tokens == 1 ? "of_read" : "of_peak"] = Median(shares);
 }
 
+template <class Kind>
+void Register(const std::string& title, MoeFfnShape shape, int64_t group_size) {
+  for (const int64_t tokens : kTokens) {
+    shape.num_tokens = tokens;
+    benchmark::RegisterBenchmark((title + "/" + std::to_string(tokens)).c_str(), Moe<Kind>, shape, group_size)
+        ->Iterations(kRounds)
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond);
+  }
+}
+
 }  // namespace
 }  // namespace mmoe
 
 int main(int argc, char** argv) {
-  for (const mmoe::Size& size : mmoe::kSizes) {
-    for (const int64_t tokens : mmoe::kTokens) {
-      const std::string title = std::string("moe_ffn/") + size.name + "/" + std::to_string(tokens);
-      benchmark::RegisterBenchmark(title.c_str(), mmoe::Moe, size, tokens)
-          ->Iterations(mmoe::kRounds)
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
-    }
+  mmoe::Register<mmoe::OutputGrouped>("moe_ffn/S", {0, 768, 60, 384, 4}, 32);
+  mmoe::Register<mmoe::OutputGrouped>("moe_ffn/M", {0, 1024, 60, 512, 4}, 32);
+  mmoe::Register<mmoe::OutputGrouped>("moe_ffn/L", {0, 1280, 60, 640, 4}, 32);
+  for (const int64_t group_size : {32, 64, 128}) {
+    const std::string groups = "/g" + std::to_string(group_size);
+    mmoe::Register<mmoe::InputGrouped>("moe_ffn_in/OLMoE" + groups, {0, 2048, 64, 1024, 8}, group_size);
+    mmoe::Register<mmoe::InputGrouped>("moe_ffn_in/Granite-1B" + groups, {0, 1024, 32, 512, 8}, group_size);
   }
   return mmoe::RunBenchmarks(argc, argv);
 }

@@ -49,6 +49,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "logits_scaling": 6.0,
         },
     ),
+    "ernie": (
+        "Ernie4_5_Moe",
+        {"intermediate_size": 96, "moe_intermediate_size": 32, "moe_num_experts": 8, "moe_k": 8},
+    ),
     "lfm2": ("Lfm2Moe", {"intermediate_size": 96, "moe_intermediate_size": 32, "num_experts": 8, **LFM2}),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from mmoe.models.architectures.description import (
     ExpertBlock,
     GatedBlock,
     Multipliers,
+    Pairing,
     QkNorm,
     Score,
     ShortConv,
@@ -52,6 +53,15 @@ LFM2: dict[str, Any] = {
     "vocab_size": 65536, "max_position_embeddings": 128000, "eos_token_id": 7, "bos_token_id": 1,
     "tie_embedding": True, "rope_theta": 1000000.0,
     "layer_types": ["full_attention" if i in (2, 6, 10, 14, 18, 21) else "conv" for i in range(24)],
+}  # fmt: skip
+
+ERNIE: dict[str, Any] = {
+    "architectures": ["Ernie4_5_MoeForCausalLM"], "model_type": "ernie4_5_moe", "hidden_size": 2560,
+    "intermediate_size": 12288, "moe_intermediate_size": 1536, "num_hidden_layers": 28, "num_attention_heads": 20,
+    "num_key_value_heads": 4, "moe_num_experts": 64, "moe_k": 6, "moe_num_shared_experts": 2,
+    "moe_layer_start_index": 1, "moe_layer_end_index": 27, "moe_layer_interval": 1, "vocab_size": 103424,
+    "rms_norm_eps": 1e-5, "max_position_embeddings": 131072, "eos_token_id": 2, "bos_token_id": 1,
+    "use_bias": False, "tie_word_embeddings": True, "hidden_act": "silu", "rope_theta": 500000.0,
 }  # fmt: skip
 
 
@@ -111,9 +121,23 @@ def test_lfm2_mixes_in_two_ways() -> None:
     assert isinstance(config.layer(2).feed_forward, ExpertBlock)
 
 
+def test_ernie_begins_with_a_dense_layer_and_shares_two_experts() -> None:
+    config = parse_config(ERNIE, where="config.json")
+    assert config.layer(0).feed_forward == GatedBlock(width=12288)
+    block, mixer = config.layer(1).feed_forward, config.layer(1).mixer
+    assert isinstance(block, ExpertBlock)
+    assert block.shared == GatedBlock(width=2 * 1536)
+    assert (block.routing.score, block.routing.selection_bias) == (Score.SOFTMAX, True)
+    assert isinstance(mixer, Attention)
+    assert mixer.rope is not None
+    assert mixer.rope.pairing is Pairing.ADJACENT
+
+
 @pytest.mark.parametrize(
     ("config", "key", "value"),
     [
+        (ERNIE, "use_bias", True),
+        (ERNIE, "moe_k", 65),
         (OLMOE, "clip_qkv", 8.0),
         (OLMOE, "kv_lora_rank", 512),
         (OLMOE, "q_lora_rank", 1536),

@@ -24,6 +24,9 @@ from tests.support.extended import mostly_extended
 from tests.support.gguf_cases import CASES
 from tests.support.shared import made_once
 
+# Programs that judge drafts are not those of other tests: each is lowered for these alone.
+pytestmark = pytest.mark.slow
+
 SAMPLINGS = {
     "greedy": SamplingConfig(),
     "seeded": SamplingConfig(temperature=0.9, top_k=50, top_p=0.95, seed=11),

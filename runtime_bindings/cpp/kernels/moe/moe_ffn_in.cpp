@@ -10,11 +10,16 @@
 namespace mmoe {
 namespace {
 
-// Panels of the down matrix in a task, as of a dense linear's.
-constexpr int64_t kDownPanels = 2;
+// Panels of a task: of the down matrix, and of the gate with as many of the up matrix. Neighbours in memory belong to one
+// thread, so that the hardware's streams run on.
+constexpr int64_t kDownPanels = 4;
+constexpr int64_t kGatePanels = kWidestGroup / kPanelOutputs;
 
-// Bytes ahead of the weights in use that are asked for while one tile streams through them.
-constexpr int64_t kPrefetchBytes = 4096;
+constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void Fetch(const uint16_t* scales, int64_t count) {
+  for (int64_t i = 0; i < count; i += 32) __builtin_prefetch(scales + i);
+}
 
 // Rows of the dispatch as int8, each tile's by itself.
 struct GroupedRows {
@@ -66,17 +71,20 @@ struct Projection {
   const GroupedRows& rows;
   const KernelTable& kernels;
 
-  // Panel `panel` of an expert times one tile. A single tile streams through the weights; of several, the last one has
-  // the next panel fetched meanwhile.
-  void Run(int64_t expert, int64_t panel, const Tile& tile, float* out, int64_t out_stride) const {
-    const int64_t place = expert * panels + panel;
+  // Among the panels of all experts.
+  int64_t Place(int64_t expert, int64_t panel) const { return expert * panels + panel; }
+
+  // The panel at `place` times one tile. The last of several tiles has the panel at `next` fetched meanwhile; a single
+  // one streams through the weights faster if only the hardware fetches ahead.
+  void Run(int64_t place, int64_t next, const Tile& tile, float* out, int64_t out_stride) const {
     const int64_t bytes = PanelBytes(rows.groups * rows.group_size), columns = rows.groups * kPanelOutputs;
     const uint8_t* weight = matrix.weight + place * bytes;
     const bool last = tile.index + 1 == tile.tiles;
+    if (last && matrix.float_scale == nullptr) Fetch(matrix.scale + next * columns, columns);
     LinearDotArgs args = {};
     args.weight = weight;
     args.groups = rows.groups;
-    args.ahead = weight + (tile.tiles == 1 ? kPrefetchBytes : last ? bytes : 0);
+    args.ahead = last && tile.tiles > 1 ? matrix.weight + next * bytes : weight;
     args.tile = rows.TileOf(tile);
     args.out = out;
     args.out_stride = out_stride;
@@ -92,11 +100,15 @@ struct Projection {
   }
 };
 
-// body(expert, task, worker) for tasks 0..tasks-1 of every active expert.
+// body(expert, task, next_expert) for tasks 0..tasks-1 of every active expert; `next_expert` is that of the task after
+// this one, which mostly is the thread's next.
 template <class Body>
 void ForExperts(const Dispatch& dispatch, int64_t tasks, const Parallel& parallel, const Body& body) {
-  ParallelFor(parallel, dispatch.num_active * tasks,
-              [&](int64_t index, int) { body(dispatch.active[index / tasks], index % tasks); });
+  const int64_t count = dispatch.num_active * tasks;
+  ParallelFor(parallel, count, [&](int64_t index, int) {
+    const int64_t next = std::min(index + 1, count - 1);
+    body(dispatch.active[index / tasks], index % tasks, dispatch.active[next / tasks]);
+  });
 }
 
 // body(tile) for the tiles of an expert's rows.
@@ -107,9 +119,11 @@ void ForTiles(const Dispatch& dispatch, int64_t expert, const KernelTable& kerne
   for (int64_t i = 0; i < tiles; ++i) body(TileAt(dispatch, expert, i, tiles));
 }
 
-void QuantizeTokens(const float* x, int64_t hidden, const Dispatch& dispatch, const GroupedRows& to,
-                    const KernelTable& kernels, const Parallel& parallel) {
-  ForExperts(dispatch, 1, parallel, [&](int64_t expert, int64_t) {
+void QuantizeTokens(const float* x, int64_t tokens, int64_t hidden, const Dispatch& dispatch,
+                    const GroupedRows& to, const KernelTable& kernels, const Parallel& parallel) {
+  // A token's rows take less time than waking a thread.
+  const Parallel alone = {1, nullptr, nullptr};
+  ForExperts(dispatch, 1, tokens > 1 ? parallel : alone, [&](int64_t expert, int64_t, int64_t) {
     ForTiles(dispatch, expert, kernels, [&](const Tile& tile) {
       for (int t = 0; t < tile.tokens; ++t) {
         const float* row = x + dispatch.row_token[tile.first + t] * hidden;
@@ -119,24 +133,31 @@ void QuantizeTokens(const float* x, int64_t hidden, const Dispatch& dispatch, co
   });
 }
 
-// One group of the activated width is a task: the gate's panels, those of the up matrix, and their quantised product.
+// A task is some of the gate's panels, as many of the up matrix, and the groups of their quantised product.
 void ProjectGateUp(const Projection& projection, int64_t width, const Dispatch& dispatch,
                    const GroupedRows& activated, const Parallel& parallel) {
-  const int64_t panels = activated.group_size / kPanelOutputs;
-  ForExperts(dispatch, activated.groups, parallel, [&](int64_t expert, int64_t group) {
-    ForTiles(dispatch, expert, projection.kernels, [&](const Tile& tile) {
-      float gate[kLargestLinearTile * kWidestGroup], up[kLargestLinearTile * kWidestGroup];
-      for (int64_t p = 0; p < panels; ++p) {
-        const int64_t panel = group * panels + p;
-        projection.Run(expert, panel, tile, gate + p * kPanelOutputs, kWidestGroup);
-        projection.Run(expert, width / kPanelOutputs + panel, tile, up + p * kPanelOutputs, kWidestGroup);
+  const int64_t gates = width / kPanelOutputs, tasks = DivideUp(gates, kGatePanels);
+  const KernelTable& kernels = projection.kernels;
+  ForExperts(dispatch, tasks, parallel, [&](int64_t expert, int64_t task, int64_t next_expert) {
+    const int64_t first = task * kGatePanels, end = std::min(gates, first + kGatePanels);
+    const int64_t next_task = projection.Place(next_expert, end < gates ? end : 0);
+    ForTiles(dispatch, expert, kernels, [&](const Tile& tile) {
+      float products[2][kLargestLinearTile * kWidestGroup];
+      for (const int64_t up : {0, 1}) {
+        for (int64_t panel = first; panel < end; ++panel) {
+          const int64_t place = projection.Place(expert, up * gates + panel);
+          const int64_t next = panel + 1 < end ? place + 1
+                               : up            ? next_task
+                                               : projection.Place(expert, gates + first);
+          projection.Run(place, next, tile, products[up] + (panel - first) * kPanelOutputs, kWidestGroup);
+        }
       }
+      const int64_t outputs = (end - first) * kPanelOutputs, group_size = activated.group_size;
       for (int t = 0; t < tile.tokens; ++t) {
         float product[kWidestGroup];
-        projection.kernels.swiglu(gate + t * kWidestGroup, up + t * kWidestGroup, activated.group_size,
-                                  product);
-        QuantizeGroups(product, 1, activated.group_size, activated.TileOf(tile), t, group,
-                       projection.kernels);
+        kernels.swiglu(products[0] + t * kWidestGroup, products[1] + t * kWidestGroup, outputs, product);
+        QuantizeGroups(product, outputs / group_size, group_size, activated.TileOf(tile), t,
+                       first * kPanelOutputs / group_size, kernels);
       }
     });
   });
@@ -145,14 +166,18 @@ void ProjectGateUp(const Projection& projection, int64_t width, const Dispatch& 
 void ProjectDown(const Projection& projection, int64_t hidden, const Dispatch& dispatch,
                  const Parallel& parallel, float* out) {
   const int64_t panels = hidden / kPanelOutputs;
-  ForExperts(dispatch, (panels + kDownPanels - 1) / kDownPanels, parallel, [&](int64_t expert, int64_t task) {
-    const int64_t end = std::min(panels, (task + 1) * kDownPanels);
-    for (int64_t panel = task * kDownPanels; panel < end; ++panel) {
-      ForTiles(dispatch, expert, projection.kernels, [&](const Tile& tile) {
-        projection.Run(expert, panel, tile, out + tile.first * hidden + panel * kPanelOutputs, hidden);
-      });
-    }
-  });
+  ForExperts(dispatch, DivideUp(panels, kDownPanels), parallel,
+             [&](int64_t expert, int64_t task, int64_t next_expert) {
+               const int64_t end = std::min(panels, (task + 1) * kDownPanels);
+               for (int64_t panel = task * kDownPanels; panel < end; ++panel) {
+                 const int64_t place = projection.Place(expert, panel);
+                 const int64_t next = panel + 1 < panels ? place + 1 : projection.Place(next_expert, 0);
+                 ForTiles(dispatch, expert, projection.kernels, [&](const Tile& tile) {
+                   projection.Run(place, next, tile, out + tile.first * hidden + panel * kPanelOutputs,
+                                  hidden);
+                 });
+               }
+             });
 }
 
 // x and out are those of the chunk's first token.
@@ -164,7 +189,7 @@ void RunChunk(const MoeFfnInArgs& args, int64_t tokens, const float* x, float* o
   RouteTokens({args.router_weight, args.expert_bias, shape.num_experts, hidden, shape.top_k, args.router,
                args.observer},
               x, tokens, kernels, parallel, buffers.routed);
-  QuantizeTokens(x, hidden, dispatch, buffers.x, kernels, parallel);
+  QuantizeTokens(x, tokens, hidden, dispatch, buffers.x, kernels, parallel);
   ProjectGateUp({args.gate_up, 2 * width / kPanelOutputs, buffers.x, kernels}, width, dispatch,
                 buffers.activated, parallel);
   ProjectDown({args.down, hidden / kPanelOutputs, buffers.activated, kernels}, hidden, dispatch, parallel,
