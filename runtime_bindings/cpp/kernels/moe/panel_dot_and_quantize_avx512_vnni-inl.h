@@ -68,7 +68,7 @@ void InterleavedTokens(const PanelDotArgs& args, const QuantizeTileArgs& next, i
         least = _mm512_min_epi16(least, product);
       }
     }
-    magnitudes[t] = LargestInt16(_mm512_max_epi16(largest, _mm512_sub_epi16(BroadcastInt16(0), least)));
+    magnitudes[t] = LargestInt16(MaxInt16(largest, NegateInt16(least)));
     const I16x32 factor = FactorOf(next, t, magnitudes[t]);
     I16x32 total = BroadcastInt16(0);
     int8_t* out = next.out + t * kActivationChunk;

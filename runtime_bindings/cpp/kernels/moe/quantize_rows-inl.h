@@ -43,8 +43,7 @@ float QuantizeScales(const uint16_t* scales, int64_t inputs, int16_t* out) {
   I16x32 largest = BroadcastInt16(0);
   int64_t at = 0;
   for (; at + 32 <= inputs; at += 32) {
-    largest =
-        MaxMagnitudeInt16(largest, ClearSigns(LoadInt16(reinterpret_cast<const int16_t*>(scales + at))));
+    largest = MaxInt16(largest, ClearSigns(LoadInt16(reinterpret_cast<const int16_t*>(scales + at))));
   }
   int bits = LargestInt16(largest);
   for (; at < inputs; ++at) {

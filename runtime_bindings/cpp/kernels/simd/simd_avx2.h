@@ -179,9 +179,15 @@ inline void StoreInt16(const F32x16* values, int16_t* to) {
 inline I16x32 MulRounded(I16x32 a, I16x32 b) {
   return {_mm256_mulhrs_epi16(a.low, b.low), _mm256_mulhrs_epi16(a.high, b.high)};
 }
-inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
-  return {_mm256_max_epi16(largest.low, _mm256_abs_epi16(a.low)),
-          _mm256_max_epi16(largest.high, _mm256_abs_epi16(a.high))};
+inline I16x32 MaxInt16(I16x32 a, I16x32 b) {
+  return {_mm256_max_epi16(a.low, b.low), _mm256_max_epi16(a.high, b.high)};
+}
+inline I16x32 MinInt16(I16x32 a, I16x32 b) {
+  return {_mm256_min_epi16(a.low, b.low), _mm256_min_epi16(a.high, b.high)};
+}
+inline I16x32 NegateInt16(I16x32 a) {
+  const __m256i zero = _mm256_setzero_si256();
+  return {_mm256_sub_epi16(zero, a.low), _mm256_sub_epi16(zero, a.high)};
 }
 inline int LargestInt16(I16x32 a) {
   const __m256i half = _mm256_max_epi16(a.low, a.high);
@@ -194,7 +200,9 @@ inline I32x16 StoreInt8(I16x32 a, I16x32 b, int8_t* to, I32x16 sums) {
   const __m256i first = _mm256_packs_epi16(a.low, a.high), second = _mm256_packs_epi16(b.low, b.high);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), first);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), second);
-  return {AddFours(sums.low, first), AddFours(sums.high, second)};
+  // Sums of four still fit int16, and additions have more pipes than products.
+  const __m256i fours = _mm256_add_epi16(_mm256_add_epi16(a.low, a.high), _mm256_add_epi16(b.low, b.high));
+  return {_mm256_add_epi32(sums.low, _mm256_madd_epi16(fours, _mm256_set1_epi16(1))), sums.high};
 }
 inline int32_t ReduceAddInts(I32x16 a) {
   const __m256i half = _mm256_add_epi32(a.low, a.high);

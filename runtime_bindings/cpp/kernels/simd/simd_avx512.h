@@ -127,9 +127,9 @@ inline void StoreInt16(const F32x16* values, int16_t* to) {
   _mm512_storeu_si512(to + 32, _mm512_permutex2var_epi64(first, odd, second));
 }
 inline I16x32 MulRounded(I16x32 a, I16x32 b) { return _mm512_mulhrs_epi16(a, b); }
-inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
-  return _mm512_max_epi16(largest, _mm512_abs_epi16(a));
-}
+inline I16x32 MaxInt16(I16x32 a, I16x32 b) { return _mm512_max_epi16(a, b); }
+inline I16x32 MinInt16(I16x32 a, I16x32 b) { return _mm512_min_epi16(a, b); }
+inline I16x32 NegateInt16(I16x32 a) { return _mm512_sub_epi16(_mm512_setzero_si512(), a); }
 inline int LargestInt16(I16x32 a) {
   const __m256i half = _mm256_max_epi16(_mm512_castsi512_si256(a), _mm512_extracti64x4_epi64(a, 1));
   const __m128i eight = _mm_max_epi16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));

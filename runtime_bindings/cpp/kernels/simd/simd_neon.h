@@ -185,9 +185,17 @@ inline I16x32 MulRounded(I16x32 a, I16x32 b) {
   for (int p = 0; p < 4; ++p) a.part[p] = vqrdmulhq_s16(a.part[p], b.part[p]);
   return a;
 }
-inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
-  for (int p = 0; p < 4; ++p) largest.part[p] = vmaxq_s16(largest.part[p], vabsq_s16(a.part[p]));
-  return largest;
+inline I16x32 MaxInt16(I16x32 a, I16x32 b) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vmaxq_s16(a.part[p], b.part[p]);
+  return a;
+}
+inline I16x32 MinInt16(I16x32 a, I16x32 b) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vminq_s16(a.part[p], b.part[p]);
+  return a;
+}
+inline I16x32 NegateInt16(I16x32 a) {
+  for (int p = 0; p < 4; ++p) a.part[p] = vnegq_s16(a.part[p]);
+  return a;
 }
 inline int LargestInt16(I16x32 a) {
   return vmaxvq_s16(vmaxq_s16(vmaxq_s16(a.part[0], a.part[1]), vmaxq_s16(a.part[2], a.part[3])));

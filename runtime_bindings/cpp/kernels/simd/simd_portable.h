@@ -189,12 +189,18 @@ inline I16x32 MulRounded(I16x32 a, I16x32 b) {
   for (int i = 0; i < 32; ++i) a.lane[i] = static_cast<int16_t>((a.lane[i] * b.lane[i] + (1 << 14)) >> 15);
   return a;
 }
-inline I16x32 MaxMagnitudeInt16(I16x32 largest, I16x32 a) {
-  for (int i = 0; i < 32; ++i) {
-    const int16_t magnitude = static_cast<int16_t>(a.lane[i] < 0 ? -a.lane[i] : a.lane[i]);
-    largest.lane[i] = magnitude > largest.lane[i] ? magnitude : largest.lane[i];
-  }
-  return largest;
+inline I16x32 MaxInt16(I16x32 a, I16x32 b) {
+  for (int i = 0; i < 32; ++i) a.lane[i] = b.lane[i] > a.lane[i] ? b.lane[i] : a.lane[i];
+  return a;
+}
+inline I16x32 MinInt16(I16x32 a, I16x32 b) {
+  for (int i = 0; i < 32; ++i) a.lane[i] = b.lane[i] < a.lane[i] ? b.lane[i] : a.lane[i];
+  return a;
+}
+// No lane is -32768.
+inline I16x32 NegateInt16(I16x32 a) {
+  for (int16_t& lane : a.lane) lane = static_cast<int16_t>(-lane);
+  return a;
 }
 inline int LargestInt16(I16x32 a) {
   int result = a.lane[0];
