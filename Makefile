@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm test full-size lint format demo ci
+.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -66,6 +66,9 @@ mutants:  ## programs of ARTIFACT with fields of their flatbuffer changed, opene
 
 arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)
+
+sme2:  ## SME2 under a newer qemu: the same with streaming vectors of four lengths
+	PYTHON=$(PYTHON) BUILD=build/arm .ci/sme2 $(ARTIFACT)
 
 test:  ## everything that pytest runs
 	$(PYTHON) -m pytest

@@ -9,7 +9,9 @@ let package = Package(
   products: [.library(name: "MmoeApp", targets: ["MmoeApp"])],
   dependencies: [.package(name: "Mmoe", path: "../runtime_bindings/swift")],
   targets: [
-    .target(name: "MmoeApp", dependencies: [.product(name: "Mmoe", package: "Mmoe")]),
+    .target(
+      name: "MmoeApp",
+      dependencies: [.product(name: "Mmoe", package: "Mmoe"), .product(name: "MmoeDownload", package: "Mmoe")]),
     .testTarget(name: "MmoeAppTests", dependencies: ["MmoeApp"]),
   ]
 )

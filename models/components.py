@@ -127,7 +127,8 @@ class Components:
         projections: ``(query, key, value)``, three `Packed` -> module, ``[1, T, H]`` to the three products; None for
             three linears.
         short_conv: ``(taps' weights float32 [H, taps], bias float32 [H] or None, shape)`` -> module with a cache of
-            its own, ``(x [1, T, H], input_pos [1])`` to ``[1, T, H]``; None for a variant that has none.
+            its own, ``(projected [1, T, 3 * H], input_pos [1])`` to ``[1, T, H]``: `GatedConvolution`; None for a
+            variant that has none.
         gated: ``(gate, up, down)``, three `Packed` -> module, ``[1, T, H]`` to the same: ``down(silu(gate) * up)``;
             None for three linears.
     """

@@ -113,7 +113,7 @@ class GroupedQueryAttention(nn.Module):
 
 
 class ShortConvolution(nn.Module):
-    """``out(c * conv(b * x))`` with ``b, c, x = in(h)``."""
+    """``out(c * conv(b * x))`` with ``b, c, x = in(h)``; what stands between the two linears is the component's."""
 
     def __init__(self, weights: Weights, mixer: ShortConv, lengths: Lengths) -> None:
         super().__init__()
@@ -139,8 +139,7 @@ class ShortConvolution(nn.Module):
     ) -> Tensor:
         """``[1, T, H]`` -> ``[1, T, H]``, or ``[1, 1, H]``; appends T rows to the cache at ``input_pos``."""
         projected = self.in_proj(x) if self.in_bias is None else self.in_bias(self.in_proj(x))
-        before, behind, inner = projected.chunk(3, dim=-1)
-        mixed = behind * self.conv(before * inner, input_pos)
+        mixed = self.conv(projected, input_pos)
         out: Tensor = self.out_proj(last_token(mixed) if last_only else mixed)
         return out if self.out_bias is None else cast(Tensor, self.out_bias(out))
 

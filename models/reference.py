@@ -20,6 +20,7 @@ from mmoe.models.functional import (
     route,
     split_heads,
 )
+from mmoe.models.gated_convolution import GatedConvolution
 from mmoe.quant.int4 import dequantize
 from mmoe.quant.int8_planes import dequantize_int8
 
@@ -104,7 +105,7 @@ class CachedAttention(nn.Module):
         )
 
 
-class CachedConvolution(nn.Module):
+class CachedConvolution(GatedConvolution):
     """Causal convolution of each channel over the last tokens, which a ring of ``[1, C, H]`` keeps."""
 
     cache: Tensor
@@ -114,8 +115,8 @@ class CachedConvolution(nn.Module):
         self.weight, self.bias = weight, bias
         self.register_buffer("cache", torch.zeros(1, shape.cache_rows, shape.channels))
 
-    def forward(self, x: Tensor, input_pos: Tensor) -> Tensor:
-        """``[1, T, H]`` -> ``[1, T, H]``; see `Components.short_conv`."""
+    def convolve(self, x: Tensor, input_pos: Tensor) -> Tensor:
+        """``[1, T, H]`` -> ``[1, T, H]``; see `GatedConvolution.convolve`."""
         return convolve_causally(x, self.weight, self.bias, cache=self.cache, start=int(input_pos))
 
 

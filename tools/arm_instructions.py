@@ -1,6 +1,7 @@
 """Instructions per 1,000 multiply-adds of the Arm kernels, counted by qemu: `python -m tools.arm_instructions BUILD`.
 
 BUILD is the folder of a cross-build (`make arm` leaves it in build/arm/native). Prints a table of docs/log/kernels.md.
+With a second argument, a qemu that knows SME2 (`.ci/sme2`), it is the table of that instruction set.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 INPUTS = 768
 PANEL_OUTPUTS = 32
 # Functions that a product runs through; everything else of the program (start-up, C library) is left out.
-KERNEL = re.compile(r"^(\w+) (\w+) t .*::(PanelDot|LinearDot|LinearQuads|DotChunk|DotHalf|DotStep)")
+KERNEL = re.compile(
+    r"^(\w+) (\w+) t .*::(PanelDot|LinearDot|GroupedDot|LinearQuads|DotChunk|DotHalf|DotStep|Stream)"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ PRODUCTS = (
     Product("linear", "neon_dotprod", "sdot", 16, (1, 4)),
     Product("linear", "neon", "smlal", 8, (1, 4)),
 )
+# With 512 bits, as Apple's processors have: an outer product is 16 tokens x 16 outputs x 4 inputs.
+SME2_PRODUCTS = (
+    Product("experts", "sme2", "sumopa", 1024, (2, 4, 8, 16, 64)),
+    Product("linear", "sme2", "smopa", 1024, (2, 4, 8, 16, 64)),
+)
+SME2_CPU = "max,sve=off,sme512=on"
 
 
 def kernel_ranges(program: Path) -> str:
@@ -48,13 +57,13 @@ def kernel_ranges(program: Path) -> str:
     return ",".join(f"0x{int(m[1], 16):x}+0x{int(m[2], 16):x}" for m in matches if m)
 
 
-def count(program: Path, ranges: str, product: Product, tokens: int) -> int:
+def count(emulator: tuple[str, ...], program: Path, ranges: str, product: Product, tokens: int) -> int:
     """Instructions that the kernel executes: with one per translation block, qemu logs a line for each."""
     one_per_block = {"QEMU_SINGLESTEP": "1", "QEMU_ONE_INSN_PER_TB": "1"}  # before and since qemu 8.1
     with tempfile.NamedTemporaryFile() as log:
         subprocess.run(
             [
-                *("qemu-aarch64-static", "-cpu", "max"),
+                *emulator,
                 *("-d", "nochain,exec", "-dfilter", ranges, "-D", log.name),
                 *(program, product.kind, product.isa, str(tokens), str(INPUTS)),
             ],
@@ -67,16 +76,19 @@ def count(program: Path, ranges: str, product: Product, tokens: int) -> int:
 def main() -> None:
     program = Path(sys.argv[1]) / "tests" / "mmoe_run_panel_dot"
     ranges = kernel_ranges(program)
+    emulator, products = ("qemu-aarch64-static", "-cpu", "max"), PRODUCTS
+    if len(sys.argv) > 2:
+        emulator, products = (sys.argv[2], "-cpu", SME2_CPU), SME2_PRODUCTS
     print("| kernel | instruction set | tokens | instructions | least | used |")
     print("|---|---|---:|---:|---:|---:|")
-    for product in PRODUCTS:
+    for product in products:
         for tokens in product.tokens:
             macs = tokens * INPUTS * PANEL_OUTPUTS
-            found = 1000 * count(program, ranges, product, tokens) / macs
+            found = 1000 * count(emulator, program, ranges, product, tokens) / macs
             least = 1000 / product.macs
             print(
-                f"| {product.kind} | {product.isa} | {tokens} | {found:.0f} | "
-                f"{least:.1f} {product.instruction} | {least / found:.0%} |"
+                f"| {product.kind} | {product.isa} | {tokens} | {found:.{1 if found < 20 else 0}f} | "
+                f"{least:.{2 if least < 10 else 1}f} {product.instruction} | {least / found:.0%} |"
             )
 
 

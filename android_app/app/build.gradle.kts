@@ -16,7 +16,7 @@ android {
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
     }
 
-    // The benchmark's text; the checkpoint beside it stays out.
+    // The benchmark's text beside src/main/assets; the checkpoint beside it stays out.
     sourceSets["main"].assets.srcDir("../../export/demo")
     androidResources { ignoreAssetsPattern = "<dir>checkpoint" }
 

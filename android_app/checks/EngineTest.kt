@@ -10,8 +10,11 @@ import kotlin.test.assertTrue
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.mmoe.benchmark.Device
 
 /** The app without its screens, on the real library and a real artifact. */
 class EngineTest {
@@ -30,16 +33,86 @@ class EngineTest {
     private fun withModel(test: suspend (AppModel) -> Unit) = runBlocking {
         val root = createTempDirectory("artifacts").toFile()
         val scope = CoroutineScope(coroutineContext + SupervisorJob())
-        val model = AppModel(MmoeEngine, ArtifactStore(root), scope, Device("this machine", "its CPU", "Linux"), { text })
+        val model = appModel(root, scope)
         try {
             model.import(source(artifact), threads = 2)
             val state = model.idle()
-            assertEquals(2, assertIs<ModelState.Open>(state.model, state.notice).info.threads)
+            assertEquals(2, assertIs<ModelState.Open>(state.model, "${state.notice}").info.threads)
             test(model)
         } finally {
-            model.releaseMemory()
+            model.releaseMemory(all = true)
             model.idle()
             scope.cancel()
+            root.deleteRecursively()
+        }
+    }
+
+    private fun appModel(root: File, scope: CoroutineScope) =
+        AppModel(MmoeEngine, ArtifactStore(root), Kept(File(root, ".kept")), scope, thisMachine, { text })
+
+    private val thisMachine = object : Phone {
+        override val device = Device("this machine", "its CPU", "Linux", cores = Runtime.getRuntime().availableProcessors(), memoryBytes = null)
+
+        override fun thermal() = Thermal.NONE
+
+        override fun battery(): Battery? = null
+    }
+
+    private suspend fun AppModel.answered(question: String): Turn {
+        send(question)
+        val state = idle()
+        assertEquals(null, state.notice)
+        return state.transcript.last()
+    }
+
+    /** The same process once with an end in between, once without: the same answer, for which only the new turn is run. */
+    @Test
+    fun aConversationGoesOnInTheNextProcess() = runBlocking {
+        val root = createTempDirectory("artifacts").toFile()
+        try {
+            val scope = CoroutineScope(coroutineContext + SupervisorJob())
+            val first = appModel(root, scope)
+            first.choose(Settings(maxNewTokens = 8))
+            first.import(source(artifact), threads = 2)
+            first.idle()
+            first.answered("Who was the king?")
+            first.background()
+            val snapshot = File(root, ".kept/conversation.snapshot")
+            withTimeout(60_000) { while (!snapshot.isFile) delay(10) }
+            first.foreground()
+            val expected = first.answered("And his son?")
+            first.releaseMemory(all = true)
+            first.state.first { it.model == ModelState.None }
+            scope.cancel()
+
+            val kept = Kept(File(root, ".kept"))
+            val left = kept.conversation()!!
+            kept.keep(left.copy(transcript = left.transcript.take(1), turns = left.turns.take(2)))
+            val next = CoroutineScope(coroutineContext + SupervisorJob())
+            val second = appModel(root, next)
+            second.restore()
+            assertIs<ModelState.Open>(second.idle().model)
+            val actual = second.answered("And his son?")
+            assertEquals(expected.answer, actual.answer)
+            assertEquals(expected.figures!!.stats.prefillTokens, actual.figures!!.stats.prefillTokens)
+
+            // Without a snapshot, or with a damaged one, the answer is the same and all turns are read.
+            second.releaseMemory(all = true)
+            second.state.first { it.model == ModelState.None }
+            next.cancel()
+            kept.keep(left.copy(transcript = left.transcript.take(1), turns = left.turns.take(2)))
+            kept.snapshot.writeText("no snapshot")
+            val last = CoroutineScope(coroutineContext + SupervisorJob())
+            val third = appModel(root, last)
+            third.restore()
+            third.idle()
+            val afresh = third.answered("And his son?")
+            assertEquals(expected.answer, afresh.answer)
+            assertTrue(afresh.figures!!.stats.prefillTokens > expected.figures!!.stats.prefillTokens)
+            third.releaseMemory(all = true)
+            third.state.first { it.model == ModelState.None }
+            last.cancel()
+        } finally {
             root.deleteRecursively()
         }
     }
@@ -51,7 +124,9 @@ class EngineTest {
             val state = model.idle()
             assertEquals(null, state.notice)
             assertTrue(state.transcript.last().answer.isNotBlank(), "$state")
-            val figures = assertNotNull(state.figures)
+            val figures = assertNotNull(state.transcript.last().figures)
+            val experts = assertNotNull(figures.experts)
+            assertTrue(experts.used.all { it in 4..experts.experts } && experts.busiestShare > 1.0 / experts.experts, "$experts")
             assertTrue(figures.stats.ttftSeconds > 0 && figures.stats.decodeSeconds > 0, "$figures")
             assertTrue(figures.memory.peakAnonymousBytes > 0 && figures.memory.peakFileBytes > 0, "$figures")
             // The small model may talk until its context is full.
@@ -85,13 +160,13 @@ class EngineTest {
 
     @Test
     fun theBenchmarkWritesItsReport() = withModel { model ->
-        model.benchmark()
+        model.benchmark(sustained = false)
         val state = model.idle()
         assertEquals(null, state.notice)
         val result = assertNotNull(state.benchmark)
-        assertEquals(listOf(256), result.rows.map { it.promptTokens })
-        assertEquals(listOf(256L, 256L, 256L), result.rows.single().rounds.map { it.prefillTokens })
-        assertTrue(result.rows.single().prefillTokensPerSecond > 0)
+        assertEquals(listOf(256, 256), result.rows.map { it.prompt.tokens })
+        assertEquals(List(6) { 256L to 128L }, result.rows.flatMap { row -> row.rounds.map { it.prefillTokens to it.decodeTokens } })
+        assertTrue(result.rows.all { it.prefillTokensPerSecond > 0 } && result.loads.warmMillis!! > 0, "$result")
         report.writeText(result.toJson())
     }
 
@@ -103,7 +178,8 @@ class EngineTest {
             File(broken, "model.pte").writeBytes(ByteArray(100))
             model.import(source(broken), threads = 0)
             val state = model.idle()
-            assertTrue("model.pte" in assertNotNull(state.notice), state.notice)
+            val notice = assertIs<Notice.Said>(state.notice)
+            assertTrue("model.pte" in notice.text, notice.text)
             assertEquals(ModelState.None, state.model)
         } finally {
             broken.deleteRecursively()

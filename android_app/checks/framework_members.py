@@ -17,7 +17,7 @@ from pathlib import Path
 OPENS = re.compile(r"\s*(?:declare|export) (?:abstract )?(module|class|interface) ([\w.$]+)(.*)\{$")
 MEMBER = re.compile(r"\s*(?:public|protected) (static )?(?:abstract )?([\w$]+)(<.*?>)?(\((.*)\))?: .*;$")
 CONSTRUCTOR = re.compile(r"\s*(?:public|protected) constructor\((.*)\);$")
-PRIMITIVES = {"Z": "boolean", "V": "void"} | dict.fromkeys("BCSIJFD", "number")
+PRIMITIVES = {"Z": "boolean", "V": "void", "C": "string"} | dict.fromkeys("BSIJFD", "number")
 # TypeScript has its own words for these.
 WORDS = {"java.lang.String": "string", "java.lang.CharSequence": "string"}
 

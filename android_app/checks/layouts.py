@@ -1,4 +1,4 @@
-"""Checks that every view an activity looks for is in its layout, and is of the class that it expects.
+"""Checks that every view a screen or a part of one looks for is in its layout, and is of the class that it expects.
 
     python layouts.py android_app/app/src/main
 
@@ -18,7 +18,7 @@ SUPERCLASSES = {"TextView": {"Button", "EditText", "TextView"}, "View": None}
 def views(layout: Path) -> dict[str, str]:
     """The class of each view with an id."""
     return {
-        element.attrib[ID].rpartition("/")[2]: element.tag
+        element.attrib[ID].rpartition("/")[2]: element.tag.rpartition(".")[2]
         for element in ElementTree.parse(layout).iter()
         if ID in element.attrib
     }
@@ -27,9 +27,11 @@ def views(layout: Path) -> dict[str, str]:
 def faults(source: Path, resources: Path) -> list[str]:
     code = source.read_text()
     found: dict[str, str] = {}
-    # Its own, and those of the rows that it makes.
-    for layout in re.findall(r"(?<!android\.)R\.layout\.(\w+)", code):
+    # Its own, those of the rows that it makes, and the one that its comment names if it is given the views.
+    for layout in re.findall(r"(?:(?<!android\.)R\.layout\.|made from layout/)(\w+)", code):
         found |= views(resources / "layout" / f"{layout}.xml")
+    for menu in re.findall(r"R\.menu\.(\w+)", code):
+        found |= views(resources / "menu" / f"{menu}.xml")
     lines = [
         f"{source.name}: R.id.{id} is not in its layout"
         for id in re.findall(r"R\.id\.(\w+)", code)
@@ -49,10 +51,11 @@ def faults(source: Path, resources: Path) -> list[str]:
 
 def main() -> int:
     main_folder = Path(sys.argv[1])
-    activities = [path for path in main_folder.rglob("*Activity.kt") if "setContentView" in path.read_text()]
-    lines = [line for path in activities for line in faults(path, main_folder / "res")]
+    sources = [path for path in main_folder.rglob("*.kt") if "R.id." in path.read_text()]
+    lines = [line for path in sources for line in faults(path, main_folder / "res")]
     print(*lines, sep="\n", end="" if not lines else "\n")
-    return 1 if lines or len(activities) != 3 else 0
+    activities = [path for path in sources if "setContentView" in path.read_text()]
+    return 1 if lines or len(activities) != 4 else 0
 
 
 sys.exit(main())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmoe.models.components import ConvShape
+from mmoe.models.gated_convolution import GatedConvolution
 
 
-class RingConvolution(nn.Module):
+class RingConvolution(GatedConvolution):
     """Causal convolution of each channel; see `mmoe.models.functional.convolve_causally`.
 
     The ring is addressed by position, as the KV cache is. A padded chunk writes rows that the next call overwrites
@@ -27,8 +28,8 @@ class RingConvolution(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.to(torch.float16))
         self.register_buffer("cache", torch.zeros(1, shape.cache_rows, shape.channels))
 
-    def forward(self, x: Tensor, input_pos: Tensor) -> Tensor:
-        """See `Components.short_conv`; float16 in and out."""
+    def convolve(self, x: Tensor, input_pos: Tensor) -> Tensor:
+        """See `GatedConvolution.convolve`; float16 in and out."""
         tokens, before, rows = x.shape[1], self.shape.taps - 1, self.shape.cache_rows
         places = input_pos - before + torch.arange(before)
         earlier = self.cache[:, (places + rows) % rows].to(torch.float16)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmoe.models.components import ConvShape
+from mmoe.models.gated_convolution import GatedConvolution
 
 
-class RingConvolution(nn.Module):
+class RingConvolution(GatedConvolution):
     """Causal convolution of each channel; see `mmoe.models.functional.convolve_causally`.
 
     The ring is addressed by position, as a KV cache is: a reset is nothing but position 0. A call reads the few rows
@@ -26,8 +27,8 @@ class RingConvolution(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.to(dtype))
         self.register_buffer("cache", torch.zeros(1, 1, shape.cache_rows, shape.channels, dtype=dtype))
 
-    def forward(self, x: Tensor, input_pos: Tensor) -> Tensor:
-        """See `Components.short_conv`."""
+    def convolve(self, x: Tensor, input_pos: Tensor) -> Tensor:
+        """See `GatedConvolution.convolve`."""
         start, before, rows = input_pos.item(), self.shape.taps - 1, self.shape.cache_rows
         torch._check(start >= 0)
         torch._check(start + x.shape[1] <= self.shape.max_context_len)

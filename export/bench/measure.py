@@ -7,11 +7,20 @@ from contextlib import ExitStack
 
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.versions import installed_versions
-from mmoe.export.bench.machine import cpu_model, load_average, usable_cpus
-from mmoe.export.bench.plan import BenchOptions, planned_trials
+from mmoe.export.bench.machine import (
+    cpu_model,
+    load_average,
+    machine_name,
+    memory_bytes,
+    power,
+    system_name,
+    usable_cpus,
+)
+from mmoe.export.bench.plan import BenchOptions, lengths_not_fitting, planned_trials
 from mmoe.export.bench.report import BenchReport, Machine
 from mmoe.export.bench.subject import load_subject
 from mmoe.export.progress import SILENT, Progress
+from mmoe.runtime_bindings.python.core import library_version
 
 
 def bench(
@@ -35,8 +44,9 @@ def bench(
     """
     options = options or BenchOptions()
     artifacts = [artifact] if versus is None else [artifact, versus]
-    trials = planned_trials(options, context=min(each.manifest.runtime.max_context_len for each in artifacts))
-    load_before = load_average()
+    context = min(each.manifest.runtime.max_context_len for each in artifacts)
+    trials = planned_trials(options, context=context)
+    load_before, power_before = load_average(), power()
     with ExitStack() as stack:
         progress.phase("Loading")
         subjects = [load_subject(each, trials, options, stack) for each in artifacts]
@@ -50,14 +60,20 @@ def bench(
                     subject.measure(trial, options)
             progress.step(done + 1, options.rounds)
         machine = Machine(
+            name=machine_name(),
+            system=system_name(),
             cpu=cpu_model(),
             cpus=usable_cpus(),
+            memory_bytes=memory_bytes(),
+            power=(power_before, power()),
             load_average=(load_before, load_average()),
             versions=installed_versions(),
+            library=library_version(),
         )
         return BenchReport(
             machine=machine,
             threads=options.threads,
             decode_tokens=options.decode_tokens,
+            not_fitting=lengths_not_fitting(options, context=context),
             models=tuple(subject.result(trials, options.decode_tokens) for subject in subjects),
         )

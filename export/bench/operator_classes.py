@@ -17,6 +17,7 @@ _BY_NAME = (
     ("mmoe::rms_norm", OperatorClass.NORMS),
     ("mmoe::add_rms_norm", OperatorClass.NORMS),
     ("mmoe::swiglu_ffn", OperatorClass.SHARED),
+    ("mmoe::short_conv", OperatorClass.CONVOLUTIONS),
     ("mmoe::linear", OperatorClass.LINEARS),
     # Matrices that a checkpoint keeps as floats.
     ("aten::embedding", OperatorClass.EMBEDDING),

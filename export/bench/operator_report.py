@@ -12,6 +12,7 @@ class OperatorClass(StrEnum):
     LINEARS = "linears"
     HEAD = "head"
     ATTENTION = "attention"
+    CONVOLUTIONS = "short convolutions"
     EMBEDDING = "embedding"
     NORMS = "norms"
     POINTWISE = "pointwise, in delegates"

@@ -50,7 +50,8 @@ def write_report(report: BenchReport, operators: Sequence[OperatorTimes], path: 
 
 def _content(report: BenchReport, operators: Sequence[OperatorTimes], kind: str) -> bytes:
     if kind in CHART_FORMATS:
-        from mmoe.export.bench.chart import chart_bytes
+        from mmoe.export.bench.chart import draw_chart
+        from mmoe.export.bench.chart_style import figure_bytes
 
-        return chart_bytes(report, kind)
+        return figure_bytes(draw_chart(report), kind)
     return render(report, operators, OutputFormat(kind)).encode()

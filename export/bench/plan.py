@@ -78,6 +78,18 @@ def planned_trials(options: BenchOptions, *, context: int) -> list[Trial]:
     return tests
 
 
+def lengths_not_fitting(options: BenchOptions, *, context: int) -> tuple[int, ...]:
+    """Default lengths that exceed a context; none if no default is asked for.
+
+    Args:
+        options: What was asked for.
+        context: Tokens that a cache holds.
+    """
+    if options.prompt_lengths is not None and options.depths is not None:
+        return ()
+    return tuple(length for length in DEFAULT_LENGTHS if length > context)
+
+
 def _clipped(most: int) -> tuple[int, ...]:
     """The defaults, the first that exceeds ``most`` replaced by it."""
     fitting = [length for length in DEFAULT_LENGTHS if length < most]

@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from mmoe.export.bench.operator_report import OperatorTimes
+from mmoe.export.bench.recording import bench_record
 from mmoe.export.bench.report import BenchReport, ModelResult, Summary
-from mmoe.export.files.records import Json, to_json
-
-SCHEMA_VERSION = 1
-"""Of the JSON."""
 
 
 class OutputFormat(StrEnum):
@@ -161,54 +158,3 @@ def _csv(report: BenchReport) -> str:
                  model.peak_anonymous_bytes, model.peak_file_bytes]
             )  # fmt: skip
     return text.getvalue()
-
-
-def bench_record(report: BenchReport, operators: Sequence[OperatorTimes]) -> dict[str, Json]:
-    """The whole report as JSON."""
-    ratios = [report.ratio(index) for index in range(len(report.models[0].tests))]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "machine": to_json(report.machine),
-        "threads": report.threads,
-        "decode_tokens": report.decode_tokens,
-        "models": [_model_record(model) for model in report.models],
-        "ratios": [None if ratio is None else _summary_record(ratio) for ratio in ratios],
-        "disturbed": report.is_disturbed,
-        "operators": [to_json(times) for times in operators],
-    }
-
-
-def _model_record(model: ModelResult) -> dict[str, Json]:
-    record = to_json(model)
-    assert isinstance(record, dict)
-    tests: list[Json] = [
-        {
-            "name": test.name,
-            "phase": test.phase.value,
-            "tokens": test.tokens,
-            "tokens_per_second": _summary_record(test.tokens_per_second),
-            "seconds": test.seconds,
-            "bytes_per_token": test.bytes_per_token,
-            "read_bandwidth": None if test.read_bandwidth is None else _summary_record(test.read_bandwidth),
-            "multiply_adds": test.multiply_adds,
-            "int8_peak": None if test.int8_peak is None else _summary_record(test.int8_peak),
-            "roofline_share": test.roofline_share,
-        }
-        for test in model.tests
-    ]
-    return record | {
-        "tests": tests,
-        "decode_retention": model.decode_retention,
-        "read_bandwidth": model.read_bandwidth,
-        "int8_peak": model.int8_peak,
-        "others": _summary_record(model.others),
-    }
-
-
-def _summary_record(summary: Summary) -> Json:
-    return {
-        "median": summary.median,
-        "mean": summary.mean,
-        "deviation": summary.deviation,
-        "samples": [*summary.samples],
-    }

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mmoe.export.bench.machine import Power
 from mmoe.export.bench.neighbours import DISTURBED
 
 
@@ -99,21 +100,29 @@ class ModelResult:
 
     Attributes:
         name: The artifact's folder.
+        backend: What its program was lowered for.
+        program_sha256: Of its program, hexadecimal.
+        program_bytes: Size of its program.
         isa: The instruction set that the kernels used.
         cold_load_seconds: Loading after its file was dropped from the page cache.
         warm_load_seconds: Loading when it is in the page cache.
         peak_anonymous_bytes: Largest RssAnon seen after a test.
         peak_file_bytes: Largest RssFile seen after a test.
+        peak_bytes: Largest of both together, by the system's count.
         others: Share of the machine's CPUs that other processes used during each sample.
         tests: In the order they ran.
     """
 
     name: str
+    backend: str
+    program_sha256: str
+    program_bytes: int
     isa: str
     cold_load_seconds: float
     warm_load_seconds: float
     peak_anonymous_bytes: int
     peak_file_bytes: int
+    peak_bytes: int
     others: Summary
     tests: tuple[TrialResult, ...]
 
@@ -148,16 +157,26 @@ class Machine:
     """Where it was measured.
 
     Attributes:
+        name: What its maker calls it.
+        system: The operating system and its version.
         cpu: Model name of the processor.
         cpus: Logical processors that the process may use.
+        memory_bytes: Of the machine.
+        power: When the benchmark began and when it ended.
         load_average: Over the last minute, when the benchmark began and when it ended; 0 is idle.
         versions: Of the packages that make and run artifacts.
+        library: Version of libmmoe.
     """
 
+    name: str
+    system: str
     cpu: str
     cpus: int
+    memory_bytes: int
+    power: tuple[Power, Power]
     load_average: tuple[float, float]
     versions: dict[str, str]
+    library: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +187,14 @@ class BenchReport:
         machine: Where.
         threads: Of the runtime.
         decode_tokens: Tokens decoded per sample.
+        not_fitting: Default lengths that the context does not hold.
         models: The artifact, then the one it is compared with.
     """
 
     machine: Machine
     threads: int
     decode_tokens: int
+    not_fitting: tuple[int, ...]
     models: tuple[ModelResult, ...]
 
     @property

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.artifact.artifact import MODEL_FILE, Artifact
 from mmoe.export.artifact.load import require_libmmoe
 from mmoe.export.bench.arithmetic import prefill_multiply_adds
 from mmoe.export.bench.neighbours import undisturbed
@@ -35,6 +35,7 @@ class Subject:
     filled: int = 0
     peak_anonymous: int = 0
     peak_file: int = 0
+    peak_both: int = 0
 
     def run(self, trial: Trial, decode_tokens: int) -> float:
         """Tokens per second of one sample."""
@@ -52,6 +53,7 @@ class Subject:
         memory = self.worker.memory()
         self.peak_anonymous = max(self.peak_anonymous, memory.anonymous)
         self.peak_file = max(self.peak_file, memory.file)
+        self.peak_both = max(self.peak_both, memory.peak)
         return count / seconds
 
     def measure(self, trial: Trial, options: BenchOptions) -> None:
@@ -93,13 +95,18 @@ class Subject:
                 read_bandwidth=Summary(tuple(self.bandwidth[trial])),
             )
 
+        manifest = self.artifact.manifest
         return ModelResult(
             name=str(self.artifact.folder),
+            backend=manifest.backend.name,
+            program_sha256=manifest.files[MODEL_FILE].sha256,
+            program_bytes=manifest.files[MODEL_FILE].bytes,
             isa=self.worker.isa,
             cold_load_seconds=self.cold_load_seconds,
             warm_load_seconds=self.worker.load_seconds,
             peak_anonymous_bytes=self.peak_anonymous,
             peak_file_bytes=self.peak_file,
+            peak_bytes=self.peak_both,
             others=Summary(tuple(self.others)),
             tests=tuple(map(trial_result, trials)),
         )

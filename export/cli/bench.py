@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmoe.export.cli.bench_compare import compare_files
 from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.terminal import Terminal
-from mmoe.export.cli.ui.usage import UsageError
+from mmoe.export.cli.ui.usage import ParameterSource, UsageError
 from mmoe.export.progress import Progress
 from mmoe.runtime_bindings.python.core import MAX_THREADS
 
@@ -30,7 +31,22 @@ mmoe-export bench mobilemoe-s --vs other --prompt-lengths 128,512,2048 --depths 
 mmoe-export bench mobilemoe-s --vs other -o bench.md -o bench.json -o bench.svg
 
 mmoe-export bench mobilemoe-s --operators --json > bench.json
+
+mmoe-export bench --compare bench.json phone.json tablet.json -o devices.svg
 """
+
+# What says how to measure, and so has no meaning with --compare.
+_OF_A_MEASUREMENT = {
+    "vs": "--vs",
+    "prompt_lengths": "--prompt-lengths",
+    "depths": "--depths",
+    "decode_tokens": "--decode-tokens",
+    "rounds": "--rounds",
+    "threads": "--threads",
+    "attempts": "--attempts",
+    "operators": "--operators",
+    "format": "--format",
+}
 
 
 class Format(StrEnum):
@@ -42,7 +58,18 @@ class Format(StrEnum):
 
 
 def bench(
-    artifact: Annotated[Path, typer.Argument(help="The folder that convert wrote.")],
+    context: typer.Context,
+    given: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ARTIFACT|FILE...",
+            help="The folder that convert wrote; with --compare, benchmarks' JSON.",
+        ),
+    ],
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Measure nothing: show the benchmarks in these files, side by side."),
+    ] = False,
     vs: Annotated[
         Path | None,
         typer.Option("--vs", metavar="ARTIFACT", help="Second artifact, measured alternately."),
@@ -100,11 +127,22 @@ def bench(
     same mapped file in the same run. Of prefill: its int8 multiply-adds, at the rate of as many threads in registers.
 
     Decoding samples are single tokens in a row; compare medians, and two artifacts only within one run (--vs).
+
+    The JSON is the one that the apps for Android and iOS write; --compare draws such files side by side.
     """
     if as_json and format not in (None, Format.JSON):
         raise UsageError("give --json or --format, not both")
     chosen = Format.JSON if as_json else format or Format.MD
     terminal = Terminal(as_json=chosen is Format.JSON, quiet=quiet, verbose=verbose)
+    if compare:
+        for name, option in _OF_A_MEASUREMENT.items():
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                raise UsageError(f"{option} says how to measure, and --compare measures nothing")
+        compare_files(given, output or (), terminal)
+        return
+    if len(given) != 1:
+        raise UsageError(f"give one artifact, not {len(given)}; benchmarks' files are for --compare")
+    (artifact,) = given
     from mmoe.export.bench.plan import BenchOptions
 
     options = BenchOptions(
@@ -118,7 +156,8 @@ def bench(
     from mmoe.export.artifact.artifact import Artifact
     from mmoe.export.bench.measure import bench as measure
     from mmoe.export.bench.output import format_of, write_report
-    from mmoe.export.bench.render import OutputFormat, bench_record, render
+    from mmoe.export.bench.recording import bench_record
+    from mmoe.export.bench.render import OutputFormat, render
     from mmoe.export.files.place import require_file_place
 
     default = None if format is None else OutputFormat(format.value)

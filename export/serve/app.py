@@ -156,8 +156,8 @@ class _Server:
 
     async def _whole(self, request: Request, texts: Texts, choices: Choices) -> Response:
         async def collect() -> None:
-            async for choice, event in texts.events():
-                choices.add(choice, event)
+            async for choice, events in texts.events():
+                choices.add(choice, events)
 
         with texts:
             collecting = asyncio.create_task(collect())
@@ -182,9 +182,8 @@ class _Server:
             try:
                 for chunk in choices.opening():
                     yield _event(chunk)
-                async for choice, event in texts.events():
-                    parts += [_event(chunk) for chunk in choices.chunks(choice, event)]
-                    # A small model may be faster than one write for each token.
+                async for choice, events in texts.events():
+                    parts += [_event(chunk) for chunk in choices.chunks(choice, events)]
                     if parts and not texts.has_more:
                         yield "".join(parts)
                         parts.clear()

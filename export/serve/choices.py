@@ -49,18 +49,19 @@ class Choices:
         self._common = {"id": f"{self.prefix}-{name}", "created": int(time.time()), "model": model_id}
         self._choices = [_Choice() for _ in range(len(request.prompts) * request.choices)]
 
-    def add(self, index: int, event: Event) -> None:
-        """Takes an event of a text in."""
+    def add(self, index: int, events: Sequence[Event]) -> None:
+        """Takes events of a text in."""
         choice = self._choices[index]
-        if isinstance(event, Piece):
-            choice.pieces.append(event)
-        elif isinstance(event, PromptToken):
-            choice.prompt_tokens.append(event)
-        elif isinstance(event, End):
-            choice.rest = event.text
-            choice.finish_reason = FINISH_REASONS[event.reason]
-            choice.cached_tokens = event.cached_tokens
-            choice.expert_counts = event.expert_counts
+        for event in events:
+            if isinstance(event, Piece):
+                choice.pieces.append(event)
+            elif isinstance(event, PromptToken):
+                choice.prompt_tokens.append(event)
+            elif isinstance(event, End):
+                choice.rest = event.text
+                choice.finish_reason = FINISH_REASONS[event.reason]
+                choice.cached_tokens = event.cached_tokens
+                choice.expert_counts = event.expert_counts
 
     @property
     def prompt_tokens(self) -> int:
@@ -88,17 +89,20 @@ class Choices:
         """Chunks that come before any text."""
         return iter(())
 
-    def chunks(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
-        """Chunks of one event, which is taken in."""
-        self.add(index, event)
-        if isinstance(event, End):
-            if event.text:
-                yield self._chunk(self._piece(index, Piece(-1, event.text)))
-            yield self._chunk(self._with_counts(index, self._end(index, FINISH_REASONS[event.reason])))
-        elif isinstance(event, PromptToken) or (
-            isinstance(event, Piece) and (event.text or event.logprob is not None)
-        ):
-            yield self._chunk(self._piece(index, event))
+    def chunks(self, index: int, events: Sequence[Event]) -> Iterator[dict[str, Any]]:
+        """Chunks of events, which are taken in: one of all the text that has come, and those of its end."""
+        self.add(index, events)
+        end = events[-1] if isinstance(events[-1], End) else None
+        tokens = [event for event in events if isinstance(event, Piece | PromptToken)]
+        text = "".join(self._text_added(token) for token in tokens) + ("" if end is None else end.text)
+        told = tokens if self._request.top_logprobs is not None else []
+        if text or told:
+            yield self._chunk(self._part(index, text, told))
+        if end is not None:
+            *before, last = self._ending(index, self._choices[index])
+            for choice in before:
+                yield self._chunk(choice)
+            yield self._chunk(self._with_counts(index, last))
 
     def closing(self) -> Iterator[dict[str, Any]]:
         """Chunks behind all texts."""
@@ -106,7 +110,8 @@ class Choices:
             yield self._common | {"object": self.chunk_kind, "choices": [], "usage": self._usage()}
 
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
-        return self._common | {"object": self.chunk_kind, "choices": [choice]}
+        chunk = self._common | {"object": self.chunk_kind, "choices": [choice]}
+        return chunk | {"usage": self._usage()} if self._request.continuous_usage else chunk
 
     def _with_counts(self, index: int, choice: dict[str, Any]) -> dict[str, Any]:
         """A choice with the experts that its text used, a member that OpenAI's API does not have."""
@@ -122,13 +127,18 @@ class Choices:
     def _shown_of(self, token: int) -> str:
         return self._model.detokenize([token])
 
+    def _text_added(self, token: Piece | PromptToken) -> str:
+        return token.text if isinstance(token, Piece) else self._shown_of(token.id)
+
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         raise NotImplementedError
 
-    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
+    def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
+        """A choice with some of its text and the tokens whose log-probabilities are told with it."""
         raise NotImplementedError
 
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        """Choices that a text ends with, the last with its reason."""
         raise NotImplementedError
 
 
@@ -143,29 +153,23 @@ class ChatChoices(Choices):
             delta = {"role": "assistant", "content": ""}
             yield self._chunk({"index": index, "delta": delta, "logprobs": None, "finish_reason": None})
 
-    def chunks(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
-        """As the base's; where tools may be called the text comes whole, since only its end tells what is a call."""
-        if not self._request.may_call:
-            yield from super().chunks(index, event)
-            return
-        self.add(index, event)
-        if isinstance(event, End):
-            whole = self._whole(index, self._choices[index])
-            calls = whole["message"].get("tool_calls", ())
-            delta = {"content": whole["message"]["content"]}
-            if calls:
-                delta["tool_calls"] = [{"index": place} | call for place, call in enumerate(calls)]
-            yield self._chunk(
-                {"index": index, "delta": delta, "logprobs": whole["logprobs"], "finish_reason": None}
-            )
-            yield self._chunk(self._with_counts(index, self._end(index, whole["finish_reason"])))
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        if calls := self._calls(choice):
+            delta = {"tool_calls": [{"index": place} | call for place, call in enumerate(calls)]}
+            yield {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+        yield {
+            "index": index,
+            "delta": {},
+            "logprobs": None,
+            "finish_reason": "tool_calls" if calls else choice.finish_reason,
+        }
 
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         asked = self._request.top_logprobs is not None
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
         finish_reason = choice.finish_reason
-        if self._request.may_call and (read := self._calls(choice)):
-            message |= read
+        if calls := self._calls(choice):
+            message |= {"content": choice.text or None, "tool_calls": calls}
             finish_reason = "tool_calls"
         return {
             "index": index,
@@ -174,31 +178,27 @@ class ChatChoices(Choices):
             "finish_reason": finish_reason,
         }
 
-    def _calls(self, choice: _Choice) -> dict[str, Any] | None:
-        """Content and calls of a text that calls tools."""
-        read = self._model.tool_calls([piece.id for piece in choice.pieces])
-        if "tool_calls" not in read:
-            return None
+    def _calls(self, choice: _Choice) -> list[dict[str, Any]]:
+        """The calls of tools that a whole text makes; its pieces have left them out."""
+        if not self._request.may_call:
+            return []
         calls = []
-        for call in read["tool_calls"]:
+        read = self._model.tool_calls([piece.id for piece in choice.pieces])
+        for call in read.get("tool_calls", ()):
             function = call["function"]
             text = json.dumps(function["arguments"], ensure_ascii=False)
             named = {"name": function["name"], "arguments": text}
             calls.append({"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": named})
-        return {"content": read["content"] or None, "tool_calls": calls}
+        return calls
 
-    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
-        assert isinstance(event, Piece), "prompts of chats are not scored"
-        told = event.logprob is not None
+    def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
+        pieces = [each for each in told if isinstance(each, Piece)]  # prompts of chats are not scored
         return {
             "index": index,
-            "delta": {"content": event.text},
-            "logprobs": chat_logprobs([event], self._text_of) if told else None,
+            "delta": {"content": text},
+            "logprobs": chat_logprobs(pieces, self._text_of) if pieces else None,
             "finish_reason": None,
         }
-
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
-        return {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish_reason}
 
 
 class CompletionChoices(Choices):
@@ -220,15 +220,12 @@ class CompletionChoices(Choices):
         text = (self._prompt(index) if self._request.echo else "") + choice.text
         return self._text(index, text, choice.finish_reason) | {"logprobs": told}
 
-    def _piece(self, index: int, event: Piece | PromptToken) -> dict[str, Any]:
-        text = event.text if isinstance(event, Piece) else self._shown_of(event.id)
-        told = None
-        if self._request.top_logprobs is not None and event.id >= 0:
-            told = completion_logprobs([event], self._text_of, self._shown_of)
-        return self._text(index, text, None) | {"logprobs": told}
+    def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
+        logprobs = completion_logprobs(told, self._text_of, self._shown_of) if told else None
+        return self._text(index, text, None) | {"logprobs": logprobs}
 
-    def _end(self, index: int, finish_reason: str) -> dict[str, Any]:
-        return self._text(index, "", finish_reason)
+    def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
+        yield self._text(index, "", choice.finish_reason)
 
     def _prompt(self, index: int) -> str:
         return self._model.detokenize(self._request.prompts[index // self._request.choices])

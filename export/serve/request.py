@@ -35,6 +35,7 @@ class TextRequest:
         echo: Whether the prompt is part of the text.
         stream: Whether pieces are sent as they come.
         include_usage: Whether a stream ends with the counts of tokens.
+        continuous_usage: Whether every chunk of a stream has those so far.
         may_call: Whether calls of tools are looked for in the texts.
         count_experts: Whether each text is told with the experts that it used.
     """
@@ -49,6 +50,7 @@ class TextRequest:
     echo: bool
     stream: bool
     include_usage: bool
+    continuous_usage: bool
     may_call: bool
     count_experts: bool
 
@@ -146,12 +148,17 @@ def _request(
         choices=choices,
         sampling=_sampling(fields, model),
         bias=_bias(fields, model.info.vocab_size),
-        limits=Limits(stop=fields.texts("stop", _MOST_STOPS), max_new_tokens=max_new_tokens),
+        limits=Limits(
+            stop=fields.texts("stop", _MOST_STOPS),
+            min_new_tokens=fields.integer("min_tokens", 0, 0, 2**31 - 1) or 0,
+            max_new_tokens=max_new_tokens,
+        ),
         grammar=grammar,
         top_logprobs=top_logprobs,
         echo=echo,
         stream=fields.flag("stream"),
         include_usage=bool(stream_options.get("include_usage")),
+        continuous_usage=bool(stream_options.get("continuous_usage_stats")),
         may_call=may_call,
         count_experts=fields.flag("expert_counts"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from mmoe.export.serve.errors import ApiError
@@ -33,7 +33,8 @@ class Texts:
         self._worker = worker
         self.unfinished = len(request.prompts) * request.choices
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
+        self._events: asyncio.Queue[tuple[int, Sequence[Event]]] = asyncio.Queue()
+        self._unread = 0
         deadline = time.monotonic() + time_limit
         self._generations = [
             Generation(
@@ -45,9 +46,10 @@ class Texts:
                 top_logprobs=request.top_logprobs,
                 score_prompt=request.echo and request.top_logprobs is not None,
                 count_experts=request.count_experts,
+                hide_tool_calls=request.may_call,
                 deadline=deadline,
                 tell=self._teller(index * request.choices + choice),
-                waiting_to_be_read=self._events.qsize,
+                waiting_to_be_read=lambda: self._unread,
             )
             for index, prompt in enumerate(request.prompts)
             for choice in range(request.choices)
@@ -73,34 +75,33 @@ class Texts:
         """Whether an event has come that nobody has taken yet."""
         return not self._events.empty()
 
-    async def events(self) -> AsyncIterator[tuple[int, Event]]:
-        """Events of all choices as they come, each with the choice's index, until every one has ended.
+    async def events(self) -> AsyncIterator[tuple[int, Sequence[Event]]]:
+        """Events as they come, one or more of a choice with its index, until every choice has ended.
 
         Raises:
             ApiError: The program failed.
         """
         while self.unfinished:
-            choice, event = await self._events.get()
-            if isinstance(event, Failure):
-                raise ApiError(500, event.message, code="runtime_failure")
-            if self._events.qsize() == 0:
+            choice, events = await self._events.get()
+            last = events[-1]
+            if isinstance(last, Failure):
+                raise ApiError(500, last.message, code="runtime_failure")
+            self._unread -= len(events)
+            if self._unread == 0:
                 self._worker.wake()
-            self.unfinished -= isinstance(event, End)
-            yield choice, event
+            self.unfinished -= isinstance(last, End)
+            yield choice, events
 
-    def _teller(self, choice: int) -> _Teller:
-        return _Teller(self._loop, self._events, choice)
+    def _teller(self, choice: int) -> Callable[[Sequence[Event]], None]:
+        """Hands events of a choice from the computing thread to the loop."""
 
+        def tell(events: Sequence[Event]) -> None:
+            # A loop that was closed has nobody who reads.
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._come, choice, events)
 
-class _Teller:
-    """Hands events of a choice from the computing thread to the loop."""
+        return tell
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, events: asyncio.Queue[tuple[int, Event]], choice: int
-    ) -> None:
-        self._loop, self._events, self._choice = loop, events, choice
-
-    def __call__(self, event: Event) -> None:
-        # A loop that was closed has nobody who reads.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._events.put_nowait, (self._choice, event))
+    def _come(self, choice: int, events: Sequence[Event]) -> None:
+        self._unread += len(events)
+        self._events.put_nowait((choice, events))

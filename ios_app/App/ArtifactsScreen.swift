@@ -2,9 +2,8 @@ import MmoeApp
 import SwiftUI
 
 struct ArtifactsScreen: View {
-  let model: AppModel
+  @Bindable var model: AppModel
   @State private var picking = false
-  @State private var threads = 0
 
   var body: some View {
     NavigationStack {
@@ -12,26 +11,32 @@ struct ArtifactsScreen: View {
         Section("In this app") {
           ForEach(model.artifacts) { artifact in
             Button {
-              model.open(artifact, threads: threads)
+              model.open(artifact)
             } label: {
               HStack {
-                Text(artifact.name)
-                Text(artifact.processor.rawValue).font(.caption).foregroundStyle(.secondary)
+                Text(verbatim: artifact.name)
+                Text(verbatim: artifact.processor.rawValue).font(.caption).foregroundStyle(.secondary)
                 Spacer()
-                if artifact == model.opened { Image(systemName: "checkmark") }
+                Text("\(artifact.programBytes / 1_000_000) MB").font(.caption).foregroundStyle(.secondary)
+                if artifact == model.opened { Image(systemName: "checkmark").accessibilityLabel("Open") }
               }
             }
+            .swipeActions { Button("Delete", systemImage: "trash", role: .destructive) { model.delete(artifact) } }
             .disabled(model.phase != .idle)
           }
         }
-        DownloadsSection(downloads: model.downloads)
-        Section("CPU threads") {
-          Stepper(threads == 0 ? "Chosen by the runtime" : "\(threads)", value: $threads, in: 0...6)
-        }
+        DownloadsSection(downloads: model.downloads, catalogue: $model.settings.catalogue)
       }
       .overlay {
-        if model.phase == .copying { ProgressView("Copying") }
-        if model.phase == .loading { ProgressView("Opening") }
+        if case .copying(let done, let total) = model.phase {
+          VStack {
+            ProgressView("Copying", value: Double(done), total: Double(max(total, 1)))
+            Button("Stop") { model.stop() }
+          }
+          .padding()
+          .background(.bar)
+        }
+        if model.phase == .loading { ProgressView("Opening").padding().background(.bar) }
       }
       .navigationTitle("Models")
       .toolbar { Button("Add", systemImage: "plus") { picking = true } }

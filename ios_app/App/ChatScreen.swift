@@ -3,47 +3,30 @@ import MmoeApp
 import SwiftUI
 
 struct ChatScreen: View {
-  let model: AppModel
+  @Bindable var model: AppModel
   @State private var draft = ""
+  @State private var showsSettings = false
+  @State private var shown: Turn?
 
   var body: some View {
     NavigationStack {
       VStack(spacing: 0) {
-        transcript
-        if model.leftOut > 0 {
-          Text("The context is full: the model does not see the \(model.leftOut) oldest messages any more.")
-            .font(.footnote)
-            .foregroundStyle(.secondary)
-            .padding(.horizontal)
-        }
-        if let figures = model.figures, let info = model.info { FiguresBar(figures: figures, info: info) }
+        if model.thermal.throttles { Banner(text: "The device is hot and slows down.", symbol: "thermometer.high") }
+        if let notice = model.notice { Banner(text: notice.text, symbol: "info.circle") }
+        Transcript(model: model, shown: $shown)
         composer
       }
-      .navigationTitle(model.opened?.name ?? "No model")
+      .navigationTitle(model.opened?.name ?? String(localized: "No model"))
       .navigationBarTitleDisplayMode(.inline)
       .toolbar {
-        Button("New", systemImage: "square.and.pencil") { model.newConversation() }.disabled(!model.canSend)
-      }
-    }
-  }
-
-  private var transcript: some View {
-    ScrollViewReader { reader in
-      ScrollView {
-        LazyVStack(alignment: .leading, spacing: 12) {
-          ForEach(Array(model.messages.enumerated()), id: \.offset) { index, message in
-            Text(message.content)
-              .textSelection(.enabled)
-              .padding(10)
-              .background(message.role == .user ? Color.accentColor.opacity(0.15) : Color.secondary.opacity(0.1))
-              .clipShape(RoundedRectangle(cornerRadius: 12))
-              .frame(maxWidth: .infinity, alignment: message.role == .user ? .trailing : .leading)
-              .id(index)
-          }
+        Button("New", systemImage: "square.and.pencil") { model.newConversation() }.disabled(model.phase != .idle)
+        Menu("More", systemImage: "ellipsis.circle") {
+          Button("Settings", systemImage: "slider.horizontal.3") { showsSettings = true }
+          ShareLink("Share the conversation", item: model.transcript).disabled(model.turns.isEmpty)
         }
-        .padding()
       }
-      .onChange(of: model.messages.last?.content) { reader.scrollTo(model.messages.count - 1, anchor: .bottom) }
+      .sheet(isPresented: $showsSettings) { SettingsSheet(model: model) }
+      .sheet(item: $shown) { turn in FiguresSheet(figures: turn.figures, thermal: model.thermal) }
     }
   }
 
@@ -63,34 +46,58 @@ struct ChatScreen: View {
     .labelStyle(.iconOnly)
     .font(.title2)
     .padding()
+    .background(.bar)
   }
 }
 
-/// The figures that matter, of the last answer.
-struct FiguresBar: View {
-  let figures: AppModel.Figures
-  let info: Model.Info
+/// The turns; it follows an answer that grows only while its end is in sight.
+private struct Transcript: View {
+  let model: AppModel
+  @Binding var shown: Turn?
+  @State private var seesEnd = true
 
   var body: some View {
-    ScrollView(.horizontal, showsIndicators: false) {
-      HStack(spacing: 16) {
-        figure("load", String(format: "%.2f s", info.loadSeconds))
-        figure("first token", String(format: "%.2f s", figures.stats.ttftSeconds))
-        figure("prefill", String(format: "%.0f tok/s", figures.stats.prefillTokensPerSecond))
-        figure("decode", String(format: "%.1f tok/s", figures.stats.decodeTokensPerSecond))
-        figure("peak memory", String(format: "%.0f MB", Double(figures.memory.peakBytes) / 1e6))
-        figure("threads", "\(info.threads)")
+    ScrollViewReader { reader in
+      ScrollView {
+        LazyVStack(alignment: .leading, spacing: 12) {
+          ForEach(model.turns) { turn in
+            QuestionBubble(text: turn.question)
+            AnswerBubble(turn: turn) { shown = turn }
+            if model.forgotten > 0, turn.id == model.turns[model.forgotten - 1].id {
+              Label("The model does not see what is above any more: the context is full.", systemImage: "scissors")
+                .font(.footnote)
+                .foregroundStyle(.secondary)
+            }
+          }
+          Color.clear.frame(height: 1).id("end").onAppear { seesEnd = true }.onDisappear { seesEnd = false }
+        }
+        .padding()
       }
-      .padding(.horizontal)
+      .onChange(of: model.turns.last?.answer) { if seesEnd { reader.scrollTo("end", anchor: .bottom) } }
+      .onChange(of: model.turns.count) { reader.scrollTo("end", anchor: .bottom) }
     }
-    .padding(.vertical, 6)
-    .background(.bar)
   }
+}
 
-  private func figure(_ name: LocalizedStringKey, _ value: String) -> some View {
-    VStack(alignment: .leading) {
-      Text(name).font(.caption2).foregroundStyle(.secondary)
-      Text(value).font(.footnote.monospacedDigit())
+struct Banner: View {
+  let text: LocalizedStringKey
+  let symbol: String
+
+  var body: some View {
+    Label(text, systemImage: symbol)
+      .font(.footnote)
+      .frame(maxWidth: .infinity, alignment: .leading)
+      .padding(8)
+      .background(.yellow.opacity(0.2))
+  }
+}
+
+extension AppModel.Notice {
+  var text: LocalizedStringKey {
+    switch self {
+    case .cacheFreed: "Memory ran low: the next answer reads the conversation again."
+    case .modelClosed: "Memory ran low: the model was closed. Open it again, or choose a smaller one."
+    case .gpuPaused: "The answer was stopped: the system allows no work on the GPU in the background."
     }
   }
 }

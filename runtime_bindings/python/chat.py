@@ -130,7 +130,8 @@ class Chat:
 
         The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to
         its end leaves the conversation as it was; so does one that is still unread when the next is sent. An answer
-        that calls one of the tools becomes a turn with ``tool_calls``, see `turns`.
+        that calls one of the tools becomes a turn with ``tool_calls``, see `turns`; its pieces show the text beside the
+        calls only.
 
         Args:
             turn: What the user says; or messages, such as the results of the tools that the last answer called, each a
@@ -159,7 +160,8 @@ class Chat:
             self._turns = [*turns, self._answer(answer)]
             self._left_out = leaving
 
-        return self._session.stream(ids, limits, restricted, keep)
+        hides = self._tools is not None
+        return self._session.stream(ids, limits, restricted, keep, hide_tool_calls=hides)
 
     def _prompt(self, turns: Sequence[Turn], limits: Limits) -> tuple[list[int], int]:
         """Its ids, and how many messages behind the system's they leave out."""

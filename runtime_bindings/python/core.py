@@ -219,6 +219,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "session_prompt": [Handle, _ids, c_size_t, _size],
     "session_next": [Handle, POINTER(StepStruct)],
     "session_set_limits": [Handle, POINTER(LimitsStruct)],
+    "session_hide_tool_calls": [Handle, c_int32],
     "session_set_grammar": [Handle, c_int32, c_char_p, c_size_t],
     "model_check_grammar": [Handle, c_int32, c_char_p, c_size_t],
     "session_set_speculation": [Handle, POINTER(SpeculationStruct)],
@@ -265,6 +266,7 @@ def _library() -> ctypes.CDLL:
             f"{path}: has ABI {found}, this package needs {ABI_VERSION}; install the package again"
         )
     library.mmoe_last_error.restype = c_char_p
+    library.mmoe_version.restype = c_char_p
     for name, arguments in _ARGUMENTS.items():
         getattr(library, f"mmoe_{name}").argtypes = arguments
     return library
@@ -280,6 +282,16 @@ def call(name: str, *arguments: Any) -> None:
     status = getattr(library, f"mmoe_{name}")(*arguments)
     if status != Status.OK:
         raise CoreFailure(Status(status), library.mmoe_last_error().decode(errors="replace"))
+
+
+def library_version() -> str:
+    """Of libmmoe, such as ``0.1.0``.
+
+    Raises:
+        RuntimeFailure: There is no library, or it has another ABI.
+    """
+    version: bytes = _library().mmoe_version()
+    return version.decode("ascii")
 
 
 def initialised(kind: type[Any], **fields: Any) -> Any:

@@ -167,6 +167,15 @@ class Session:
         """
         call("session_set_grammar", self._handle, *Grammar.of(json_schema, grammar).arguments)
 
+    def hide_tool_calls(self, on: bool = True) -> None:
+        """Leaves calls of tools out of the text of the steps that follow, or shows all again.
+
+        From where a call may begin text is held back until it cannot be one. What is shown is the ``content`` that
+        `Model.tool_calls` finds in the whole text. `prompt`, `prefill`, `truncate` and `reset` begin a text that shows
+        all.
+        """
+        call("session_hide_tool_calls", self._handle, on)
+
     def set_speculation(self, max_draft_tokens: int | None = None, document: Sequence[int] = ()) -> None:
         """Guesses what follows from what was said before, and runs the guess together with a token.
 
@@ -333,11 +342,13 @@ class Session:
         limits: Limits,
         grammar: Grammar,
         on_finish: Callable[[Stream], None] | None = None,
+        *,
+        hide_tool_calls: bool = False,
     ) -> Stream:
         """As `generate`, and tells when the text has ended by itself; see `Stream`."""
         previous = None if self._stream is None else self._stream()
         if previous is not None:
             previous.supersede()
-        stream = Stream(self, prompt_ids, limits, grammar, on_finish)
+        stream = Stream(self, prompt_ids, limits, grammar, on_finish, hide_tool_calls=hide_tool_calls)
         self._stream = weakref.ref(stream)
         return stream

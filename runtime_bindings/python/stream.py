@@ -39,6 +39,8 @@ class Stream(Iterator[str]):
         limits: Limits,
         grammar: Grammar,
         on_finish: Callable[[Stream], None] | None = None,
+        *,
+        hide_tool_calls: bool = False,
     ) -> None:
         """Made by `generate` and `Chat.send`.
 
@@ -48,6 +50,7 @@ class Stream(Iterator[str]):
             limits: What ends the text.
             grammar: What the text must be.
             on_finish: Called when the text has ended by itself: not when it was cancelled or left, or failed.
+            hide_tool_calls: As for `Session.hide_tool_calls`.
         """
         self.prompt_ids = prompt_ids
         self.ids: list[int] = []
@@ -56,6 +59,7 @@ class Stream(Iterator[str]):
         self._limits = limits
         self._grammar = grammar
         self._on_finish = on_finish
+        self._hide_tool_calls = hide_tool_calls
         self._texts: list[str] = []
         self._stats: Stats | None = None
         self._lock = threading.Lock()
@@ -110,6 +114,7 @@ class Stream(Iterator[str]):
             prompt_ids = self.prompt_ids
             self._call(lambda: self._session.prompt(prompt_ids))
         self._call(lambda: self._session.set_limits(self._limits))
+        self._call(lambda: self._session.hide_tool_calls(self._hide_tool_calls))
         self._call(lambda: call("session_set_grammar", self._session.handle, *self._grammar.arguments))
         while True:
             step = self._call(self._session.next)

@@ -38,7 +38,7 @@ func executorch(_ product: String) -> Target.Dependency { .product(name: product
 var notCompiled: [String] = [
   "tests", "tools", "benchmarks", "capi", "cmake", "fuzz", "CMakeLists.txt", "ops/log_level.cpp",
   "kernels/isa/isa_avx2.cpp", "kernels/isa/isa_avx512_vnni.cpp", "kernels/isa/isa_neon_dotprod.cpp",
-  "kernels/isa/isa_neon_i8mm.cpp",
+  "kernels/isa/isa_neon_i8mm.cpp", "kernels/isa/isa_sme2.cpp",
   // Tables that sources include.
   "core/tokenizer/unicode/canonical.inc", "core/tokenizer/unicode/categories.inc",
   "core/tokenizer/unicode/combining_classes.inc", "core/tokenizer/unicode/compatible.inc",
@@ -59,6 +59,9 @@ var targets: [Target] = [
   .target(name: "Mmoe", dependencies: ["CMmoe"], linkerSettings: compilesCore ? [] : [.linkedLibrary("mmoe")]),
   .executableTarget(name: "mmoe-sample", dependencies: ["Mmoe"]),
   .testTarget(name: "MmoeTests", dependencies: ["Mmoe"]),
+  // How artifacts come to a device; of the core it needs nothing.
+  .target(name: "MmoeDownload"),
+  .testTarget(name: "MmoeDownloadTests", dependencies: ["MmoeDownload"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -68,6 +71,11 @@ if arm {
   coreSettings += [
     .define("MMOE_HAVE_NEON"), .define("MMOE_HAVE_NEON_DOTPROD"), .define("MMOE_HAVE_NEON_I8MM"),
   ]
+  // Xcode 16.3, whose clang has all of SME2.
+  #if compiler(>=6.1)
+    coreDependencies.append("MmoeSme2")
+    coreSettings.append(.define("MMOE_HAVE_SME2"))
+  #endif
 } else {
   notCompiled.append("kernels/isa/isa_neon.cpp")
 }
@@ -81,6 +89,9 @@ if compilesCore {
   if arm {
     targets.append(kernels("MmoeNeonDotprod", march: "armv8.2-a+dotprod"))
     targets.append(kernels("MmoeNeonI8mm", march: "armv8.2-a+dotprod+i8mm"))
+    #if compiler(>=6.1)
+      targets.append(kernels("MmoeSme2", march: "armv8.2-a+dotprod+i8mm+sme2"))
+    #endif
   }
   if let ownExecuTorch {
     dependencies.append(.package(name: "executorch", path: ownExecuTorch))
@@ -97,6 +108,7 @@ let package = Package(
   platforms: [.iOS(.v17), .macOS(.v14)],
   products: [
     .library(name: "Mmoe", targets: ["Mmoe"]),
+    .library(name: "MmoeDownload", targets: ["MmoeDownload"]),
     .executable(name: "mmoe-sample", targets: ["mmoe-sample"]),
   ],
   dependencies: dependencies,

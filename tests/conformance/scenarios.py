@@ -214,6 +214,15 @@ class _SessionCaller(_Caller):
         chosen, top = self._session.logprobs(call.get("top", 0))
         return {"chosen": chosen.id, "top": [each.id for each in top]}
 
+    def hide_tool_calls(self, call: Call) -> None:
+        self._session.hide_tool_calls(call.get("on", True))
+
+    def count_experts(self, call: Call) -> None:
+        self._session.count_experts(call.get("on", True))
+
+    def expert_counts(self, _: Call) -> Result:
+        return {"counts": self._session.expert_counts()}
+
     def flush(self, _: Call) -> Result:
         return {"text": self._session.flush()}
 

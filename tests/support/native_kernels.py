@@ -20,7 +20,14 @@ from mmoe.runtime_bindings.python.library import library_path
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 PORTABLE = "portable"
-_FAST_ISAS = ("neon", "neon_dotprod", "neon_i8mm", "avx2", "avx512_vnni")  # the fastest of a machine last
+_FAST_ISAS = (
+    "neon",
+    "neon_dotprod",
+    "neon_i8mm",
+    "sme2",
+    "avx2",
+    "avx512_vnni",
+)  # the fastest of a machine last
 
 
 class KernelError(Exception):

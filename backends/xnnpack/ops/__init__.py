@@ -17,6 +17,7 @@ from mmoe.backends.xnnpack.ops.moe_ffn import moe_ffn
 from mmoe.backends.xnnpack.ops.moe_ffn_in import moe_ffn_in
 from mmoe.backends.xnnpack.ops.planes import embedding_planes, linear_planes
 from mmoe.backends.xnnpack.ops.rms_norm import rms_norm
+from mmoe.backends.xnnpack.ops.short_conv import short_conv
 from mmoe.backends.xnnpack.ops.swiglu_ffn import swiglu_ffn
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "moe_ffn",
     "moe_ffn_in",
     "rms_norm",
+    "short_conv",
     "swiglu_ffn",
 ]

@@ -3,11 +3,12 @@
 from enum import Enum
 
 # Typer has no public name for these; its version is pinned to one minor release.
+from typer._click.core import ParameterSource
 from typer._click.exceptions import BadParameter, NoArgsIsHelpError, NoSuchOption, UsageError
 
 from mmoe.backends.declaration import suggestion
 
-__all__ = ["UsageError", "explain_usage"]
+__all__ = ["ParameterSource", "UsageError", "explain_usage"]
 
 # How Typer begins what a converter of values says.
 _CONVERTER = "Value error, "

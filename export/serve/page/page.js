@@ -97,7 +97,7 @@ function request() {
   const body = {
     messages: [...(system ? [{ role: "system", content: system }] : []), ...messages],
     stream: true,
-    stream_options: { include_usage: true },
+    stream_options: { include_usage: true, continuous_usage_stats: true },
     expert_counts: true,
   };
   for (const id of ["temperature", "top_p", "max_tokens", "seed"]) {
@@ -127,7 +127,7 @@ async function answer() {
   running = new AbortController();
   at("send").textContent = "Stop";
   const begun = performance.now();
-  let first = null, pieces = 0, usage = null, text = "", reason = null, experts = null;
+  let first = null, before = 0, usage = null, text = "", reason = null, experts = null;
   try {
     const response = await fetch("v1/chat/completions", {
       method: "POST", headers: headers(), body: JSON.stringify(request()), signal: running.signal,
@@ -142,19 +142,22 @@ async function answer() {
       experts = choice?.expert_counts ?? experts;
       const piece = choice?.delta?.content;
       if (!piece) continue;
-      first ??= performance.now();
-      pieces += 1;
+      if (first === null) {
+        first = performance.now();
+        before = usage.completion_tokens;
+      }
       text += piece;
       extend(article, piece);
+      const tokens = usage.completion_tokens - before;
       const seconds = (performance.now() - first) / 1000;
-      if (pieces > 1) at("status").textContent = `${(pieces / seconds).toFixed(0)} pieces/s`;
+      if (tokens > 0) at("status").textContent = `${(tokens / seconds).toFixed(0)} tokens/s`;
     }
     messages.push({ role: "assistant", content: text });
     const seconds = (performance.now() - (first ?? begun)) / 1000;
-    const tokens = usage?.completion_tokens ?? pieces;
+    const tokens = usage.completion_tokens;
     figures(article, [
       `${tokens} tokens`, `${(tokens / seconds).toFixed(0)} tokens/s`, `first after ${(((first ?? begun) - begun) / 1000).toFixed(2)} s`,
-      `prompt ${usage?.prompt_tokens ?? "?"} tokens, ${usage?.prompt_tokens_details?.cached_tokens ?? 0} of them known`,
+      `prompt ${usage.prompt_tokens} tokens, ${usage.prompt_tokens_details.cached_tokens} of them known`,
       ...(reason === "length" ? ["stopped at its limit"] : []),
     ].join(" · "));
     if (experts?.length) showExperts(article, experts);

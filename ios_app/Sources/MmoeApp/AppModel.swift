@@ -1,67 +1,119 @@
 import Foundation
 import Mmoe
+import MmoeDownload
 import Observation
 
-/// What the screens show and what their buttons do.
+/// What the screens show and what their buttons do: one model, one conversation, one thing at a time.
 @MainActor @Observable
 public final class AppModel {
   public enum Phase: Equatable, Sendable {
     case idle
-    case copying
+    case copying(doneBytes: Int, of: Int)
     case loading
     case running
     case stopping
-    case benchmarking(done: Int, of: Int)
+    case benchmarking(Benchmark.Progress)
   }
 
-  public struct Figures: Equatable, Sendable {
-    public let stats: Stats
-    public let memory: Memory
+  /// What the app did by itself, to be told once.
+  public enum Notice: Equatable, Sendable {
+    case cacheFreed
+    case modelClosed
+    case gpuPaused
   }
 
   public private(set) var artifacts: [Artifact] = []
   public private(set) var opened: Artifact?
   public private(set) var info: Model.Info?
   public private(set) var phase: Phase = .idle
-  public private(set) var messages: [Message] = []
-  /// The oldest messages that the model does not see any more, because the context is full.
-  public private(set) var leftOut = 0
-  public private(set) var figures: Figures?
+  public private(set) var turns: [Turn]
+  public private(set) var thermal = Thermal.nominal
+  public private(set) var log = DeviceLog()
   public private(set) var report: Benchmark.Report?
+  public private(set) var notice: Notice?
   /// What went wrong last, for an alert; setting it to nil dismisses it.
   public var failure: String?
+  /// A change takes effect with the next answer; another system prompt with the next conversation.
+  public var settings: ChatSettings {
+    didSet { if settings != oldValue { settingsChanged(from: oldValue) } }
+  }
 
   public private(set) var downloads: Downloads!
 
+  /// Of a program's pages at most in memory for its load to be a cold one.
+  private static let coldShare = 0.05
+
   private let store: ArtifactStore
+  private let state: StateFolder
+  private let device: Device
   private let benchmarkText: String
-  private let closeSession: @Sendable (Session) -> Void
-  private var session: Session?
+  private let close: @Sendable (Conversation?) -> Void
+  private var model: Model?
+  private var conversation: Conversation?
+  private var saved: SavedConversation?
+  private var isColdLoad = false
+  private var isInBackground = false
   private var work: Task<Void, Never>?
   private var closing: Task<Void, Never>?
 
-  public init(
-    store: ArtifactStore, benchmarkText: String, closeSession: @escaping @Sendable (Session) -> Void = { $0.close() }
-  ) {
-    self.store = store
-    self.benchmarkText = benchmarkText
-    self.closeSession = closeSession
-    artifacts = store.list()
-    downloads = Downloads(root: store.root) { [weak self] in self?.artifacts = store.list() }
+  public convenience init(store: ArtifactStore, state: StateFolder, device: Device, benchmarkText: String) {
+    // Downloads go on while the app is suspended.
+    let transfer = DownloadTransfer.system(identifier: "org.mmoe.downloads", inbox: state.downloads)
+    self.init(
+      store: store, state: state, device: device, benchmarkText: benchmarkText, transfer: transfer,
+      close: { $0?.close() })
   }
 
-  public var canSend: Bool { session != nil && phase == .idle }
+  /// - Parameter close: for tests that look where and when it is called.
+  init(
+    store: ArtifactStore, state: StateFolder, device: Device, benchmarkText: String,
+    transfer: DownloadTransfer = .streamed, close: @escaping @Sendable (Conversation?) -> Void
+  ) {
+    (self.store, self.state, self.device, self.benchmarkText, self.close) = (store, state, device, benchmarkText, close)
+    settings = ChatSettings(file: state.settings) ?? ChatSettings()
+    let left = state.load()
+    (saved, turns) = (left, left?.turns ?? [])
+    artifacts = store.list()
+    downloads = Downloads(root: store.root, transfer: transfer) { [weak self] in
+      self?.artifacts = store.list()
+    }
+  }
+
+  public var canSend: Bool { model != nil && phase == .idle }
+
+  /// What the sheet begins with when a user takes sampling into their own hands.
+  public var recommendedSampling: SamplingChoice { SamplingChoice(model?.sampling ?? Sampling()) }
+
+  /// Turns at the beginning that the model does not see any more.
+  public var forgotten: Int { turns.prefix { !$0.isSeen }.count }
+
+  /// All of it, to be shared.
+  public var transcript: String {
+    turns.map { "**\($0.question)**\n\n\($0.answer)\n" }.joined(separator: "\n")
+  }
+
+  /// Opens the model of the conversation that the last process left, if there is one.
+  public func resume() {
+    guard model == nil, let saved, let artifact = artifacts.first(where: { $0.name == saved.artifact }) else { return }
+    open(artifact)
+  }
 
   /// Copies a folder into the app's storage and opens it.
   public func add(_ folder: URL) {
     guard phase == .idle else { return }
-    phase = .copying
+    phase = .copying(doneBytes: 0, of: 0)
     let store = store
     work = Task {
       do {
-        let artifact = try await Self.offMainActor { try store.add(folder) }
+        let artifact = try await Self.offMainActor {
+          try store.add(folder) { done, total in
+            Task { @MainActor [weak self] in self?.copied(done, of: total) }
+          }
+        }
         artifacts = store.list()
-        await load(artifact, threads: 0)
+        await load(artifact)
+      } catch is CancellationError {
+        // Stopped by the user.
       } catch {
         failure = "\(error)"
       }
@@ -69,78 +121,143 @@ public final class AppModel {
     }
   }
 
-  public func open(_ artifact: Artifact, threads: Int = 0) {
+  public func open(_ artifact: Artifact) {
     guard phase == .idle else { return }
     phase = .loading
     work = Task {
-      await load(artifact, threads: threads)
+      await load(artifact)
       phase = .idle
+    }
+  }
+
+  public func delete(_ artifact: Artifact) {
+    guard phase == .idle else { return }
+    if opened == artifact { closeModel() }
+    let (store, closing) = (store, closing)
+    work = Task {
+      await closing?.value
+      do { try await Self.offMainActor { try store.delete(artifact) } } catch { failure = "\(error)" }
+      artifacts = store.list()
     }
   }
 
   public func send(_ text: String) {
-    guard let session, canSend, !text.isEmpty else { return }
-    messages += [Message(.user, text), Message(.assistant, "")]
+    guard let model, let opened, canSend, !text.isEmpty else { return }
+    let before = turns
+    turns.append(Turn(id: (turns.last?.id ?? -1) + 1, question: text))
     phase = .running
+    notice = nil
     work = Task {
-      do {
-        let prompt = try Self.prompt(Array(messages.dropLast()), session.model)
-        leftOut = prompt.leftOut
-        let ids = try session.model.info.hasChat ? prompt.ids : session.model.tokenize(text)
-        for try await step in session.generate(ids) { messages[messages.count - 1].content += step.text }
-      } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
-        // Stopped by the user, or closed to give memory back; the answer so far stays.
-      } catch {
-        failure = "\(error)"
-      }
-      settle(session)
+      await answer(text, model, before)
+      keep(opened)
+      if isInBackground { await saveContext() }
+      phase = .idle
     }
   }
 
   public func stop() {
-    guard phase != .idle, phase != .loading, phase != .copying else { return }
-    phase = .stopping
-    work?.cancel()
+    switch phase {
+    case .running, .benchmarking, .copying:
+      phase = .stopping
+      work?.cancel()
+    case .idle, .loading, .stopping: break
+    }
   }
 
   public func newConversation() {
-    guard canSend else { return }
-    messages = []
-    leftOut = 0
-    try? session?.reset()
+    guard phase == .idle else { return }
+    forget()
   }
 
-  /// The system wants memory back: the model can be opened again, the app cannot.
-  public func releaseMemory() {
-    guard session != nil else { return }
-    stop()
-    close()
-    failure = "The model was closed because memory ran low. Open it again, or choose a smaller one."
+  // MARK: What the system does
+
+  /// The system wants memory back: the context can be made again from the transcript, the model be opened again, the app not.
+  public func memoryWarning() {
+    log.note(.memoryWarning)
+    guard model != nil else { return }
+    var hasCache = conversation != nil
+    switch phase {
+    case .running, .benchmarking, .stopping: hasCache = true
+    case .idle, .copying, .loading: break
+    }
+    // What is copied goes on: it holds nothing of them, and would have to be begun again.
+    if case .copying = phase {} else { stop() }
+    if hasCache { closeConversation() } else { closeModel() }
+    notice = hasCache ? .cacheFreed : .modelClosed
   }
 
-  public func runBenchmark() {
-    guard let session, let opened, canSend else { return }
-    let lengths = Benchmark.lengths(context: session.model.info.maxContextLen)
-    phase = .benchmarking(done: 0, of: lengths.count)
+  /// The model stays open: iOS ends an app whose memory it needs, and this one goes on from what it saves here.
+  /// - Returns: when it is saved.
+  @discardableResult
+  public func enterBackground() -> Task<Void, Never> { enterBackground(processor: opened?.processor) }
+
+  @discardableResult
+  func enterBackground(processor: Artifact.Processor?) -> Task<Void, Never> {
+    isInBackground = true
+    log.note(.background)
+    if processor == .gpu {
+      // What computes on the GPU in the background is ended by the system.
+      switch phase {
+      case .running, .benchmarking:
+        stop()
+        notice = .gpuPaused
+      case .idle, .copying, .loading, .stopping: break
+      }
+    }
+    let work = work
+    return Task {
+      if phase == .idle { await saveContext() } else { await work?.value }
+    }
+  }
+
+  public func enterForeground() {
+    guard isInBackground else { return }
+    isInBackground = false
+    log.note(.foreground)
+  }
+
+  public func thermalChanged(to state: Thermal) {
+    guard state != thermal else { return }
+    thermal = state
+    log.note(.thermal(state))
+  }
+
+  // MARK: Benchmark
+
+  public func runBenchmark(_ plan: Benchmark.Plan) {
+    guard let model, let opened, canSend else { return }
     report = nil
+    phase = .benchmarking(Benchmark.Progress())
+    // Two contexts at once might not fit, and would count as memory.
+    closeConversation()
+    let (device, text, closing) = (device, benchmarkText, closing)
+    let cold = isColdLoad ? model.info.loadSeconds : nil
+    let conditions: @Sendable () async -> Benchmark.Conditions = { [weak self] in
+      await self?.conditions() ?? Benchmark.Conditions()
+    }
     work = Task {
+      await closing?.value
       do {
-        let text = try session.model.tokenize(benchmarkText)
-        var tests: [Benchmark.Test] = []
-        for length in lengths where !Task.isCancelled {
-          tests.append(try await measure(session, Benchmark.prompt(text, length: length)))
-          phase = .benchmarking(done: tests.count, of: lengths.count)
+        let run = BenchmarkRun(
+          model: model, artifact: opened, text: text, plan: plan, coldLoadSeconds: cold, conditions: conditions)
+        report = try await run.report(device: device) { [weak self] progress in
+          if case .benchmarking = self?.phase { self?.phase = .benchmarking(progress) }
         }
-        if tests.count == lengths.count { report = try makeReport(opened, session.model.info, tests) }
+      } catch is CancellationError {
+        // There is no report.
       } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
-        // The same; there is no report.
+        // The same.
       } catch {
         failure = "\(error)"
       }
-      messages = []
-      try? session.reset()
-      settle(session)
+      phase = .idle
     }
+  }
+
+  private func conditions() -> Benchmark.Conditions {
+    Benchmark.Conditions(
+      thermalState: device.knowsThermal ? thermal.name : nil, batteryLevel: device.battery().level,
+      charging: device.battery().charging)
   }
 
   /// Waits until what was started is over.
@@ -149,74 +266,131 @@ public final class AppModel {
     await closing?.value
   }
 
-  private func load(_ artifact: Artifact, threads: Int) async {
-    close()
+  // MARK: Inside
+
+  private func answer(_ text: String, _ model: Model, _ before: [Turn]) async {
+    let index = turns.count - 1
+    var hasEnded = false
+    do {
+      let current: Conversation
+      if let conversation { current = conversation } else { current = try await begin(model, before) }
+      let answer = try current.send(text, settings)
+      for try await step in answer.steps {
+        turns[index].append(step.text)
+        hasEnded = step.finishReason != nil && step.finishReason != .cancelled
+      }
+      var left = answer.leftOut()
+      for earlier in turns.indices where hasEnded && left > 0 && turns[earlier].isSeen && earlier < index {
+        turns[earlier].isSeen = false
+        left -= 1
+      }
+      turns[index].figures = try? current.figures(model.info)
+      // It has no part of an answer that was stopped, and the user sees it.
+      if !hasEnded || !current.remembers { closeConversation() }
+    } catch let error as MmoeError where error.code == .cancelled || error.code == .closed {
+      // Stopped by the user, or closed to give memory back; the answer so far stays.
+    } catch {
+      failure = "\(error)"
+    }
+    if !hasEnded, turns[index].answer.isEmpty { turns[index].isSeen = false }
+  }
+
+  private func begin(_ model: Model, _ turns: [Turn]) async throws -> Conversation {
+    let (settings, context) = (settings, state.context)
+    await closing?.value
+    let begun = try await Self.offMainActor {
+      let conversation = try Conversation(model, settings, turns)
+      // Of another version of the program it is refused, and the tokens are run again.
+      if !turns.isEmpty { try? conversation.restore(from: context) }
+      return conversation
+    }
+    conversation = begun
+    return begun
+  }
+
+  private func load(_ artifact: Artifact) async {
+    closeModel()
     phase = .loading
     // Two models at once might not fit.
     await closing?.value
+    let threads = settings.threads
     do {
-      let session = try await Self.offMainActor {
-        try Session(try Model(folder: artifact.folder.path, threads: threads))
+      let (model, resident) = try await Self.offMainActor {
+        let resident = residentShare(of: artifact.program)
+        return (try Model(folder: artifact.folder.path, threads: threads), resident)
       }
-      (self.session, opened, info) = (session, artifact, session.model.info)
-      (messages, leftOut) = ([], 0)
+      (self.model, opened, info, notice) = (model, artifact, model.info, nil)
+      isColdLoad = resident.map { $0 < Self.coldShare } ?? false
+      // A conversation is one model's.
+      if let saved, saved.artifact != artifact.name { forget() }
     } catch {
       failure = "\(error)"
     }
   }
 
+  private func forget() {
+    (turns, saved, notice) = ([], nil, nil)
+    closeConversation()
+    state.clear()
+  }
+
+  private func keep(_ artifact: Artifact) {
+    let saved = SavedConversation(artifact: artifact.name, turns)
+    self.saved = saved
+    do { try state.save(saved) } catch { failure = "\(error)" }
+  }
+
+  private func saveContext() async {
+    guard let conversation else { return }
+    let file = state.context
+    // Without it the tokens are run again.
+    try? await Self.offMainActor {
+      try conversation.save(to: file)
+      try excludeFromBackup(file)
+    }
+  }
+
+  private func copied(_ done: Int, of total: Int) {
+    if case .copying = phase { phase = .copying(doneBytes: done, of: total) }
+  }
+
+  private func settingsChanged(from old: ChatSettings) {
+    do { try settings.write(to: state.settings) } catch { failure = "\(error)" }
+    // Made anew of the transcript, with the new ones.
+    if phase == .idle, old.sampling != settings.sampling || old.systemPrompt != settings.systemPrompt {
+      closeConversation()
+    }
+  }
+
   /// Not on the main actor: closing waits for the chunk of a prompt that is being run.
-  private func close() {
-    if let session {
-      let closeSession = closeSession
-      closing = Task.detached(priority: .userInitiated) { closeSession(session) }
+  private func closeConversation() {
+    guard let conversation else { return }
+    self.conversation = nil
+    let (close, before) = (close, closing)
+    closing = Task.detached(priority: .userInitiated) {
+      await before?.value
+      close(conversation)
     }
-    (session, opened, info, figures) = (nil, nil, nil, nil)
   }
 
-  /// The ids of a conversation, without as many of its oldest turns as it takes to leave room for an answer.
-  private static func prompt(_ turns: [Message], _ model: Model) throws -> (ids: [Int32], leftOut: Int) {
-    guard model.info.hasChat else { return ([], 0) }
-    let room = min(256, model.info.maxContextLen / 2)
-    // A turn is a message and its answer: none is left without its question.
-    for first in stride(from: 0, to: turns.count, by: 2) {
-      let ids = try model.chat(Array(turns[first...]))
-      if ids.count + room <= model.info.maxContextLen { return (ids, first) }
+  private func closeModel() {
+    closeConversation()
+    let (before, model) = (closing, model)
+    (self.model, opened, info) = (nil, nil, nil)
+    closing = Task.detached(priority: .userInitiated) {
+      await before?.value
+      model?.close()
     }
-    return (try model.chat(Array(turns.suffix(1))), turns.count - 1)
-  }
-
-  private func measure(_ session: Session, _ prompt: [Int32]) async throws -> Benchmark.Test {
-    try session.reset()
-    for try await _ in session.generate(prompt, maxNewTokens: Benchmark.decodeTokens) {}
-    let stats = try session.stats()
-    return Benchmark.Test(
-      promptTokens: prompt.count, ttftSeconds: stats.ttftSeconds,
-      prefillTokensPerSecond: stats.prefillTokensPerSecond,
-      decodeTokensPerSecond: stats.decodeTokensPerSecond)
-  }
-
-  private func makeReport(
-    _ artifact: Artifact, _ info: Model.Info, _ tests: [Benchmark.Test]
-  ) throws -> Benchmark.Report {
-    let memory = try Memory.now()
-    return Benchmark.Report(
-      model: artifact.name, processor: artifact.processor.rawValue, threads: info.threads,
-      loadSeconds: info.loadSeconds, peakBytes: memory.peakBytes, peakAnonymousBytes: memory.peakAnonymousBytes,
-      peakFileBytes: memory.peakFileBytes, decodeTokens: Benchmark.decodeTokens,
-      tests: tests)
-  }
-
-  private func settle(_ session: Session) {
-    if let stats = try? session.stats(), let memory = try? Memory.now() {
-      figures = Figures(stats: stats, memory: memory)
-    }
-    phase = .idle
   }
 
   private static func offMainActor<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws
     -> Result
   {
-    try await Task.detached(priority: .userInitiated) { try body() }.value
+    let task = Task.detached(priority: .userInitiated) { try body() }
+    return try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
+    }
   }
 }

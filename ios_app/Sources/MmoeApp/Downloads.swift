@@ -1,4 +1,5 @@
 import Foundation
+import MmoeDownload
 import Observation
 
 /// A download that has not ended.
@@ -23,13 +24,16 @@ public final class Downloads {
   public private(set) var downloads: [Download]
   /// What is wrong with an address; setting it to nil dismisses it.
   public var refusal: String?
+  /// What the catalogue that was asked for last has.
+  public private(set) var catalogue: [CatalogueEntry] = []
 
   private let root: URL
+  private let transfer: DownloadTransfer
   private let onArrival: () -> Void
   private var work: Task<Void, Never>?
 
-  public init(root: URL, onArrival: @escaping () -> Void) {
-    self.root = root
+  init(root: URL, transfer: DownloadTransfer = .streamed, onArrival: @escaping () -> Void) {
+    (self.root, self.transfer) = (root, transfer)
     self.onArrival = onArrival
     downloads = ArtifactDownload.unfinished(in: root).sorted { $0.key < $1.key }.map {
       Download(name: $0.key, address: $0.value)
@@ -53,6 +57,20 @@ public final class Downloads {
     }
   }
 
+  /// Shows the list behind an address that somebody typed.
+  public func show(_ address: String, token: String) {
+    Task { await browse(address, token: token) }
+  }
+
+  func browse(_ address: String, token: String) async {
+    do {
+      catalogue = try await Catalogue.fetch(address, token: token.isEmpty ? nil : token)
+      refusal = nil
+    } catch {
+      (catalogue, refusal) = ([], "\(error)")
+    }
+  }
+
   /// Goes on with a paused one; the token is kept nowhere.
   public func resume(_ name: String, token: String) {
     guard running == nil, let download = downloads.first(where: { $0.name == name }) else { return }
@@ -62,7 +80,7 @@ public final class Downloads {
       var problem: String?
       do {
         let transfer = ArtifactDownload(
-          try ArtifactAddress(download.address), into: target, token: token.isEmpty ? nil : token)
+          try ArtifactAddress(download.address), into: target, token: token.isEmpty ? nil : token, transfer: transfer)
         try await transfer.run { done, total in
           Task { @MainActor [weak self] in self?.change(name) { ($0.doneBytes, $0.totalBytes) = (done, total) } }
         }

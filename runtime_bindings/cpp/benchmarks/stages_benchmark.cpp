@@ -278,7 +278,7 @@ int main(int argc, char** argv) {
   Register("combine", Combine);
   Register("rms_norm", RmsNorm);
   Register("quantize_groups", [](benchmark::State& state) { Linear(1).Quantize(state); });
-  for (const int tokens : {1, Kernels().linear_tile}) {
+  for (const int tokens : {1, 4, Kernels().linear_tile}) {
     Register("linear_dot/" + std::to_string(tokens),
              [tokens](benchmark::State& state) { Linear(tokens).Dot(state); });
   }

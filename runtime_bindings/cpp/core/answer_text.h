@@ -8,6 +8,7 @@
 #include "core/mmoe.h"
 #include "core/text/stop_strings.h"
 #include "core/tokenizer/tokenizer.h"
+#include "core/tools/call_filter.h"
 
 namespace mmoe {
 
@@ -24,8 +25,8 @@ class AnswerText {
   // Where it is in a text, for another of the same tokenizer to go on from.
   struct State {
     Limits limits;
-    std::string ready;
-    std::string held;  // back, because a stop string may begin with it
+    std::string ready;  // to be shown
+    std::string held;   // back, because a stop string may begin with it
     int64_t tokens = 0;
     mmoe_finish finish = MMOE_FINISH_NONE;
     int32_t last_id = -1;
@@ -38,10 +39,13 @@ class AnswerText {
   static std::optional<AnswerText> Restored(const Tokenizer& tokenizer, const State& state);
   State state() const;
 
-  // A new text, without limits.
+  // A new text, without limits, that shows all.
   void Begin();
   // Limits of what follows: tokens are counted from here, and a text that ended by its length goes on.
   void SetLimits(const Limits& limits);
+
+  // Whether calls of tools are kept from what is shown. Their marks, which can be special tokens, are then text.
+  void HideCalls(bool hide);
 
   // Whether the text may end with the next token.
   bool MayEnd() const { return tokens_ >= limits_.min_new_tokens; }
@@ -64,12 +68,17 @@ class AnswerText {
   int32_t last_id() const { return last_id_; }  // pushed last, or what ended the text
 
  private:
-  std::string Shown(const std::string& text);
+  std::string Read(int32_t id);
+  // What of a text may be shown, or all of it, where it is the end.
+  std::string Shown(std::string text, bool is_end);
+  // Of these, what cannot be a stop string, which may end the text.
+  std::string BeforeStop(const std::string& text);
 
   const Tokenizer* tokenizer_;
   DecodeStream stream_;
   StopStrings stop_strings_;
-  std::string ready_;  // shown with the next token: what earlier limits held back
+  std::optional<CallFilter> calls_;  // none: all is shown
+  std::string ready_;                // shown with the next token: what earlier limits held back
   int64_t tokens_ = 0;
   Limits limits_;
   mmoe_finish finish_ = MMOE_FINISH_NONE;

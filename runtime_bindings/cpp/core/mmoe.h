@@ -322,6 +322,12 @@ MMOE_API mmoe_status mmoe_session_set_grammar(mmoe_session session, int32_t kind
 /* Compiles it as mmoe_session_set_grammar does, and keeps it: for a caller who wants to know beforehand. */
 MMOE_API mmoe_status mmoe_model_check_grammar(mmoe_model model, int32_t kind, const char* text,
                                               size_t text_bytes);
+/* Whether the text of the steps that follow leaves out the calls of tools: from where a call may begin text is held back
+ * until it cannot be one. All that is shown is the "content" that mmoe_tool_calls finds in the whole text, whose calls are to
+ * be had from there, by the ids that came. The tokens that begin and end calls count as text while this is on, special
+ * ones, too. A prefill, a prompt, a truncate and a reset begin a text that shows all, a restore goes on with one: set it
+ * behind. (ABI 2) */
+MMOE_API mmoe_status mmoe_session_hide_tool_calls(mmoe_session session, int32_t on);
 /* For a caller that stops asking for tokens, e.g. after a cancel: step.text is what was held back until now, but
  * for the bytes of an unfinished character. The rest of `step` is what the last next gave. */
 MMOE_API mmoe_status mmoe_session_flush(mmoe_session session, mmoe_step* step);

@@ -102,6 +102,11 @@ void Session::SetLimits(const Limits& limits) {
   text_.SetLimits(limits);
 }
 
+void Session::HideCalls(bool hide) {
+  const auto lock = Enter();
+  text_.HideCalls(hide);
+}
+
 void Session::SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar) {
   const auto lock = Enter();
   grammar_ =

@@ -29,6 +29,7 @@ class Session {
   void SetSampling(const mmoe_sampling& sampling);
   void SetBias(std::vector<mmoe_logit_bias> bias);
   void SetLimits(const Limits& limits);
+  void HideCalls(bool hide);
   // nullptr: any text.
   void SetGrammar(std::shared_ptr<const grammar::VocabularyGrammar> grammar);
   // Drafts of up to `most` tokens, none for 0; `document`: ids that drafts are taken from beside the context.

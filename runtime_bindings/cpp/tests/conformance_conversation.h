@@ -92,6 +92,7 @@ class Conversation {
     answer_room_ = std::min(Count(chat, "answer_room").value_or(256), ContextLength() / 2);
   }
 
+  bool may_call() const { return !tools_.empty(); }
   const Messages& history() const { return history_; }
   const Messages& left_out() const { return left_out_; }
 

@@ -61,6 +61,9 @@ class Caller {
                                                           {"set_speculation", &Caller::SetSpeculation},
                                                           {"set_logit_bias", &Caller::SetLogitBias},
                                                           {"logprobs", &Caller::Logprobs},
+                                                          {"hide_tool_calls", &Caller::HideToolCalls},
+                                                          {"count_experts", &Caller::CountExperts},
+                                                          {"expert_counts", &Caller::ExpertCounts},
                                                           {"flush", &Caller::Flush},
                                                           {"commit", &Caller::Commit},
                                                           {"decode", &Caller::Decode},
@@ -260,6 +263,28 @@ class Caller {
     return {{"chosen", Text(int64_t{chosen.id})}, {"top", Text(ids)}};
   }
 
+  Result HideToolCalls(const Json& call) {
+    return Done(mmoe_session_hide_tool_calls(session_, Flag(call, "on", true)));
+  }
+
+  Result CountExperts(const Json& call) {
+    return Done(mmoe_session_count_experts(session_, Flag(call, "on", true)));
+  }
+
+  Result ExpertCounts(const Json&) {
+    size_t layers = 0, experts = 0;
+    const auto counts = All<std::vector<uint64_t>>([&](uint64_t* to, size_t capacity, size_t* count) {
+      const mmoe_status status = mmoe_session_expert_counts(session_, to, capacity, &layers, &experts);
+      *count = layers * experts;
+      return status;
+    });
+    std::vector<Ids> rows(layers);
+    for (size_t at = 0; at < counts.size(); ++at) {
+      rows[at / experts].push_back(static_cast<int32_t>(counts[at]));
+    }
+    return {{"counts", List(rows, [](const Ids& row) { return Text(row); })}};
+  }
+
   Result Flush(const Json&) {
     mmoe_step step;
     Check(mmoe_session_flush(session_, &step));
@@ -380,6 +405,7 @@ class Caller {
     if (status == MMOE_OK) {
       SetLimits(call);
       SetGrammar(call);
+      Check(mmoe_session_hide_tool_calls(session_, conversation_.may_call() ? 1 : 0));
     }
     while (status == MMOE_OK) {
       if (ids.size() == abandon_after)

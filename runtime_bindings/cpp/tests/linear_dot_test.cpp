@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/isa/isa.h"
+#include "tests/token_counts.h"
 
 namespace mmoe {
 namespace {
@@ -51,7 +52,7 @@ TEST(LinearDot, GivesTheSameBitsForEveryNumberOfTokens) {
   const char* error = nullptr;
   const KernelTable* portable = FindKernels("portable", &error);
   for (const KernelTable* kernels : SupportedKernels()) {
-    for (int tokens = 1; tokens <= kernels->linear_tile; ++tokens) {
+    for (const int tokens : TokenCounts(kernels->linear_tile)) {
       for (const int64_t groups : {1, 2, 3, 24}) {
         std::mt19937 random(static_cast<uint32_t>(tokens));
         std::normal_distribution<float> normal;

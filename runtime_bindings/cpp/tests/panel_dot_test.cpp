@@ -9,6 +9,7 @@
 #include "kernels/isa/isa.h"
 #include "kernels/moe/panel_dot.h"
 #include "kernels/panel.h"
+#include "tests/token_counts.h"
 
 namespace mmoe {
 namespace {
@@ -70,7 +71,7 @@ struct Tile {
 
 TEST(PanelDot, IsExactForEveryNumberOfTokens) {
   for (const KernelTable* kernels : SupportedKernels()) {
-    for (int tokens = 1; tokens <= kernels->token_tile; ++tokens) {
+    for (const int tokens : TokenCounts(kernels->token_tile)) {
       for (const int64_t inputs : {16, 48, 64, 80, 384, 768}) {
         const Tile tile(tokens, inputs, false);
         EXPECT_EQ(tile.Run(*kernels), tile.Expected()) << kernels->name << " " << tokens << " " << inputs;
@@ -81,7 +82,7 @@ TEST(PanelDot, IsExactForEveryNumberOfTokens) {
 
 TEST(PanelDot, LargestProductsDoNotSaturate) {
   for (const KernelTable* kernels : SupportedKernels()) {
-    for (int tokens = 1; tokens <= kernels->token_tile; ++tokens) {
+    for (const int tokens : TokenCounts(kernels->token_tile)) {
       const Tile tile(tokens, 4096, true);
       EXPECT_EQ(tile.Run(*kernels), tile.Expected()) << kernels->name << " " << tokens;
     }

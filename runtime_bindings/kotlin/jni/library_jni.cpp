@@ -1,5 +1,8 @@
 // Loading, and the functions that belong to no handle.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "jni_support.h"
 #include "methods.h"
 
@@ -26,6 +29,16 @@ jlongArray Memory(JNIEnv* env, jclass) {
   return array;
 }
 
+jboolean DropFromPageCache(JNIEnv* env, jclass, jbyteArray path) {
+  return Guarded(env, static_cast<jboolean>(JNI_FALSE), [&]() -> jboolean {
+    const int file = open(ToBytes(env, path).c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return JNI_FALSE;
+    const int refused = posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    close(file);
+    return refused == 0 ? JNI_TRUE : JNI_FALSE;
+  });
+}
+
 bool Register(JNIEnv* env, jclass native, const std::vector<JNINativeMethod>& methods) {
   return env->RegisterNatives(native, methods.data(), static_cast<jint>(methods.size())) == JNI_OK;
 }
@@ -33,9 +46,9 @@ bool Register(JNIEnv* env, jclass native, const std::vector<JNINativeMethod>& me
 }  // namespace
 
 std::vector<JNINativeMethod> LibraryMethods() {
-  return {Method("abiMatches", "()Z", AbiMatches), Method("version", "()[B", Version),
+  return {Method("abiMatches", "()Z", AbiMatches),   Method("version", "()[B", Version),
           Method("statusName", "(I)[B", StatusName), Method("lastError", "()[B", LastError),
-          Method("memory", "()[J", Memory)};
+          Method("memory", "()[J", Memory),          Method("dropFromPageCache", "([B)Z", DropFromPageCache)};
 }
 
 }  // namespace mmoe::jni

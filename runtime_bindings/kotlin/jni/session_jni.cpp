@@ -145,6 +145,10 @@ void SetGrammar(JNIEnv* env, jclass, jlong session, jint kind, jbyteArray text) 
   });
 }
 
+void HideToolCalls(JNIEnv* env, jclass, jlong session, jboolean on) {
+  Succeeded(env, mmoe_session_hide_tool_calls(Handle(session), on == JNI_TRUE ? 1 : 0));
+}
+
 jbyteArray Flush(JNIEnv* env, jclass, jlong session) {
   mmoe_step step;
   if (!Succeeded(env, mmoe_session_flush(Handle(session), &step))) return nullptr;
@@ -189,6 +193,32 @@ void ClearCancel(JNIEnv* env, jclass, jlong session) {
   Succeeded(env, mmoe_session_clear_cancel(Handle(session)));
 }
 
+void CountExperts(JNIEnv* env, jclass, jlong session, jboolean on) {
+  Succeeded(env, mmoe_session_count_experts(Handle(session), on == JNI_TRUE ? 1 : 0));
+}
+
+jlongArray ExpertCounts(JNIEnv* env, jclass, jlong session, jintArray layers_and_experts) {
+  return Guarded<jlongArray>(env, nullptr, [&]() -> jlongArray {
+    size_t sizes[2] = {};
+    std::vector<uint64_t> counts;
+    const mmoe_status status = FillBuffer(counts, 0, [&](uint64_t* to, size_t capacity, size_t* count) {
+      const mmoe_status found =
+          mmoe_session_expert_counts(Handle(session), to, capacity, &sizes[0], &sizes[1]);
+      *count = sizes[0] * sizes[1];
+      return found;
+    });
+    if (!Succeeded(env, status)) return nullptr;
+    const jint both[] = {static_cast<jint>(sizes[0]), static_cast<jint>(sizes[1])};
+    env->SetIntArrayRegion(layers_and_experts, 0, 2, both);
+    const auto length = static_cast<jsize>(counts.size());
+    const jlongArray array = env->NewLongArray(length);
+    if (array != nullptr) {
+      env->SetLongArrayRegion(array, 0, length, reinterpret_cast<const jlong*>(counts.data()));
+    }
+    return array;
+  });
+}
+
 jdoubleArray Stats(JNIEnv* env, jclass, jlong session, jlongArray tokens) {
   mmoe_stats stats;
   mmoe_stats_init(&stats);
@@ -219,6 +249,7 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionRestore", "(J[B)V", Restore),
           Method("sessionSetSpeculation", "(JI[I)V", SetSpeculation),
           Method("sessionSetGrammar", "(JI[B)V", SetGrammar),
+          Method("sessionHideToolCalls", "(JZ)V", HideToolCalls),
           Method("sessionFlush", "(J)[B", Flush),
           Method("sessionCommit", "(J)V", Commit),
           Method("sessionDecode", "(JI)V", Decode),
@@ -228,6 +259,8 @@ std::vector<JNINativeMethod> SessionMethods() {
           Method("sessionReset", "(J)V", Reset),
           Method("sessionCancel", "(J)V", Cancel),
           Method("sessionClearCancel", "(J)V", ClearCancel),
+          Method("sessionCountExperts", "(JZ)V", CountExperts),
+          Method("sessionExpertCounts", "(J[I)[J", ExpertCounts),
           Method("sessionStats", "(J[J)[D", Stats)};
 }
 

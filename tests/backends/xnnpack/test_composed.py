@@ -115,13 +115,16 @@ def test_ring_convolution(taps: int, bias: bool) -> None:
         torch.from_numpy(weight), None if offset is None else torch.from_numpy(offset), shape
     )
     for lengths in ((5, 1, 1, 9, 12, 1, 11), (1, 1, 3)):
-        text = rng.normal(size=(sum(lengths), 32)).astype(np.float32)
+        before, behind, inner = rng.normal(size=(3, sum(lengths), 32)).astype(np.float32)
+        text = before * inner
         expected = np.stack(
             [np.convolve(text[:, c], weight[c, ::-1])[: len(text)] for c in range(32)], axis=1
         ) + (0 if offset is None else offset)
+        expected *= behind
         start = 0
         for length in lengths:
-            x = torch.from_numpy(text[start : start + length]).unsqueeze(0)
-            found = module(x, torch.tensor([start]))[0].numpy()
+            part = slice(start, start + length)
+            projected = np.concatenate((before[part], behind[part], inner[part]), axis=-1)
+            found = module(torch.from_numpy(projected).unsqueeze(0), torch.tensor([start]))[0].numpy()
             np.testing.assert_allclose(found, expected[start : start + length], rtol=1e-5, atol=1e-5)
             start += length

@@ -16,11 +16,12 @@ from mmoe.export.bench.operator_report import OperatorClass
 from mmoe.export.bench.operator_times import time_operators
 from mmoe.export.bench.plan import BenchOptions, Trial, planned_trials
 from mmoe.export.bench.render import OutputFormat, render
-from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
+from mmoe.export.bench.report import BenchReport, ModelResult, Phase, Summary, TrialResult
 from mmoe.export.bench.traffic import active_weight_bytes, cache_traffic
 from mmoe.export.bench.worker import Worker
 from mmoe.export.convert.convert import convert
 from mmoe.runtime_bindings.python.errors import OptionError, RuntimeFailure
+from tests.support.bench_reports import made_up_machine
 from tests.support.stand_ins import FOLDER
 
 OPTIONS = BenchOptions(prompt_lengths=(7, 40), depths=(5, 60), decode_tokens=3, rounds=2, threads=1)
@@ -149,12 +150,18 @@ def made_up_report() -> BenchReport:
         )
         return ModelResult(
             name=name, isa="portable", cold_load_seconds=2.0, warm_load_seconds=1.0,
-            peak_anonymous_bytes=3_000_000, peak_file_bytes=4_000_000, others=Summary((0.25,)), tests=(prefill, decode),
+            peak_anonymous_bytes=3_000_000, peak_file_bytes=4_000_000, peak_bytes=7_000_000,
+            others=Summary((0.25,)), tests=(prefill, decode), backend="xnnpack", program_sha256="ab" * 32,
+            program_bytes=1000,
         )  # fmt: skip
 
-    machine = Machine(cpu="abacus", cpus=2, load_average=(0.5, 1.5), versions={"beads": "10"})
-    models = (model("ours", (10.0, 30.0, 20.0)), model("theirs", (5.0, 10.0, 20.0)))
-    return BenchReport(machine=machine, threads=2, decode_tokens=8, models=models)
+    return BenchReport(
+        machine=made_up_machine((0.5, 1.5)),
+        threads=2,
+        decode_tokens=8,
+        not_fitting=(8192,),
+        models=(model("ours", (10.0, 30.0, 20.0)), model("theirs", (5.0, 10.0, 20.0))),
+    )
 
 
 def test_statistics_are_those_of_the_samples() -> None:
@@ -210,7 +217,7 @@ def test_csv_and_json_hold_the_same_figures() -> None:
     data = json.loads(render(report, [], OutputFormat.JSON))
     assert data["models"][1]["tests"][1]["tokens_per_second"]["samples"] == [5.0, 10.0, 20.0]
     assert [ratio["median"] for ratio in data["ratios"]] == [2.0, 2.0]
-    assert data["machine"]["load_average"] == [0.5, 1.5]
+    assert [data[when]["load_average"] for when in ("before", "after")] == [0.5, 1.5]
     assert data["models"][0]["tests"][0]["int8_peak"]["samples"] == [1e6, 2e6, 4e6]
     assert data["models"][0]["tests"][0]["roofline_share"] == pytest.approx(0.1)
     assert data["models"][0]["int8_peak"] == 2e6

@@ -13,8 +13,9 @@ from mmoe.backends.errors import ArtifactError
 from mmoe.export.bench.chart import draw_chart
 from mmoe.export.bench.output import format_of, write_report
 from mmoe.export.bench.render import OutputFormat
-from mmoe.export.bench.report import BenchReport, Machine, ModelResult, Phase, Summary, TrialResult
+from mmoe.export.bench.report import BenchReport, ModelResult, Phase, Summary, TrialResult
 from mmoe.runtime_bindings.python.errors import OptionError
+from tests.support.bench_reports import made_up_machine
 
 
 def report() -> BenchReport:
@@ -35,12 +36,13 @@ def report() -> BenchReport:
         tests += [trial(Phase.DECODE, 4096, 60 * factor), trial(Phase.DECODE, 256, 100 * factor)]
         return ModelResult(
             name=name, isa="portable", cold_load_seconds=2.0, warm_load_seconds=1.0, peak_anonymous_bytes=1,
-            peak_file_bytes=2, others=Summary((0.0,)), tests=tuple(tests),
+            peak_file_bytes=2, peak_bytes=3, others=Summary((0.0,)), tests=tuple(tests), backend="xnnpack",
+            program_sha256="ab" * 32, program_bytes=1000,
         )  # fmt: skip
 
-    machine = Machine(cpu="abacus", cpus=2, load_average=(0.0, 0.0), versions={})
+    machine = made_up_machine((0.0, 0.0))
     models = (model("folder/ours", 1.0), model("folder/theirs", 0.5))
-    return BenchReport(machine=machine, threads=2, decode_tokens=8, models=models)
+    return BenchReport(machine=machine, threads=2, decode_tokens=8, not_fitting=(), models=models)
 
 
 def test_lines_are_the_medians_by_context() -> None:
@@ -75,7 +77,7 @@ def test_files_of_every_format(tmp_path: Path) -> None:
         ]
     data = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
     assert table == [
-        (model["name"], test["tokens"], test["tokens_per_second"]["median"])
+        (f"folder/{model['artifact']['name']}", test["tokens"], test["tokens_per_second"]["median"])
         for model in data["models"]
         for test in model["tests"]
     ]

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.bench.document import SCHEMA_FILE
 from tests.export.cli.conftest import Command
 
 QUICK = ("--prompt-lengths", "8", "--depths", "4", "--decode-tokens", 2, "--rounds", 2, "--threads", 1)
@@ -26,7 +28,7 @@ def test_comparison_as_json_and_as_files(mmoe: Command, tiny_artifact: Artifact,
     data = run.json
     assert json.loads((tmp_path / "bench.json").read_text(encoding="utf-8")) == data
     assert "<svg" in (tmp_path / "bench.svg").read_text(encoding="utf-8")
-    assert data["schema_version"] == 1
+    Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))).validate(data)
     assert len(data["models"]) == len(data["ratios"]) == 2
     assert run.err == ""
 

@@ -126,6 +126,7 @@ TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_toke
 READ_FILES = (*JSON_FILES, "tokenizer.json", "chat_template.jinja", "model.safetensors", "LICENSE")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -12,6 +12,7 @@ import pytest
 from mmoe.export.artifact.artifact import Artifact
 
 HEAVY = {"torch", "torchao", "executorch", "transformers", "matplotlib"}
+BENCHMARK = str(Path(__file__).parents[2] / "data" / "benchmarks" / "phone.json")
 MAIN = "from mmoe.export.cli.main import main; main({arguments!r})"
 
 
@@ -32,6 +33,7 @@ def imported(code: str) -> set[str]:
         ("inspect", "ARTIFACT/model.pte", "--json"),
         ("bench", "ARTIFACT", "--prompt-lengths", "8", "--depths", "4", "--rounds", "1", "--json"),
         ("bench", "--help"),
+        ("bench", "--compare", "BENCHMARK"),
         ("bench", "ARTIFACT", "--depths", "9999"),
         ("profile", "ARTIFACT", "--tokens", "9", "--out", "ARTIFACT/../profile.html"),
         ("push", "ARTIFACT", "someone/model", "--licence-checked", "--dry-run"),
@@ -44,7 +46,8 @@ def imported(code: str) -> set[str]:
 )
 def test_a_verb_imports_no_framework(arguments: tuple[str, ...], artifact_copy: Artifact) -> None:
     folder = str(artifact_copy.folder)
-    found = imported(MAIN.format(arguments=[each.replace("ARTIFACT", folder) for each in arguments]))
+    paths = [each.replace("ARTIFACT", folder).replace("BENCHMARK", BENCHMARK) for each in arguments]
+    found = imported(MAIN.format(arguments=paths))
     assert "mmoe" in found
     assert not found & HEAVY
 

@@ -70,6 +70,15 @@ def test_several_choices_have_seeds_of_their_own(client: openai.OpenAI, model: M
     assert [choice.index for choice in answer.choices] == [0, 1, 2]
 
 
+def test_a_least_length(client: openai.OpenAI) -> None:
+    """A bias ends the text as soon as it may end."""
+    asked = {"model": "demo", "messages": QUESTION, "max_tokens": 20, "logit_bias": {"2047": 100}}
+    for least in (0, 6):
+        answer = client.chat.completions.create(**asked, extra_body={"min_tokens": least})
+        assert answer.usage.completion_tokens == least
+        assert answer.choices[0].finish_reason == "stop"
+
+
 def test_stop_strings(client: openai.OpenAI, model: Model) -> None:
     whole = expected(model, SamplingConfig(), 30)
     stop = whole[12:15]
@@ -95,6 +104,33 @@ def test_log_probabilities(client: openai.OpenAI, model: Model) -> None:
             assert entry.logprob == chosen.logprob
             assert [each.logprob for each in entry.top_logprobs] == [each.logprob for each in top]
     assert len(entries) == 5
+
+
+def test_a_stream_tells_what_a_whole_answer_does(client: openai.OpenAI) -> None:
+    """However many tokens its chunks have."""
+    asked = {"model": "demo", "max_tokens": 60, "temperature": 1, "seed": 3}
+    usage = {"include_usage": True, "continuous_usage_stats": True}
+    chat = asked | {"messages": QUESTION, "logprobs": True, "top_logprobs": 2}
+    whole = client.chat.completions.create(**chat)
+    chunks = list(client.chat.completions.create(**chat, stream=True, stream_options=usage))
+    told = [chunk for chunk in chunks if chunk.choices and chunk.choices[0].logprobs]
+    entries = [entry for chunk in told for entry in chunk.choices[0].logprobs.content]
+    assert entries == whole.choices[0].logprobs.content
+    counts = [chunk.usage.completion_tokens for chunk in chunks]
+    assert counts == sorted(counts)
+    assert counts[-1] == whole.usage.completion_tokens == len(entries)
+    so_far = 0
+    for chunk in told:
+        so_far += len(chunk.choices[0].logprobs.content)
+        assert chunk.usage.completion_tokens == so_far
+
+    text = asked | {"prompt": "In the beginning", "logprobs": 1, "echo": True}
+    whole_text = client.completions.create(**text).choices[0]
+    parts = [chunk.choices[0] for chunk in client.completions.create(**text, stream=True)]
+    assert "".join(part.text for part in parts) == whole_text.text
+    told_parts = [part.logprobs for part in parts if part.logprobs]
+    assert [each for part in told_parts for each in part.tokens] == whole_text.logprobs.tokens
+    assert [each for part in told_parts for each in part.token_logprobs] == whole_text.logprobs.token_logprobs
 
 
 def test_a_schema_is_kept(client: openai.OpenAI) -> None:
@@ -154,10 +190,13 @@ def test_calls_of_tools_come_back_and_go_in_again(qwen: tuple[openai.OpenAI, Mod
     asked = {"model": "demo", "messages": QUESTION, "tools": [tool], "extra_body": {"grammar": grammar}}
     if stream:
         with client.chat.completions.stream(**asked) as events:
+            shown = [event.delta for event in events if event.type == "content.delta"]
             choice = events.get_final_completion().choices[0]
+        assert "".join(shown) == "Let me see. "
     else:
         choice = client.chat.completions.create(**asked).choices[0]
     assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "Let me see. "
     (call,) = choice.message.tool_calls
     assert (call.type, call.function.name) == ("function", "weather")
     assert json.loads(call.function.arguments) == {"city": "Paris", "days": 3}

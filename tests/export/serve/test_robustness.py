@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -113,8 +114,8 @@ def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
     done = threading.Event()
 
     def text(number: int) -> Generation:
-        def tell(event: Event) -> None:
-            if isinstance(event, End):
+        def tell(events: Sequence[Event]) -> None:
+            if isinstance(events[-1], End):
                 ended.append(number)
                 if len(ended) == 30:
                     done.set()
@@ -128,6 +129,7 @@ def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
             top_logprobs=None,
             score_prompt=False,
             count_experts=False,
+            hide_tool_calls=False,
             deadline=time.monotonic() + 60,
             tell=tell,
         )

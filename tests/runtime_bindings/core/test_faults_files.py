@@ -118,6 +118,7 @@ def test_a_file_that_changes_is_an_io_error(folder: Path, fault: str, message: s
     assert re.match(rf"IO .*model\.pte: {message} while it was in use; open the model again", ended), ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before the session", "between calls", "in a call that goes on"])
 @pytest.mark.parametrize("fault", [RENAME, DELETE, CHMOD], ids=["replaced", "deleted", "chmod"])
 def test_a_file_that_is_still_there_goes_on_working(folder: Path, fault: str, moment: str) -> None:

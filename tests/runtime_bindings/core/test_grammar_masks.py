@@ -120,6 +120,7 @@ def test_what_llguidance_allows_is_allowed(
     assert more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "text"),
     [

@@ -29,6 +29,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     return train(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"grammar": WORDS}, {"grammar": LEADING_SPACE}, {"json_schema": RECORD}],

@@ -23,6 +23,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Tokenizer, NativeTokenizer]:
     return expected, NativeTokenizer(expected.to_str().encode())
 
 
+@pytest.mark.slow
 def test_ids_and_text_are_those_of_the_library(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     for text in generated(COUNT, seed=11):

@@ -134,6 +134,10 @@ mmoe_status mmoe_session_set_limits(mmoe_session session, const mmoe_limits* lim
   });
 }
 
+mmoe_status mmoe_session_hide_tool_calls(mmoe_session session, int32_t on) {
+  return InSession(session, [&](mmoe::Session& open) { open.HideCalls(on != 0); });
+}
+
 mmoe_status mmoe_session_set_grammar(mmoe_session session, int32_t kind, const char* text,
                                      size_t text_bytes) {
   return InSession(session, [&](mmoe::Session& open) {

@@ -104,11 +104,9 @@ mmoe_status mmoe_tool_calls(mmoe_model model, const char* text, size_t text_byte
                             size_t capacity, size_t* message_bytes) {
   return mmoe::Guard([&] {
     mmoe::RequireArgument(text != nullptr || text_bytes == 0, "text is NULL");
-    constexpr std::string_view kPythonTag = "<|python_tag|>";
-    const mmoe::Tokenizer& tokenizer = mmoe::Models().Get(model)->tokenizer();
-    const bool bare_json = tokenizer.FindAdded(kPythonTag, 0).begin == 0;
+    const mmoe::CallForms forms = mmoe::FormsOf(mmoe::Models().Get(model)->tokenizer());
     std::string answer;
     mmoe::AppendLossyUtf8({text, text_bytes}, &answer);
-    mmoe::HandAll(MessageText(mmoe::ParseToolCalls(answer, bare_json)), message, capacity, message_bytes);
+    mmoe::HandAll(MessageText(mmoe::ParseToolCalls(answer, forms)), message, capacity, message_bytes);
   });
 }

@@ -14,9 +14,10 @@ namespace mmoe {
 
 namespace {
 
-constexpr size_t kFirstCache = 6;       // of the attention operators' arguments
-constexpr size_t kRowsDimension = 2;    // of their caches, behind batch and kv heads
-constexpr size_t kWithinDimension = 4;  // of int8 keys and values: the position within a block
+constexpr size_t kFirstCache = 6;        // of the attention operators' arguments
+constexpr size_t kConvolutionCache = 4;  // of a short convolution's arguments
+constexpr size_t kRowsDimension = 2;     // of their caches, behind batch and kv heads
+constexpr size_t kWithinDimension = 4;   // of int8 keys and values: the position within a block
 
 enum class Layout { kRowsFirst, kCache, kWhole };
 
@@ -57,6 +58,8 @@ class Finder {
     if (name.substr(0, 15) == "mmoe::attention") {
       const size_t caches = name.find("int8") != std::string_view::npos ? 4 : 2;
       for (size_t cache = 0; cache < caches; ++cache) found_[value(kFirstCache + cache)] = Layout::kCache;
+    } else if (name == "mmoe::short_conv") {
+      found_[value(kConvolutionCache)] = Layout::kRowsFirst;
     } else if (name == "aten::index_put") {
       rings_.insert(value(0));
     } else if (name == "aten::copy_" && values_[value(0)].storage == Storage::kPlanned) {

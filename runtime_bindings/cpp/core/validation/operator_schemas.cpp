@@ -34,6 +34,7 @@ constexpr std::array kSchemas = {
     OperatorSchema{"mmoe::moe_ffn.out", "TTTTTTTibdO"},
     OperatorSchema{"mmoe::moe_ffn_in.out", "TTTTTTTttiibbddO"},
     OperatorSchema{"mmoe::rms_norm.out", "TTdO"},
+    OperatorSchema{"mmoe::short_conv.out", "TTtTWiO"},
     OperatorSchema{"mmoe::swiglu_ffn.out", "TTTTTO"},
     OperatorSchema{"aten::_to_copy.out", "TbmO"},
     OperatorSchema{"aten::add.out", "TTnO"},

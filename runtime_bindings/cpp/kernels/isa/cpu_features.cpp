@@ -43,6 +43,8 @@ bool HasAvx512Vnni() { return false; }
 bool HasNeon() { return true; }
 bool HasNeonDotprod() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 bool HasNeonI8mm() { return HasNeonDotprod() && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
+// The bit's name, HWCAP2_SME2, is missing in older headers.
+bool HasSme2() { return HasNeonI8mm() && (getauxval(AT_HWCAP2) & (1UL << 37)) != 0; }
 
 #elif defined(__aarch64__) && defined(__APPLE__)
 
@@ -59,12 +61,14 @@ bool HasFeature(const char* name) {
 bool HasNeon() { return true; }
 bool HasNeonDotprod() { return HasFeature("hw.optional.arm.FEAT_DotProd"); }
 bool HasNeonI8mm() { return HasNeonDotprod() && HasFeature("hw.optional.arm.FEAT_I8MM"); }
+bool HasSme2() { return HasNeonI8mm() && HasFeature("hw.optional.arm.FEAT_SME2"); }
 
 #else
 
 bool HasNeon() { return false; }
 bool HasNeonDotprod() { return false; }
 bool HasNeonI8mm() { return false; }
+bool HasSme2() { return false; }
 
 #endif
 

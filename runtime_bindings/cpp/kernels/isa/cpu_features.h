@@ -8,5 +8,6 @@ bool HasAvx512Vnni();
 bool HasNeon();
 bool HasNeonDotprod();
 bool HasNeonI8mm();
+bool HasSme2();  // with all of HasNeonI8mm
 
 }  // namespace mmoe

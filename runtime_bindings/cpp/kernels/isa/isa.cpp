@@ -14,6 +14,7 @@ extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kNeonKernels;
 extern const KernelTable kNeonDotprodKernels;
 extern const KernelTable kNeonI8mmKernels;
+extern const KernelTable kSme2Kernels;
 
 namespace {
 
@@ -29,6 +30,9 @@ const Candidate kCandidates[] = {
 #endif
 #if defined(MMOE_HAVE_AVX2)
     {&kAvx2Kernels, HasAvx2},
+#endif
+#if defined(MMOE_HAVE_SME2)
+    {&kSme2Kernels, HasSme2},
 #endif
 #if defined(MMOE_HAVE_NEON_I8MM)
     {&kNeonI8mmKernels, HasNeonI8mm},

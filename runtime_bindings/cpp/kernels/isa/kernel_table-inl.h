@@ -29,5 +29,12 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   return table;
 }
 
+// The same with all panels of a tile at once.
+[[maybe_unused]] constexpr KernelTable WithPanelDots(KernelTable table,
+                                                     void (*panel_dots)(const PanelDotArgs*, int64_t)) {
+  table.panel_dots = panel_dots;
+  return table;
+}
+
 }  // namespace
 }  // namespace mmoe

@@ -41,6 +41,10 @@ struct KernelTable {
   // outputs[t][0..31] = activation_scale[t] * (panel . activations[t]) for t in 0..tokens-1.
   void (*panel_dot)(const PanelDotArgs& args);
 
+  // panel_dot for `count` panels of one tile of several tokens; the outputs of panel p go to outputs[t] + 32 * p. For
+  // instruction sets whose products change the processor's mode; nullptr elsewhere.
+  void (*panel_dots)(const PanelDotArgs* panels, int64_t count);
+
   // panel_dot, and quantize_tile of the tile's rows for the panel after it, to other arrays: neither needs
   // the other, so an instruction set may run them side by side. Both have the same inputs and tokens; scratch
   // is [PaddedInputs(inputs)].
@@ -62,7 +66,7 @@ struct KernelTable {
   // See attention_kernels.h.
   AttentionKernels attention;
 
-  // Most tokens of a tile of a dense linear, at most 16.
+  // Most tokens of a tile of a dense linear, at most 64.
   int linear_tile;
 
   // Quantises x [32 * groups] into one token of a tile, from its group first_group on; see linear_dot.h.

@@ -10,7 +10,7 @@
 namespace mmoe {
 
 // Most tokens of any instruction set's tile.
-constexpr int64_t kLargestLinearTile = 16;
+constexpr int64_t kLargestLinearTile = 64;
 
 // A batch of quantised activations [tokens, inputs], cut into tiles of about equal size.
 class LinearActivations {

@@ -1,7 +1,6 @@
 // Panel of a dense linear times a tile of tokens, a group and half a panel at a time (panel_avx2.h).
 
 #include "kernels/linear/linear_dot.h"
-#include "kernels/linear/load_scales-inl.h"
 #include "kernels/simd/panel_avx2.h"
 
 namespace mmoe {
@@ -9,19 +8,17 @@ namespace {
 
 static_assert(kLinearGroup / kPanelBlockInputs == kInt16Blocks, "a group is widened once");
 
+// As LoadScales, for eight outputs.
+template <bool kDense>
+inline __m256 LoadEightScales(const LinearDotArgs& args, int64_t at) {
+  if (!kDense && args.float_scale != nullptr) return _mm256_loadu_ps(args.float_scale + at);
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(args.scale + at)));
+}
+
 // result += sums * (scale * activation_scale) for eight outputs.
 inline void AddScaled(__m256& result, __m256i sums, __m256 scale, __m256 activation_scale) {
   result =
       _mm256_add_ps(result, _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(scale, activation_scale)));
-}
-
-// One group of `inputs` inputs, added to low[t] and high[t].
-template <int kTokens>
-inline void DotGroupHalf(const uint8_t* weights, int64_t inputs, const int8_t* values, __m256i* low,
-                         __m256i* high) {
-  for (int64_t input = 0; input < inputs; input += kLinearGroup) {
-    DotHalf<kTokens>(weights + PanelBytes(input), kInt16Blocks, values + input, inputs, low, high);
-  }
 }
 
 // What a token's sums of eight outputs begin with where these have zeros of their own; `offset` is that of a zero of 8.
@@ -30,56 +27,86 @@ inline __m256i ZeroOffsets(const uint8_t* zero, int32_t offset) {
   return _mm256_mullo_epi32(zeros, _mm256_set1_epi32(offset / kWeightOffset));
 }
 
-// A dense linear's groups have 32 inputs, float16 scales and a zero of 8, which is then known to the compiler.
-template <int kTokens, bool kDense>
-void GroupedDotTokens(const LinearDotArgs& args) {
+// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache. A dense
+// linear's groups have 32 inputs, float16 scales and a zero of 8, which is then known to the compiler.
+template <int kTokens, int kHalves, bool kDense>
+__attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
   const int64_t inputs = kDense ? kLinearGroup : args.group;
-  __m256 result[2][2 * kTokens];  // [half][token, nibble]
-  for (int half = 0; half < 2; ++half) {
-    for (int i = 0; i < 2 * kTokens; ++i) result[half][i] = _mm256_setzero_ps();
+  __m256 result[kHalves]
+               [2 * kTokens];  // [half][token, nibble], in memory while int16 sums fill the registers
+  for (auto& of_half : result) {
+    for (__m256& eight : of_half) eight = _mm256_setzero_ps();
   }
+  const uint8_t* weights = args.weight + half * kHalfBlockBytes;
+  const char* ahead =
+      reinterpret_cast<const char*>(args.ahead) + half * (args.groups * PanelBytes(inputs) / 2);
+  const int8_t* values = args.tile.values;
+  const int32_t* offsets = args.tile.offsets;
+  const float* activation_scales = args.tile.activation_scales;
   for (int64_t group = 0; group < args.groups; ++group) {
-    const uint8_t* weights = args.weight + group * PanelBytes(inputs);
-    for (int64_t b = 0; b < PanelBytes(inputs); b += kPanelBlockBytes) {
-      _mm_prefetch(reinterpret_cast<const char*>(args.ahead + group * PanelBytes(inputs) + b), _MM_HINT_T0);
+    for (int64_t b = 0; b < PanelBytes(inputs) * kHalves / 2; b += kPanelBlockBytes) {
+      _mm_prefetch(ahead + b, _MM_HINT_T0);
     }
-    const int64_t row = group * kTokens, column = group * kPanelOutputs;
-    const F32x16 scales[2] = {LoadScales<kDense>(args, column), LoadScales<kDense>(args, column + 16)};
-    for (int half = 0; half < 2; ++half) {
-      __m256i low[kTokens], high[kTokens];
+    ahead += PanelBytes(inputs) * kHalves / 2;
+    const int64_t column = group * kPanelOutputs + 8 * half;
+    __m256i sums[kHalves][2 * kTokens];
+#pragma GCC unroll 2
+    for (int h = 0; h < kHalves; ++h) {
+#pragma GCC unroll 6
       for (int t = 0; t < kTokens; ++t) {
-        const int32_t offset = args.tile.offsets[row + t];
-        low[t] = high[t] = _mm256_set1_epi32(offset);
+        __m256i* of_token = sums[h] + 2 * t;
+        of_token[0] = of_token[1] = _mm256_set1_epi32(offsets[t]);
         if (!kDense && args.zero != nullptr) {
-          low[t] = ZeroOffsets(args.zero + column + 8 * half, offset);
-          high[t] = ZeroOffsets(args.zero + column + 16 + 8 * half, offset);
+          of_token[0] = ZeroOffsets(args.zero + column + 8 * h, offsets[t]);
+          of_token[1] = ZeroOffsets(args.zero + column + 16 + 8 * h, offsets[t]);
         }
       }
-      DotGroupHalf<kTokens>(weights + half * kPanelBlockBytes / 2, inputs, args.tile.values + row * inputs,
-                            low, high);
-      const __m256 low_scale = half == 0 ? scales[0].low : scales[0].high;
-      const __m256 high_scale = half == 0 ? scales[1].low : scales[1].high;
-      for (int t = 0; t < kTokens; ++t) {
-        const __m256 activation_scale = _mm256_set1_ps(args.tile.activation_scales[row + t]);
-        AddScaled(result[half][2 * t], low[t], low_scale, activation_scale);
-        AddScaled(result[half][2 * t + 1], high[t], high_scale, activation_scale);
+    }
+    for (int64_t input = 0; input < inputs; input += kLinearGroup) {
+      __m256i sums16[kHalves][2 * kTokens];
+      DotBlocks<kTokens, kHalves, kInt16Blocks>(weights + PanelBytes(input), values + input, inputs, sums16);
+#pragma GCC unroll 2
+      for (int h = 0; h < kHalves; ++h) {
+#pragma GCC unroll 12
+        for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
       }
     }
+#pragma GCC unroll 2
+    for (int h = 0; h < kHalves; ++h) {
+      const __m256 low_scale = LoadEightScales<kDense>(args, column + 8 * h);
+      const __m256 high_scale = LoadEightScales<kDense>(args, column + 16 + 8 * h);
+#pragma GCC unroll 6
+      for (int t = 0; t < kTokens; ++t) {
+        const __m256 activation_scale = _mm256_set1_ps(activation_scales[t]);
+        AddScaled(result[h][2 * t], sums[h][2 * t], low_scale, activation_scale);
+        AddScaled(result[h][2 * t + 1], sums[h][2 * t + 1], high_scale, activation_scale);
+      }
+    }
+    weights += PanelBytes(inputs);
+    values += kTokens * inputs;
+    offsets += kTokens;
+    activation_scales += kTokens;
   }
-  for (int t = 0; t < kTokens; ++t) {
-    float* out = args.out + t * args.out_stride;
-    Store({result[0][2 * t], result[1][2 * t]}, out);
-    Store({result[0][2 * t + 1], result[1][2 * t + 1]}, out + 16);
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < kTokens; ++t) {
+      float* out = args.out + t * args.out_stride + 8 * (half + h);
+      _mm256_storeu_ps(out, result[h][2 * t]);
+      _mm256_storeu_ps(out + 16, result[h][2 * t + 1]);
+    }
   }
+}
+
+template <int kTokens, bool kDense>
+void GroupedDotTokens(const LinearDotArgs& args) {
+  constexpr int kHalves = HalvesAtOnce(kTokens);
+  for (int half = 0; half < 2; half += kHalves) DotHalves<kTokens, kHalves, kDense>(args, half);
 }
 
 template <bool kDense>
 void DotByTokens(const LinearDotArgs& args) {
   static constexpr void (*kByTokens[kAvx2TokenTile])(const LinearDotArgs&) = {
-      GroupedDotTokens<1, kDense>,
-      GroupedDotTokens<2, kDense>,
-      GroupedDotTokens<3, kDense>,
-      GroupedDotTokens<4, kDense>,
+      GroupedDotTokens<1, kDense>, GroupedDotTokens<2, kDense>, GroupedDotTokens<3, kDense>,
+      GroupedDotTokens<4, kDense>, GroupedDotTokens<5, kDense>, GroupedDotTokens<6, kDense>,
   };
   kByTokens[args.tile.tokens - 1](args);
 }

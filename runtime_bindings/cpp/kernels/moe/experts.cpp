@@ -14,9 +14,6 @@ namespace {
 constexpr int64_t kDownPanels = 6;
 constexpr int64_t kGatePanels = 3;
 
-// One more than twice the gate's: where the up matrix begins in the middle of a panel.
-constexpr int64_t kMaxPanels = 7;
-
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Some panels of one expert's matrix.
@@ -46,6 +43,11 @@ struct Projection {
   }
 };
 
+// The arrays that panel p of a task is quantised to.
+int64_t QuantizedPlace(const KernelTable& kernels, int64_t p) {
+  return kernels.panel_dots == nullptr ? p % 2 : p;
+}
+
 // What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
 inline QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p,
                                      const Tile& tile, const ExpertScratch& scratch) {
@@ -55,7 +57,7 @@ inline QuantizeTileArgs Quantization(const Projection& projection, const Task& t
   if (tile.index == 0) {
     scratch.scales_of_scales[p] = projection.kernels.quantize_scales(exact_scales, inputs, scales);
   }
-  const QuantizedTile& to = scratch.quantized[p % 2];
+  const QuantizedTile& to = scratch.quantized[QuantizedPlace(projection.kernels, p)];
   return {scratch.rows,       scratch.row_scales,   scales, scratch.scales_of_scales[p],
           scratch.exact_rows, exact_scales,         inputs, tile.tokens,
           to.activations,     to.activation_scales, to.sums};
@@ -83,27 +85,41 @@ void FetchScales(const Projection& projection, const TaskPanel& panel, const Til
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
-// Products of the tile with all panels of the task, to scratch.outputs, which move on from panel to panel.
+// The product of the tile with panel p, which is quantised already. Before anything else: memory must not pause while
+// scales and rows are quantised.
+PanelDotArgs Product(const Projection& projection, const Task& task, const Task& next, int64_t p,
+                     const Tile& tile, const ExpertScratch& scratch) {
+  const int64_t inputs = projection.matrix.inputs;
+  FetchScales(projection, Ahead(task, next, p, 2, tile), tile);
+  const TaskPanel ahead = Ahead(task, next, p, 1, tile);
+  const QuantizedTile& from = scratch.quantized[QuantizedPlace(projection.kernels, p)];
+  return {projection.Weight(task, p),
+          inputs,
+          from.activations,
+          tile.tokens,
+          from.activation_scales,
+          from.sums,
+          scratch.outputs,
+          projection.Weight(ahead.task, ahead.p) + PanelBytes(inputs) * tile.index / tile.tiles,
+          kPanelBlockBytes / tile.tiles};
+}
+
+// Products of the tile with all panels of the task, to scratch.outputs, which may move on from panel to panel.
 // `next` is the thread's next task.
 void ProjectTile(const Projection& projection, const Task& task, const Task& next, const Tile& tile,
                  const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs;
+  if (projection.kernels.panel_dots != nullptr && tile.tokens > 1) {
+    PanelDotArgs products[kMaxPanels];
+    for (int64_t p = 0; p < task.count; ++p) {
+      products[p] = Product(projection, task, next, p, tile, scratch);
+      projection.kernels.quantize_tile(Quantization(projection, task, p, tile, scratch));
+    }
+    projection.kernels.panel_dots(products, task.count);
+    return;
+  }
   projection.kernels.quantize_tile(Quantization(projection, task, 0, tile, scratch));
   for (int64_t p = 0; p < task.count; ++p) {
-    // Before anything else: memory must not pause while scales and rows are quantised.
-    FetchScales(projection, Ahead(task, next, p, 2, tile), tile);
-    const TaskPanel ahead = Ahead(task, next, p, 1, tile);
-    const QuantizedTile& from = scratch.quantized[p % 2];
-    const PanelDotArgs product = {
-        projection.Weight(task, p),
-        inputs,
-        from.activations,
-        tile.tokens,
-        from.activation_scales,
-        from.sums,
-        scratch.outputs,
-        projection.Weight(ahead.task, ahead.p) + PanelBytes(inputs) * tile.index / tile.tiles,
-        kPanelBlockBytes / tile.tiles};
+    const PanelDotArgs product = Product(projection, task, next, p, tile, scratch);
     if (p + 1 < task.count) {
       projection.kernels.panel_dot_and_quantize(product, Quantization(projection, task, p + 1, tile, scratch),
                                                 scratch.scaled);
@@ -162,7 +178,8 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
   scratch.rows = arena.Take<const int16_t*>(tokens);
   scratch.row_scales = arena.Take<float>(tokens);
   scratch.exact_rows = arena.Take<const float*>(tokens);
-  for (QuantizedTile& tile : scratch.quantized) {
+  for (int64_t i = 0; i < (kernels.panel_dots == nullptr ? 2 : kMaxPanels); ++i) {
+    QuantizedTile& tile = scratch.quantized[i];
     tile.activations = arena.Take<int8_t>(tokens * scratch.stride);
     tile.activation_scales = arena.Take<float>(tokens);
     tile.sums = arena.Take<int32_t>(tokens);

@@ -34,6 +34,9 @@ QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
 // Makes row `row` of rows.exact int16.
 void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelTable& kernels);
 
+// Most panels of a task: one more than twice the gate's, where the up matrix begins in the middle of a panel.
+constexpr int64_t kMaxPanels = 7;
+
 // A tile's rows, quantised for one panel.
 struct QuantizedTile {
   int8_t* activations;       // [PaddedInputs(inputs) / 64, tokens, 64]
@@ -50,8 +53,9 @@ struct ExpertScratch {
   const int16_t** rows;
   float* row_scales;
   const float** exact_rows;
-  QuantizedTile quantized[2];  // for a panel, and for the next one meanwhile
-  int16_t* scaled;             // scratch of panel_dot_and_quantize
+  // For a panel, and for the next one meanwhile; for all panels of the task if panel_dots multiplies them.
+  QuantizedTile quantized[kMaxPanels];
+  int16_t* scaled;  // scratch of panel_dot_and_quantize
   float** outputs;
   float* products;  // with all panels of a task
 };

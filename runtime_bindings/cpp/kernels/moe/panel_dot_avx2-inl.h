@@ -10,40 +10,62 @@ inline void StoreEight(__m256i sums, int32_t offset, float activation_scale, flo
   _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(activation_scale)));
 }
 
-template <int kTokens>
-void PanelDotTokens(const PanelDotArgs& args) {
-  __m256i low[2][kTokens], high[2][kTokens];
-  for (int half = 0; half < 2; ++half) {
-    for (int t = 0; t < kTokens; ++t) low[half][t] = high[half][t] = _mm256_setzero_si256();
+// Adds kBlocks blocks from `block` on to the int32 sums, which stay in memory while int16 sums fill the registers.
+template <int kTokens, int kHalves, int kBlocks>
+__attribute__((always_inline)) inline void AddBlocks(const PanelDotArgs& args, int half, int64_t block,
+                                                     __m256i (&sums)[kHalves][2 * kTokens]) {
+  const int64_t input = block * kPanelBlockInputs;
+  const int8_t* x =
+      args.activations + input / kActivationChunk * (kTokens * kActivationChunk) + input % kActivationChunk;
+  __m256i sums16[kHalves][2 * kTokens];
+  DotBlocks<kTokens, kHalves, kBlocks>(args.panel + block * kPanelBlockBytes + half * kHalfBlockBytes, x,
+                                       kActivationChunk, sums16);
+#pragma GCC unroll 2
+  for (int h = 0; h < kHalves; ++h) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
   }
-  const char* ahead = reinterpret_cast<const char*>(args.ahead);
+}
+
+// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache.
+template <int kTokens, int kHalves>
+__attribute__((noinline)) void DotHalves(const PanelDotArgs& args, int half) {
+  __m256i sums[kHalves][2 * kTokens];
+  for (auto& of_half : sums) {
+    for (__m256i& eight : of_half) eight = _mm256_setzero_si256();
+  }
   const int64_t blocks = args.inputs / kPanelBlockInputs;
-  for (int64_t block = 0; block < blocks; block += kInt16Blocks) {
-    const int64_t count = blocks - block < kInt16Blocks ? blocks - block : kInt16Blocks;
-    const int64_t input = block * kPanelBlockInputs;
-    const int8_t* x =
-        args.activations + input / kActivationChunk * (kTokens * kActivationChunk) + input % kActivationChunk;
-    const uint8_t* weights = args.panel + block * kPanelBlockBytes;
-    for (int64_t b = 0; b < count; ++b, ahead += args.ahead_step) _mm_prefetch(ahead, _MM_HINT_T1);
-    DotHalf<kTokens>(weights, count, x, kActivationChunk, low[0], high[0]);
-    DotHalf<kTokens>(weights + kPanelBlockBytes / 2, count, x, kActivationChunk, low[1], high[1]);
+  const char* ahead = reinterpret_cast<const char*>(args.ahead) + half * (args.ahead_step * blocks / 2);
+  int64_t block = 0;
+  for (; block + kInt16Blocks <= blocks; block += kInt16Blocks) {
+    for (int b = 0; b < kInt16Blocks * kHalves / 2; ++b, ahead += args.ahead_step) {
+      _mm_prefetch(ahead, _MM_HINT_T1);
+    }
+    AddBlocks<kTokens, kHalves, kInt16Blocks>(args, half, block, sums);
   }
-  for (int t = 0; t < kTokens; ++t) {
-    const int32_t offset = kWeightOffset * args.sums[t];
-    for (int half = 0; half < 2; ++half) {
-      StoreEight(low[half][t], offset, args.activation_scales[t], args.outputs[t] + 8 * half);
-      StoreEight(high[half][t], offset, args.activation_scales[t], args.outputs[t] + 16 + 8 * half);
+  // Inputs are a multiple of 16.
+  if (block < blocks) AddBlocks<kTokens, kHalves, kInt16Blocks / 2>(args, half, block, sums);
+  for (int h = 0; h < kHalves; ++h) {
+    for (int t = 0; t < kTokens; ++t) {
+      const int32_t offset = kWeightOffset * args.sums[t];
+      float* out = args.outputs[t] + 8 * (half + h);
+      StoreEight(sums[h][2 * t], offset, args.activation_scales[t], out);
+      StoreEight(sums[h][2 * t + 1], offset, args.activation_scales[t], out + 16);
     }
   }
+}
+
+template <int kTokens>
+void PanelDotTokens(const PanelDotArgs& args) {
+  constexpr int kHalves = HalvesAtOnce(kTokens);
+  for (int half = 0; half < 2; half += kHalves) DotHalves<kTokens, kHalves>(args, half);
 }
 
 void PanelDot(const PanelDotArgs& args) {
   using Function = void (*)(const PanelDotArgs&);
   static constexpr Function kByTokens[kAvx2TokenTile] = {
-      PanelDotTokens<1>,
-      PanelDotTokens<2>,
-      PanelDotTokens<3>,
-      PanelDotTokens<4>,
+      PanelDotTokens<1>, PanelDotTokens<2>, PanelDotTokens<3>,
+      PanelDotTokens<4>, PanelDotTokens<5>, PanelDotTokens<6>,
   };
   kByTokens[args.tokens - 1](args);
 }

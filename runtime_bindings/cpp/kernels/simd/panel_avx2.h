@@ -12,41 +12,57 @@
 namespace mmoe {
 namespace {
 
-constexpr int64_t kInt16Blocks = 8;
+constexpr int kInt16Blocks = 8;
 
-// 4 tokens x 2 accumulators, the weights, the mask and temporaries fill 16 registers.
-constexpr int kAvx2TokenTile = 4;
+// 6 tokens x 2 accumulators of half a panel, the weights, four activations and a product fill 16 registers.
+constexpr int kAvx2TokenTile = 6;
 
-// Up to eight blocks of one half (32 bytes of each block: outputs 8h..8h+7 and 16+8h..16+8h+7), added to the
-// int32 sums low[t] and high[t].
-template <int kTokens>
-inline void DotHalf(const uint8_t* weights, int64_t blocks, const int8_t* activations, int64_t token_stride,
-                    __m256i* low, __m256i* high) {
+// Half a block of a panel is 32 bytes: outputs 8h..8h+7 in the low nibbles, 16+8h..16+8h+7 in the high ones.
+constexpr int64_t kHalfBlockBytes = kPanelBlockBytes / 2;
+
+// One or two tokens leave room for both halves of a panel at once.
+constexpr int HalvesAtOnce(int tokens) { return tokens <= 2 ? 2 : 1; }
+
+// Int16 sums of kBlocks blocks (at most eight) of kHalves halves for all tokens: [half][token, nibble], two lanes for
+// each output.
+template <int kTokens, int kHalves, int kBlocks>
+__attribute__((always_inline)) inline void DotBlocks(const uint8_t* weights, const int8_t* activations,
+                                                     int64_t token_stride,
+                                                     __m256i (&sums)[kHalves][2 * kTokens]) {
   const __m256i mask = _mm256_set1_epi8(15);
-  __m256i low16[kTokens], high16[kTokens];
-#pragma GCC unroll 4
-  for (int t = 0; t < kTokens; ++t) low16[t] = high16[t] = _mm256_setzero_si256();
-  for (int64_t b = 0; b < blocks; ++b) {
-    const __m256i bytes =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + b * kPanelBlockBytes));
-    const __m256i low_nibbles = _mm256_and_si256(bytes, mask);
-    const __m256i high_nibbles = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
+  for (int b = 0; b < kBlocks; ++b) {
+    __m256i low[kHalves], high[kHalves];
+#pragma GCC unroll 2
+    for (int h = 0; h < kHalves; ++h) {
+      const __m256i bytes = _mm256_loadu_si256(
+          reinterpret_cast<const __m256i*>(weights + b * kPanelBlockBytes + h * kHalfBlockBytes));
+      low[h] = _mm256_and_si256(bytes, mask);
+      high[h] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
+    }
+#pragma GCC unroll 6
     for (int t = 0; t < kTokens; ++t) {
       int32_t four;
       __builtin_memcpy(&four, activations + t * token_stride + b * kPanelBlockInputs, sizeof four);
-      const __m256i x = _mm256_set1_epi32(four);
-      low16[t] = _mm256_add_epi16(low16[t], _mm256_maddubs_epi16(low_nibbles, x));
-      high16[t] = _mm256_add_epi16(high16[t], _mm256_maddubs_epi16(high_nibbles, x));
+      __m256i x = _mm256_set1_epi32(four);
+      // These keep GCC from loading all activations first and adding all products last, which takes more registers
+      // than there are.
+      asm volatile("" : "+x"(x));
+#pragma GCC unroll 2
+      for (int h = 0; h < kHalves; ++h) {
+        const __m256i low_products = _mm256_maddubs_epi16(low[h], x);
+        const __m256i high_products = _mm256_maddubs_epi16(high[h], x);
+        __m256i* to = sums[h] + 2 * t;
+        to[0] = b == 0 ? low_products : _mm256_add_epi16(to[0], low_products);
+        to[1] = b == 0 ? high_products : _mm256_add_epi16(to[1], high_products);
+        asm volatile("" : "+x"(to[0]), "+x"(to[1]));
+      }
     }
   }
-  const __m256i ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 4
-  for (int t = 0; t < kTokens; ++t) {
-    low[t] = _mm256_add_epi32(low[t], _mm256_madd_epi16(low16[t], ones));
-    high[t] = _mm256_add_epi32(high[t], _mm256_madd_epi16(high16[t], ones));
-  }
 }
+
+// A lane for each output.
+inline __m256i Widen(__m256i sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
 
 }  // namespace
 }  // namespace mmoe

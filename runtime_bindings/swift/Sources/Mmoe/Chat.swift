@@ -18,10 +18,11 @@ public final class Chat: @unchecked Sendable {
     var opening: [Message]
     var turns: [Message]
     var leftOut: [Message] = []
+    var isAnswering = false
   }
 
-  private let session: Session
-  private let tools: [String]
+  fileprivate let session: Session
+  fileprivate let tools: [String]
   private let whenFull: WhenFull
   private let answerRoom: Int
   private let lock = DispatchSemaphore(value: 1)
@@ -59,12 +60,14 @@ public final class Chat: @unchecked Sendable {
   public var history: [Message] { plain(turns) }
 
   /// What the last turn left out to make room, the oldest first; it is no longer in `history`.
-  public var leftOut: [Message] { plain(state.leftOut) }
+  public var leftOut: [Message] { state.leftOut }
 
   /// Says something and streams the answer, as `Session.generate` does.
   ///
-  /// The turn becomes part of `history` when its answer has ended. One that fails, is cancelled, or is not read to its end
-  /// leaves the conversation as it was. An answer that calls one of the tools becomes a turn with `toolCalls`, see `turns`.
+  /// The turn begins when its first step is asked for. It becomes part of `history` when its answer has ended; one that fails,
+  /// is cancelled, or whose stream is let go before leaves the conversation as it was. Until then another one fails with
+  /// `.busy`, and so do `reset` and `restore`. An answer that calls one of the tools becomes a turn with `toolCalls`, see
+  /// `turns`; its steps show the text beside the calls only.
   public func send(
     _ text: String, maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [], jsonSchema: String? = nil,
     grammar: String? = nil
@@ -79,43 +82,46 @@ public final class Chat: @unchecked Sendable {
     _ messages: [Message], maxNewTokens: Int? = nil, minNewTokens: Int = 0, stop: [String] = [],
     jsonSchema: String? = nil, grammar: String? = nil
   ) -> AsyncThrowingStream<Session.Step, Error> {
-    let turn = Turn(turns + messages)
     let limits = Limits(stop: stop, minNewTokens: minNewTokens, maxNewTokens: maxNewTokens)
-    let restricted = Grammar(jsonSchema: jsonSchema, grammar: grammar)
-    let (tools, whenFull) = (tools, whenFull)
-    let room = min(maxNewTokens ?? answerRoom, answerRoom)
-    let prompt: Session.Prompt = { model in
-      if whenFull == .refuse { return try model.chat(turn.messages, tools: tools) }
-      let conversation = conversationJSON(turn.messages, tools: tools)
-      let fitted = try model.chatFit(conversation, mostIDs: model.info.maxContextLen - room)
-      turn.leaveOut(fitted.leftOut)
-      return fitted.ids
-    }
-    let keep: Session.OnFinish = { [weak self] text, ids in
-      guard let self else { return }
-      let called = tools.isEmpty ? nil : try session.model.toolCalls(ids)
-      let answer = called.flatMap { $0.toolCalls.isEmpty ? nil : $0 } ?? Message(.assistant, text)
-      update { state in
-        state.turns = turn.messages + [answer]
-        state.leftOut = turn.leftOut
-      }
-    }
-    return session.stream(prompt, limits, restricted, onFinish: keep)
+    let turn = Turn(self, messages, limits, Grammar(jsonSchema: jsonSchema, grammar: grammar))
+    return AsyncThrowingStream { try await turn.next() }
   }
 
   /// Forgets all turns but the system message.
+  /// - Throws: `.busy` while a turn runs.
   public func reset() throws {
-    try session.reset()
-    update { $0 = State(opening: $0.opening, turns: $0.opening) }
+    try change {
+      try session.reset()
+      $0 = State(opening: $0.opening, turns: $0.opening)
+    }
   }
 
   /// Goes on from other turns; a system message in front of them is what `reset` keeps. What the context holds of them
   /// already is not run again.
-  /// - Throws: `.invalidArgument` if the artifact's template refuses them.
+  /// - Throws: `.invalidArgument` if the artifact's template refuses them, `.busy` while a turn runs.
   public func restore(_ turns: [Message]) throws {
     _ = try session.model.chat(turns + [Message(.user, "")], tools: tools)
-    update { $0 = State(opening: turns.prefix(1).filter { $0.role == .system }, turns: turns) }
+    try change { $0 = State(opening: turns.prefix(1).filter { $0.role == .system }, turns: turns) }
   }
+
+  /// Writes the context to a file, see `Session.save`; `turns` are not in it.
+  /// - Throws: `.busy` while a turn runs.
+  public func saveContext(to path: String) throws { try change { _ in try session.save(to: path) } }
+
+  /// Takes the context that `saveContext` wrote, see `Session.restore`: what it holds of the conversation is not run again. Of
+  /// another conversation it is of no use and does no harm.
+  /// - Throws: `.corrupt` or `.version` for any other file, `.busy` while a turn runs.
+  public func restoreContext(from path: String) throws { try change { _ in try session.restore(from: path) } }
+
+  /// Samples the next turns so.
+  /// - Throws: `.busy` while a turn runs.
+  public func setSampling(_ sampling: Sampling) throws { try change { _ in try session.setSampling(sampling) } }
+
+  /// As `Session.countExperts`.
+  public func countExperts(_ on: Bool) throws { try session.countExperts(on) }
+
+  /// As `Session.expertCounts`.
+  public func expertCounts() throws -> [[UInt64]] { try session.expertCounts() }
 
   /// Counts and times of the last turn.
   public func stats() throws -> Stats { try session.stats() }
@@ -132,26 +138,103 @@ public final class Chat: @unchecked Sendable {
     return unlockedState
   }
 
-  private func update(_ change: (inout State) -> Void) {
+  /// Changes a conversation that no turn is under way in.
+  private func change(_ change: (inout State) throws -> Void) throws {
     lock.wait()
     defer { lock.signal() }
-    change(&unlockedState)
+    guard !unlockedState.isAnswering else {
+      throw MmoeError(code: .busy, message: "a turn of this conversation is running")
+    }
+    try change(&unlockedState)
+  }
+
+  /// Between two tokens of a turn the session is free, and another turn would answer in its place.
+  /// - Returns: the turns that it goes on from.
+  fileprivate func begin() throws -> [Message] {
+    try change { $0.isAnswering = true }
+    return turns
+  }
+
+  fileprivate func end() {
+    lock.wait()
+    unlockedState.isAnswering = false
+    lock.signal()
+  }
+
+  fileprivate func keep(_ turns: [Message], leftOut: [Message]) {
+    lock.wait()
+    (unlockedState.turns, unlockedState.leftOut) = (turns, leftOut)
+    lock.signal()
+  }
+
+  /// The ids of a conversation, and how many of its oldest messages behind the system's they leave out.
+  fileprivate func prompt(_ messages: [Message], _ limits: Limits) throws -> (ids: [Int32], leftOut: Int) {
+    let model = session.model
+    if whenFull == .refuse { return (try model.chat(messages, tools: tools), 0) }
+    let room = min(limits.maxNewTokens ?? answerRoom, answerRoom)
+    return try model.chatFit(
+      conversationJSON(messages, tools: tools), mostIDs: model.info.maxContextLen - room)
+  }
+
+  fileprivate func answer(_ text: String, _ ids: [Int32]) throws -> Message {
+    let called = tools.isEmpty ? nil : try session.model.toolCalls(ids)
+    return called.flatMap { $0.toolCalls.isEmpty ? nil : $0 } ?? Message(.assistant, text)
   }
 }
 
 private func plain(_ turns: [Message]) -> [Message] { turns.map { Message($0.role, $0.content) } }
 
-/// The messages of a turn that is under way: its stream works on one thing at a time.
+/// One turn of a conversation, which has it from its first step until its end; its stream works on one thing at a time.
 private final class Turn: @unchecked Sendable {
-  private(set) var messages: [Message]
-  private(set) var leftOut: [Message] = []
+  private let chat: Chat
+  private let said: [Message]
+  private let limits: Limits
+  private let grammar: Grammar
+  private var generation: Generation?
+  private var messages: [Message] = []
+  private var leftOut: [Message] = []
+  private var isOver = false
 
-  init(_ messages: [Message]) { self.messages = messages }
+  init(_ chat: Chat, _ said: [Message], _ limits: Limits, _ grammar: Grammar) {
+    (self.chat, self.said, self.limits, self.grammar) = (chat, said, limits, grammar)
+  }
 
-  /// Of the oldest behind the system messages in front.
-  func leaveOut(_ count: Int) {
+  deinit { end() }
+
+  func next() async throws -> Session.Step? {
+    guard !isOver else { return nil }
+    do {
+      let step = try await (try generation ?? begin()).next()
+      if step?.finishReason != nil || step == nil { end() }
+      return step
+    } catch {
+      end()
+      throw error
+    }
+  }
+
+  private func begin() throws -> Generation {
+    do { messages = try chat.begin() + said } catch {
+      isOver = true  // another turn has the conversation
+      throw error
+    }
+    let begun = Generation(
+      chat.session, { [unowned self] _ in try prompt() }, limits, grammar, !chat.tools.isEmpty,
+      { [unowned self] in chat.keep(messages + [try chat.answer($0, $1)], leftOut: plain(leftOut)) })
+    generation = begun
+    return begun
+  }
+
+  private func prompt() throws -> [Int32] {
+    let fitted = try chat.prompt(messages, limits)
     let first = messages.prefix { $0.role == .system }.count
-    leftOut = Array(messages[first..<first + count])
-    messages.removeSubrange(first..<first + count)
+    leftOut = Array(messages[first..<first + fitted.leftOut])
+    messages.removeSubrange(first..<first + fitted.leftOut)
+    return fitted.ids
+  }
+
+  private func end() {
+    if generation != nil, !isOver { chat.end() }
+    isOver = true
   }
 }

@@ -29,11 +29,12 @@ private final class Call: @unchecked Sendable {
 }
 
 /// The state of one stream; its consumer asks for one step at a time.
-private final class Generation: @unchecked Sendable {
+final class Generation: @unchecked Sendable {
   private let session: Session
   private var prompt: Session.Prompt?
   private let limits: Limits
   private let grammar: Grammar
+  private let hideToolCalls: Bool
   private let onFinish: Session.OnFinish?
   private var begun = false
   private var text = ""
@@ -41,13 +42,14 @@ private final class Generation: @unchecked Sendable {
   private var ended = false
 
   init(
-    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar,
+    _ session: Session, _ prompt: @escaping Session.Prompt, _ limits: Limits, _ grammar: Grammar, _ hideToolCalls: Bool,
     _ onFinish: Session.OnFinish?
   ) {
     self.session = session
     self.prompt = prompt
     self.limits = limits
     self.grammar = grammar
+    self.hideToolCalls = hideToolCalls
     self.onFinish = onFinish
   }
 
@@ -71,10 +73,11 @@ private final class Generation: @unchecked Sendable {
 
   private func compute() async throws -> Session.Step {
     if let prompt = prompt.take() {
-      let (limits, grammar) = (limits, grammar)
+      let (limits, grammar, hideToolCalls) = (limits, grammar, hideToolCalls)
       try await session.computing { session in
         if let ids = try prompt(session.model) { try session.prompt(ids) }
         try session.setLimits(limits)
+        try session.hideToolCalls(hideToolCalls)
         try session.setGrammar(grammar)
       }
       begun = true
@@ -132,10 +135,10 @@ extension Session {
   }
 
   /// As `generate`.
-  func stream(
-    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar, onFinish: OnFinish? = nil
+  private func stream(
+    _ prompt: @escaping Prompt, _ limits: Limits, _ grammar: Grammar
   ) -> AsyncThrowingStream<Step, Error> {
-    let generation = Generation(self, prompt, limits, grammar, onFinish)
+    let generation = Generation(self, prompt, limits, grammar, false, nil)
     return AsyncThrowingStream { try await generation.next() }
   }
 

@@ -35,6 +35,9 @@ public struct Message: Equatable, Sendable {
 ///
 /// A model may be used from any thread; it closes when the last reference and the last session are gone.
 public final class Model: Sendable {
+  /// Of the core.
+  public static var libraryVersion: String { String(cString: mmoe_version()) }
+
   public struct Info: Equatable, Sendable {
     public let vocabSize: Int
     /// Tokens per call of the program: the prefill chunk.

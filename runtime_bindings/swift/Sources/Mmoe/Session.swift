@@ -121,6 +121,28 @@ public final class Session: Sendable {
     try grammar.withCore { mmoe_session_set_grammar(handle, $0, $1, $2) }
   }
 
+  /// Leaves calls of tools out of the text of the steps that follow, or shows all again: from where a call may begin text is
+  /// held back until it cannot be one. What is shown is the content that `Model.toolCalls` finds in the whole text. `prompt`,
+  /// `prefill`, `truncate` and `reset` begin a text that shows all.
+  public func hideToolCalls(_ on: Bool = true) throws { try check(mmoe_session_hide_tool_calls(handle, on ? 1 : 0)) }
+
+  /// Begins to count which experts the tokens that the session runs are sent to, or ends it.
+  public func countExperts(_ on: Bool = true) throws { try check(mmoe_session_count_experts(handle, on ? 1 : 0)) }
+
+  /// How often each expert of each MoE layer was chosen since `countExperts`, layers in the order they run. A chunk of a
+  /// prompt sends only its last token through the last layer; tokens that speculative decoding guessed count whether they
+  /// were right or not. Empty without a count, before anything was run, and for a program whose experts are not this
+  /// library's.
+  public func expertCounts() throws -> [[UInt64]] {
+    var (layers, experts) = (0, 0)
+    let counts: [UInt64] = try collect(0) { values, capacity, count in
+      let status = mmoe_session_expert_counts(handle, values, capacity, &layers, &experts)
+      count.pointee = layers * experts
+      return status
+    }
+    return (0..<layers).map { Array(counts[$0 * experts..<($0 + 1) * experts]) }
+  }
+
   /// Text that was held back because a stop string may begin with it, for a caller that stops here.
   public func flush() throws -> String {
     var step = mmoe_step()

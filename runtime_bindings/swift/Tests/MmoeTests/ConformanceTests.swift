@@ -142,6 +142,10 @@ private struct Caller {
     case "logprobs":
       let found = try session.logprobs(top: call["top"]?.integer ?? 0)
       return ["chosen": .integer(Int(found.chosen.id)), "top": .ids(found.top.map(\.id))]
+    case "hide_tool_calls": try session.hideToolCalls(call["on"]?.bool ?? true)
+    case "count_experts": try session.countExperts(call["on"]?.bool ?? true)
+    case "expert_counts":
+      return ["counts": .array(try session.expertCounts().map { .array($0.map { .integer(Int($0)) }) })]
     case "flush": return ["text": .string(try session.flush())]
     case "commit": try session.commit()
     case "decode": try session.decode(Int32(call["id"]!.integer!))

@@ -135,4 +135,58 @@ class ChatTest {
         }
         assertTrue(model.info.hasChat)
     }
+
+    /** What an app does whose process ends: the turns are its own to keep, the snapshot saves reading them again. */
+    @Test
+    fun aConversationGoesOnFromItsSnapshot() = withModel { model ->
+        val folder = createTempDirectory("snapshot").toFile()
+        try {
+            suspend fun Chat.answered(text: String) = send(text, maxNewTokens = 8).toList().joinToString("") { it.text }
+            val file = File(folder, "saved")
+            val (turns, expected, tokens) = Chat(model, system = "Be brief.").use { chat ->
+                chat.answered("Who was the king?")
+                chat.save(file)
+                val turns = chat.turns
+                Triple(turns, chat.answered("And his son?"), chat.stats.prefillTokens)
+            }
+            Chat(model).use { chat ->
+                chat.restore(turns, file)
+                assertEquals(expected, chat.answered("And his son?"))
+                assertEquals(tokens, chat.stats.prefillTokens, "only the new turn is run")
+                chat.reset()
+                assertEquals(turns.take(1), chat.turns)
+            }
+            Chat(model).use { chat ->
+                file.writeText("no snapshot")
+                assertFailsWith<MmoeException.Corrupt> { chat.restore(turns, file) }
+                assertEquals(emptyList(), chat.turns, "the conversation is what it was")
+                chat.restore(turns)
+                assertEquals(expected, chat.answered("And his son?"))
+                assertTrue(chat.stats.prefillTokens > tokens, "all turns are run")
+            }
+        } finally {
+            folder.deleteRecursively()
+        }
+    }
+
+    /** Four of sixteen experts for each token, in each layer. */
+    @Test
+    fun expertsAreCounted() = withModel { model ->
+        model.newSession().use { session ->
+            session.prefill(model.tokenize("In the beginning"))
+            assertEquals(emptyList(), session.expertCounts(), "not before it is asked for")
+            session.countExperts()
+            repeat(10) { session.decode(model.tokenize("a", addBos = false).first()) }
+            val counts = session.expertCounts()
+            assertEquals(List(model.info.layers) { 16 to 40L }, counts.map { it.size to it.sum() })
+            session.countExperts(false)
+            assertEquals(emptyList(), session.expertCounts())
+        }
+        Chat(model).use { chat ->
+            chat.countExperts()
+            chat.send("Hello", maxNewTokens = 4).toList()
+            assertEquals(model.info.layers, chat.expertCounts().size)
+            assertTrue(chat.expertCounts().all { it.sum() % 4 == 0L && it.sum() >= 4 * 4 - 4 })
+        }
+    }
 }

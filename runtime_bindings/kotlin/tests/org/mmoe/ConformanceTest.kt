@@ -234,6 +234,9 @@ private class SessionCaller(model: Model, private val session: Session) : Caller
             "logprobs" -> session.logprobs(call["top"]?.asInt ?: 0).let { (chosen, top) ->
                 json("chosen" to chosen.id, "top" to top.map { it.id })
             }
+            "hide_tool_calls" -> done { session.hideToolCalls(call["on"]?.asBoolean ?: true) }
+            "count_experts" -> done { session.countExperts(call["on"]?.asBoolean ?: true) }
+            "expert_counts" -> json("counts" to session.expertCounts().map { it.toList() })
             "flush" -> json("text" to session.flush())
             "commit" -> done { session.commit() }
             "decode" -> done { session.decode(call["id"].asInt) }

@@ -1,6 +1,7 @@
 package org.mmoe
 
 import java.io.Closeable
+import java.io.File
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.FlowCollector
@@ -69,7 +70,7 @@ public class Chat(
      *
      * The turn becomes part of [history] when its answer has ended. One that fails, is cancelled, or is not collected to
      * its end leaves the conversation as it was. An answer that calls one of the tools becomes a turn with
-     * [Message.toolCalls], see [turns].
+     * [Message.toolCalls], see [turns]; its steps show the text beside the calls only.
      *
      * @throws MmoeException.ContextFull the conversation does not fit into the context.
      * @throws MmoeException.Busy another turn is running.
@@ -116,7 +117,8 @@ public class Chat(
         val kept = all.take(first) + all.drop(first + prompt.leftOut)
         val text = StringBuilder()
         val ids = mutableListOf<Int>()
-        session.generate(prompt.ids, maxNewTokens, minNewTokens, stop, jsonSchema, grammar).collect { step ->
+        val limits = Limits(stop, minNewTokens, maxNewTokens)
+        session.stream(limits, Grammar.of(jsonSchema, grammar), tools.isNotEmpty()) { prompt.ids }.collect { step ->
             text.append(step.text)
             if (step.finishReason == null) {
                 ids += step.id
@@ -147,6 +149,29 @@ public class Chat(
         this.turns = turns.toList()
         leftOut = emptyList()
     }
+
+    /** Writes the context, as [Session.save] does it; the [turns] are for the caller to keep. */
+    public suspend fun save(file: File): Unit = session.save(file)
+
+    /**
+     * Goes on from a conversation whose [turns] and [snapshot] were kept: the next turn runs its own tokens only, and is what
+     * it would have been. The sampling is that of the snapshot.
+     *
+     * @throws MmoeException.Corrupt the file is cut, altered or no snapshot; the conversation is what it was.
+     * @throws MmoeException.Version it is of another format or program; the conversation is what it was.
+     * @throws MmoeException.InvalidArgument the artifact's template refuses the turns.
+     */
+    public suspend fun restore(turns: List<Message>, snapshot: File) {
+        model.chat(turns + Message(Role.USER, ""), tools)
+        session.restore(snapshot)
+        restore(turns)
+    }
+
+    /** Begins to count which experts the tokens of this conversation are sent to, or ends it; see [expertCounts]. */
+    public fun countExperts(on: Boolean = true): Unit = session.countExperts(on)
+
+    /** What [Session.expertCounts] has. */
+    public fun expertCounts(): List<LongArray> = session.expertCounts()
 
     /** Ends a running turn and frees the context. Closing twice is harmless. */
     override fun close(): Unit = session.close()

@@ -21,6 +21,8 @@ internal object Native {
     /** [anonymous, file, peak anonymous, peak file, peak], bytes. */
     @JvmStatic external fun memory(): LongArray
 
+    @JvmStatic external fun dropFromPageCache(path: ByteArray): Boolean
+
     @JvmStatic
     external fun modelOpen(folder: ByteArray, threads: Int, verifyChecksums: Boolean, onProgress: OnProgress?): Long
 
@@ -98,6 +100,8 @@ internal object Native {
 
     @JvmStatic external fun modelCheckGrammar(model: Long, kind: Int, text: ByteArray)
 
+    @JvmStatic external fun sessionHideToolCalls(session: Long, on: Boolean)
+
     /** The text that was held back. */
     @JvmStatic external fun sessionFlush(session: Long): ByteArray
 
@@ -116,6 +120,11 @@ internal object Native {
     @JvmStatic external fun sessionCancel(session: Long)
 
     @JvmStatic external fun sessionClearCancel(session: Long)
+
+    @JvmStatic external fun sessionCountExperts(session: Long, on: Boolean)
+
+    /** Row by row; layersAndExperts becomes [layers, experts]. */
+    @JvmStatic external fun sessionExpertCounts(session: Long, layersAndExperts: IntArray): LongArray
 
     /** [load, ttft, prefill, decode, program] seconds; tokens becomes [prefill, decode]. */
     @JvmStatic external fun sessionStats(session: Long, tokens: LongArray): DoubleArray

@@ -128,6 +128,29 @@ public class Session internal constructor(public val model: Model, private val h
 
     private fun setGrammar(grammar: Grammar): Unit = Native.sessionSetGrammar(handle, grammar.kind, grammar.text)
 
+    /**
+     * Leaves calls of tools out of the text of the steps that follow, or shows all again: from where a call may begin text is
+     * held back until it cannot be one. What is shown is the content that [Model.toolCalls] finds in the whole text. [prompt],
+     * [prefill], [truncate] and [reset] begin a text that shows all.
+     */
+    public fun hideToolCalls(on: Boolean = true): Unit = Native.sessionHideToolCalls(handle, on)
+
+    /** Begins to count which experts the tokens that the session runs are sent to, or ends it. */
+    public fun countExperts(on: Boolean = true): Unit = Native.sessionCountExperts(handle, on)
+
+    /**
+     * How often each expert of each MoE layer was chosen since [countExperts], layers in the order they run. A chunk of a
+     * prompt sends only its last token through the last layer; tokens that speculative decoding guessed count whether they
+     * were right or not. Empty without a count, before anything was run, and for a program whose experts are not this
+     * library's.
+     */
+    public fun expertCounts(): List<LongArray> {
+        val layersAndExperts = IntArray(2)
+        val counts = Native.sessionExpertCounts(handle, layersAndExperts)
+        val (layers, experts) = layersAndExperts
+        return List(layers) { counts.copyOfRange(it * experts, (it + 1) * experts) }
+    }
+
     /** Text that was held back because a stop string may begin with it, for a caller that stops here. */
     public fun flush(): String = Native.sessionFlush(handle).decodeToString()
 
@@ -208,7 +231,12 @@ public class Session internal constructor(public val model: Model, private val h
     /** Ends a running call with [MmoeException.Closed] and frees the context. Closing twice is harmless. */
     override fun close(): Unit = watch.free()
 
-    private fun stream(limits: Limits, grammar: Grammar, prompt: () -> IntArray?): Flow<Step> =
+    internal fun stream(
+        limits: Limits,
+        grammar: Grammar,
+        hideToolCalls: Boolean = false,
+        prompt: () -> IntArray?,
+    ): Flow<Step> =
         flow {
             cancellableCalls(handle) { calls ->
                 var begun = false
@@ -218,6 +246,7 @@ public class Session internal constructor(public val model: Model, private val h
                             if (!begun) {
                                 prompt()?.let { ids -> calls.call { Native.sessionPrompt(handle, ids) } }
                                 setLimits(limits)
+                                this@Session.hideToolCalls(hideToolCalls)
                                 setGrammar(grammar)
                                 begun = true
                             }

@@ -13,6 +13,8 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.mmoe.download.ArtifactAddress
 import org.mmoe.download.ArtifactDownload
+import org.mmoe.download.Catalogue
+import org.mmoe.download.CatalogueEntry
 import org.mmoe.download.DownloadException
 
 /** A download that has not ended. */
@@ -27,7 +29,15 @@ data class Download(
     val problem: String? = null,
 )
 
-data class DownloadsState(val downloads: List<Download> = emptyList(), /** What is wrong with an address. */ val refusal: String? = null) {
+/**
+ * @property refusal what is wrong with an address.
+ * @property catalogue models that can be had.
+ */
+data class DownloadsState(
+    val downloads: List<Download> = emptyList(),
+    val catalogue: List<CatalogueEntry> = emptyList(),
+    val refusal: String? = null,
+) {
     val running: Download? get() = downloads.firstOrNull { it.running }
 }
 
@@ -38,18 +48,24 @@ data class DownloadsState(val downloads: List<Download> = emptyList(), /** What 
 class Downloads(
     private val store: ArtifactStore,
     private val scope: CoroutineScope,
+    catalogue: List<CatalogueEntry> = emptyList(),
     private val make: (ArtifactAddress, File, String?) -> ArtifactDownload = { address, target, token ->
         ArtifactDownload(address, target, token)
     },
     private val onArrival: (name: String) -> Unit,
 ) {
-    private val mutableState = MutableStateFlow(DownloadsState(store.unfinishedDownloads().map { (name, address) -> Download(name, address) }))
+    private val mutableState =
+        MutableStateFlow(DownloadsState(store.unfinishedDownloads().map { (name, address) -> Download(name, address) }, catalogue))
     private var job: Job? = null
 
     val state: StateFlow<DownloadsState> = mutableState.asStateFlow()
 
-    /** Starts one from what somebody typed, see [ArtifactAddress.of]. */
+    /** Starts one from what somebody typed, see [ArtifactAddress.of]; the address of a list of models replaces the catalogue. */
     fun add(text: String, token: String) {
+        if (Catalogue.isAddress(text)) {
+            list(text, token)
+            return
+        }
         val address = try {
             ArtifactAddress.of(text)
         } catch (error: IllegalArgumentException) {
@@ -62,6 +78,20 @@ class Downloads(
             state.copy(downloads = if (known) others else others + Download(address.name, text.trim()), refusal = null)
         }
         resume(address.name, token)
+    }
+
+    private fun list(address: String, token: String) {
+        mutableState.update { it.copy(refusal = null) }
+        scope.launch {
+            try {
+                val found = Catalogue.fetch(address, token.ifBlank { null })
+                mutableState.update { it.copy(catalogue = found) }
+            } catch (error: DownloadException) {
+                mutableState.update { it.copy(refusal = error.message) }
+            } catch (error: IllegalArgumentException) {
+                mutableState.update { it.copy(refusal = error.message) }
+            }
+        }
     }
 
     /** Goes on with a paused one; [token] is kept nowhere. */

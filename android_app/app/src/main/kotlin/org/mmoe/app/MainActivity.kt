@@ -2,80 +2,109 @@ package org.mmoe.app
 
 import android.content.Intent
 import android.os.Bundle
+import android.view.Menu
+import android.view.MenuItem
 import android.view.View
-import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.EditText
+import android.widget.LinearLayout
 import android.widget.ProgressBar
 import android.widget.ScrollView
-import android.widget.Spinner
 
-/** Choose an artifact, say something, watch the answer and its figures. */
+/** The conversation. */
 class MainActivity : StateActivity() {
-    private lateinit var artifacts: Spinner
-    private lateinit var threads: Spinner
     private lateinit var prompt: EditText
-    private var shownArtifacts: List<String> = emptyList()
+    private lateinit var scroll: ScrollView
+    private lateinit var transcript: LinearLayout
+    private lateinit var following: Following
+    private val turns = mutableListOf<TurnView>()
+    private var shownConversation = -1
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         setContentView(R.layout.activity_main)
-        artifacts = findViewById(R.id.artifacts)
-        threads = findViewById(R.id.threads)
         prompt = findViewById(R.id.prompt)
-        threads.adapter = adapter(
-            THREADS.map { if (it == 0) getString(R.string.threads_auto) else getString(R.string.threads, it) },
-        )
-        onClick(R.id.pick) { startActivityForResult(Intent(Intent.ACTION_OPEN_DOCUMENT_TREE), PICK) }
-        onClick(R.id.open) { chosenArtifact()?.let { appModel.open(it, chosenThreads()) } }
-        onClick(R.id.delete) { chosenArtifact()?.let(appModel::delete) }
-        onClick(R.id.restart) { appModel.newConversation() }
-        onClick(R.id.benchmark) { startActivity(Intent(this, BenchmarkActivity::class.java)) }
-        onClick(R.id.download) { startActivity(Intent(this, DownloadsActivity::class.java)) }
-        onClick(R.id.stop) { appModel.stop() }
-        onClick(R.id.send) { send() }
+        scroll = findViewById(R.id.scroll)
+        transcript = findViewById(R.id.transcript)
+        following = Following((resources.displayMetrics.density * SLOP_DP).toInt())
+        scroll.setOnScrollChangeListener { _, _, offset, _, _ ->
+            following.scrolled(offset, scroll.height, transcript.height)
+            showWayToEnd()
+        }
+        // After a layout, when the height of what has come is known, and also when the keyboard takes room.
+        val keepEnd = View.OnLayoutChangeListener { _, _, _, _, _, _, _, _, _ -> follow() }
+        transcript.addOnLayoutChangeListener(keepEnd)
+        scroll.addOnLayoutChangeListener(keepEnd)
+        onClick(R.id.to_end) { toEnd() }
+        onClick(R.id.send) { if (appModel.state.value.canStart) send() else appModel.stop() }
+        appModel.restore()
     }
 
-    override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
-        val folder = data?.data
-        if (requestCode == PICK && resultCode == RESULT_OK && folder != null) {
-            appModel.import(DocumentTree(contentResolver, folder), chosenThreads())
+    override fun onCreateOptionsMenu(menu: Menu): Boolean {
+        menuInflater.inflate(R.menu.main, menu)
+        return true
+    }
+
+    override fun onOptionsItemSelected(item: MenuItem): Boolean {
+        when (item.itemId) {
+            R.id.restart -> appModel.newConversation()
+            R.id.models -> startActivity(Intent(this, ModelsActivity::class.java))
+            R.id.settings -> startActivity(Intent(this, SettingsActivity::class.java))
+            R.id.benchmark -> startActivity(Intent(this, BenchmarkActivity::class.java))
+            else -> return super.onOptionsItemSelected(item)
         }
+        return true
     }
 
     override fun show(state: AppState) {
-        if (state.artifacts != shownArtifacts) {
-            shownArtifacts = state.artifacts
-            artifacts.adapter = adapter(state.artifacts)
-        }
         text(R.id.status, state.statusText(words))
         text(R.id.notice, state.noticeText(words))
-        text(R.id.transcript, state.transcriptText())
-        text(R.id.figures, state.figures?.text(words).orEmpty())
         findViewById<ProgressBar>(R.id.progress).show(state.work)
-        for (id in STARTERS) findViewById<Button>(id).isEnabled = state.canStart
-        for (id in RUNNERS) findViewById<Button>(id).isEnabled = state.canRun
-        findViewById<Button>(R.id.stop).isEnabled = !state.canStart
-        if (state.work is Work.Decode) findViewById<ScrollView>(R.id.scroll).fullScroll(View.FOCUS_DOWN)
+        val send = findViewById<Button>(R.id.send)
+        send.isEnabled = if (state.canStart) state.canRun else state.work != Work.Stopping
+        text(R.id.send, words.text(if (state.canStart) R.string.send else R.string.stop))
+        showTranscript(state)
+    }
+
+    private fun showTranscript(state: AppState) {
+        if (state.conversation != shownConversation) {
+            shownConversation = state.conversation
+            transcript.removeAllViews()
+            turns.clear()
+        }
+        state.transcript.forEachIndexed { index, turn ->
+            if (index == turns.size) {
+                val view = layoutInflater.inflate(R.layout.turn, transcript, false)
+                turns += TurnView(view, turn.prompt, running = turn.end == TurnEnd.RUNNING, words)
+                transcript.addView(view)
+            }
+            turns[index].show(turn, leftOut = index == state.lastLeftOut)
+        }
     }
 
     private fun send() {
         val text = prompt.text.toString()
         if (text.isBlank()) return
         prompt.text.clear()
+        toEnd()
         appModel.send(text)
     }
 
-    private fun chosenArtifact(): String? = artifacts.selectedItem as String?
+    private fun toEnd() {
+        following.toEnd()
+        follow()
+    }
 
-    private fun chosenThreads(): Int = THREADS[threads.selectedItemPosition]
+    private fun follow() {
+        if (following.following) scroll.scrollTo(0, transcript.height)
+        showWayToEnd()
+    }
 
-    private fun adapter(items: List<String>) = ArrayAdapter(this, android.R.layout.simple_spinner_dropdown_item, items)
+    private fun showWayToEnd() {
+        findViewById<View>(R.id.to_end).visibility = if (following.following) View.GONE else View.VISIBLE
+    }
 
     private companion object {
-        const val PICK = 1
-        val THREADS = listOf(0, 1, 2, 3, 4, 6, 8)
-        val STARTERS = listOf(R.id.pick, R.id.open, R.id.delete)
-        val RUNNERS = listOf(R.id.send, R.id.restart, R.id.benchmark)
+        const val SLOP_DP = 48
     }
 }

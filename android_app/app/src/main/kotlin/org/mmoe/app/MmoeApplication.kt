@@ -2,10 +2,12 @@ package org.mmoe.app
 
 import android.app.ActivityManager
 import android.app.Application
-import android.os.Build
+import android.util.Log
+import java.io.File
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
+import org.mmoe.download.Catalogue
 
 /** Holds the app's model, which outlives activities and so survives rotation. */
 class MmoeApplication : Application() {
@@ -18,26 +20,35 @@ class MmoeApplication : Application() {
         AppModel(
             engine = MmoeEngine,
             store = store,
+            kept = Kept(File(noBackupFilesDir, "kept")),
             scope = mainScope,
-            device = Device(
-                name = "${Build.MANUFACTURER} ${Build.MODEL}",
-                soc = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) Build.SOC_MODEL else Build.HARDWARE,
-                system = "Android ${Build.VERSION.RELEASE}",
-            ),
-            benchmarkText = { assets.open("held_out.txt").use { it.readBytes().decodeToString() } },
+            phone = AndroidPhone(this),
+            benchmarkText = { asset("held_out.txt") },
+            log = { Log.i(TAG, it) },
         )
     }
 
-    val downloads: Downloads by lazy { Downloads(store, mainScope) { appModel.arrived() } }
+    val downloads: Downloads by lazy {
+        val models = Catalogue.read(asset("catalogue.json"), "the built-in catalogue")
+        Downloads(store, mainScope, models) { appModel.arrived() }
+    }
 
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)
-        if (isMemoryShort(level, ::systemIsShort)) appModel.releaseMemory()
+        if (level == TRIM_MEMORY_UI_HIDDEN) appModel.background()
+        val pressure = pressureOf(level, ::systemIsShort)
+        if (pressure != Pressure.NONE) appModel.releaseMemory(all = pressure == Pressure.ALL)
     }
+
+    private fun asset(name: String): String = assets.open(name).use { it.readBytes().decodeToString() }
 
     private fun systemIsShort(): Boolean {
         val memory = ActivityManager.MemoryInfo()
         getSystemService(ActivityManager::class.java).getMemoryInfo(memory)
         return memory.lowMemory
+    }
+
+    private companion object {
+        const val TAG = "mmoe"
     }
 }

@@ -17,6 +17,7 @@ abstract class StateActivity : Activity() {
 
     override fun onStart() {
         super.onStart()
+        appModel.foreground()
         showing = holder.mainScope.launch { appModel.state.collect(::show) }
     }
 

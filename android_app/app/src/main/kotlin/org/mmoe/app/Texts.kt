@@ -1,6 +1,12 @@
 package org.mmoe.app
 
 import java.util.Locale
+import org.mmoe.benchmark.BenchmarkReport
+import org.mmoe.benchmark.Conditions
+import org.mmoe.benchmark.PromptKind
+import org.mmoe.benchmark.Protocol
+import org.mmoe.benchmark.ThermalState
+import org.mmoe.download.CatalogueEntry
 
 /** The texts of res/values in the user's language. (Off a phone, the tests read them themselves.) */
 fun interface Words {
@@ -23,6 +29,7 @@ fun AppState.statusText(words: Words): String =
         Work.Prefill -> words.text(R.string.prefill)
         is Work.Decode -> words.text(R.string.decode, work.tokens)
         is Work.Benchmark -> words.text(R.string.benchmarking, work.done + 1, work.total)
+        is Work.Sustained -> words.text(R.string.sustaining, work.seconds, Protocol.SUSTAINED_SECONDS.toInt())
         Work.Stopping -> words.text(R.string.stopping)
         Work.Idle -> when (val model = model) {
             ModelState.None -> words.text(if (artifacts.isEmpty()) R.string.no_artifact else R.string.no_model)
@@ -32,13 +39,52 @@ fun AppState.statusText(words: Words): String =
         }
     }
 
-/** What went wrong, or what the reader should know of the conversation. */
+/** What went wrong, or why answers are slower than they were. */
 fun AppState.noticeText(words: Words): String =
-    notice ?: if (leftOut > 0) words.text(R.string.left_out, leftOut) else ""
+    when (val notice = notice) {
+        is Notice.Said -> notice.text
+        is Notice.Known -> words.text(notice.id)
+        null -> if (thermal >= Thermal.SEVERE) words.text(R.string.heat, thermal.text(words)) else ""
+    }
 
-fun AppState.transcriptText(): String = transcript.joinToString("\n\n") { "> ${it.prompt}\n${it.answer}" }
+fun Thermal.text(words: Words): String =
+    words.text(
+        when (this) {
+            Thermal.NONE -> R.string.thermal_none
+            Thermal.LIGHT -> R.string.thermal_light
+            Thermal.MODERATE -> R.string.thermal_moderate
+            Thermal.SEVERE -> R.string.thermal_severe
+            Thermal.CRITICAL -> R.string.thermal_critical
+            Thermal.EMERGENCY -> R.string.thermal_emergency
+            Thermal.SHUTDOWN -> R.string.thermal_shutdown
+        },
+    )
 
-fun Figures.text(words: Words): String = with(stats) {
+/** Why an answer ends, where it did not end by itself. */
+fun TurnEnd.text(words: Words): String =
+    when (this) {
+        TurnEnd.RUNNING, TurnEnd.ENDED -> ""
+        TurnEnd.STOPPED -> words.text(R.string.ended_stopped)
+        TurnEnd.LENGTH -> words.text(R.string.ended_length)
+        TurnEnd.CONTEXT_FULL -> words.text(R.string.ended_context_full)
+    }
+
+/** What is known of a model that can be had: its licence, its size, how to come by it. */
+fun CatalogueEntry.text(words: Words): String {
+    val facts = listOfNotNull(licence, bytes?.let(::megabytes), if (gated) words.text(R.string.catalogue_gated) else null)
+    val made = if (address == null) words.text(R.string.catalogue_made, base.orEmpty()) else null
+    return listOfNotNull(facts.joinToString(", ").ifEmpty { null }, made).joinToString("\n")
+}
+
+fun Figures.text(words: Words): String =
+    listOfNotNull(statsText(words), experts?.text(words), words.text(R.string.thermal, thermal.text(words))).joinToString("\n")
+
+private fun ExpertUse.text(words: Words): String {
+    val share = "%.0f %%".format(Locale.US, 100 * busiestShare)
+    return words.text(R.string.experts, used.min(), used.max(), experts, busiestLayer, busiestExpert, share)
+}
+
+private fun Figures.statsText(words: Words): String = with(stats) {
     words.text(
         R.string.figures,
         seconds(loadSeconds),
@@ -53,22 +99,48 @@ fun Figures.text(words: Words): String = with(stats) {
     )
 }
 
-fun BenchmarkReport.text(words: Words): String =
-    buildString {
-        appendLine(words.text(R.string.table_header))
-        for (row in rows) {
-            appendLine(
-                "%6d %9s %16s %16s".format(
-                    Locale.US,
-                    row.promptTokens,
-                    seconds(row.ttftSeconds),
-                    rate(row.prefillTokensPerSecond),
-                    rate(row.decodeTokensPerSecond),
-                ),
-            )
-        }
-        if (notFitting.isNotEmpty()) {
-            appendLine(words.text(R.string.not_fitting, info.maxContextLen, notFitting.joinToString()))
-        }
-        append(words.text(R.string.peak, megabytes(memory.peakAnonymousBytes), megabytes(memory.peakFileBytes), info.threads))
+/** A row for each prompt. */
+fun BenchmarkReport.table(words: Words): String =
+    (listOf(words.text(R.string.table_header)) + rows.map { row ->
+        "%6d %9s %9s %9s  %s".format(
+            Locale.US,
+            row.prompt.tokens,
+            seconds(row.ttftSeconds),
+            number(row.prefillTokensPerSecond),
+            number(row.decodeTokensPerSecond),
+            words.text(if (row.prompt.kind == PromptKind.TEXT) R.string.kind_text else R.string.kind_templated),
+        )
+    }).joinToString("\n")
+
+/** What was found beside the speed, and how the phone was before and after. */
+fun BenchmarkReport.facts(words: Words): String {
+    fun millis(millis: Double?) = if (millis == null) "-" else seconds(millis / 1000)
+    val lines = mutableListOf(
+        words.text(R.string.loads, millis(loads.coldMillis), millis(loads.warmMillis)),
+        words.text(R.string.peak, megabytes(memory.peakAnonymousBytes), megabytes(memory.peakFileBytes), threads),
+        words.text(R.string.conditions, before.text(words), after.text(words)),
+    )
+    if (notFitting.isNotEmpty()) lines += words.text(R.string.not_fitting, contextLen, notFitting.joinToString())
+    return lines.joinToString("\n")
+}
+
+/** The first speed of the sustained mode, the last one, and when that was; empty without. */
+fun BenchmarkReport.curveText(words: Words): String {
+    val first = sustained.firstOrNull() ?: return ""
+    val last = sustained.last()
+    return words.text(R.string.curve, rate(first.tokensPerSecond), rate(last.tokensPerSecond), last.seconds.toInt())
+}
+
+private fun number(tokensPerSecond: Double) = "%,.1f".format(Locale.US, tokensPerSecond)
+
+private fun Conditions.text(words: Words): String {
+    val heat = when (thermal) {
+        ThermalState.NOMINAL -> words.text(R.string.thermal_none)
+        ThermalState.FAIR -> words.text(R.string.thermal_light)
+        ThermalState.SERIOUS -> words.text(R.string.thermal_severe)
+        ThermalState.CRITICAL -> words.text(R.string.thermal_critical)
+        null -> "-"
     }
+    val battery = batteryLevel?.let { "%.0f %%".format(Locale.US, 100 * it) } ?: "-"
+    return "$heat, $battery${if (charging == true) " \u26a1" else ""}"
+}

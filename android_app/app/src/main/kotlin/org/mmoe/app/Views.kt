@@ -4,6 +4,7 @@ import android.app.Activity
 import android.view.View
 import android.widget.ProgressBar
 import android.widget.TextView
+import org.mmoe.benchmark.Protocol
 
 fun Activity.onClick(id: Int, action: () -> Unit) = findViewById<View>(id).setOnClickListener { action() }
 
@@ -19,6 +20,7 @@ fun ProgressBar.show(work: Work) {
     val share = when (work) {
         is Work.Copying -> work.doneBytes.toDouble() / maxOf(work.totalBytes, 1)
         is Work.Benchmark -> work.done.toDouble() / maxOf(work.total, 1)
+        is Work.Sustained -> work.seconds / Protocol.SUSTAINED_SECONDS
         else -> null
     }
     isIndeterminate = share == null

@@ -20,6 +20,7 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import org.mmoe.download.Catalogue
 
 /** What the screen of downloads shows, with a server whose file stops halfway until the test lets it go on. */
 class DownloadsTest {
@@ -47,6 +48,12 @@ class DownloadsTest {
             call.responseBody.flush()
             halfway.await()
             call.responseBody.write(program, maxOf(from, 200_000), program.size - maxOf(from, 200_000))
+            call.close()
+        }
+        val list = """{"models": [{"name": "S", "address": "./S", "bytes": 400000}, {"name": "Other", "base": "owner/other"}]}"""
+        server.createContext("/models.json") { call ->
+            call.sendResponseHeaders(200, list.length.toLong())
+            call.responseBody.write(list.encodeToByteArray())
             call.close()
         }
         server.executor = Executors.newCachedThreadPool { work -> Thread(work).apply { isDaemon = true } }
@@ -110,6 +117,30 @@ class DownloadsTest {
         downloads.delete("S")
         downloads.until { it.downloads.isEmpty() }
         assertEquals(emptyList(), root.list()!!.toList())
+    }
+
+    @Test
+    fun aListOfModelsIsReadFromAnAddress() = withDownloads { downloads ->
+        halfway.countDown()
+        downloads.add(address.replace("/S", "/models.json"), token = "")
+        val listed = downloads.until { it.catalogue.isNotEmpty() }
+        assertEquals(listOf(address, null), listed.catalogue.map { it.address })
+        assertEquals(emptyList(), listed.downloads)
+        downloads.add(listed.catalogue.first().address!!, token = "")
+        downloads.until { it.downloads.isEmpty() }
+        assertEquals(listOf("S"), arrived)
+        downloads.add(address.replace("/S", "/none.json"), token = "")
+        val failed = downloads.until { it.refusal != null }
+        assertTrue("has no none.json" in failed.refusal!!, "$failed")
+        assertEquals(listed.catalogue, failed.catalogue, "what was there stays")
+    }
+
+    /** The built-in list is read as any other. */
+    @Test
+    fun theBuiltInCatalogueNamesNothingThatNobodyPublishes() {
+        val text = File(System.getProperty("mmoe.assets") ?: "src/main/assets", "catalogue.json").readText()
+        val models = Catalogue.read(text, "the built-in catalogue")
+        assertTrue(models.isNotEmpty() && models.all { it.address == null && it.base != null && it.licence != null }, "$models")
     }
 
     @Test

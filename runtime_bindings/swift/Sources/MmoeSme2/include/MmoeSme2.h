@@ -1,0 +1,1 @@
+// Nothing is public: the C ABI is CMmoe's.

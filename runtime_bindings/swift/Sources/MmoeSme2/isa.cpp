@@ -1,0 +1,1 @@
+#include "kernels/isa/isa_sme2.cpp"

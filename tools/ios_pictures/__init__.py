@@ -1,0 +1,1 @@
+"""HTML twins of the iOS app's screens, and pictures of them."""
