@@ -65,6 +65,7 @@ def _by_input(recipe: Callable[[Tensor], Quantized]) -> Callable[[Tensor, bool],
 
 _RECIPES: Mapping[str, Callable[[Tensor, bool], Quantized]] = {
     "int4-g32": _least_squares,
+    "int4-g32-in": _by_input(quantize_weights),
     "q4_0": _by_input(quantize_q4_0),
     "torchao-8da4w": _by_input(quantize_torchao_8da4w),
 }

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.int4_linears.compressed_tensors import CompressedTensors
 from mmoe.checkpoints.int4_linears.gptq import Gptq
 from mmoe.checkpoints.int4_linears.linear import Int4Format
@@ -32,6 +33,19 @@ def is_packed_elsewhere(folder: Path) -> bool:
     return path.is_file() and flat_config(read_json_object(path)).get(_KEY) is not None
 
 
+def _refuse_mxfp4(files: TensorFiles, *, where: str) -> None:
+    """Refuses blocks of 4-bit floats by their tensors' names, which say more than the key does."""
+    ends = "_blocks", "_scales"
+    blocks = [name for name in files.specs if name.endswith(ends[0])]
+    found = [name for name in blocks if name.removesuffix(ends[0]) + ends[1] in files.specs]
+    if found:
+        others = f" and {len(found) - 1} more tensors are" if len(found) > 1 else " is"
+        raise CheckpointError(
+            f"{where}: {found[0]}{others} in MXFP4, whose values (0, 0.5, 1, 1.5, 2, 3, 4 and 6, with a sign) are on "
+            "no int4 grid; take a release in bfloat16 and convert it with --quantize, or one in int4"
+        )
+
+
 def open_int4_linears(folder: Path) -> Checkpoint:
     """Opens a folder and checks all but its values.
 
@@ -45,6 +59,7 @@ def open_int4_linears(folder: Path) -> Checkpoint:
     reader = ConfigReader(described, where=str(path)).child(_KEY)
     method = reader.text(_METHOD)
     if method not in _FORMATS:
+        _refuse_mxfp4(TensorFiles(folder), where=str(folder))
         reader.refuse(_METHOD, " or ".join(json.dumps(name) for name in _FORMATS))
     form: Int4Format = _FORMATS[method]()
     scheme = form.scheme(reader)

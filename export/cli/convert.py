@@ -66,7 +66,8 @@ def convert(
         Quantize | None,
         typer.Option(
             help="Quantise a bfloat16 checkpoint (Base, SFT, latent weights of QAT): int4-g32 as the packed ones are, "
-            "q4_0 as llama.cpp's format is, torchao-8da4w as torchao's int8-int4 recipe does."
+            "int4-g32-in with experts grouped along the input, q4_0 as llama.cpp's format is, torchao-8da4w as "
+            "torchao's int8-int4 recipe does."
         ),
     ] = None,
     allow_requantize: Annotated[

@@ -38,11 +38,13 @@ _CHUNK = 1 << 22
 _COPY = ".quantised-"
 _SCALES = {
     Quantize.INT4_G32: "least squared error",
+    Quantize.INT4_G32_IN: "int4-g32-in (least squared error)",
     Quantize.Q4_0: "q4_0 (value of largest magnitude / -8)",
     Quantize.TORCHAO_8DA4W: "torchao-8da4w (largest magnitude / 7.5)",
 }
 _RECIPES = {
     Quantize.INT4_G32: quantize_weights,
+    Quantize.INT4_G32_IN: quantize_weights,
     Quantize.Q4_0: quantize_q4_0,
     Quantize.TORCHAO_8DA4W: quantize_torchao_8da4w,
 }
@@ -69,7 +71,7 @@ def quantized_config(config: DecoderConfig, quantize: Quantize) -> DecoderConfig
     Raises:
         OptionError: experts are too narrow for whole groups.
     """
-    if quantize is Quantize.INT4_G32:
+    if not quantize.by_input:
         return config.as_packed()
     for block in config.expert_blocks.values():
         if block.width % GROUP_SIZE:

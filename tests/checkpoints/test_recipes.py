@@ -22,20 +22,23 @@ def test_weights_that_came_from_q4_0_are_on_its_grid(tmp_path: Path) -> None:
     assert shares["int4-g32"] < 1  # its experts are grouped the other way
 
 
-def test_weights_rounded_to_a_grid_along_the_outputs_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("recipe", "axis"), [("int4-g32", "out"), ("int4-g32-in", "in")])
+def test_weights_rounded_to_a_grid_along_an_axis_are_told(tmp_path: Path, recipe: str, axis: str) -> None:
     model = make_model("Olmoe", **OPTIONS)
     with torch.no_grad():
         for tensor in model.parameters():
             if tensor.dim() < 2:
                 continue
-            # Stacks of experts are [out, in] in memory, and grouped along the outputs here.
-            by_group = tensor.mT if tensor.dim() == 3 else tensor
+            # Stacks of experts are [out, in] in memory.
+            turned = tensor.dim() == 3 and axis == "out"
+            by_group = tensor.mT if turned else tensor
             groups = by_group.unflatten(-1, (-1, 32))
             scale = (groups.abs().amax(-1, keepdim=True) / 7).half().float()
             rounded = ((groups / scale).round() * scale).flatten(-2)
-            tensor.copy_(rounded.mT if tensor.dim() == 3 else rounded)
+            tensor.copy_(rounded.mT if turned else rounded)
     shares = fitting_groups(open_checkpoint(save_model(model, tmp_path), unpacked=True))
-    assert shares["int4-g32"] > 0.99
+    assert shares[recipe] > 0.99
+    assert {name for name, share in shares.items() if share > 0.9} == {recipe}
     assert shares["q4_0"] < 0.5
 
 

@@ -98,7 +98,7 @@ class Caller {
     return {{"vocab_size", Text(int64_t{info.vocab_size})},
             {"max_context_len", Text(int64_t{info.max_context_len})},
             {"layers", Text(int64_t{info.layers})},
-            {"bos_id", Text(int64_t{info.bos_id})},
+            {"bos_id", info.bos_id < 0 ? "null" : Text(int64_t{info.bos_id})},
             {"has_chat", info.has_chat ? "true" : "false"}};
   }
 

@@ -17,7 +17,7 @@ from tests.support.gguf_cases import CASES, GgufCase
 from tests.support.gguf_models import F16, Q8_0
 
 OLMOE = CASES["olmoe"]
-Q5_0, Q5_1 = gguf.GGMLQuantizationType.Q5_0, gguf.GGMLQuantizationType.Q5_1
+Q5_0, Q5_1, MXFP4 = (getattr(gguf.GGMLQuantizationType, name) for name in ("Q5_0", "Q5_1", "MXFP4"))
 
 
 def written(folder: Path, case: GgufCase = OLMOE, **how: Any) -> Path:
@@ -43,7 +43,7 @@ def test_a_type_that_is_not_carried_is_named_with_its_tensor(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("kind", [F16, Q8_0, Q5_0, Q5_1])
+@pytest.mark.parametrize("kind", [F16, Q8_0, Q5_0, Q5_1, MXFP4])
 def test_experts_of_another_type_are_named(tmp_path: Path, kind: gguf.GGMLQuantizationType) -> None:
     path = written(tmp_path, types={"blk.1.ffn_down_exps.weight": kind})
     refused(path, CheckpointError, f"blk.1.ffn_down_exps.weight ({kind.name})", "experts must be Q4_0")

@@ -26,6 +26,20 @@ def packed(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_mxfp4_is_refused_by_its_tensors(packed: Path) -> None:
+    tensors = load_file(packed / "model.safetensors")
+    for layer in range(2):
+        stack = f"model.layers.{layer}.mlp.experts.gate_up_proj"
+        tensors[f"{stack}_blocks"] = torch.zeros(8, 64, 2, 16, dtype=torch.uint8)
+        tensors[f"{stack}_scales"] = torch.full((8, 64, 2), 127, dtype=torch.uint8)
+    save_file(tensors, packed / "model.safetensors", metadata={"format": "pt"})
+    edit_block(packed, lambda block: block.update(quant_method="mxfp4"))
+    with pytest.raises(
+        CheckpointError, match=r"layers\.0\.mlp\.experts\.gate_up_proj_blocks and 1 more .* in MXFP4"
+    ):
+        open_source(packed)
+
+
 @pytest.fixture
 def gptq(tmp_path: Path) -> Path:
     write_gptq(tmp_path, group=32, symmetric=True)

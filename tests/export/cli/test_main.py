@@ -50,7 +50,7 @@ def test_version(mmoe: Command) -> None:
         (("convert", "x", "--backend", "xnpack"), "did you mean xnnpack?"),
         (
             ("convert", "x", "--quantize", "int4-g23"),
-            "'int4-g23' is not one of 'int4-g32', 'q4_0', 'torchao-8da4w'; did you mean int4-g32?",
+            "'int4-g23' is not one of 'int4-g32', 'int4-g32-in', 'q4_0', 'torchao-8da4w'; did you mean int4-g32?",
         ),
         (("convert", "x", "--max-seq-len", "many"), "'--max-seq-len'"),
         (("generate", "x", "--threads", "0"), "'--threads'"),
