@@ -86,6 +86,39 @@ Value SetGrammar(const Arguments& arguments, const Notify&) {
   return {};
 }
 
+// session, whether to hide them
+Value HideToolCalls(const Arguments& arguments, const Notify&) {
+  Succeeded(mmoe_session_hide_tool_calls(arguments.Handle(0), arguments.Bool(1) ? 1 : 0));
+  return {};
+}
+
+// session, whether to count
+Value CountExperts(const Arguments& arguments, const Notify&) {
+  Succeeded(mmoe_session_count_experts(arguments.Handle(0), arguments.Bool(1) ? 1 : 0));
+  return {};
+}
+
+// A list for each layer.
+Value ExpertCounts(const Arguments& arguments, const Notify&) {
+  size_t layers = 0, experts = 0;
+  std::vector<uint64_t> counts;
+  mmoe_status status = mmoe_session_expert_counts(arguments.Handle(0), nullptr, 0, &layers, &experts);
+  if (status == MMOE_BUFFER_TOO_SMALL) {
+    counts.resize(layers * experts);
+    status = mmoe_session_expert_counts(arguments.Handle(0), counts.data(), counts.size(), &layers, &experts);
+  }
+  Succeeded(status);
+  List result;
+  for (size_t layer = 0; layer < layers; ++layer) {
+    List row;
+    for (size_t expert = 0; expert < experts; ++expert) {
+      row.push_back(Value::Of(counts[layer * experts + expert]));
+    }
+    result.push_back(std::move(row));
+  }
+  return result;
+}
+
 // session, maxDraftTokens or null for all, ids of a document
 Value SetSpeculation(const Arguments& arguments, const Notify&) {
   mmoe_speculation speculation;
@@ -225,6 +258,9 @@ std::vector<Call> SessionCalls() {
           {"sessionSetLogitBias", false, SetLogitBias},
           {"sessionSetLimits", false, SetLimits},
           {"sessionSetGrammar", true, SetGrammar},
+          {"sessionHideToolCalls", false, HideToolCalls},
+          {"sessionCountExperts", false, CountExperts},
+          {"sessionExpertCounts", false, ExpertCounts},
           {"sessionSetSpeculation", false, SetSpeculation},
           {"sessionPrefill", true, Prefill},
           {"sessionPrompt", true, Prompt},

@@ -120,7 +120,7 @@ export class Chat {
     const leaving = turns.splice(first, leftOut);
     let text = "";
     const answer: number[] = [];
-    for await (const step of this.session.generate(ids, options)) {
+    for await (const step of this.session.generate(ids, { ...options, hideToolCalls: this.tools.length > 0 })) {
       text += step.text;
       if (step.finishReason === null) {
         answer.push(step.id);

@@ -46,6 +46,9 @@ export interface Native {
   sessionSetLogitBias(session: number, ids: Int32Array, biases: Float32Array): Result<null>;
   sessionSetLimits(session: number, stop: string[], least: number, most: number | null): Result<null>;
   sessionSetGrammar(session: number, kind: number, text: string | null): Promise<Result<null>>;
+  sessionHideToolCalls(session: number, on: boolean): Result<null>;
+  sessionCountExperts(session: number, on: boolean): Result<null>;
+  sessionExpertCounts(session: number): Result<number[][]>;
   sessionSetSpeculation(session: number, maxDraftTokens: number | null, document: Int32Array): Result<null>;
   sessionPrefill(session: number, ids: Int32Array): Promise<Result<null>>;
   sessionPrompt(session: number, ids: Int32Array): Promise<Result<null>>;

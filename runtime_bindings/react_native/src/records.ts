@@ -153,4 +153,6 @@ export interface Grammar {
 export interface GenerateOptions extends Limits, Grammar {
   /** Ends the text, whose last step then has the reason "cancelled". */
   readonly signal?: AbortSignal;
+  /** Leaves calls of tools out of the steps' texts; a `Chat` with tools does. */
+  readonly hideToolCalls?: boolean;
 }

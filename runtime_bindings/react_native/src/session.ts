@@ -103,6 +103,7 @@ export class Session {
             }
             this.setLimits(options);
             value(await native().sessionSetGrammar(this.handle, restricted.kind, restricted.text));
+            this.hideToolCalls(options.hideToolCalls ?? false);
             begun = true;
           }
           step = await interruptible(() => this.next());
@@ -129,6 +130,21 @@ export class Session {
   async setGrammar(grammar: Grammar = {}): Promise<void> {
     const { kind, text } = grammarText(grammar);
     value(await native().sessionSetGrammar(this.handle, kind, text));
+  }
+
+  /** Leaves calls of tools out of the text of the steps that follow, or shows all again. */
+  hideToolCalls(on = true): void {
+    value(native().sessionHideToolCalls(this.handle, on));
+  }
+
+  /** Begins to count which experts the tokens that the session runs are sent to, or ends it. */
+  countExperts(on = true): void {
+    value(native().sessionCountExperts(this.handle, on));
+  }
+
+  /** How often each expert of each MoE layer was chosen since `countExperts`: a row for each layer. */
+  expertCounts(): number[][] {
+    return value(native().sessionExpertCounts(this.handle));
   }
 
   /** Runs guesses of what follows together with a token; null for as many as the program can judge, 0 for none. */

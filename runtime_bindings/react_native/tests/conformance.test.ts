@@ -207,6 +207,9 @@ function sessionCalls(session: Session): Record<string, Handler> {
     },
     set_limits: (call) => session.setLimits(optionsOf(call)),
     set_grammar: (call) => session.setGrammar(optionsOf(call)),
+    hide_tool_calls: (call) => session.hideToolCalls(call.on ?? true),
+    count_experts: (call) => session.countExperts(call.on ?? true),
+    expert_counts: () => ({ counts: session.expertCounts() }),
     set_speculation: (call) => session.setSpeculation(call.max_draft_tokens ?? null, call.ids ?? []),
     set_logit_bias: (call) => session.setLogitBias(new Map(call.bias)),
     logprobs: (call) => {
