@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from mmoe.runtime_bindings.python.conversation import Turn, conversation
 from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
-from mmoe.runtime_bindings.python.records import Message
+from mmoe.runtime_bindings.python.records import Message, Stats
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from mmoe.runtime_bindings.python.stream import Stream
@@ -97,21 +98,46 @@ class Chat:
         """What the last `send` left out to make room, the oldest first; it is no longer in `history`."""
         return tuple(_message(turn) for turn in self._left_out)
 
+    @property
+    def stats(self) -> Stats:
+        """Counts and times of the last turn."""
+        return self._session.stats
+
+    def cancel(self) -> None:
+        """Ends the running turn, or the next one if none runs; from any thread."""
+        self._session.cancel()
+
     def reset(self) -> None:
         """Forgets all turns but the system message."""
         self._turns = list(self._opening)
         self._left_out = ()
         self._session.reset()
 
-    def restore(self, history: Sequence[Turn]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the context, as `Session.save` does; the `turns` are for the caller to keep.
+
+        Raises:
+            CoreFailure: See `Session.save`.
+        """
+        self._session.save(path)
+
+    def restore(self, history: Sequence[Turn], snapshot: str | os.PathLike[str] | None = None) -> None:
         """Goes on from other turns; a system message in front of them is what `reset` keeps.
 
         What the context holds of them already is not run again.
 
+        Args:
+            history: The turns.
+            snapshot: What `save` wrote behind these turns, which becomes the context, with its sampling; None keeps the
+                context and the sampling that there are.
+
         Raises:
-            CoreFailure: The artifact's template refuses them, or a text holds a NUL character.
+            CoreFailure: The artifact's template refuses the turns, a text holds a NUL character, or the file is cut,
+                altered, no snapshot, or of another program; the conversation is what it was.
         """
         self._session.model.chat([*history, Message("user", "")], tools=self._tools)
+        if snapshot is not None:
+            self._session.restore(snapshot)
         self._opening = [turn for turn in history[:1] if _message(turn).role == "system"]
         self._turns = list(history)
         self._left_out = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from mmoe.runtime_bindings.python.conversation import conversation
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import Message
+from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
 LONG = "and the sea " * 40
 
@@ -112,3 +114,26 @@ def test_results_of_tools_are_turns(model: Model) -> None:
         list(stream)
         assert chat.turns[2] == result
         assert chat.history[2] == Message("tool", "42")
+
+
+def test_a_conversation_goes_on_from_its_turns_and_its_snapshot(model: Model, tmp_path: Path) -> None:
+    with Chat(model, system="Be brief.", sampling=SamplingConfig(temperature=0.8, seed=3)) as chat:
+        answer(chat, "Who was the king?", 12)
+        chat.save(tmp_path / "snapshot")
+        turns = chat.turns
+        expected, tokens = answer(chat, "And his son?", 12), chat.stats.prefill_tokens
+    with Chat(model) as other:
+        other.restore(turns, tmp_path / "snapshot")
+        assert answer(other, "And his son?", 12) == expected
+        assert other.stats.prefill_tokens == tokens  # only the new turn is run
+        other.reset()
+        assert other.history == (Message("system", "Be brief."),)
+
+
+def test_a_file_that_is_no_snapshot_leaves_the_conversation(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "snapshot").write_text("no snapshot")
+    with Chat(model, system="Be brief.") as chat:
+        with pytest.raises(CoreFailure) as caught:
+            chat.restore([Message("user", "Who?")], tmp_path / "snapshot")
+        assert caught.value.status is Status.CORRUPT
+        assert chat.history == (Message("system", "Be brief."),)

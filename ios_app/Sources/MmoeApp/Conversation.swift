@@ -70,7 +70,7 @@ final class Conversation: Sendable {
 
   func save(to file: URL) throws {
     switch kind {
-    case .chat(let chat): try chat.saveContext(to: file.path)
+    case .chat(let chat): try chat.save(to: file.path)
     case .plain(let session, _): try session.save(to: file.path)
     }
   }
@@ -78,7 +78,7 @@ final class Conversation: Sendable {
   func restore(from file: URL) throws {
     switch kind {
     case .chat(let chat):
-      try chat.restoreContext(from: file.path)
+      try chat.restore(chat.turns, snapshot: file.path)
       // The file has the sampling of its time.
       try chat.setSampling(sampling)
     case .plain(let session, _):

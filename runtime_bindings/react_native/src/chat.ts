@@ -77,9 +77,7 @@ export class Chat {
    * leaves the conversation as it was. While one runs, another fails with "busy".
    */
   async *send(said: string | readonly Message[], options: GenerateOptions = {}): AsyncGenerator<Step, void> {
-    // Between two tokens of a turn the session is free, and another one would answer in its place.
-    if (this.sending) throw new MmoeError("busy", "a turn of this conversation is running");
-    this.sending = true;
+    this.begin();
     try {
       yield* this.stream(typeof said === "string" ? [{ role: "user", content: said }] : said, options);
     } finally {
@@ -92,19 +90,50 @@ export class Chat {
     this.session.cancel();
   }
 
-  /** Forgets all turns but the system message. */
+  /** Forgets all turns but the system message. Fails with "busy" while a turn runs. */
   reset(): void {
+    this.refuseIfSending();
     this.session.reset();
     this.all = this.opening;
     this.leaving = [];
   }
 
-  /** Goes on from other turns; a system message in front of them is what `reset` keeps. */
-  restore(turns: readonly Message[]): void {
-    this.model.chat([...turns, { role: "user", content: "" }], this.tools);
-    this.opening = turns.slice(0, 1).filter(({ role }) => role === "system");
-    this.all = [...turns];
-    this.leaving = [];
+  /** Writes the context to a file; the `turns` are for the caller to keep. Fails with "busy" while a turn runs. */
+  async save(path: string): Promise<void> {
+    this.begin();
+    try {
+      await this.session.save(path);
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  /**
+   * Goes on from other turns; a system message in front of them is what `reset` keeps. With the `snapshot` that `save` wrote
+   * behind these turns the next one runs its own tokens only, and the sampling is that of the file. Fails with "busy" while a
+   * turn runs, and for turns or a file that it cannot take; the conversation then is what it was.
+   */
+  async restore(turns: readonly Message[], snapshot?: string): Promise<void> {
+    this.begin();
+    try {
+      this.model.chat([...turns, { role: "user", content: "" }], this.tools);
+      if (snapshot !== undefined) await this.session.restore(snapshot);
+      this.opening = turns.slice(0, 1).filter(({ role }) => role === "system");
+      this.all = [...turns];
+      this.leaving = [];
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  /** Between two tokens of a turn the session is free, and another one would answer in its place. */
+  private begin(): void {
+    this.refuseIfSending();
+    this.sending = true;
+  }
+
+  private refuseIfSending(): void {
+    if (this.sending) throw new MmoeError("busy", "a turn of this conversation is running");
   }
 
   /** Ends a running turn and frees the context. Closing twice is harmless. */

@@ -1,7 +1,8 @@
 // What the scenarios cannot say: promises, signals, abandoned streams, wrong arguments.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -168,11 +169,38 @@ test("a turn that comes while one runs is refused, and is not recorded", async (
   const first = chat.send("Who made the sea?", { maxNewTokens: 4 });
   await first.next();
   await assert.rejects(chat.send("And the land?", { maxNewTokens: 4 }).next(), fails("busy", /turn/));
+  assert.throws(() => chat.reset(), fails("busy", /turn/));
+  await assert.rejects(chat.restore([]), fails("busy", /turn/));
   await collect(first);
   assert.deepEqual(chat.history.map(({ role }) => role), ["user", "assistant"]);
   await collect(chat.send("And the land?", { maxNewTokens: 4 }));
   assert.deepEqual(chat.history.map(({ role }) => role), ["user", "assistant", "user", "assistant"]);
   await model.close();
+});
+
+test("a conversation goes on from its turns and its snapshot", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mmoe-"));
+  const file = join(folder, "snapshot");
+  const model = await loadModel(artifact);
+  const answer = async (chat: Chat) => textOf(await collect(chat.send("And his son?", { maxNewTokens: 8 })));
+  const chat = new Chat(model, { sampling: GREEDY, system: "Be brief." });
+  await collect(chat.send("Who was the king?", { maxNewTokens: 12 }));
+  await chat.save(file);
+  const { turns } = chat;
+  const expected = await answer(chat);
+  const { prefillTokens } = chat.stats;
+
+  const other = new Chat(model);
+  await other.restore(turns, file);
+  assert.equal(await answer(other), expected);
+  assert.equal(other.stats.prefillTokens, prefillTokens, "only the new turn is run");
+
+  writeFileSync(file, "no snapshot");
+  const third = new Chat(model);
+  await assert.rejects(third.restore(turns, file), fails("corrupt", /./));
+  assert.deepEqual(third.turns, []);
+  await model.close();
+  rmSync(folder, { recursive: true });
 });
 
 test("NUL characters and characters beyond 16 bits arrive", async () => {

@@ -99,19 +99,27 @@ public final class Chat: @unchecked Sendable {
   /// Goes on from other turns; a system message in front of them is what `reset` keeps. What the context holds of them
   /// already is not run again.
   /// - Throws: `.invalidArgument` if the artifact's template refuses them, `.busy` while a turn runs.
-  public func restore(_ turns: [Message]) throws {
-    _ = try session.model.chat(turns + [Message(.user, "")], tools: tools)
-    try change { $0 = State(opening: turns.prefix(1).filter { $0.role == .system }, turns: turns) }
+  public func restore(_ turns: [Message]) throws { try restore(turns) { _ in } }
+
+  /// Writes the context to a file, see `Session.save`; the `turns` are for the caller to keep.
+  /// - Throws: `.busy` while a turn runs.
+  public func save(to path: String) throws { try change { _ in try session.save(to: path) } }
+
+  /// Goes on from a conversation whose `turns` and file were kept: the next turn runs its own tokens only. The sampling is that
+  /// of the file. Of another conversation its context is of no use and does no harm.
+  /// - Throws: `.corrupt` or `.version` for any other file, `.invalidArgument` if the template refuses the turns, `.busy` while
+  ///   a turn runs; the conversation is what it was.
+  public func restore(_ turns: [Message], snapshot path: String) throws {
+    try restore(turns) { try $0.restore(from: path) }
   }
 
-  /// Writes the context to a file, see `Session.save`; `turns` are not in it.
-  /// - Throws: `.busy` while a turn runs.
-  public func saveContext(to path: String) throws { try change { _ in try session.save(to: path) } }
-
-  /// Takes the context that `saveContext` wrote, see `Session.restore`: what it holds of the conversation is not run again. Of
-  /// another conversation it is of no use and does no harm.
-  /// - Throws: `.corrupt` or `.version` for any other file, `.busy` while a turn runs.
-  public func restoreContext(from path: String) throws { try change { _ in try session.restore(from: path) } }
+  private func restore(_ turns: [Message], _ context: (Session) throws -> Void) throws {
+    _ = try session.model.chat(turns + [Message(.user, "")], tools: tools)
+    try change {
+      try context(session)
+      $0 = State(opening: turns.prefix(1).filter { $0.role == .system }, turns: turns)
+    }
+  }
 
   /// Samples the next turns so.
   /// - Throws: `.busy` while a turn runs.

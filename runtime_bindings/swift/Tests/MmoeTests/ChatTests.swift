@@ -117,7 +117,7 @@ final class ChatTests: XCTestCase {
     _ = try await text(chat.send("Who was the king?", maxNewTokens: 24))
     let file = NSTemporaryDirectory() + "mmoe-" + UUID().uuidString
     addTeardownBlock { try? FileManager.default.removeItem(atPath: file) }
-    try chat.saveContext(to: file)
+    try chat.save(to: file)
     let expected = try await text(chat.send("And his son?", maxNewTokens: 8))
 
     let cold = try Chat(model)
@@ -126,8 +126,7 @@ final class ChatTests: XCTestCase {
     XCTAssertEqual(whole, expected)
 
     let warm = try Chat(model)
-    try warm.restore(Array(chat.turns.prefix(2)))
-    try warm.restoreContext(from: file)
+    try warm.restore(Array(chat.turns.prefix(2)), snapshot: file)
     let (rest, new) = (try await text(warm.send("And his son?", maxNewTokens: 8)), try warm.stats().prefillTokens)
     XCTAssertEqual(rest, expected)
     XCTAssertLessThan(new, all - 20, "what the file holds is not run again")

@@ -99,6 +99,8 @@ class ChatTest {
                 chat.send("Who was the king?", 12).collect { step ->
                     answer.append(step.text)
                     assertFailsWith<MmoeException.Busy> { chat.send("And the sea?", 2).toList() }
+                    assertFailsWith<MmoeException.Busy> { chat.reset() }
+                    assertFailsWith<MmoeException.Busy> { chat.restore(emptyList()) }
                 }
                 assertEquals(expected, answer.toString())
                 assertEquals(listOf(Message(Role.USER, "Who was the king?"), Message(Role.ASSISTANT, expected)), chat.history)

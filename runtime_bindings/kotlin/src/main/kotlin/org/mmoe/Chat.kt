@@ -94,10 +94,14 @@ public class Chat(
         jsonSchema: String? = null,
         grammar: String? = null,
     ): Flow<Step> = flow {
-        // Between two tokens of a turn the session is free, and another one would answer in its place.
+        alone { stream(turns + messages, maxNewTokens, minNewTokens, stop, jsonSchema, grammar) }
+    }
+
+    /** Between two tokens of a turn the session is free, and another one would answer in its place. */
+    private inline fun alone(change: () -> Unit) {
         if (!sending.compareAndSet(false, true)) throw MmoeException.Busy("a turn of this conversation is running")
         try {
-            stream(turns + messages, maxNewTokens, minNewTokens, stop, jsonSchema, grammar)
+            change()
         } finally {
             sending.set(false)
         }
@@ -130,8 +134,12 @@ public class Chat(
         }
     }
 
-    /** Forgets all turns but the system message. */
-    public fun reset() {
+    /**
+     * Forgets all turns but the system message.
+     *
+     * @throws MmoeException.Busy a turn is running.
+     */
+    public fun reset(): Unit = alone {
         session.reset()
         turns = opening
         leftOut = emptyList()
@@ -142,16 +150,19 @@ public class Chat(
      * already is not run again.
      *
      * @throws MmoeException.InvalidArgument the artifact's template refuses them.
+     * @throws MmoeException.Busy a turn is running.
      */
-    public fun restore(turns: List<Message>) {
-        model.chat(turns + Message(Role.USER, ""), tools)
-        opening = turns.take(1).filter { it.role == Role.SYSTEM }
-        this.turns = turns.toList()
-        leftOut = emptyList()
+    public fun restore(turns: List<Message>): Unit = alone {
+        check(turns)
+        take(turns)
     }
 
-    /** Writes the context, as [Session.save] does it; the [turns] are for the caller to keep. */
-    public suspend fun save(file: File): Unit = session.save(file)
+    /**
+     * Writes the context, as [Session.save] does it; the [turns] are for the caller to keep.
+     *
+     * @throws MmoeException.Busy a turn is running.
+     */
+    public suspend fun save(file: File): Unit = alone { session.save(file) }
 
     /**
      * Goes on from a conversation whose [turns] and [snapshot] were kept: the next turn runs its own tokens only, and is what
@@ -160,11 +171,22 @@ public class Chat(
      * @throws MmoeException.Corrupt the file is cut, altered or no snapshot; the conversation is what it was.
      * @throws MmoeException.Version it is of another format or program; the conversation is what it was.
      * @throws MmoeException.InvalidArgument the artifact's template refuses the turns.
+     * @throws MmoeException.Busy a turn is running.
      */
-    public suspend fun restore(turns: List<Message>, snapshot: File) {
-        model.chat(turns + Message(Role.USER, ""), tools)
+    public suspend fun restore(turns: List<Message>, snapshot: File): Unit = alone {
+        check(turns)
         session.restore(snapshot)
-        restore(turns)
+        take(turns)
+    }
+
+    private fun check(turns: List<Message>) {
+        model.chat(turns + Message(Role.USER, ""), tools)
+    }
+
+    private fun take(turns: List<Message>) {
+        opening = turns.take(1).filter { it.role == Role.SYSTEM }
+        this.turns = turns.toList()
+        leftOut = emptyList()
     }
 
     /** Begins to count which experts the tokens of this conversation are sent to, or ends it; see [expertCounts]. */
