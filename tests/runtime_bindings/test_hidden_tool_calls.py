@@ -74,6 +74,7 @@ def content(model: Model, text: str) -> str:
     return str(model.tool_calls(text)["content"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_shown_is_the_content_of_the_whole(models: dict[str, Model], family: str) -> None:
     model, rng = models[family], random.Random(7)

@@ -58,6 +58,7 @@ def test_a_reader_that_has_gone(tiny_artifact: Artifact, verb: tuple[str, ...]) 
     assert "Error" not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(tiny_artifact: Artifact, verb: tuple[str, ...], closed: str) -> None:

@@ -17,6 +17,7 @@ from tests.support.native_tokenizer import NORMALIZATION_FORMS, normalize
 ALL_CHARACTERS = [chr(value) for value in range(sys.maxunicode + 1) if not 0xD800 <= value < 0xE000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", NORMALIZATION_FORMS)
 def test_every_character_alone_is_the_librarys(form: str) -> None:
     library = getattr(normalizers, form)()
@@ -47,6 +48,7 @@ def texts() -> st.SearchStrategy[str]:
     return st.text(st.one_of(st.sampled_from(agreed()), letters), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.deferred(texts))
 def test_sequences_are_unicodedatas(text: str) -> None:

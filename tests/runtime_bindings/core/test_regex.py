@@ -104,6 +104,7 @@ def test_matches_are_those_of_a_backtracking_matcher() -> None:
 FAMILY_PATTERNS = (LLAMA_3, O200K, CL100K_NEWER, KIMI, DEEPSEEK_WORDS, THOUSANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern",
     [

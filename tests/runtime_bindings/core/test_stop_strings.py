@@ -53,6 +53,7 @@ def check(native: NativeTokenizer, ids: Sequence[int], specials: set[int], rng: 
             assert visible == until_now.removesuffix(held_back(until_now, stops)), (ids, stops, taken)
 
 
+@pytest.mark.slow
 def test_any_ids_end_before_the_first_stop(pair: tuple[Tokenizer, NativeTokenizer]) -> None:
     expected, native = pair
     specials = {token for token, added in expected.get_added_tokens_decoder().items() if added.special}
