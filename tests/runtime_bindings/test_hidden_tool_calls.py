@@ -62,10 +62,10 @@ def say(session: Session, ids: Sequence[int]) -> list[str]:
     return pieces
 
 
-def begun(model: Model, **limits: object) -> Session:
+def begun(model: Model, limits: Limits | None = None) -> Session:
     session = Session(model, SamplingConfig())
     session.prompt(model.tokenize("x"))
-    session.set_limits(Limits(**limits))  # type: ignore[arg-type]  # as the test gives them
+    session.set_limits(limits or Limits())
     session.hide_tool_calls()
     return session
 
@@ -82,7 +82,7 @@ def test_what_is_shown_is_the_content_of_the_whole(models: dict[str, Model], fam
     for _ in range(120):
         text = "".join(rng.choice(FRAGMENTS) for _ in range(rng.randint(1, 6)))
         ids = cut_into_tokens(model, text, rng)
-        with begun(model, max_new_tokens=len(ids)) as session:
+        with begun(model, Limits(max_new_tokens=len(ids))) as session:
             pieces = say(session, ids)
             end = session.next()
         assert end.finish_reason is FinishReason.LENGTH
@@ -135,7 +135,7 @@ def test_special_tokens_that_mark_calls_are_read_and_not_shown(models: dict[str,
     model = models["llama3"]
     ids = model.tokenize('<|python_tag|>{"name": "f", "parameters": {}}', add_bos=False, parse_special=True)
     assert model.detokenize(ids[:1]) == ""
-    with begun(model, max_new_tokens=len(ids)) as session:
+    with begun(model, Limits(max_new_tokens=len(ids))) as session:
         assert "".join(say(session, ids)) + session.next().text == ""
     assert model.tool_calls(ids)["tool_calls"][0]["function"]["name"] == "f"
 
@@ -146,7 +146,7 @@ def test_stop_strings_cut_the_text_before_it_is_read(models: dict[str, Model], s
     text = "See:\n" + TAGGED + TAGGED + "\nThat was it."
     begin = rng.randrange(len(text) - 3)
     stops = [text[begin : begin + rng.randint(1, 8)]]
-    with begun(model, stop=tuple(stops)) as session:
+    with begun(model, Limits(stop=tuple(stops))) as session:
         pieces = say(session, cut_into_tokens(model, text, rng))
     assert "".join(pieces) == content(model, cut(text, stops))
 

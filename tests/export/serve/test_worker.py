@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
@@ -12,6 +13,7 @@ from mmoe.runtime_bindings.python.grammar import Grammar
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason, Step
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
 
 
 class Clock:
@@ -61,7 +63,8 @@ class Told:
             deadline=float("inf"),
             tell=lambda events: self.batches.append((clock.now, list(events))),
         )
-        place = worker._Place(self.session)  # type: ignore[arg-type]  # as much of a session as is used
+        # As much of a session as is used.
+        place = worker._Place(cast(Session, self.session))
         self.running = worker._Running(generation, place, 8)
 
     def delays(self) -> list[float]:
