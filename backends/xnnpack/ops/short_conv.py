@@ -34,14 +34,7 @@ def _twin(
     return (behind * (mixed if bias is None else mixed + bias)).unsqueeze(0)
 
 
-def _shape_like(
-    projected: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    input_pos: Tensor,
-    cache: Tensor,
-    max_context_len: int,
-) -> Tensor:
+def _shape_like(projected: Tensor, weight: Tensor, *_: object) -> Tensor:
     return projected.new_empty(1, projected.shape[1], weight.shape[1])
 
 

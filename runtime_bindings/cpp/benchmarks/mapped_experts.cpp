@@ -7,12 +7,6 @@
 #include "benchmarks/support.h"
 
 namespace mmoe {
-namespace {
-
-constexpr int64_t kLeastBytes = int64_t{600} << 20;
-
-}  // namespace
-
 MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
   const int64_t hidden = shape.hidden_size, width = shape.intermediate_size, experts = shape.num_experts;
   gate_up_bytes_ = hidden * width;
@@ -22,7 +16,7 @@ MappedExperts::MappedExperts(const MoeFfnShape& shape) : shape_(shape) {
   router_bytes_ = experts * hidden * 4;
   bias_bytes_ = (experts * 4 + 63) / 64 * 64;
   layer_bytes_ = experts * expert_bytes() + router_bytes_ + bias_bytes_;
-  layers_ = (kLeastBytes + layer_bytes_ - 1) / layer_bytes_;
+  layers_ = (kLeastMappedBytes + layer_bytes_ - 1) / layer_bytes_;
 
   std::mt19937_64 random(1);
   std::vector<uint64_t> weights(static_cast<size_t>(experts * (gate_up_bytes_ + down_bytes_) / 8));

@@ -4,6 +4,9 @@
 
 namespace mmoe {
 
+// What a benchmark maps at least: far more than caches hold.
+constexpr int64_t kLeastMappedBytes = int64_t{600} << 20;
+
 // Bytes in a file mapped like an artifact's: read-only, shared, in pages of 4 KB that are all in the page cache. The
 // file has no name and goes with the process, which ends if there is no room for it.
 class MappedFile {

@@ -7,17 +7,11 @@
 #include "benchmarks/support.h"
 
 namespace mmoe {
-namespace {
-
-constexpr int64_t kLeastBytes = int64_t{600} << 20;
-
-}  // namespace
-
 MappedGroupedExperts::MappedGroupedExperts(const MoeFfnShape& shape, int64_t group_size)
     : shape_(shape), group_size_(group_size), weights_(3 * shape.hidden_size * shape.intermediate_size) {
   const int64_t experts = shape.num_experts, router = experts * shape.hidden_size;
   layer_bytes_ = experts * expert_bytes() + (router + experts) * 4;
-  layers_ = (kLeastBytes + layer_bytes_ - 1) / layer_bytes_;
+  layers_ = (kLeastMappedBytes + layer_bytes_ - 1) / layer_bytes_;
   std::mt19937_64 random(1);
   std::vector<uint64_t> nibbles(static_cast<size_t>(experts * weights_ / 16));
   // float16: 2^-7 to 2^-6.

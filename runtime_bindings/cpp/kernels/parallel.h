@@ -28,4 +28,13 @@ void ParallelFor(const Parallel& parallel, int64_t count, const Body& body) {
   parallel.run(parallel.pool, count, task, const_cast<void*>(static_cast<const void*>(&body)));
 }
 
+// The same in tasks of `block` indices each, where one alone is less work than a thread takes to wake.
+template <class Body>
+void ParallelForBlocks(const Parallel& parallel, int64_t count, int64_t block, const Body& body) {
+  ParallelFor(parallel, (count + block - 1) / block, [&](int64_t task, int worker) {
+    const int64_t limit = (task + 1) * block, end = count < limit ? count : limit;
+    for (int64_t index = task * block; index < end; ++index) body(index, worker);
+  });
+}
+
 }  // namespace mmoe

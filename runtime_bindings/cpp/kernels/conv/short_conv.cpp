@@ -8,15 +8,6 @@ namespace {
 // A token of 2,048 channels takes about 2 us, a parallel region about 1 us to start: decode stays on the calling thread.
 constexpr int64_t kTokensPerTask = 8;
 
-// body(t) for every token.
-template <class Body>
-void ForTokens(const Parallel& parallel, int64_t tokens, const Body& body) {
-  ParallelFor(parallel, (tokens + kTokensPerTask - 1) / kTokensPerTask, [&](int64_t task, int) {
-    const int64_t end = std::min(tokens, (task + 1) * kTokensPerTask);
-    for (int64_t t = task * kTokensPerTask; t < end; ++t) body(t);
-  });
-}
-
 void Multiply(const float* a, const float* b, int64_t count, float* to) {
   for (int64_t i = 0; i < count; ++i) to[i] = a[i] * b[i];
 }
@@ -42,11 +33,11 @@ const char* CheckShortConv(const ShortConvArgs& args, int64_t max_context_len) {
 void ShortConv(const ShortConvArgs& args, const Parallel& parallel) {
   const int64_t channels = args.channels;
   const auto row = [&](int64_t position) { return args.cache + position % args.rows * channels; };
-  ForTokens(parallel, args.tokens, [&](int64_t t) {
+  ParallelForBlocks(parallel, args.tokens, kTokensPerTask, [&](int64_t t, int) {
     const float* projected = args.projected + t * 3 * channels;
     Multiply(projected, projected + 2 * channels, channels, row(args.position + t));
   });
-  ForTokens(parallel, args.tokens, [&](int64_t t) {
+  ParallelForBlocks(parallel, args.tokens, kTokensPerTask, [&](int64_t t, int) {
     const int64_t position = args.position + t, newest = args.taps - 1;
     float* out = args.out + t * channels;
     Multiply(row(position), args.weight + newest * channels, channels, out);

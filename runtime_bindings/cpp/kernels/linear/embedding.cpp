@@ -1,7 +1,5 @@
 #include "kernels/linear/embedding.h"
 
-#include <algorithm>
-
 #include "kernels/panel.h"
 #include "kernels/simd/float16.h"
 
@@ -37,20 +35,11 @@ void DequantizeColumn(const uint8_t* weight, const uint16_t* scale, int64_t hidd
   }
 }
 
-// body(token) for tokens 0..count-1.
-template <class Body>
-void ForTokens(const Parallel& parallel, int64_t count, const Body& body) {
-  ParallelFor(parallel, (count + kTokensPerTask - 1) / kTokensPerTask, [&](int64_t task, int) {
-    const int64_t end = std::min(count, (task + 1) * kTokensPerTask);
-    for (int64_t t = task * kTokensPerTask; t < end; ++t) body(t);
-  });
-}
-
 }  // namespace
 
 void Embedding(const uint8_t* qweight, const uint16_t* scale, int64_t hidden, const int64_t* indices,
                int64_t count, const Parallel& parallel, float* out) {
-  ForTokens(parallel, count, [&](int64_t t) {
+  ParallelForBlocks(parallel, count, kTokensPerTask, [&](int64_t t, int) {
     const int64_t row = indices[t];
     DequantizeRow(qweight + row * (hidden / 2), scale + row * (hidden / kGroupSize), hidden,
                   out + t * hidden);
@@ -59,8 +48,9 @@ void Embedding(const uint8_t* qweight, const uint16_t* scale, int64_t hidden, co
 
 void EmbeddingPanels(const uint8_t* weight, const uint16_t* scale, int64_t hidden, const int64_t* indices,
                      int64_t count, const Parallel& parallel, float* out) {
-  ForTokens(parallel, count,
-            [&](int64_t t) { DequantizeColumn(weight, scale, hidden, indices[t], out + t * hidden); });
+  ParallelForBlocks(parallel, count, kTokensPerTask, [&](int64_t t, int) {
+    DequantizeColumn(weight, scale, hidden, indices[t], out + t * hidden);
+  });
 }
 
 }  // namespace mmoe

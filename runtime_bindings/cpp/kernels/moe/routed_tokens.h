@@ -59,10 +59,7 @@ constexpr int64_t kRowsPerTask = 16;
 // body(row, worker) for rows 0..rows-1.
 template <class Body>
 void ForRows(const Parallel& parallel, int64_t rows, const Body& body) {
-  ParallelFor(parallel, (rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t block, int worker) {
-    const int64_t limit = (block + 1) * kRowsPerTask, end = rows < limit ? rows : limit;
-    for (int64_t row = block * kRowsPerTask; row < end; ++row) body(row, worker);
-  });
+  ParallelForBlocks(parallel, rows, kRowsPerTask, body);
 }
 
 }  // namespace mmoe
