@@ -9,13 +9,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
-from mmoe.export.serve.worker import End, Event, Generation, Worker
+from mmoe.export.serve.worker import End, Event, Generation, Piece, Worker
 from mmoe.runtime_bindings.python.grammar import Grammar
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
@@ -88,25 +88,49 @@ def test_fifty_clients_get_their_texts_and_leave_nothing(model: Model) -> None:
         assert memory().anonymous_bytes < before + 20_000_000
 
 
+def generation(prompt: list[int], tokens: int, tell: Callable[[Sequence[Event]], None]) -> Generation:
+    """A greedy text of so many tokens."""
+    return Generation(
+        prompt=prompt,
+        sampling=SamplingConfig(),
+        bias=dict.fromkeys((2040, 2043, 2047), float("-inf")),
+        limits=Limits(max_new_tokens=tokens),
+        grammar=Grammar.of(None, None),
+        top_logprobs=None,
+        score_prompt=False,
+        count_experts=False,
+        hide_tool_calls=False,
+        deadline=time.monotonic() + 60,
+        tell=tell,
+    )
+
+
 def test_a_short_text_does_not_wait_for_a_long_one(model: Model) -> None:
-    async def run(address: str) -> tuple[float, float]:
-        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+    told = {"long": 0, "short": 0}
+    of_the_long_by_then = []
+    done = threading.Event()
 
-            async def timed(count: int) -> float:
-                begun = time.monotonic()
-                body = BODY | {
-                    "max_tokens": count,
-                    "logit_bias": {str(each): -100 for each in (2040, 2043, 2047)},
-                }
-                (await client.post("/v1/chat/completions", json=body)).raise_for_status()
-                return time.monotonic() - begun
+    def teller(name: str) -> Callable[[Sequence[Event]], None]:
+        def tell(events: Sequence[Event]) -> None:
+            told[name] += sum(isinstance(event, Piece) for event in events)
+            if isinstance(events[-1], End):
+                if name == "short":
+                    of_the_long_by_then.append(told["long"])
+                else:
+                    done.set()
 
-            long, short = await asyncio.gather(timed(450), timed(4))
-            return long, short
+        return tell
 
-    with served(model, sessions=2) as address:
-        long, short = asyncio.run(run(address))
-    assert short < long / 2
+    worker = Worker(model, sessions=2, queue=2)
+    try:
+        prompt = model.tokenize("In the beginning")
+        assert worker.submit(generation(prompt, 450, teller("long")), generation(prompt, 4, teller("short")))
+        assert done.wait(60)
+    finally:
+        worker.close()
+    assert told == {"long": 450, "short": 4}
+    # They take turns by tokens; pieces that come fast are told a few at a time.
+    assert of_the_long_by_then[0] <= 8
 
 
 def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
@@ -120,19 +144,7 @@ def test_texts_that_wait_are_taken_up_in_their_order(model: Model) -> None:
                 if len(ended) == 30:
                     done.set()
 
-        return Generation(
-            prompt=model.tokenize(f"In the {number}th year"),
-            sampling=SamplingConfig(),
-            bias=dict.fromkeys((2040, 2043, 2047), float("-inf")),
-            limits=Limits(max_new_tokens=4),
-            grammar=Grammar.of(None, None),
-            top_logprobs=None,
-            score_prompt=False,
-            count_experts=False,
-            hide_tool_calls=False,
-            deadline=time.monotonic() + 60,
-            tell=tell,
-        )
+        return generation(model.tokenize(f"In the {number}th year"), 4, tell)
 
     worker = Worker(model, sessions=3, queue=30)
     try:
