@@ -14,6 +14,7 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   table.quantize_row = QuantizeRow;
   table.quantize_scales = QuantizeScales;
   table.quantize_tile = QuantizeTile;
+  table.quantize_one_row = QuantizeOneRow;
   table.panel_dot = PanelDot;
   table.panel_dot_and_quantize = PanelDotAndQuantize;
   table.swiglu = Swiglu;

@@ -8,6 +8,7 @@ namespace mmoe {
 
 struct LinearDotArgs;
 struct PanelDotArgs;
+struct QuantizeOneRowArgs;
 struct QuantizeTileArgs;
 struct LinearTile;
 
@@ -37,6 +38,9 @@ struct KernelTable {
   float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
   float (*quantize_scales)(const uint16_t* scales, int64_t inputs, int16_t* out);
   void (*quantize_tile)(const QuantizeTileArgs& args);
+
+  // quantize_scales and quantize_tile for a panel that one row alone meets.
+  void (*quantize_one_row)(const QuantizeOneRowArgs& args);
 
   // outputs[t][0..31] = activation_scale[t] * (panel . activations[t]) for t in 0..tokens-1.
   void (*panel_dot)(const PanelDotArgs& args);

@@ -18,3 +18,5 @@
 #include "kernels/moe/quantize_tile-inl.h"
 #include "kernels/moe/router_scores-inl.h"
 #include "kernels/norm/rms_norm-inl.h"
+
+#include "kernels/moe/quantize_one_row-inl.h"

@@ -48,19 +48,34 @@ int64_t QuantizedPlace(const KernelTable& kernels, int64_t p) {
   return kernels.panel_dots == nullptr ? p % 2 : p;
 }
 
+// Those of panel p of the task.
+int16_t* ScalesOf(const ExpertScratch& scratch, int64_t p) { return scratch.scales + p * scratch.stride; }
+
+// The tile's rows and where they go for panel p of the task, whose scales are int16 already.
+inline QuantizeTileArgs TileOf(const Projection& projection, const Task& task, int64_t p, const Tile& tile,
+                               const ExpertScratch& scratch) {
+  const QuantizedTile& to = scratch.quantized[QuantizedPlace(projection.kernels, p)];
+  return {scratch.rows,
+          scratch.row_scales,
+          ScalesOf(scratch, p),
+          scratch.scales_of_scales[p],
+          scratch.exact_rows,
+          projection.Scale(task, p),
+          projection.matrix.inputs,
+          tile.tokens,
+          to.activations,
+          to.activation_scales,
+          to.sums};
+}
+
 // What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
 inline QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p,
                                      const Tile& tile, const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs;
-  const uint16_t* exact_scales = projection.Scale(task, p);
-  int16_t* scales = scratch.scales + p * scratch.stride;
   if (tile.index == 0) {
-    scratch.scales_of_scales[p] = projection.kernels.quantize_scales(exact_scales, inputs, scales);
+    scratch.scales_of_scales[p] = projection.kernels.quantize_scales(
+        projection.Scale(task, p), projection.matrix.inputs, ScalesOf(scratch, p));
   }
-  const QuantizedTile& to = scratch.quantized[QuantizedPlace(projection.kernels, p)];
-  return {scratch.rows,       scratch.row_scales,   scales, scratch.scales_of_scales[p],
-          scratch.exact_rows, exact_scales,         inputs, tile.tokens,
-          to.activations,     to.activation_scales, to.sums};
+  return TileOf(projection, task, p, tile, scratch);
 }
 
 // Panel p of a task.
@@ -69,29 +84,24 @@ struct TaskPanel {
   int64_t p;
 };
 
-// What is fetched while panel p of `task` is used, of `task` itself or of the thread's `next`. A single row
-// waits for memory, so what it needs next comes first: the panel after this one, and the scales of the one
-// after that, which become int16 before. Several tiles fetch a share each of the same panel of `next`.
-TaskPanel Ahead(const Task& task, const Task& next, int64_t p, int64_t distance, const Tile& tile) {
-  if (tile.tokens > 1 || tile.tiles > 1) return {next, std::min(p, next.count - 1)};
+// The panel `distance` behind panel p of `task`, of `task` itself or of the thread's `next`.
+TaskPanel Following(const Task& task, const Task& next, int64_t p, int64_t distance) {
   if (p + distance < task.count) return {task, p + distance};
   return {next, std::min(p + distance - task.count, next.count - 1)};
 }
 
-void FetchScales(const Projection& projection, const TaskPanel& panel, const Tile& tile) {
+void FetchScales(const Projection& projection, const Task& task, int64_t p, const Tile& tile) {
   const int64_t bytes = projection.matrix.inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
-  const char* from =
-      reinterpret_cast<const char*>(projection.Scale(panel.task, panel.p)) + tile.index * bytes;
+  const char* from = reinterpret_cast<const char*>(projection.Scale(task, p)) + tile.index * bytes;
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
 // The product of the tile with panel p, which is quantised already. Before anything else: memory must not pause while
-// scales and rows are quantised.
+// scales and rows are quantised. Each of several tiles fetches a share of the same panel of `next`.
 PanelDotArgs Product(const Projection& projection, const Task& task, const Task& next, int64_t p,
                      const Tile& tile, const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs;
-  FetchScales(projection, Ahead(task, next, p, 2, tile), tile);
-  const TaskPanel ahead = Ahead(task, next, p, 1, tile);
+  const int64_t inputs = projection.matrix.inputs, ahead = std::min(p, next.count - 1);
+  FetchScales(projection, next, ahead, tile);
   const QuantizedTile& from = scratch.quantized[QuantizedPlace(projection.kernels, p)];
   return {projection.Weight(task, p),
           inputs,
@@ -100,14 +110,34 @@ PanelDotArgs Product(const Projection& projection, const Task& task, const Task&
           from.activation_scales,
           from.sums,
           scratch.outputs,
-          projection.Weight(ahead.task, ahead.p) + PanelBytes(inputs) * tile.index / tile.tiles,
+          projection.Weight(next, ahead) + PanelBytes(inputs) * tile.index / tile.tiles,
           kPanelBlockBytes / tile.tiles};
+}
+
+// The same for an expert's only row, which waits for memory. So what it needs next comes first: the panel after this one,
+// and the scales of the one after that, which become int16 before.
+void ProjectOneRow(const Projection& projection, const Task& task, const Task& next, const Tile& tile,
+                   const ExpertScratch& scratch) {
+  constexpr int64_t kAheadStep = kPanelBlockBytes * (kOneRowShares - kOneRowPasses) / kOneRowShares;
+  const int64_t inputs = projection.matrix.inputs;
+  for (int64_t p = 0; p < task.count; ++p) {
+    const TaskPanel second = Following(task, next, p, 2), first = Following(task, next, p, 1);
+    const uint8_t* ahead = projection.Weight(first.task, first.p);
+    projection.kernels.quantize_one_row({TileOf(projection, task, p, tile, scratch), ScalesOf(scratch, p),
+                                         ahead, projection.Scale(second.task, second.p)});
+    const QuantizedTile& from = scratch.quantized[QuantizedPlace(projection.kernels, p)];
+    projection.kernels.panel_dot({projection.Weight(task, p), inputs, from.activations, tile.tokens,
+                                  from.activation_scales, from.sums, scratch.outputs,
+                                  ahead + OneRowAheadBytes(inputs), kAheadStep});
+    scratch.outputs[0] += kPanelOutputs;
+  }
 }
 
 // Products of the tile with all panels of the task, to scratch.outputs, which may move on from panel to panel.
 // `next` is the thread's next task.
 void ProjectTile(const Projection& projection, const Task& task, const Task& next, const Tile& tile,
                  const ExpertScratch& scratch) {
+  if (tile.tokens == 1 && tile.tiles == 1) return ProjectOneRow(projection, task, next, tile, scratch);
   if (projection.kernels.panel_dots != nullptr && tile.tokens > 1) {
     PanelDotArgs products[kMaxPanels];
     for (int64_t p = 0; p < task.count; ++p) {

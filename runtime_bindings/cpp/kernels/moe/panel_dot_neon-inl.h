@@ -14,7 +14,10 @@ void PanelDotTokens(const PanelDotArgs& args) {
        input += kActivationChunk, activations += kTokens * kActivationChunk) {
     const int64_t count = args.inputs - input < kActivationChunk ? args.inputs - input : kActivationChunk;
     const uint8_t* weights = args.panel + PanelBytes(input);
-    if constexpr (kTokens == 1) PrefetchBlocks<kActivationChunk>(args.ahead + PanelBytes(input));
+    if constexpr (kTokens == 1) {
+      PrefetchBlocks<kActivationChunk>(args.ahead + input / kPanelBlockInputs * args.ahead_step,
+                                       args.ahead_step);
+    }
     for (int q = 0; q < kPanelQuads; ++q) {
       DotChunk<kTokens>(weights + q * kQuadBytes, count, activations, kActivationChunk, low + q, high + q,
                         kPanelQuads);

@@ -65,7 +65,10 @@ void PanelDotTokens(const PanelDotArgs& args) {
     const uint8_t* weights = args.panel + quad * kQuadBytes;
     const int8_t* x = args.activations;
     for (int64_t input = 0; input < args.inputs; input += kStepInputs, weights += kStepBytes) {
-      if constexpr (kTokens == 1) PrefetchBlocks<kStepInputs>(args.ahead + PanelBytes(input));
+      if constexpr (kTokens == 1) {
+        PrefetchBlocks<kStepInputs>(args.ahead + input / kPanelBlockInputs * args.ahead_step,
+                                    args.ahead_step);
+      }
       DotStep<kTokens, kQuads>(weights, x, kActivationChunk, low, high);
       x = NextStep(x, input, kTokens);
     }

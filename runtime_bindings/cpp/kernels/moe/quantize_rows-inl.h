@@ -5,24 +5,37 @@
 namespace mmoe {
 namespace {
 
-// sixteen(i) gives values i..i+15, of at most `magnitude`. All zero (or so small that 32767 / magnitude
-// overflows) becomes zeros with scale 0; a non-finite value makes the scale, and so every product, NaN instead
-// of silently saturating.
-template <class Sixteen>
-inline float QuantizeInt16(const Sixteen& sixteen, float magnitude, int64_t inputs, int16_t* out) {
-  constexpr float kLargestFloat = 3.402823466e38f;
-  const bool finite = magnitude <= kLargestFloat;
-  const float factor = kInt16Levels / magnitude;
-  const bool representable = finite && factor <= kLargestFloat;
-  const int64_t filled = representable ? inputs : 0;
-  const auto scaled = [&](int64_t i) {
-    return i < filled ? Mul(sixteen(i), Broadcast(factor)) : Broadcast(0.0f);
-  };
-  for (int64_t i = 0; i < PaddedInputs(inputs); i += kActivationChunk) {
+// How values of at most `magnitude` become int16. All zero (or so small that 32767 / magnitude overflows) becomes
+// zeros with scale 0; a non-finite value makes the scale, and so every product, NaN instead of silently saturating.
+struct Int16Scaling {
+  Int16Scaling(float magnitude, int64_t inputs) : factor(kInt16Levels / magnitude) {
+    constexpr float kLargestFloat = 3.402823466e38f;
+    const bool finite = magnitude <= kLargestFloat;
+    const bool representable = finite && factor <= kLargestFloat;
+    filled = representable ? inputs : 0;
+    scale = representable ? magnitude / kInt16Levels : finite ? 0.0f : magnitude - magnitude;
+  }
+
+  // Values i..i+63, of which sixteen(i) gives sixteen.
+  template <class Sixteen>
+  void Store(const Sixteen& sixteen, int64_t i, int16_t* out) const {
+    const auto scaled = [&](int64_t j) {
+      return j < filled ? Mul(sixteen(j), Broadcast(factor)) : Broadcast(0.0f);
+    };
     const F32x16 chunk[4] = {scaled(i), scaled(i + 16), scaled(i + 32), scaled(i + 48)};
     StoreInt16(chunk, out + i);
   }
-  return representable ? magnitude / kInt16Levels : finite ? 0.0f : magnitude - magnitude;
+
+  float factor;
+  float scale;
+  int64_t filled;  // values that are not zero by definition
+};
+
+template <class Sixteen>
+inline float QuantizeInt16(const Sixteen& sixteen, float magnitude, int64_t inputs, int16_t* out) {
+  const Int16Scaling scaling(magnitude, inputs);
+  for (int64_t i = 0; i < PaddedInputs(inputs); i += kActivationChunk) scaling.Store(sixteen, i, out);
+  return scaling.scale;
 }
 
 float QuantizeRow(const float* x, int64_t inputs, int16_t* out) {
@@ -38,20 +51,27 @@ float QuantizeRow(const float* x, int64_t inputs, int16_t* out) {
   return QuantizeInt16([x](int64_t i) { return Load(x + i); }, magnitude, inputs, out);
 }
 
-float QuantizeScales(const uint16_t* scales, int64_t inputs, int16_t* out) {
+// The largest magnitude of a panel's scales; every(i) runs beside inputs i..i+31.
+template <class Every>
+inline float LargestScale(const uint16_t* scales, int64_t inputs, const Every& every) {
   // Magnitudes of float16 order like their bits, NaN last.
   I16x32 largest = BroadcastInt16(0);
   int64_t at = 0;
   for (; at + 32 <= inputs; at += 32) {
     largest = MaxInt16(largest, ClearSigns(LoadInt16(reinterpret_cast<const int16_t*>(scales + at))));
+    every(at);
   }
   int bits = LargestInt16(largest);
   for (; at < inputs; ++at) {
     const int magnitude = scales[at] & 0x7fff;
     bits = magnitude > bits ? magnitude : bits;
   }
+  return Float16ToFloat(static_cast<uint16_t>(bits));
+}
+
+float QuantizeScales(const uint16_t* scales, int64_t inputs, int16_t* out) {
   return QuantizeInt16([scales](int64_t i) { return LoadFloat16(scales + i); },
-                       Float16ToFloat(static_cast<uint16_t>(bits)), inputs, out);
+                       LargestScale(scales, inputs, [](int64_t) {}), inputs, out);
 }
 
 }  // namespace

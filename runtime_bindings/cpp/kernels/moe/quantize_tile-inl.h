@@ -63,7 +63,7 @@ inline void QuantizeTileRows(const QuantizeTileArgs& tile, int first, const int*
 }
 
 void QuantizeTile(const QuantizeTileArgs& tile) {
-  // The loops below cost a single token, which is all of a decoded one's work, 4 to 9 %.
+  // The loops below cost a single token 4 to 9 %.
   if (tile.tokens == 1) {
     int magnitude;
     MagnitudesOfRows<1>(tile, 0, &magnitude);

@@ -33,10 +33,10 @@ inline float32x4_t LoadFourFloat16(const uint16_t* from) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
 }
 
-// Asks for the weights of kInputs inputs.
+// Asks for a line for each block of kInputs inputs.
 template <int64_t kInputs>
-inline void PrefetchBlocks(const uint8_t* weights) {
-  for (int64_t b = 0; b < PanelBytes(kInputs); b += kPanelBlockBytes) __builtin_prefetch(weights + b);
+inline void PrefetchBlocks(const uint8_t* lines, int64_t step = kPanelBlockBytes) {
+  for (int64_t b = 0; b < kInputs / kPanelBlockInputs; ++b) __builtin_prefetch(lines + b * step);
 }
 
 }  // namespace
