@@ -30,7 +30,7 @@ class CompressedTensors:
 
     name = "compressed-tensors"
     packed = ".weight_packed"
-    order = ".weight_g_idx"
+    order: str | None = ".weight_g_idx"
     parts: Mapping[str, frozenset[str]] = {
         ".weight_packed": WORDS,
         ".weight_scale": FLOATS,

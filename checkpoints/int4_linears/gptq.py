@@ -31,7 +31,7 @@ class Gptq:
 
     name = "GPTQ"
     packed = ".qweight"
-    order = ".g_idx"
+    order: str | None = ".g_idx"
     parts: Mapping[str, frozenset[str]] = {
         ".qweight": WORDS,
         ".qzeros": WORDS,

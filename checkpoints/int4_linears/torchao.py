@@ -28,7 +28,7 @@ class Torchao:
 
     name = "torchao"
     packed = "._weight_qdata"
-    order = None
+    order: str | None = None
     parts: Mapping[str, frozenset[str]] = {
         "._weight_qdata": BYTES,
         "._weight_scale": FLOATS,
