@@ -21,6 +21,9 @@ _UNSUPPORTED = {
     "attention.kv_lora_rank": 0,
     "attention.q_lora_rank": 0,
     "rope.scaling.type": "none",
+    # Without a type, llama.cpp divides positions by either.
+    "rope.scaling.factor": 1,
+    "rope.scale_linear": 1,
     "expert_group_count": 1,
     "expert_group_used_count": 1,
     "swiglu_clamp_exp": 0,
@@ -85,12 +88,14 @@ class GgufFamily:
             put them next to each other.
         gating: How its router scores experts, as `expert_gating_func` numbers it.
         final_norm: What it calls the norm before the head.
+        weights_scale: Whether its `config.json` has a word for `expert_weights_scale`.
     """
 
     config: Callable[[Metadata], dict[str, object]]
     turned: bool
     gating: int = _SOFTMAX
     final_norm: str = "output_norm.weight"
+    weights_scale: bool = False
 
 
 def _olmoe(data: Metadata) -> dict[str, object]:
@@ -156,7 +161,9 @@ FAMILIES: Mapping[str, GgufFamily] = {
     "qwen3moe": GgufFamily(_qwen3moe, turned=True),
     # Like all that llama.cpp derives from Llama, turned when it was converted.
     "granitemoe": GgufFamily(_granitemoe, turned=False),
-    "lfm2moe": GgufFamily(_lfm2moe, turned=True, gating=_SIGMOID, final_norm="token_embd_norm.weight"),
+    "lfm2moe": GgufFamily(
+        _lfm2moe, turned=True, gating=_SIGMOID, final_norm="token_embd_norm.weight", weights_scale=True
+    ),
 }
 
 
@@ -184,6 +191,8 @@ def config_json(file: GgufFile) -> dict[str, object]:
     for key, unless in _UNSUPPORTED.items():
         data.refuse(key, unless=unless)
     data.refuse("expert_gating_func", unless=family.gating)
+    if not family.weights_scale:
+        data.refuse("expert_weights_scale", unless=1)
     data.refuse("rope.dimension_count", unless=_head_dim(data))
     tokens = file.tensors.get("token_embd.weight")
     if tokens is None:
@@ -200,12 +209,18 @@ def config_json(file: GgufFile) -> dict[str, object]:
         "rope_theta": data.get("rope.freq_base") or 10000.0,
         "tie_word_embeddings": not data.has("output.weight"),
         "attention_bias": any(name.endswith(".attn_q.bias") for name in file.tensors),
-        "eos_token_id": file.value("tokenizer.ggml.eos_token_id"),
+        "eos_token_id": _ends(file),
         "bos_token_id": file.value("tokenizer.ggml.bos_token_id"),
     }
     if (head_dim := data.get("attention.key_length")) is not None:
         common["head_dim"] = head_dim
     return common | family.config(data)
+
+
+def _ends(file: GgufFile) -> object:
+    """What ends a text, a turn or a message, all of which end a generation; None if nothing is named."""
+    named = [file.value(f"tokenizer.ggml.{end}_token_id") for end in ("eos", "eot", "eom")]
+    return list(dict.fromkeys(end for end in named if end is not None)) or None
 
 
 def _head_dim(data: Metadata) -> object:

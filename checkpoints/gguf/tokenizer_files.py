@@ -51,6 +51,8 @@ _PRE_TOKENIZERS: Mapping[str, Part] = {
 """By `tokenizer.ggml.pre`, what cuts a text into words; as llama.cpp has them."""
 
 _WHOLE_WORDS_FIRST = ("llama-bpe", "lfm2")
+_BOS_UNLESS_DENIED = _WHOLE_WORDS_FIRST
+"""Texts cut in these ways begin with BOS where the metadata does not say whether they do."""
 _COMPOSED = ("olmo", "qwen2")
 
 
@@ -125,9 +127,11 @@ def _named_token(file: GgufFile, tokens: list[object], name: str) -> str | None:
 
 
 def _post_processor(file: GgufFile, tokens: list[object]) -> Part | None:
-    """What begins every text, where the metadata asks for it."""
-    bos = _named_token(file, tokens, "bos")
-    if bos is None or file.value(f"{_PREFIX}add_bos_token") is not True:
+    """What begins every text, where the metadata asks for it or the way of cutting does."""
+    bos, asked = _named_token(file, tokens, "bos"), file.value(f"{_PREFIX}add_bos_token")
+    if asked is None:
+        asked = file.value(f"{_PREFIX}pre") in _BOS_UNLESS_DENIED
+    if bos is None or asked is not True:
         return None
     special: Part = {"SpecialToken": {"id": bos, "type_id": 0}}
     return {

@@ -19,12 +19,18 @@ from mmoe.checkpoints.int4_linears.linear import (
 )
 from mmoe.models.architectures.config_reader import ConfigReader
 
+_IN_ORDER = (None, False, "weight", "static")
+"""Of `actorder`: GPTQ may have visited the inputs in another order, but their groups are those of their places."""
+_IN_WEIGHTS = ("weight_input", "weight_output")
+"""Where a rotation was applied once, before the weights were quantised."""
+
 
 class CompressedTensors:
     """Eight inputs to a word; zero points are packed along the outputs. Experts may be stacked. See `Int4Format`."""
 
     name = "compressed-tensors"
     packed = ".weight_packed"
+    order: str | None = ".weight_g_idx"
     parts: Mapping[str, frozenset[str]] = {
         ".weight_packed": WORDS,
         ".weight_scale": FLOATS,
@@ -36,19 +42,25 @@ class CompressedTensors:
     def scheme(self, config: ConfigReader) -> Scheme:
         """See `Int4Format.scheme`; several groups of modules must be quantised alike."""
         config.fixed("format", "pack-quantized")
+        _refuse_turned_activations(config)
         found = set()
         groups = config.child("config_groups")
         for group in groups.keys():  # noqa: SIM118 (a reader is not a mapping)
             weights = groups.child(group).child("weights")
             weights.fixed("num_bits", 4)
             weights.fixed("type", "int")
-            weights.fixed("strategy", "group")
-            if not weights.is_null("actorder"):
-                weights.refuse("actorder", "null; inputs in another order than the model's are not read here")
+            if not weights.is_null("strategy"):
+                weights.fixed("strategy", "group")
+            if not weights.says("actorder", *_IN_ORDER):
+                weights.refuse(
+                    "actorder",
+                    '"weight", "static" or null, which leave every input in the group of its place',
+                )
             size = weights.integer("group_size")
             if size not in GROUP_SIZES:
                 weights.refuse("group_size", "32, 64 or 128")
-            found.add(Scheme(size, weights.boolean("symmetric")))
+            symmetric = weights.is_null("symmetric") or weights.boolean("symmetric")
+            found.add(Scheme(size, symmetric))
         if len(found) != 1:
             config.refuse("config_groups", "one or more groups of modules with the same 'weights'")
         return found.pop()
@@ -74,3 +86,17 @@ class CompressedTensors:
         # A word's bytes are pairs already; flipping the highest bits makes q of q + 8.
         qweight = words.contiguous().view(torch.uint8) ^ 0x88
         return Int4Linear(qweight, scale, zero)
+
+
+def _refuse_turned_activations(config: ConfigReader) -> None:
+    """Refuses rotations that are left to be applied while the model runs; a wrong model would look like a right one."""
+    if config.is_null("transform_config"):
+        return
+    transforms = config.child("transform_config")
+    if transforms.is_null("config_groups"):
+        return
+    groups = transforms.child("config_groups")
+    for group in groups.keys():  # noqa: SIM118 (a reader is not a mapping)
+        for application in groups.child(group).children("apply"):
+            if not application.says("location", *_IN_WEIGHTS):
+                application.refuse("location", " or ".join(map(repr, _IN_WEIGHTS)))

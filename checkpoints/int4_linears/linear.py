@@ -101,11 +101,14 @@ class Int4Format(Protocol):
     Attributes:
         name: For messages.
         packed: What follows a module's name in that of its packed values.
+        order: The same of the tensor that says in which group each input is; None if the format has none. A matrix
+            may lack it.
         parts: The same of all its tensors, and the types that each may have in safetensors.
     """
 
     name: str
     packed: str
+    order: str | None
     parts: Mapping[str, frozenset[str]]
 
     def scheme(self, config: ConfigReader) -> Scheme:

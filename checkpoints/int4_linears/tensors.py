@@ -98,7 +98,21 @@ class Int4Tensors:
         return joined[adjacent_pairs(len(joined), self._head_dim)] if turned else joined
 
     def _linear(self, module: str) -> Int4Linear | Int8Linear:
+        self._check_order(module)
         return self._form.read(module, self._files.tensor, self._scheme)
+
+    def _check_order(self, module: str) -> None:
+        """Refuses groups that are not of consecutive inputs."""
+        name = f"{module}{self._form.order}"
+        if self._form.order is None or name not in self._files.specs:
+            return
+        packed = self._files.specs[module + self._form.packed].shape
+        inputs = self._form.shape(module, packed)[-1]
+        if not torch.equal(self._files.tensor(name).long(), torch.arange(inputs) // self._scheme.group_size):
+            raise CheckpointError(
+                f"{self._where}: {name} puts inputs into groups out of order (activation order); quantise the model "
+                "without"
+            )
 
     def _int4(self, module: str) -> Int4Linear:
         linear = self._linear(module)

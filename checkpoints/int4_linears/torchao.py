@@ -28,6 +28,7 @@ class Torchao:
 
     name = "torchao"
     packed = "._weight_qdata"
+    order: str | None = None
     parts: Mapping[str, frozenset[str]] = {
         "._weight_qdata": BYTES,
         "._weight_scale": FLOATS,

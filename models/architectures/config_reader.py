@@ -50,7 +50,7 @@ class ConfigReader:
 
     def require_keys(self, keys: Iterable[str | tuple[str, ...]]) -> None:
         """Raises: ConfigError: naming every one of ``keys`` that is missing; of a tuple, one spelling must be there."""
-        spellings = [(key,) if isinstance(key, str) else key for key in keys]
+        spellings = dict.fromkeys((key,) if isinstance(key, str) else key for key in keys)
         missing = [f"'{self._prefix}{names[0]}'" for names in spellings if not any(map(self._found, names))]
         if missing:
             noun = "key" if len(missing) == 1 else "keys"
@@ -141,6 +141,17 @@ class ConfigReader:
             found[f"{self._name(key)}."] = value
         prefix, data = next(iter(found.items()), (f"{self._prefix}{keys[0]}.", {}))
         return ConfigReader(data, where=self._where, prefix=prefix, also=found)
+
+    def children(self, key: str) -> tuple[ConfigReader, ...]:
+        """The JSON objects of a list."""
+        value = self._value(key)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.refuse(key, "a list of JSON objects")
+        names = [f"{self._name(key)}[{index}]." for index in range(len(value))]
+        return tuple(
+            ConfigReader(item, where=self._where, prefix=name)
+            for item, name in zip(value, names, strict=True)
+        )
 
     def beside(self, other: ConfigReader, keys: Iterable[str] | None = None) -> ConfigReader:
         """This object, whose keys (None for all of them) may stand in ``other`` as well."""

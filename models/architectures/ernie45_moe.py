@@ -1,7 +1,7 @@
 """ERNIE 4.5 MoE (the language models): dense layers first, then experts chosen with a bias, beside shared ones.
 
 Its attention turns adjacent pairs, as is done here. Weights are divided by their sum, of which ``moe_norm_min`` is the
-least; the largest scores of a softmax over the experts add up to more than any such number.
+least: 1e-12 in releases, which scores of a softmax over the experts add up to more than.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from mmoe.models.architectures.description import (
 from mmoe.models.architectures.routed_family import MLP_NAMES, RoutedConfig, expert_width, read_routed
 from mmoe.models.architectures.tensor_names import StoredForm, TensorNames, named
 from mmoe.quant.int4_format import GROUP_SIZE
+
+# A sum of scores below it would need every expert that is taken to be less likely than one in a million.
+_LARGEST_NORM_MIN = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,11 @@ class Ernie45MoEConfig(RoutedConfig):
         """See `DecoderConfig.read`; its biases, which no released model has, are also in the blocks and the head."""
         if not reader.is_null("use_bias"):
             reader.fixed("use_bias", False)
+        least = "moe_norm_min"
+        if not reader.is_null(least) and reader.number(least, minimum=0) > _LARGEST_NORM_MIN:
+            reader.refuse(
+                least, f"at most {_LARGEST_NORM_MIN}, as releases have it; no sum of weights is clamped here"
+            )
         end, interval = "moe_layer_end_index", "moe_layer_interval"
         return cls(
             **read_routed(cls, reader, experts="moe_num_experts", top_k="moe_k", tied=True),

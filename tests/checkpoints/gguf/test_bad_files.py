@@ -63,6 +63,9 @@ def test_an_unknown_architecture_names_those_that_are_known(tmp_path: Path) -> N
     ("key", "value"),
     [
         ("olmoe.rope.scaling.type", "yarn"),
+        ("olmoe.rope.scaling.factor", 4.0),
+        ("olmoe.rope.scale_linear", 4.0),
+        ("olmoe.expert_weights_scale", 2.5),
         ("olmoe.attention.clamp_kqv", 8.0),
         ("olmoe.attention.sliding_window", 128),
         ("olmoe.expert_gating_func", 2),
@@ -82,6 +85,8 @@ def test_a_key_that_says_what_is_computed_is_taken(tmp_path: Path, name: str, ga
     changes = {
         f"{name}.expert_gating_func": gating,
         f"{name}.rope.scaling.type": "none",
+        f"{name}.rope.scaling.factor": 1.0,
+        f"{name}.expert_weights_scale": 1.0,
         f"{name}.rope.dimension_count": 16,
         f"{name}.expert_group_count": 1,
     }

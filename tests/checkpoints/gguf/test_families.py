@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import json
 from pathlib import Path
 
 import gguf
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from mmoe.checkpoints.gguf.opened import open_gguf
 from mmoe.checkpoints.tokenizer import load_tokenizer
@@ -74,3 +76,30 @@ def test_the_tokenizer_is_the_one_that_was_written(tmp_path: Path) -> None:
     assert tokenizer.stop_ids >= {5}
     assert tokenizer.template is not None
     assert tokenizer.template.source == "{{ messages }}"
+
+
+@pytest.mark.parametrize(
+    ("named", "ends"),
+    [({"eot": 9}, {5, 9}), ({"eot": 5, "eom": 7}, {5, 7}), ({}, {5})],
+    ids=["the end of a turn", "the end of a message", "one end"],
+)
+def test_every_end_that_is_named_ends_a_text(tmp_path: Path, named: dict[str, int], ends: set[int]) -> None:
+    """As in llama.cpp: a file may name <|endoftext|> as `eos` and what ends an answer as `eot` only."""
+    changes = {f"tokenizer.ggml.{end}_token_id": token for end, token in named.items()}
+    CASES["olmoe"].write(tmp_path / "model.gguf", changes=changes)
+    assert {*open_gguf(tmp_path / "model.gguf").config.eos_token_ids} == ends
+
+
+@pytest.mark.parametrize(
+    ("pre", "said", "begins"),
+    [("lfm2", None, True), ("llama-bpe", None, True), ("lfm2", False, False), ("qwen2", None, False)],
+)
+def test_bos_is_there_by_default_where_llama_cpp_adds_it(
+    tmp_path: Path, pre: str, said: bool | None, begins: bool
+) -> None:
+    document = json.loads(build_tokenizer().to_str())
+    changes = {} if said is None else {"tokenizer.ggml.add_bos_token": said}
+    CASES["olmoe"].write(tmp_path / "model.gguf", changes=changes, tokenizer=(document, pre))
+    checkpoint = open_gguf(tmp_path / "model.gguf")
+    ids = Tokenizer.from_file(str(checkpoint.folder / "tokenizer.json")).encode("the fox").ids
+    assert (ids[0] == 1) is begins

@@ -18,6 +18,7 @@ from mmoe.models.errors import ConfigError
 from tests.support.int4_folders import write_compressed_tensors, write_gptq, write_torchao
 
 Block = dict[str, Any]
+ROTATED = [{"location": "weight_input"}, {"targets": ["re:.*down_proj$"], "location": "input"}]
 
 
 @pytest.fixture
@@ -75,7 +76,16 @@ def weights_of(block: Block) -> Block:
         (lambda block: weights_of(block).update(strategy="channel"), "group_0.weights.strategy"),
         (lambda block: weights_of(block).update(group_size=16), "group_0.weights.group_size"),
         (lambda block: weights_of(block).update(actorder="group"), "group_0.weights.actorder"),
+        (lambda block: weights_of(block).update(actorder=True), "group_0.weights.actorder"),
         (lambda block: block.update(config_groups={}), "quantization_config.config_groups"),
+        (
+            lambda block: block.update(transform_config={"config_groups": {"R4": {"apply": ROTATED}}}),
+            "transform_config.config_groups.R4.apply[1].location",
+        ),
+        (
+            lambda block: block.update(transform_config={"config_groups": {"R4": {"apply": "input"}}}),
+            "transform_config.config_groups.R4.apply",
+        ),
     ],
 )
 def test_a_scheme_that_is_not_supported_is_named(
@@ -97,7 +107,15 @@ def test_a_gptq_setting_that_is_not_supported_is_named(gptq: Path, key: str, val
 def test_inputs_out_of_order_are_named(gptq: Path) -> None:
     name = "model.layers.1.mlp.experts.2.up_proj.g_idx"
     edit_tensors(gptq, lambda tensors: tensors[name].copy_(tensors[name].flip(0)))
-    checkpoint_error(gptq, f"{name}: puts inputs into groups out of order")
+    checkpoint_error(gptq, f"{name} puts inputs into groups out of order")
+
+
+def test_inputs_of_compressed_tensors_may_be_numbered_in_order_only(packed: Path) -> None:
+    name = "model.layers.0.mlp.experts.1.down_proj.weight_g_idx"
+    edit_tensors(packed, lambda tensors: tensors.update({name: torch.arange(128, dtype=torch.int32) // 32}))
+    open_source(packed).check_values()
+    edit_tensors(packed, lambda tensors: tensors.update({name: tensors[name].flip(0).contiguous()}))
+    checkpoint_error(packed, f"{name} puts inputs into groups out of order")
 
 
 def test_zeros_that_contradict_the_scheme_are_named(gptq: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from compressed_tensors.quantization import QuantizationArgs
 
 from mmoe.checkpoints.assembly import adjacent_pairs
 from mmoe.checkpoints.checkpoint import Checkpoint
@@ -69,6 +72,33 @@ def test_compressed_tensors_are_what_the_library_unpacks(tmp_path: Path, group: 
     assert (quantization.group_size, quantization.scale_dtype) == (group, "float16")
     assert quantization.is_packed("model.layers.0.self_attn.v_proj") is symmetric
     assert not quantization.is_packed("lm_head")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"actorder": "weight"},
+        {"actorder": "static", "observer": "minmax"},
+        {"actorder": False},
+        {"strategy": None},
+        {"symmetric": None},
+    ],
+    ids=str,
+)
+def test_words_of_compressed_tensors_that_change_no_value(tmp_path: Path, said: dict[str, Any]) -> None:
+    """The library itself says what of a scheme they stand for: groups of consecutive inputs, without zero points."""
+    expected = write_compressed_tensors(tmp_path, group=32)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    weights = config["quantization_config"]["config_groups"]["group_0"]["weights"]
+    weights |= said
+    config["quantization_config"]["transform_config"] = {
+        "config_groups": {"R1": {"apply": [{"location": "weight_output"}, {"location": "weight_input"}]}}
+    }
+    path.write_text(json.dumps(config))
+    understood = QuantizationArgs(**{key: value for key, value in weights.items() if value is not None})
+    assert (understood.strategy, understood.symmetric) == ("group", True)
+    assert_same_weights(tmp_path, expected)
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

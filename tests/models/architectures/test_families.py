@@ -138,6 +138,7 @@ def test_ernie_begins_with_a_dense_layer_and_shares_two_experts() -> None:
     [
         (ERNIE, "use_bias", True),
         (ERNIE, "moe_k", 65),
+        (ERNIE, "moe_norm_min", 0.5),
         (OLMOE, "clip_qkv", 8.0),
         (OLMOE, "kv_lora_rank", 512),
         (OLMOE, "q_lora_rank", 1536),
@@ -196,6 +197,15 @@ def test_a_key_that_asks_for_nothing_is_taken(keys: dict[str, object]) -> None:
 def test_a_missing_key_is_named(config: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError, match=rf"key '{key}' missing"):
         parse_config({name: value for name, value in config.items() if name != key}, where="config.json")
+
+
+def test_a_missing_key_is_named_once() -> None:
+    """Though it is one of those that all families have and is asked for by its family's word, too."""
+    config = {
+        name: value for name, value in OLMOE.items() if name not in ("num_experts_per_tok", "rms_norm_eps")
+    }
+    with pytest.raises(ConfigError, match=r"keys 'num_experts_per_tok', 'rms_norm_eps' missing"):
+        parse_config(config, where="config.json")
 
 
 def test_an_unknown_family_names_those_that_are_known() -> None:
