@@ -180,7 +180,7 @@ class Session:
         """Guesses what follows from what was said before, and runs the guess together with a token.
 
         Tokens, logits and log-probabilities are those of plain decoding. Texts that repeat the context, or the
-        document, come faster; others take at most a hundredth longer.
+        document, come faster; others take at most a fiftieth longer.
 
         Args:
             max_draft_tokens: Tokens that one call judges at most; 0 for plain decoding, None for all that the program

@@ -343,7 +343,7 @@ typedef struct mmoe_speculation {
 MMOE_API void mmoe_speculation_init(mmoe_speculation* speculation); /* plain decoding */
 /* Speculative decoding: mmoe_session_next guesses what follows from what the context and the document have said before, and
  * runs the guess with the token. Every token, logit and log-probability is that of plain decoding; only the time differs:
- * less where a text repeats, and no more than a hundredth more elsewhere. How long drafts are follows from what they have
+ * less where a text repeats, and no more than a fiftieth more elsewhere. How long drafts are follows from what they have
  * come to. The document is copied; NULL: plain decoding. MMOE_UNSUPPORTED if the artifact was converted without. */
 MMOE_API mmoe_status mmoe_session_set_speculation(mmoe_session session, const mmoe_speculation* speculation);
 /* Puts the token chosen last into the context, e.g. the end-of-turn token before the next turn's prefill. */

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
-from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.demo.bundled import bundled_checkpoint
 from mmoe.export.verify.text import bundled_text
 from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
-from mmoe.runtime_bindings.python.records import FinishReason, TokenLogprob
+from mmoe.runtime_bindings.python.records import FinishReason
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
 from tests.support.checkpoints import dense_overrides, write_checkpoint
 from tests.support.extended import mostly_extended
 from tests.support.gguf_cases import CASES
-from tests.support.shared import made_once
+from tests.support.speculated import damaged, judging, read_text
 
 # Programs that judge drafts are not those of other tests: each is lowered for these alone.
 pytestmark = pytest.mark.slow
@@ -34,16 +32,6 @@ SAMPLINGS = {
         temperature=0.7, repetition_penalty=1.1, frequency_penalty=0.3, presence_penalty=0.2, seed=5
     ),
 }
-
-
-class Text(NamedTuple):
-    """What a caller sees of a text."""
-
-    ids: list[int]
-    pieces: list[str]
-    finish_reason: FinishReason | None
-    logprobs: list[tuple[TokenLogprob, list[TokenLogprob]]]
-    last_logits: bytes
 
 
 def _demo(_: Path) -> Path:
@@ -76,13 +64,7 @@ PROGRAMS: dict[str, tuple[Callable[[Path], Path], str, int, int]] = {
 def opened(name: str, factory: pytest.TempPathFactory) -> Model:
     """A model that judges drafts."""
     write, kv_cache, _, _ = PROGRAMS[name]
-    options = ConvertOptions(backend_options={"speculation": "on", "kv_cache": kv_cache})
-
-    def make(folder: Path) -> None:
-        source = write(folder.with_name(f"{folder.name}-checkpoint"))
-        convert(source, folder, options=options)
-
-    return Model(made_once(factory, f"speculation/{name}", make))
+    return judging(factory, name, write, kv_cache)
 
 
 @pytest.fixture(scope="module", params=mostly_extended(PROGRAMS, always=("demo", "convolutions")))
@@ -99,25 +81,6 @@ def program(
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     with opened("demo", tmp_path_factory) as model:
         yield model
-
-
-def read_text(session: Session, count: int) -> Text:
-    """Goes on until the text ends or has so many tokens."""
-    ids, pieces, logprobs = [], [], []
-    finish_reason = None
-    while len(ids) < count and finish_reason is None:
-        step = session.next()
-        finish_reason = step.finish_reason
-        ids.append(step.id)
-        pieces.append(step.text)
-        if finish_reason is None:
-            logprobs.append(session.logprobs(3))
-    return Text(ids, pieces, finish_reason, logprobs, session.logits().tobytes())
-
-
-def damaged(ids: Sequence[int], generator: random.Random, vocab_size: int) -> list[int]:
-    """Ids of which one in twelve is another: what is guessed from them is right for a while."""
-    return [generator.randrange(vocab_size) if generator.random() < 1 / 12 else each for each in ids]
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
@@ -203,6 +166,27 @@ def test_stop_strings_and_lengths_end_where_they_would(demo: Model) -> None:
             assert texts[0] == texts[1]
             assert found[0].finish_reason is found[1].finish_reason
             assert plain.position == session.position
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+def test_a_grammar_allows_what_it_would(demo: Model, sampling: SamplingConfig) -> None:
+    """Tokens without an alternative among them, which a plain session runs several at once."""
+    ids = demo.tokenize("And the LORD spake unto Moses, saying,")
+    schema = {
+        "type": "array",
+        "items": {"enum": ["king", "priest", "prophet"]},
+        "minItems": 60,
+        "maxItems": 60,
+    }
+    with Session(demo, sampling) as plain, Session(demo, sampling) as session:
+        session.set_speculation()
+        for each in (plain, session):
+            each.prompt(ids)
+            each.set_grammar(json_schema=schema)
+        expected = read_text(plain, 400)
+        assert read_text(session, 400) == expected
+        assert expected.finish_reason is FinishReason.STOP_TOKEN
+        assert session.stats.accepted_tokens > 0
 
 
 def test_a_cancelled_text_goes_on_as_it_would_have(demo: Model) -> None:

@@ -6,25 +6,35 @@ namespace mmoe {
 
 namespace {
 
-constexpr double kNewest = 1.0 / 16;  // weight of the newest call in means
 constexpr double kRemembered = 0.98;  // of a record's counts, each draft: texts change
 constexpr double kLostShare = 0.01;   // of the time may be lost with drafts,
-constexpr double kLostCalls = 8;      // beyond so many calls of one token
-constexpr double kInterrupted = 4;    // a call that took so many times the mean says nothing of calls
+constexpr double kMostAllowance = 8;  // and of what they have gained so many calls of one token
+constexpr size_t kForgotten = 8;      // after so many calls of one token a call's cost is
+constexpr double kInterrupted = 2;    // a call that took so many times what it should says nothing of calls
 
 }  // namespace
 
-size_t DraftLength::ClassOf(size_t matched) { return matched <= 4 ? 0 : matched <= 8 ? 1 : 2; }
+double DraftLength::Extra() const {
+  auto sorted = extra_.values;
+  const auto middle = sorted.begin() + sorted.size() / 2;
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  return *middle;
+}
+
+size_t DraftLength::ClassOf(size_t matched) {
+  return matched == 0 ? 0 : matched <= 2 ? 1 : matched <= 4 ? 2 : matched <= 8 ? 3 : 4;
+}
 
 size_t DraftLength::Choose(size_t matched, size_t most) const {
-  if (plain_ == 0 || balance_ < -(kLostShare * seconds_ + kLostCalls * plain_)) return 0;
+  if (Plain() == kUnknown) return 0;
   const double probability = records_[ClassOf(matched)].Probability();
+  const double extra = Extra();
   size_t best = 0;
   double tokens = 1, power = 1, best_speed = 1;
-  for (size_t length = 1; length <= most; ++length) {
+  for (size_t length = 1; length <= most && static_cast<double>(length) * extra <= allowance_; ++length) {
     power *= probability;
     tokens += power;
-    const double speed = tokens / (1 + static_cast<double>(length) * extra_);
+    const double speed = tokens / (1 + static_cast<double>(length) * extra);
     if (speed > best_speed) best = length, best_speed = speed;
   }
   return best;
@@ -37,15 +47,21 @@ void DraftLength::NoteJudged(size_t matched, size_t judged, size_t right) {
 }
 
 void DraftLength::NotePlain(double seconds) {
-  seconds_ += seconds;
-  plain_ = plain_ == 0 ? seconds : plain_ + kNewest * (std::min(seconds, kInterrupted * plain_) - plain_);
+  plain_.Add(seconds);
+  if (++plain_calls_ % kForgotten == 0) extra_.Add(kUsualExtra);
+  NoteGain(1, 1);
 }
 
 void DraftLength::NoteDraft(size_t drafted, size_t right, double seconds) {
-  seconds_ += seconds;
-  balance_ += static_cast<double>(right + 1) * plain_ - seconds;
-  const double extra = (seconds / plain_ - 1) / static_cast<double>(drafted);
-  extra_ += kNewest * (std::clamp(extra, 0.0, 1.0) - extra_);
+  plain_calls_ = 0;
+  const double calls = std::max(1.0, seconds / Plain()),
+               expected = 1 + static_cast<double>(drafted) * Extra();
+  extra_.Add(std::min(1.0, (calls - 1) / static_cast<double>(drafted)));
+  NoteGain(static_cast<double>(right + 1), std::min(calls, kInterrupted * expected));
+}
+
+void DraftLength::NoteGain(double tokens, double calls) {
+  allowance_ = std::min(kMostAllowance, allowance_ + kLostShare * calls + tokens - calls);
 }
 
 }  // namespace mmoe

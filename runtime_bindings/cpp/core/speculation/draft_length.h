@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 
 namespace mmoe {
 
@@ -9,7 +11,8 @@ namespace mmoe {
 //
 // A call of one token takes one unit of time, with a draft of k tokens 1 + k * extra, and yields 1 + p + ... + p^k
 // tokens where each drafted token is right with probability p if the one before it was. The k with the most tokens per
-// second is chosen. What drafts may lose is bounded: a hundredth of the time and eight calls.
+// second is chosen, as far as there is an allowance for it to be wrong throughout: two calls of one token at first,
+// then a hundredth of each call and what drafts have saved, up to eight calls.
 class DraftLength {
  public:
   // For a draft before which `matched` tokens agree with its source's; at most `most`.
@@ -27,15 +30,36 @@ class DraftLength {
     double Probability() const { return right / judged; }
   };
 
-  static size_t ClassOf(size_t matched);
+  // The last calls' times: what is slow for once, as the first call of all or one that was interrupted, counts little.
+  template <size_t kCalls>
+  struct Recent {
+    std::array<double, kCalls> values;
+    size_t oldest = 0;
 
-  // By how much agrees: 3 or 4 tokens, 5 to 8, more. They begin as if two tokens had been judged.
-  std::array<Record, 3> records_ = {{{1, 2}, {1, 2}, {1, 2}}};
-  double plain_ = 0;  // seconds of a call of one token; 0: none was seen
-  // Of a call, for each drafted token. Until calls have told: experts, which most of a call reads, are mostly new.
-  double extra_ = 0.5;
-  double balance_ = 0;  // seconds that drafts have saved
-  double seconds_ = 0;  // of all calls
+    void Add(double value) {
+      values[oldest] = value;
+      oldest = (oldest + 1) % kCalls;
+    }
+  };
+
+  static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  static constexpr double kUsualExtra = 0.5;
+
+  static size_t ClassOf(size_t matched);
+  double Plain() const { return *std::min_element(plain_.values.begin(), plain_.values.end()); }
+  double Extra() const;
+  // A call gave so many tokens in the time of so many calls of one.
+  void NoteGain(double tokens, double calls);
+
+  // By how much agrees: nothing, 1 or 2 tokens, up to 4, up to 8, more. They begin as if a few tokens had been judged.
+  std::array<Record, 5> records_ = {{{1, 3}, {1, 3}, {1, 2}, {1, 2}, {1, 2}}};
+  // Seconds of calls of one token, of which the least counts: a call with a draft is worth nothing beside a slow one.
+  Recent<3> plain_ = {{kUnknown, kUnknown, kUnknown}};
+  // What calls took longer for each drafted token, in calls of one token; the median counts. It begins, and begins again
+  // when there were no drafts for long, as if experts, which most of a call reads, were mostly new.
+  Recent<5> extra_ = {{kUsualExtra, kUsualExtra, kUsualExtra, kUsualExtra, kUsualExtra}};
+  size_t plain_calls_ = 0;  // since a draft
+  double allowance_ = 2;    // what drafts may lose, in calls of one token
 };
 
 }  // namespace mmoe
