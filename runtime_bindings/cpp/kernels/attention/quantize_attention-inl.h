@@ -50,7 +50,8 @@ void QuantizeRow(const float* x, int64_t head_dim, int8_t* out, float* row_scale
 }
 
 // A query row to integers of 14 bits, as StoreInt14 lays them out.
-inline void QuantizeInt14(const float* x, int64_t head_dim, int64_t row_stride, int8_t* out, float* row_scale) {
+inline void QuantizeInt14(const float* x, int64_t head_dim, int64_t row_stride, int8_t* out,
+                          float* row_scale) {
   const Quantizer quantizer = RowQuantizer(x, head_dim, 8191.0f);
   for (int64_t d = 0; d < row_stride; d += 64) {
     F32x16 chunk[4];
