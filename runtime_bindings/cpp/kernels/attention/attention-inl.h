@@ -1,7 +1,6 @@
 // The table of an instruction set's attention kernels.
 
 #include "kernels/attention/attention_float-inl.h"
-#include "kernels/attention/attention_int8-inl.h"
 #include "kernels/attention/rope_qk_norm-inl.h"
 
 namespace mmoe {

@@ -43,7 +43,7 @@ struct AttendArgs {
   const float* value_steps;  // int8 only
   const void* next_keys;     // of the partition that follows, to be fetched
   float* scores;             // scratch [rows, kAttentionPartition]
-  int8_t* weights;           // scratch [rows, 2 * kAttentionPartition]; int8 only
+  int8_t* weights;           // scratch [rows, 2 * kAttentionPartition], as StoreInt14 writes them; int8 only
   float* maxima;             // results, for rows that see a key: the largest score,
   float* totals;             // the sum of 2^(score - maximum),
   float* outputs;            // the same sum of 2^(score - maximum) * value
@@ -66,9 +66,9 @@ struct AttentionKernels {
   void (*to_float16)(const float* x, int64_t count, uint16_t* out);  // count is a multiple of 16
   // One row of keys or values, zero from head_dim on, to int8 with one scale; out has head_dim rounded up to 64 bytes.
   void (*quantize_row)(const float* x, int64_t head_dim, int8_t* out, float* row_scale);
-  // A query of the same form to integers n in -8191..8191: high takes n / 128 rounded down, low takes n mod
-  // 128, each with head_dim rounded up to 64 bytes, and sums the sum of either.
-  void (*quantize_query)(const float* x, int64_t head_dim, int8_t* high, int8_t* low, float* row_scale,
+  // A query of the same form to integers in -8191..8191, as this set's attend takes them: out has 2 * row_stride
+  // bytes, sums two integers.
+  void (*quantize_query)(const float* x, int64_t head_dim, int64_t row_stride, int8_t* out, float* row_scale,
                          int32_t* sums);
   void (*attend[kNumCacheTypes])(const AttendArgs& args);
   void (*merge)(const MergeArgs& args);

@@ -75,9 +75,8 @@ void PrepareQueries(const AttentionArgs& args, const RowBlocks& blocks, const At
     queries->factors[row] = factor;
     if (args.cache.type != CacheType::kInt8) continue;
     float row_scale;
-    int8_t* split = queries->split + row * 2 * blocks.row_stride;
-    kernels.quantize_query(prepared, shape.head_dim, split, split + blocks.row_stride, &row_scale,
-                           queries->sums + 2 * row);
+    kernels.quantize_query(prepared, shape.head_dim, blocks.row_stride,
+                           queries->split + row * 2 * blocks.row_stride, &row_scale, queries->sums + 2 * row);
     queries->factors[row] = row_scale * factor;
   }
 }

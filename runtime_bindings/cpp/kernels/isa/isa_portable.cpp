@@ -4,6 +4,7 @@
 
 #include "kernels/isa/shared_loops-inl.h"
 
+#include "kernels/attention/attention_int8_halves-inl.h"
 #include "kernels/linear/linear_dot_portable-inl.h"
 #include "kernels/moe/panel_dot_portable-inl.h"
 

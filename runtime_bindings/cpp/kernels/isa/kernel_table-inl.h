@@ -1,5 +1,7 @@
 // Fills the table of an instruction set with the functions that it has; the last include of an isa_*.cpp.
 
+#include "kernels/attention/attention-inl.h"
+
 namespace mmoe {
 namespace {
 

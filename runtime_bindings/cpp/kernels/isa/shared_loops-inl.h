@@ -10,7 +10,7 @@
 
 #include "kernels/simd/exp-inl.h"
 
-#include "kernels/attention/attention-inl.h"
+#include "kernels/attention/quantize_attention-inl.h"
 #include "kernels/linear/quantize_groups-inl.h"
 #include "kernels/linear/swiglu-inl.h"
 #include "kernels/moe/combine-inl.h"

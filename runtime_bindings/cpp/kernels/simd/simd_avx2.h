@@ -212,47 +212,15 @@ inline int32_t ReduceAddInts(I32x16 a) {
   return _mm_cvtsi128_si32(four);
 }
 inline F32x16 ToFloat(I32x16 a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
-inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
-  return {_mm256_add_epi32(_mm256_slli_epi32(high.low, 7), low.low),
-          _mm256_add_epi32(_mm256_slli_epi32(high.high, 7), low.high)};
-}
-// Sixteen values that fit to int8, in order.
-inline void StoreSixteenInt8(__m256i low, __m256i high, int8_t* to) {
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
-                   _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
-}
-inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
-  const __m256i mask = _mm256_set1_epi32(127);
+// As int16, of every four the first and third before the second and fourth: so both halves of a register of bytes,
+// widened by shifts, meet theirs.
+inline void StoreInt14(const F32x16* values, int8_t* row, int64_t, int64_t at) {
+  const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15,  //
+                                         0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+  __m256i* to = reinterpret_cast<__m256i*>(row + 2 * at);
   for (int i = 0; i < 4; ++i) {
-    const __m256i first = _mm256_cvtps_epi32(values[i].low), second = _mm256_cvtps_epi32(values[i].high);
-    StoreSixteenInt8(_mm256_srai_epi32(first, 7), _mm256_srai_epi32(second, 7), high + 16 * i);
-    StoreSixteenInt8(_mm256_and_si256(first, mask), _mm256_and_si256(second, mask), low + 16 * i);
+    _mm256_storeu_si256(to + i, _mm256_shuffle_epi8(PackInt16(values[i].low, values[i].high), order));
   }
-}
-
-inline I8x64 LoadBytes(const int8_t* from) {
-  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)),
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32))};
-}
-inline I8x64 BroadcastFourBytes(const int8_t* from) {
-  int32_t four;
-  std::memcpy(&four, from, sizeof four);
-  return {_mm256_set1_epi32(four), _mm256_set1_epi32(four)};
-}
-// Pairs of products fit 16 bits without saturation: 2 * 127 * 128.
-inline __m256i AddProducts(__m256i sums, __m256i magnitudes, __m256i b) {
-  return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, b), _mm256_set1_epi16(1)));
-}
-inline I32x16 DotUnsigned(I32x16 sums, I8x64 a, I8x64 b) {
-  return {AddProducts(sums.low, a.low, b.low), AddProducts(sums.high, a.high, b.high)};
-}
-inline I32x16 DotSignedStart(int32_t) { return ZeroInts(); }
-inline I8x64 DotSignedLeft(I8x64 a) { return a; }
-// |a| times b with the sign of a.
-inline I32x16 DotSigned(I32x16 sums, I8x64 left, I8x64 b) {
-  return {AddProducts(sums.low, _mm256_abs_epi8(left.low), _mm256_sign_epi8(b.low, left.low)),
-          AddProducts(sums.high, _mm256_abs_epi8(left.high), _mm256_sign_epi8(b.high, left.high))};
 }
 
 }  // namespace

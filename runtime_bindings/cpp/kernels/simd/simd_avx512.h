@@ -146,7 +146,8 @@ inline int32_t ReduceAddInts(I32x16 a) { return _mm512_reduce_add_epi32(a); }
 inline F32x16 ToFloat(I32x16 a) { return _mm512_cvtepi32_ps(a); }
 inline I32x16 JoinSplit(I32x16 high, I32x16 low) { return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low); }
 // 64 at once: packs take one instruction where narrowing a register takes two.
-inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
+inline void StoreInt14(const F32x16* values, int8_t* row, int64_t length, int64_t at) {
+  int8_t *high = row + at, *low = row + length + at;
   const __m512i first = _mm512_packs_epi32(_mm512_cvtps_epi32(values[0]), _mm512_cvtps_epi32(values[1]));
   const __m512i second = _mm512_packs_epi32(_mm512_cvtps_epi32(values[2]), _mm512_cvtps_epi32(values[3]));
   const __m512i mask = _mm512_set1_epi16(127);

@@ -219,7 +219,8 @@ inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
   for (int p = 0; p < 4; ++p) low.part[p] = vaddq_s32(low.part[p], vshlq_n_s32(high.part[p], 7));
   return low;
 }
-inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
+inline void StoreInt14(const F32x16* values, int8_t* row, int64_t length, int64_t at) {
+  int8_t *high = row + at, *low = row + length + at;
   for (int i = 0; i < 4; ++i) {
     int16x4_t words[4];
     for (int p = 0; p < 4; ++p) words[p] = vmovn_s32(vcvtnq_s32_f32(values[i].part[p]));

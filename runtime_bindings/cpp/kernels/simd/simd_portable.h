@@ -229,8 +229,10 @@ inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
   for (int i = 0; i < 16; ++i) high.lane[i] = high.lane[i] * 128 + low.lane[i];
   return high;
 }
-// Rounds 64 values in -8192..16383 to the nearest even integer n and stores n / 128, rounded down, and n mod 128.
-inline void StoreSplit(const F32x16* values, int8_t* high, int8_t* low) {
+// Rounds 64 values in -8192..16383 to the nearest even integers n and stores them from place `at` on in a row of
+// `length`: here n / 128, rounded down, and behind all of these n mod 128, with vpmaddwd as int16 (simd_avx2.h).
+inline void StoreInt14(const F32x16* values, int8_t* row, int64_t length, int64_t at) {
+  int8_t *high = row + at, *low = row + length + at;
   for (int i = 0; i < 64; ++i) {
     const int32_t rounded = BitsOf(values[i / 16].lane[i % 16] + 12582912.0f) - BitsOf(12582912.0f);
     high[i] = static_cast<int8_t>(rounded >> 7);
