@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "benchmarks/support.h"
-#include "benchmarks/waiting_pool.h"
 #include "kernels/attention/attention.h"
+#include "kernels/task_pool.h"
 
 namespace mmoe {
 namespace {
@@ -82,7 +82,7 @@ class Layers {
   const KernelTable& kernels_;
   int64_t layer_bytes_;
   int64_t count_;
-  WaitingPool pool_;
+  TaskPool pool_;
   Memory caches_, workspace_;
   std::vector<float> query_, key_, angles_, out_;
 };

@@ -13,7 +13,7 @@
 #include "benchmarks/mapped_experts.h"
 #include "benchmarks/mapped_grouped_experts.h"
 #include "benchmarks/support.h"
-#include "benchmarks/waiting_pool.h"
+#include "kernels/task_pool.h"
 #include "tools/int8_peak.h"
 
 namespace mmoe {
@@ -45,7 +45,7 @@ void Moe(benchmark::State& state, const MoeFfnShape& shape, int64_t group_size) 
   const int64_t tokens = shape.num_tokens;
   const KernelTable& kernels = BenchmarkedKernels();
   const typename Kind::Experts experts = Kind::Make(shape, group_size);
-  WaitingPool pool(BenchmarkThreads());
+  TaskPool pool(BenchmarkThreads());
   const Memory workspace = Allocate(static_cast<int64_t>(Kind::WorkspaceBytes(shape, group_size)));
   // Each layer of each round starts elsewhere in these, and so meets other experts.
   const int64_t layers = experts.layers();

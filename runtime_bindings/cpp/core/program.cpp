@@ -13,20 +13,6 @@
 #include "core/validation/program_layout.h"
 #include "core/validation/program_validation.h"
 
-// Exported by the wheel without a header.
-extern "C" {
-struct pthreadpool;
-size_t pthreadpool_get_threads_count(pthreadpool* pool);
-}
-namespace executorch::extension::threadpool {
-class ThreadPool {
- public:
-  bool _unsafe_reset_threadpool(uint32_t threads);
-};
-ThreadPool* get_threadpool();
-pthreadpool* get_pthreadpool();
-}  // namespace executorch::extension::threadpool
-
 namespace mmoe {
 
 namespace {
@@ -203,6 +189,7 @@ void Program::ReadInfo(Module& module) {
                                       std::to_string(info_.max_context_len) + ")");
   }
   info_.cuts_alike = meta->num_backends() == 0;
+  pool_use_.emplace(meta->num_backends() > 0);
   planned_bytes_ = PlannedMemory::Bytes(file_.path(), *meta, false);
   if (names->count(kAllLogits) != 0) ReadAllLogits(module);
 }
@@ -315,15 +302,6 @@ const float* ProgramContext::Logits(const std::vector<executorch::runtime::EValu
     if (whole && logits.const_data_ptr() != nullptr) return logits.const_data_ptr<float>();
   }
   throw CoreError(MMOE_CORRUPT, program_->file().path() + ": it gave no logits of its vocabulary");
-}
-
-uint32_t PoolThreads() {
-  pthreadpool* pool = executorch::extension::threadpool::get_pthreadpool();
-  return pool == nullptr ? 1 : static_cast<uint32_t>(pthreadpool_get_threads_count(pool));
-}
-
-void SetPoolThreads(uint32_t threads) {
-  executorch::extension::threadpool::get_threadpool()->_unsafe_reset_threadpool(threads);
 }
 
 }  // namespace mmoe

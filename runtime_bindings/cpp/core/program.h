@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "core/mapped_file.h"
 #include "core/planned_memory.h"
 #include "core/snapshot/state_tensors.h"
+#include "core/threads.h"
 
 namespace executorch::extension::module {
 class Module;
@@ -64,6 +66,7 @@ class Program {
   std::vector<StateTensor> state_;
   uint64_t planned_bytes_ = 0;
   uint64_t all_logits_bytes_ = 0;
+  std::optional<PoolUse> pool_use_;
   std::unique_ptr<Module> module_;
 };
 
@@ -100,9 +103,5 @@ class ProgramContext {
   std::unique_ptr<executorch::extension::module::Module> module_;
   std::vector<int64_t> ids_;
 };
-
-// Threads of the process's pool. Setting it is for a moment when nothing runs on it and no delegate holds it.
-uint32_t PoolThreads();
-void SetPoolThreads(uint32_t threads);
 
 }  // namespace mmoe

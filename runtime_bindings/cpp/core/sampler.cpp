@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/sampling.h"
 #include "core/softmax_weights.h"
-#include "ops/executorch_parallel.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 
@@ -53,7 +53,7 @@ void RequireFinite(double largest_logit) {
 }
 
 int32_t Largest(const float* logits, size_t count) {
-  const int64_t best = ArgMax(logits, static_cast<int64_t>(count), ExecutorchParallel());
+  const int64_t best = ArgMax(logits, static_cast<int64_t>(count), OperatorParallel());
   RequireFinite(best < 0 ? std::numeric_limits<double>::quiet_NaN() : logits[best]);
   return static_cast<int32_t>(best);
 }
@@ -204,7 +204,7 @@ int32_t Sampler::Sample(const float* logits, int32_t vocab_size, const std::vect
   std::iota(ids_.begin(), ids_.end(), 0);
   if (sampling_.top_k > 0 && static_cast<size_t>(sampling_.top_k) < count) KeepTopK(largest);
   weights_.resize(ids_.size());
-  SoftmaxWeights(logits_.data(), ids_.size(), largest, sampling_.temperature, ExecutorchParallel(),
+  SoftmaxWeights(logits_.data(), ids_.size(), largest, sampling_.temperature, OperatorParallel(),
                  weights_.data());
   if (sampling_.min_p > 0) KeepMinP();
   double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);

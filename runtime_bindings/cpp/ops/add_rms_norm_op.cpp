@@ -4,8 +4,8 @@
 
 #include "kernels/norm/rms_norm.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -29,7 +29,7 @@ void AddRmsNormOut(KernelRuntimeContext& context, const Tensor& residual, const 
                  {tokens, hidden, residual.const_data_ptr<float>(), x.const_data_ptr<float>(),
                   y.has_value() ? y->const_data_ptr<float>() : nullptr, weight.const_data_ptr<float>(),
                   static_cast<float>(eps), sum.mutable_data_ptr<float>(), out.mutable_data_ptr<float>()},
-                 ExecutorchParallel());
+                 OperatorParallel());
 }
 
 const auto kRegistered = RegisterOperator<AddRmsNormOut>("mmoe::add_rms_norm.out");

@@ -14,8 +14,8 @@
 #include <cinttypes>
 
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -68,7 +68,7 @@ void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Optio
   check.ResizeOut(out, {1, tokens, width});
   const KernelTable* kernels = check.Kernels();
   if (!check.ok() || tokens == 0) return;
-  const Parallel parallel = ExecutorchParallel();
+  const Parallel parallel = OperatorParallel();
   void* scratch = check.Scratch(AttentionWorkspaceBytes(shape, parallel.num_workers));
   if (!check.ok()) return;
   const AttentionArgs args = {shape,

@@ -2,8 +2,8 @@
 
 #include "kernels/linear/embedding.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -26,7 +26,7 @@ void EmbeddingOut(KernelRuntimeContext& context, const Tensor& qweight, const Te
   check.AreTokenIds(indices, vocab);
   if (!check.ok()) return;
   Embedding(qweight.const_data_ptr<uint8_t>(), static_cast<const uint16_t*>(scale.const_data_ptr()), hidden,
-            indices.const_data_ptr<int64_t>(), tokens, ExecutorchParallel(), out.mutable_data_ptr<float>());
+            indices.const_data_ptr<int64_t>(), tokens, OperatorParallel(), out.mutable_data_ptr<float>());
 }
 
 const auto kRegistered = RegisterOperator<EmbeddingOut>("mmoe::embedding.out");

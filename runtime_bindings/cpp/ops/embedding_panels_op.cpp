@@ -2,9 +2,9 @@
 
 #include "kernels/linear/embedding.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -26,7 +26,7 @@ void EmbeddingPanelsOut(KernelRuntimeContext& context, const Tensor& weight, con
   check.AreTokenIds(indices, vocab_size);
   if (!check.ok()) return;
   EmbeddingPanels(weight.const_data_ptr<uint8_t>(), static_cast<const uint16_t*>(scale.const_data_ptr()),
-                  hidden, indices.const_data_ptr<int64_t>(), tokens, ExecutorchParallel(),
+                  hidden, indices.const_data_ptr<int64_t>(), tokens, OperatorParallel(),
                   out.mutable_data_ptr<float>());
 }
 

@@ -3,8 +3,8 @@
 #include "kernels/linear/linear_planes.h"
 
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 #include "ops/plane_check.h"
 
 namespace mmoe {
@@ -26,7 +26,7 @@ void EmbeddingPlanesOut(KernelRuntimeContext& context, const Tensor& weight, con
   check.AreTokenIds(indices, vocab_size);
   if (!check.ok()) return;
   EmbeddingPlanes(AsPlanes(weight, scale, hidden, planes), indices.const_data_ptr<int64_t>(), tokens,
-                  ExecutorchParallel(), out.mutable_data_ptr<float>());
+                  OperatorParallel(), out.mutable_data_ptr<float>());
 }
 
 const auto kRegistered = RegisterOperator<EmbeddingPlanesOut>("mmoe::embedding_planes.out");

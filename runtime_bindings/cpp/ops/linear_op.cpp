@@ -3,9 +3,9 @@
 #include "kernels/linear/linear.h"
 
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 #include "ops/token_rows.h"
 
 namespace mmoe {
@@ -26,7 +26,7 @@ void LinearOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& wei
   if (!check.ok()) return;
   const LinearTarget target = {out.mutable_data_ptr<float>(), out_features};
   Linear(x.const_data_ptr<float>(), rows.tokens, PanelMatrix(weight, scale, rows.inputs), &target, 1,
-         *kernels, ExecutorchParallel(), scratch);
+         *kernels, OperatorParallel(), scratch);
 }
 
 const auto kRegistered = RegisterOperator<LinearOut>("mmoe::linear.out");

@@ -3,8 +3,8 @@
 #include "kernels/linear/linear_planes.h"
 
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 #include "ops/plane_check.h"
 #include "ops/token_rows.h"
 
@@ -24,7 +24,7 @@ void LinearPlanesOut(KernelRuntimeContext& context, const Tensor& x, const Tenso
   void* scratch = check.Scratch(LinearPlanesWorkspaceBytes(rows.tokens, rows.inputs, planes, *kernels));
   if (!check.ok()) return;
   LinearPlanes(x.const_data_ptr<float>(), rows.tokens, AsPlanes(weight, scale, rows.inputs, planes),
-               out_features, out.mutable_data_ptr<float>(), *kernels, ExecutorchParallel(), scratch);
+               out_features, out.mutable_data_ptr<float>(), *kernels, OperatorParallel(), scratch);
 }
 
 const auto kRegistered = RegisterOperator<LinearPlanesOut>("mmoe::linear_planes.out");

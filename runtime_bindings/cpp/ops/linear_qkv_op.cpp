@@ -4,9 +4,9 @@
 #include <executorch/runtime/kernel/operator_registry.h>
 #include "kernels/linear/linear.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -34,7 +34,7 @@ void LinearQkvOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
                                   {key.mutable_data_ptr<float>(), kv_features},
                                   {value.mutable_data_ptr<float>(), kv_features}};
   Linear(x.const_data_ptr<float>(), tokens, PanelMatrix(weight, scale, inputs), targets, 3, *kernels,
-         ExecutorchParallel(), scratch);
+         OperatorParallel(), scratch);
 }
 
 const auto kRegistered = RegisterOperator<LinearQkvOut>("mmoe::linear_qkv.out");

@@ -8,8 +8,8 @@
 
 #include "kernels/panel.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 #include "ops/routing_observer.h"
 
 namespace mmoe {
@@ -74,7 +74,7 @@ void MoeFfnInOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& r
   check.ResizeOut(out, {1, shape.num_tokens, hidden});
   const KernelTable* kernels = check.Kernels();
   if (!check.ok() || shape.num_tokens == 0) return;
-  const Parallel parallel = ExecutorchParallel();
+  const Parallel parallel = OperatorParallel();
   void* scratch = check.Scratch(MoeFfnInWorkspaceBytes(shape, group_size, parallel.num_workers));
   if (!check.ok()) return;
   const RouterOptions router = {norm_topk_prob, static_cast<float>(routed_scaling_factor), softmax,

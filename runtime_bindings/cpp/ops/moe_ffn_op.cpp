@@ -6,8 +6,8 @@
 
 #include "kernels/panel.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 #include "ops/routing_observer.h"
 
 namespace mmoe {
@@ -39,7 +39,7 @@ void MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& rou
   check.ResizeOut(out, {1, shape.num_tokens, hidden});
   const KernelTable* kernels = check.Kernels();
   if (!check.ok() || shape.num_tokens == 0) return;
-  const Parallel parallel = ExecutorchParallel();
+  const Parallel parallel = OperatorParallel();
   void* scratch = check.Scratch(MoeFfnWorkspaceBytes(shape, *kernels, parallel.num_workers));
   if (!check.ok()) return;
   const MoeFfnArgs args = {shape,

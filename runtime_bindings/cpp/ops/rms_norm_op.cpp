@@ -2,8 +2,8 @@
 
 #include "kernels/norm/rms_norm.h"
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -22,7 +22,7 @@ void RmsNormOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& we
   const KernelTable* kernels = check.Kernels();
   if (!check.ok()) return;
   RmsNormRows(*kernels, x.const_data_ptr<float>(), weight.const_data_ptr<float>(), tokens, hidden,
-              static_cast<float>(eps), ExecutorchParallel(), out.mutable_data_ptr<float>());
+              static_cast<float>(eps), OperatorParallel(), out.mutable_data_ptr<float>());
 }
 
 const auto kRegistered = RegisterOperator<RmsNormOut>("mmoe::rms_norm.out");

@@ -5,8 +5,8 @@
 
 #include <optional>
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -40,7 +40,7 @@ void ShortConvOut(KernelRuntimeContext& context, const Tensor& projected, const 
   check.ResizeOut(out, {1, tokens, channels});
   if (!check.ok()) return;
   args.out = out.mutable_data_ptr<float>();
-  ShortConv(args, ExecutorchParallel());
+  ShortConv(args, OperatorParallel());
 }
 
 const auto kRegistered = RegisterOperator<ShortConvOut>("mmoe::short_conv.out");

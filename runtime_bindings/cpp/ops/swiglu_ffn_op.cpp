@@ -4,9 +4,9 @@
 #include "kernels/linear/swiglu_ffn.h"
 
 #include "ops/checked_operator.h"
-#include "ops/executorch_parallel.h"
 #include "ops/linear_check.h"
 #include "ops/op_support.h"
+#include "ops/operator_parallel.h"
 
 namespace mmoe {
 namespace {
@@ -32,7 +32,7 @@ void SwigluFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
   void* scratch = check.Scratch(SwigluFfnWorkspaceBytes(shape, *kernels));
   if (!check.ok()) return;
   SwigluFfn(shape, x.const_data_ptr<float>(), PanelMatrix(gate_up_weight, gate_up_scale, shape.hidden_size),
-            PanelMatrix(down_weight, down_scale, shape.width), *kernels, ExecutorchParallel(), scratch,
+            PanelMatrix(down_weight, down_scale, shape.width), *kernels, OperatorParallel(), scratch,
             out.mutable_data_ptr<float>());
 }
 

@@ -27,7 +27,7 @@
 #include "core/program.h"
 #include "core/runtime_log.h"
 #include "kernels/isa/isa.h"
-#include "ops/executorch_parallel.h"
+#include "ops/operator_parallel.h"
 #include "tools/int8_peak.h"
 #include "tools/read_bandwidth.h"
 #include "tools/routing_trace.h"
@@ -59,7 +59,7 @@ std::vector<double> Run(ProgramContext& context, const ProgramInfo& info, std::i
     const float* logits =
         context.Forward(ids.data() + begin, static_cast<size_t>(end - begin), position + begin);
     // The choice of the next token is part of a step.
-    if (ArgMax(logits, info.vocab_size, ExecutorchParallel()) < 0)
+    if (ArgMax(logits, info.vocab_size, OperatorParallel()) < 0)
       throw std::runtime_error("logits that are not numbers");
     if (!one_by_one && end < count) continue;
     seconds.push_back(SecondsSince(start));
@@ -100,7 +100,7 @@ void Serve(const std::string& path, int threads) {
     } else if (command == "read") {
       std::printf("bandwidth %.0f", ReadBandwidth(MappedFile(path).bytes(), threads));
     } else if (command == "peak") {
-      std::printf("peak %.0f", Int8Peak(kernels->name, ExecutorchParallel()));
+      std::printf("peak %.0f", Int8Peak(kernels->name, OperatorParallel()));
     } else {
       throw std::runtime_error("unknown command: " + command);
     }
