@@ -1,5 +1,6 @@
 #include "tools/int8_peak.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -12,8 +13,13 @@
 namespace mmoe {
 namespace {
 
-// Steps of a task: about 5 ms at 200 GMAC/s.
+// Steps of a task: 0.2 ms of a thread at 166 GMAC/s.
 constexpr int64_t kSteps = 1 << 20;
+
+// Tasks of a thread in one measurement, 6 ms. The first one is not counted: a thread that slept may be woken on the caller's
+// core and stay there until the system's next tick, 4 ms, so that two threads seemed to multiply no faster than one.
+constexpr int64_t kTasks = 32;
+constexpr int kMeasurements = 3;
 
 #if defined(__x86_64__)
 
@@ -94,10 +100,17 @@ Loop LoopOf(const std::string& isa) {
 double Int8Peak(const std::string& isa, const Parallel& parallel) {
   const Loop loop = LoopOf(isa);
   if (loop.run == nullptr) return 0;
-  const auto start = std::chrono::steady_clock::now();
-  ParallelFor(parallel, parallel.num_workers, [&](int64_t, int) { loop.run(); });
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return static_cast<double>(kSteps * loop.multiply_adds_per_step * parallel.num_workers) / seconds.count();
+  const int64_t tasks = kTasks * parallel.num_workers;
+  const auto rate = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    ParallelFor(parallel, tasks, [&](int64_t, int) { loop.run(); });
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    return static_cast<double>(kSteps * loop.multiply_adds_per_step * tasks) / seconds.count();
+  };
+  rate();
+  double best = 0;
+  for (int measurement = 0; measurement < kMeasurements; ++measurement) best = std::max(best, rate());
+  return best;
 }
 
 }  // namespace mmoe
