@@ -8,10 +8,14 @@ namespace {
 
 static_assert(kLinearGroup / kPanelBlockInputs == kInt16Blocks, "a group is widened once");
 
+// A kernel's groups where their width, float32 scales and zeros are known at run time only. Others have as many inputs
+// as the number says, float16 scales and a zero of 8, as a dense linear's 32 do.
+constexpr int64_t kAnyGroup = 0;
+
 // As LoadScales, for eight outputs.
-template <bool kDense>
+template <int64_t kGroup>
 inline __m256 LoadEightScales(const LinearDotArgs& args, int64_t at) {
-  if (!kDense && args.float_scale != nullptr) return _mm256_loadu_ps(args.float_scale + at);
+  if (kGroup == kAnyGroup && args.float_scale != nullptr) return _mm256_loadu_ps(args.float_scale + at);
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(args.scale + at)));
 }
 
@@ -27,11 +31,10 @@ inline __m256i ZeroOffsets(const uint8_t* zero, int32_t offset) {
   return _mm256_mullo_epi32(zeros, _mm256_set1_epi32(offset / kWeightOffset));
 }
 
-// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache. A dense
-// linear's groups have 32 inputs, float16 scales and a zero of 8, which is then known to the compiler.
-template <int kTokens, int kHalves, bool kDense>
+// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache.
+template <int kTokens, int kHalves, int64_t kGroup>
 __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
-  const int64_t inputs = kDense ? kLinearGroup : args.group;
+  const int64_t inputs = kGroup == kAnyGroup ? args.group : kGroup;
   __m256 result[kHalves]
                [2 * kTokens];  // [half][token, nibble], in memory while int16 sums fill the registers
   for (auto& of_half : result) {
@@ -56,7 +59,7 @@ __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
       for (int t = 0; t < kTokens; ++t) {
         __m256i* of_token = sums[h] + 2 * t;
         of_token[0] = of_token[1] = _mm256_set1_epi32(offsets[t]);
-        if (!kDense && args.zero != nullptr) {
+        if (kGroup == kAnyGroup && args.zero != nullptr) {
           of_token[0] = ZeroOffsets(args.zero + column + 8 * h, offsets[t]);
           of_token[1] = ZeroOffsets(args.zero + column + 16 + 8 * h, offsets[t]);
         }
@@ -73,8 +76,8 @@ __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
     }
 #pragma GCC unroll 2
     for (int h = 0; h < kHalves; ++h) {
-      const __m256 low_scale = LoadEightScales<kDense>(args, column + 8 * h);
-      const __m256 high_scale = LoadEightScales<kDense>(args, column + 16 + 8 * h);
+      const __m256 low_scale = LoadEightScales<kGroup>(args, column + 8 * h);
+      const __m256 high_scale = LoadEightScales<kGroup>(args, column + 16 + 8 * h);
 #pragma GCC unroll 6
       for (int t = 0; t < kTokens; ++t) {
         const __m256 activation_scale = _mm256_set1_ps(activation_scales[t]);
@@ -96,23 +99,29 @@ __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
   }
 }
 
-template <int kTokens, bool kDense>
-void GroupedDotTokens(const LinearDotArgs& args) {
+template <int kTokens, int64_t kGroup>
+void DotTokens(const LinearDotArgs& args) {
   constexpr int kHalves = HalvesAtOnce(kTokens);
-  for (int half = 0; half < 2; half += kHalves) DotHalves<kTokens, kHalves, kDense>(args, half);
+  for (int half = 0; half < 2; half += kHalves) DotHalves<kTokens, kHalves, kGroup>(args, half);
 }
 
-template <bool kDense>
+template <int64_t kGroup>
 void DotByTokens(const LinearDotArgs& args) {
   static constexpr void (*kByTokens[kAvx2TokenTile])(const LinearDotArgs&) = {
-      GroupedDotTokens<1, kDense>, GroupedDotTokens<2, kDense>, GroupedDotTokens<3, kDense>,
-      GroupedDotTokens<4, kDense>, GroupedDotTokens<5, kDense>, GroupedDotTokens<6, kDense>,
+      DotTokens<1, kGroup>, DotTokens<2, kGroup>, DotTokens<3, kGroup>,
+      DotTokens<4, kGroup>, DotTokens<5, kGroup>, DotTokens<6, kGroup>,
   };
   kByTokens[args.tile.tokens - 1](args);
 }
 
-void LinearDot(const LinearDotArgs& args) { DotByTokens<true>(args); }
-void GroupedDot(const LinearDotArgs& args) { DotByTokens<false>(args); }
+void LinearDot(const LinearDotArgs& args) { DotByTokens<kLinearGroup>(args); }
+
+void GroupedDot(const LinearDotArgs& args) {
+  const bool plain = args.float_scale == nullptr && args.zero == nullptr;
+  if (plain && args.group == 64) return DotByTokens<64>(args);
+  if (plain && args.group == 128) return DotByTokens<128>(args);
+  DotByTokens<kAnyGroup>(args);
+}
 
 }  // namespace
 }  // namespace mmoe
