@@ -5,7 +5,7 @@
 namespace mmoe {
 
 // How the kernels spread independent tasks over threads, without knowing whose threads they are: the
-// operators pass ExecuTorch's pool, the tests plain std::thread. Tasks must not start parallel regions of their own.
+// operators pass a TaskPool or ExecuTorch's pool, the tests plain std::thread. Tasks must not start parallel regions of their own.
 struct Parallel {
   // `worker` is in 0..num_workers-1 and no two running tasks share it, so it may index per-worker scratch.
   using Task = void (*)(void* context, int64_t index, int worker);
