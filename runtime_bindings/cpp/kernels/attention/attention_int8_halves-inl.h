@@ -139,9 +139,9 @@ void AttendInt8Rows(const AttendArgs& args, int64_t row) {
   if (count <= 0) return;
   float row_scales[kRows];
   if (kSixteenLaneRegisters >= 32 && SeeTheSameKeys(args, row, kRows)) {
-    QuantizeWeights<kRows>(args, row, count, row_scales);
+    QuantizeWeights<kRows>(args, row, count, row_scales, [] {});
   } else {
-    for (int r = 0; r < kRows; ++r) QuantizeWeights<1>(args, row + r, count, row_scales + r);
+    for (int r = 0; r < kRows; ++r) QuantizeWeights<1>(args, row + r, count, row_scales + r, [] {});
   }
   constexpr int kBlocks = kSixteenLaneRegisters >= 32 ? 4 : 1;
   int64_t d = 0;
@@ -149,6 +149,14 @@ void AttendInt8Rows(const AttendArgs& args, int64_t row) {
     SumValuesInt8<kRows, kBlocks>(args, row, d, count, row_scales);
   }
   for (; d < args.head_dim; d += 16) SumValuesInt8<kRows, 1>(args, row, d, count, row_scales);
+}
+
+// A partition with few keys, as the last one of a head often is, leaves most of the next keys to be fetched.
+inline void FetchRest(const AttendArgs& args) {
+  const int64_t line = RoundUp16(args.head_dim) * 4, used = (MostValid(args, 0, args.rows) + 3) / 4 * line;
+  for (int64_t byte = used; byte < kAttentionPartition / 4 * line; byte += 64) {
+    FetchNext(args.next_keys, byte);
+  }
 }
 
 void AttendInt8(const AttendArgs& args) {

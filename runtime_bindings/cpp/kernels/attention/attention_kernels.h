@@ -39,14 +39,15 @@ struct AttendArgs {
   const float* factors;         // of the products of each row, with the query's scale in them for int8
   const void* keys;
   const void* values;
-  const float* key_steps;    // int8 only
-  const float* value_steps;  // int8 only
-  const void* next_keys;     // of the partition that follows, to be fetched
-  float* scores;             // scratch [rows, kAttentionPartition]
-  int8_t* weights;           // scratch [rows, 2 * kAttentionPartition], as StoreInt14 writes them; int8 only
-  float* maxima;             // results, for rows that see a key: the largest score,
-  float* totals;             // the sum of 2^(score - maximum),
-  float* outputs;            // the same sum of 2^(score - maximum) * value
+  const float* key_steps;       // int8 only
+  const float* value_steps;     // int8 only
+  const void* next_keys;        // of the partition that follows, to be fetched
+  const float* next_key_steps;  // the same; int8 only
+  float* scores;                // scratch [rows, kAttentionPartition]
+  int8_t* weights;  // scratch [rows, 2 * kAttentionPartition], as StoreInt14 writes them; int8 only
+  float* maxima;    // results, for rows that see a key: the largest score,
+  float* totals;    // the sum of 2^(score - maximum),
+  float* outputs;   // the same sum of 2^(score - maximum) * value
 };
 
 // Adds a partition's results to those of the partitions before it; a state without any has total 0.

@@ -83,9 +83,10 @@ inline void WeighSixteen(float* scores, const float* value_steps, F32x16 maximum
 // The scores of rows that see the same keys become weights of 14 bits with the values' scales in them;
 // row_scales[r] is the weights' own. Weights from the last key up to `count` are zero. Softmax, row_scales and the
 // largest weight in one pass over the scores: a token behind 8,192 keys takes 3 to 10 % less than with a pass
-// for each. Rows side by side hide each other's latencies.
-template <int kRows>
-inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, float* row_scales) {
+// for each. Rows side by side hide each other's latencies. beside() runs once for every sixteen keys.
+template <int kRows, class Beside>
+inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, float* row_scales,
+                            const Beside& beside) {
   const int64_t first = args.first[row], valid = args.valid[row] < 0 ? 0 : args.valid[row];
   float* scores = args.scores + row * kAttentionPartition;
   F32x16 maxima[kRows], sums[kRows];
@@ -100,6 +101,7 @@ inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, 
     }
   }
   for (int64_t k = 0; k < valid; k += 16) {
+    beside();
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       WeighSixteen(scores + r * kAttentionPartition + k, args.value_steps + k, maxima[r], first - k,
@@ -123,14 +125,6 @@ inline void QuantizeWeights(const AttendArgs& args, int64_t row, int64_t count, 
       }
       StoreInt14(chunk, integers, kAttentionPartition, k);
     }
-  }
-}
-
-// A partition with few keys, as the last one of a head often is, leaves most of the next keys to be fetched.
-inline void FetchRest(const AttendArgs& args) {
-  const int64_t line = RoundUp16(args.head_dim) * 4, used = (MostValid(args, 0, args.rows) + 3) / 4 * line;
-  for (int64_t byte = used; byte < kAttentionPartition / 4 * line; byte += 64) {
-    FetchNext(args.next_keys, byte);
   }
 }
 

@@ -119,7 +119,9 @@ void AttendPartition(const AttentionArgs& args, const RowBlocks& blocks, const A
   attend.values = view.values;
   attend.key_steps = view.key_steps;
   attend.value_steps = view.value_steps;
-  attend.next_keys = ViewCache(args.cache, next.kv_head, next.partition * kAttentionPartition).keys;
+  const CacheView next_view = ViewCache(args.cache, next.kv_head, next.partition * kAttentionPartition);
+  attend.next_keys = next_view.keys;
+  attend.next_key_steps = next_view.key_steps;
   attend.scores = queries.scores;
   attend.weights = queries.weights;
   attend.maxima = result.maxima;
