@@ -18,7 +18,8 @@ INPUTS = 768
 PANEL_OUTPUTS = 32
 # Functions that a product runs through; everything else of the program (start-up, C library) is left out.
 KERNEL = re.compile(
-    r"^(\w+) (\w+) t .*::(PanelDot|LinearDot|GroupedDot|LinearQuads|DotChunk|DotHalf|DotStep|Stream)"
+    r"^(\w+) (\w+) t .*::"
+    r"(PanelDot|LinearDot|GroupedDot|PairedDot|LinearQuads|LinearPairs|DotChunk|DotHalf|DotStep|Stream)"
 )
 
 
@@ -37,6 +38,7 @@ PRODUCTS = (
     Product("experts", "neon_i8mm", "usmmla", 32, (1, 2, 4, 8, 10)),
     Product("experts", "neon_dotprod", "sdot", 16, (1, 2, 4, 8)),
     Product("experts", "neon", "smlal", 8, (1, 4)),
+    Product("linear", "neon_i8mm", "usmmla", 32, (1, 2, 4, 6)),
     Product("linear", "neon_dotprod", "sdot", 16, (1, 4)),
     Product("linear", "neon", "smlal", 8, (1, 4)),
 )

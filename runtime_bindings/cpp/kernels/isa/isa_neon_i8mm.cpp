@@ -6,7 +6,7 @@
 #include "kernels/isa/shared_loops-inl.h"
 
 #include "kernels/attention/attention_int8_halves-inl.h"
-#include "kernels/linear/linear_dot_sdot-inl.h"
+#include "kernels/linear/linear_dot_i8mm-inl.h"
 #include "kernels/moe/panel_dot_neon_i8mm-inl.h"
 
 #include "kernels/moe/panel_dot_and_quantize-inl.h"
@@ -16,6 +16,6 @@
 namespace mmoe {
 
 extern const KernelTable kNeonI8mmKernels;
-const KernelTable kNeonI8mmKernels = FillKernelTable("neon_i8mm", kI8mmTokenTile, kSdotLinearTile);
+const KernelTable kNeonI8mmKernels = FillKernelTable("neon_i8mm", kI8mmTokenTile, kI8mmLinearTile);
 
 }  // namespace mmoe

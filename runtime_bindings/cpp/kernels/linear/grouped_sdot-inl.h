@@ -1,6 +1,4 @@
-// Panel of a dense linear times a tile of tokens with sdot by element. Also with i8mm: for every group of 32
-// inputs the float work on the sums takes as many instructions as usmmla would, so that its halving of the
-// products gains little and its interleaving costs more.
+// Panel of a dense linear times a tile of tokens with sdot by element; with i8mm and SME2, few tokens.
 
 #include "kernels/linear/grouped_neon-inl.h"
 #include "kernels/linear/linear_dot.h"

@@ -33,9 +33,11 @@ inline float32x4_t LoadFourFloat16(const uint16_t* from) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
 }
 
-// Asks for a line for each block of kInputs inputs.
+// Asks for a line for each block of kInputs inputs. Through a register, because GCC otherwise adds each line's place to
+// an index and that to the address: three instructions for a line instead of one.
 template <int64_t kInputs>
 inline void PrefetchBlocks(const uint8_t* lines, int64_t step = kPanelBlockBytes) {
+  __asm__("" : "+r"(lines));
   for (int64_t b = 0; b < kInputs / kPanelBlockInputs; ++b) __builtin_prefetch(lines + b * step);
 }
 
