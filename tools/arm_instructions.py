@@ -16,10 +16,13 @@ from pathlib import Path
 
 INPUTS = 768
 PANEL_OUTPUTS = 32
+HEAD_DIM = 64
+PARTITION = 256  # keys, and as many values
 # Functions that a product runs through; everything else of the program (start-up, C library) is left out.
 KERNEL = re.compile(
     r"^(\w+) (\w+) t .*::"
-    r"(PanelDot|LinearDot|GroupedDot|PairedDot|LinearQuads|LinearPairs|DotChunk|DotHalf|DotStep|Stream)"
+    r"(PanelDot|LinearDot|GroupedDot|PairedDot|LinearQuads|LinearPairs|DotChunk|DotHalf|DotStep|Stream"
+    r"|AttendInt8|ScoreInt8|SumValuesInt8|ScoreSixteen|SumSixteen|QuantizeWeights)"
 )
 
 
@@ -31,7 +34,16 @@ class Product:
     isa: str
     instruction: str  # the one that multiplies
     macs: int  # multiply-adds of one such instruction
-    tokens: tuple[int, ...]
+    tokens: tuple[int, ...]  # of attention: query rows
+
+    @property
+    def inputs(self) -> int:
+        return HEAD_DIM if self.kind == "attention" else INPUTS
+
+    def multiply_adds(self, tokens: int) -> int:
+        """Of one call."""
+        columns = 2 * PARTITION if self.kind == "attention" else PANEL_OUTPUTS
+        return tokens * self.inputs * columns
 
 
 PRODUCTS = (
@@ -41,6 +53,10 @@ PRODUCTS = (
     Product("linear", "neon_i8mm", "usmmla", 32, (1, 2, 4, 6)),
     Product("linear", "neon_dotprod", "sdot", 16, (1, 4)),
     Product("linear", "neon", "smlal", 8, (1, 4)),
+    # 14 bits are two products of 7.
+    Product("attention", "neon_i8mm", "smmla", 16, (3, 48)),
+    Product("attention", "neon_dotprod", "sdot", 8, (3, 48)),
+    Product("attention", "neon", "smlal", 4, (3, 48)),
 )
 # With 512 bits, as Apple's processors have: an outer product is 16 tokens x 16 outputs x 4 inputs.
 SME2_PRODUCTS = (
@@ -67,7 +83,7 @@ def count(emulator: tuple[str, ...], program: Path, ranges: str, product: Produc
             [
                 *emulator,
                 *("-d", "nochain,exec", "-dfilter", ranges, "-D", log.name),
-                *(program, product.kind, product.isa, str(tokens), str(INPUTS)),
+                *(program, product.kind, product.isa, str(tokens), str(product.inputs)),
             ],
             check=True,
             env={**os.environ, **one_per_block},
@@ -85,8 +101,8 @@ def main() -> None:
     print("|---|---|---:|---:|---:|---:|")
     for product in products:
         for tokens in product.tokens:
-            macs = tokens * INPUTS * PANEL_OUTPUTS
-            found = 1000 * count(emulator, program, ranges, product, tokens) / macs
+            executed = count(emulator, program, ranges, product, tokens)
+            found = 1000 * executed / product.multiply_adds(tokens)
             least = 1000 / product.macs
             print(
                 f"| {product.kind} | {product.isa} | {tokens} | {found:.{1 if found < 20 else 0}f} | "

@@ -161,11 +161,11 @@ inline void FetchRest(const AttendArgs& args) {
 
 void AttendInt8(const AttendArgs& args) {
   int64_t row = 0;
-  // Six rows by two blocks of keys, twice, are 24 accumulators.
+  // Six rows by two blocks of keys, twice, are 24 accumulators; so are three rows by a block of four registers.
   if constexpr (kSixteenLaneRegisters >= 32) {
     for (; row + 6 <= args.rows; row += 6) ScoreInt8<6>(args, row);
+    for (; row + 4 <= args.rows; row += 4) ScoreInt8<4>(args, row);
   }
-  for (; row + 4 <= args.rows; row += 4) ScoreInt8<4>(args, row);
   for (; row + 3 <= args.rows; row += 3) ScoreInt8<3>(args, row);
   for (; row < args.rows; ++row) ScoreInt8<1>(args, row);
   // Three rows by four vectors of dimensions, twice, are 24 accumulators.

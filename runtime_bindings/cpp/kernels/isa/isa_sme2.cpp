@@ -11,7 +11,7 @@
 
 #include "kernels/isa/shared_loops-inl.h"
 
-#include "kernels/attention/attention_int8_halves-inl.h"
+#include "kernels/attention/attention_int8_i8mm-inl.h"
 #include "kernels/linear/linear_dot_sme2-inl.h"
 #include "kernels/moe/panel_dot_sme2-inl.h"
 

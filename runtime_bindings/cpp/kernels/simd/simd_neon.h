@@ -219,6 +219,18 @@ inline I32x16 JoinSplit(I32x16 high, I32x16 low) {
   for (int p = 0; p < 4; ++p) low.part[p] = vaddq_s32(low.part[p], vshlq_n_s32(high.part[p], 7));
   return low;
 }
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+// Eight upper halves before their lower ones, which smmla takes as two columns.
+inline void StoreInt14(const F32x16* values, int8_t* row, int64_t, int64_t at) {
+  for (int i = 0; i < 8; ++i) {
+    const int32x4_t first = vcvtnq_s32_f32(values[i / 2].part[i % 2 * 2]);
+    const int32x4_t second = vcvtnq_s32_f32(values[i / 2].part[i % 2 * 2 + 1]);
+    const int16x8_t eight = vcombine_s16(vmovn_s32(first), vmovn_s32(second));
+    vst1q_s8(row + 2 * at + 16 * i,
+             vcombine_s8(vshrn_n_s16(eight, 7), vand_s8(vmovn_s16(eight), vdup_n_s8(127))));
+  }
+}
+#else
 inline void StoreInt14(const F32x16* values, int8_t* row, int64_t length, int64_t at) {
   int8_t *high = row + at, *low = row + length + at;
   for (int i = 0; i < 4; ++i) {
@@ -229,6 +241,7 @@ inline void StoreInt14(const F32x16* values, int8_t* row, int64_t length, int64_
     vst1q_s8(low + 16 * i, vandq_s8(vcombine_s8(vmovn_s16(first), vmovn_s16(second)), vdupq_n_s8(127)));
   }
 }
+#endif
 
 inline I8x64 LoadBytes(const int8_t* from) {
   return {{vld1q_s8(from), vld1q_s8(from + 16), vld1q_s8(from + 32), vld1q_s8(from + 48)}};
