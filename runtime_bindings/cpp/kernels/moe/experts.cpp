@@ -90,7 +90,9 @@ TaskPanel Following(const Task& task, const Task& next, int64_t p, int64_t dista
   return {next, std::min(p + distance - task.count, next.count - 1)};
 }
 
-void FetchScales(const Projection& projection, const Task& task, int64_t p, const Tile& tile) {
+// Inlined early, or GCC drops the call: it takes a function that only fetches for one without effect.
+__attribute__((always_inline)) inline void FetchScales(const Projection& projection, const Task& task,
+                                                       int64_t p, const Tile& tile) {
   const int64_t bytes = projection.matrix.inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
   const char* from = reinterpret_cast<const char*>(projection.Scale(task, p)) + tile.index * bytes;
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
