@@ -46,10 +46,12 @@ class DraftLengthTest : public testing::Test {
       while (right < drafted && Chance() < text.right) ++right;
       const double seconds = timed(drafted);
       if (drafted == 0) {
-        if (found) length.NoteJudged(text.matched, 1, Chance() < text.right ? 1 : 0);
+        if (found) length.NoteJudged(text.matched, Chance() < text.right);
         length.NotePlain(seconds);
       } else {
-        length.NoteJudged(text.matched, std::min(drafted, right + 1), right);
+        for (size_t judged = 0; judged < std::min(drafted, right + 1); ++judged) {
+          length.NoteJudged(text.matched + judged, judged < right);
+        }
         length.NoteDraft(drafted, right, seconds);
       }
       written += static_cast<int>(right) + 1;

@@ -6,7 +6,7 @@ namespace mmoe {
 
 namespace {
 
-constexpr double kRemembered = 0.98;  // of a record's counts, each draft: texts change
+constexpr double kRemembered = 0.98;  // of a record's counts, each token: texts change
 constexpr double kLostShare = 0.01;   // of the time may be lost with drafts,
 constexpr double kMostAllowance = 8;  // and of what they have gained so many calls of one token
 constexpr size_t kForgotten = 8;      // after so many calls of one token a call's cost is
@@ -22,28 +22,27 @@ double DraftLength::Extra() const {
 }
 
 size_t DraftLength::ClassOf(size_t matched) {
-  return matched == 0 ? 0 : matched <= 2 ? 1 : matched <= 4 ? 2 : matched <= 8 ? 3 : 4;
+  return matched <= 4 ? matched : matched <= 8 ? 5 : matched < 16 ? 6 : 7;
 }
 
 size_t DraftLength::Choose(size_t matched, size_t most) const {
   if (Plain() == kUnknown) return 0;
-  const double probability = records_[ClassOf(matched)].Probability();
   const double extra = Extra();
   size_t best = 0;
-  double tokens = 1, power = 1, best_speed = 1;
+  double tokens = 1, foreseen = 1, best_speed = 1;
   for (size_t length = 1; length <= most && static_cast<double>(length) * extra <= allowance_; ++length) {
-    power *= probability;
-    tokens += power;
+    foreseen *= records_[ClassOf(matched + length - 1)].Probability();
+    tokens += foreseen;
     const double speed = tokens / (1 + static_cast<double>(length) * extra);
     if (speed > best_speed) best = length, best_speed = speed;
   }
   return best;
 }
 
-void DraftLength::NoteJudged(size_t matched, size_t judged, size_t right) {
+void DraftLength::NoteJudged(size_t matched, bool right) {
   Record& record = records_[ClassOf(matched)];
-  record.right = kRemembered * record.right + static_cast<double>(right);
-  record.judged = kRemembered * record.judged + static_cast<double>(judged);
+  record.right = kRemembered * record.right + (right ? 1.0 : 0.0);
+  record.judged = kRemembered * record.judged + 1.0;
 }
 
 void DraftLength::NotePlain(double seconds) {

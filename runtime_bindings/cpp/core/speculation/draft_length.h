@@ -9,17 +9,18 @@ namespace mmoe {
 
 // How many drafted tokens are worth judging, from what drafts came to and what calls of the program cost.
 //
-// A call of one token takes one unit of time, with a draft of k tokens 1 + k * extra, and yields 1 + p + ... + p^k
-// tokens where each drafted token is right with probability p if the one before it was. The k with the most tokens per
-// second is chosen, as far as there is an allowance for it to be wrong throughout: two calls of one token at first,
-// then a hundredth of each call and what drafts have saved, up to eight calls.
+// A call of one token takes one unit of time, with a draft of k tokens 1 + k * extra, and yields 1 + p1 + p1 p2 + ...
+// tokens where the i-th drafted token is right with probability pi if those before it were: each that was is one more
+// token that agrees with its source. The k with the most tokens per second is chosen, as far as there is an allowance for
+// it to be wrong throughout: two calls of one token at first, then a hundredth of each call and what drafts have saved,
+// up to eight calls.
 class DraftLength {
  public:
   // For a draft before which `matched` tokens agree with its source's; at most `most`.
   size_t Choose(size_t matched, size_t most) const;
 
-  // `right` of `judged` tokens were; whether they were run or only thought of.
-  void NoteJudged(size_t matched, size_t judged, size_t right);
+  // Whether a token was right before which `matched` agree, those of its draft included; run or only thought of.
+  void NoteJudged(size_t matched, bool right);
   // Calls of one token, and calls with a draft of which `right` tokens were.
   void NotePlain(double seconds);
   void NoteDraft(size_t drafted, size_t right, double seconds);
@@ -51,8 +52,8 @@ class DraftLength {
   // A call gave so many tokens in the time of so many calls of one.
   void NoteGain(double tokens, double calls);
 
-  // By how much agrees: nothing, 1 or 2 tokens, up to 4, up to 8, more. They begin as if a few tokens had been judged.
-  std::array<Record, 5> records_ = {{{1, 3}, {1, 3}, {1, 2}, {1, 2}, {1, 2}}};
+  // By how many tokens agree: 0 to 4, up to 8, fewer than 16, more. They begin as if a few tokens had been judged.
+  std::array<Record, 8> records_ = {{{1, 3}, {1, 3}, {1, 3}, {1, 2}, {1, 2}, {2, 3}, {4, 5}, {6, 7}}};
   // Seconds of calls of one token, of which the least counts: a call with a draft is worth nothing beside a slow one.
   Recent<3> plain_ = {{kUnknown, kUnknown, kUnknown}};
   // What calls took longer for each drafted token, in calls of one token; the median counts. It begins, and begins again

@@ -7,17 +7,15 @@ namespace mmoe {
 const float* Speculation::Take(int32_t id) {
   if (!open_) return nullptr;
   const bool right = draft_.ids[taken_] == id;
+  length_.NoteJudged(draft_.matched + taken_, right);
   if (run_.empty()) {  // not run, but it tells what drafts are worth
-    length_.NoteJudged(draft_.matched, 1, right ? 1 : 0);
     open_ = false;
     return nullptr;
   }
-  if (!right) length_.NoteJudged(draft_.matched, 1, 0);
   if (!right || rows_ == nullptr) {
     Settle();
     return nullptr;
   }
-  length_.NoteJudged(draft_.matched, 1, 1);
   ++accepted_tokens_;
   const float* row = rows_ + ++taken_ * stride_;
   if (taken_ == run_.size()) Settle();
