@@ -41,9 +41,9 @@ void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel) {
   });
 }
 
-const KernelTable& BenchmarkedKernels() {
+const KernelSet& BenchmarkedKernels() {
   const char* error = nullptr;
-  const KernelTable* kernels = SelectKernels(&error);
+  const KernelSet* kernels = SelectKernels(&error);
   if (kernels == nullptr) {
     std::fprintf(stderr, "%s\n", error);
     std::exit(1);
@@ -59,7 +59,7 @@ int BenchmarkThreads() {
 int RunBenchmarks(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("isa", BenchmarkedKernels().name);
+  benchmark::AddCustomContext("isa", BenchmarkedKernels().first().name);
   benchmark::AddCustomContext("threads", std::to_string(BenchmarkThreads()));
   benchmark::RunSpecifiedBenchmarks();
   return 0;

@@ -36,7 +36,7 @@ std::vector<float> Normal(int64_t count);
 void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel);
 
 // The kernels of MMOE_ISA; ends the process if there are none.
-const KernelTable& BenchmarkedKernels();
+const KernelSet& BenchmarkedKernels();
 
 // MMOE_BENCHMARK_THREADS, or one for each CPU.
 int BenchmarkThreads();
