@@ -42,13 +42,16 @@ void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel) {
 }
 
 const KernelSet& BenchmarkedKernels() {
-  const char* error = nullptr;
-  const KernelSet* kernels = SelectKernels(&error);
-  if (kernels == nullptr) {
-    std::fprintf(stderr, "%s\n", error);
-    std::exit(1);
-  }
-  return *kernels;
+  static const KernelSet kernels = [] {
+    const char* error = nullptr;
+    const KernelSet* selected = SelectKernels(&error);
+    if (selected == nullptr) {
+      std::fprintf(stderr, "%s\n", error);
+      std::exit(1);
+    }
+    return selected->Among(BenchmarkThreads());
+  }();
+  return kernels;
 }
 
 int BenchmarkThreads() {
