@@ -26,7 +26,7 @@ class KernelSet {
 
   const KernelTable& ForWorker(int worker) const { return OfKind(KindOf(worker)); }
 
-  // For stages that need no shared unit: the loops that they use differ in no two tables of a set that is chosen.
+  // Worker 0's, for stages that run on no shared unit: there any worker may compute with any table.
   const KernelTable& first() const { return OfKind(0); }
 
   // Workers with the same table are of one kind, 0..kinds()-1.

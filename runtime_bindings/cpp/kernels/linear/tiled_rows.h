@@ -43,7 +43,7 @@ class TiledRows {
   LinearTiles Of(const RowRange& range, int kind) const;
 
   // After groups first_group..first_group+count-1 of row `row` of the range were written as `kind` has them: the other kind's
-  // copy. Copied, because quantising a second time costs as much as 8 % of the products of a fast kind.
+  // copy. Copied: to quantise twice would add a tenth to SME2's instructions (docs/log/kernels.md).
   void CopyGroups(const RowRange& range, int kind, int64_t row, int64_t first_group, int64_t count) const {
     if (kinds_ > 1) CopyToOther(Of(range, kind), Of(range, 1 - kind), row, first_group, count);
   }
