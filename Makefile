@@ -43,11 +43,11 @@ core-sanitize:  ## sessions of ARTIFACT on many threads, 1,000 of them, under th
 	cmake --build $(BUILD)-sanitize --target mmoe_core_tests
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) $(BUILD)-sanitize/tests/mmoe_core_tests --gtest_brief=1
 
-core-thread-sanitize:  ## the same sessions of ARTIFACT, and the thread pool's tests, under the thread sanitizer
+core-thread-sanitize:  ## the same sessions of ARTIFACT, the thread pool's tests and those of workers with different tables, under the thread sanitizer
 	cmake -S runtime_bindings/cpp -B $(BUILD)-thread-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
 	  -DMMOE_SANITIZE=thread -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-thread-sanitize --target mmoe_core_tests mmoe_kernel_tests
-	TSAN_OPTIONS=halt_on_error=1 $(BUILD)-thread-sanitize/tests/mmoe_kernel_tests --gtest_brief=1 --gtest_filter='TaskPool.*'
+	TSAN_OPTIONS=halt_on_error=1 $(BUILD)-thread-sanitize/tests/mmoe_kernel_tests --gtest_brief=1 --gtest_filter='TaskPool.*:*MixedWorkers.*'
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) \
 	  TSAN_OPTIONS=halt_on_error=1 \
 	  $(BUILD)-thread-sanitize/tests/mmoe_core_tests --gtest_brief=1

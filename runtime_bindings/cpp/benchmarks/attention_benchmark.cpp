@@ -38,7 +38,7 @@ class Layers {
   Layers(CacheType type, int64_t tokens, int64_t context, int64_t count)
       : shape_{tokens, kHeads, kKvHeads, kHeadDim, context},
         type_(type),
-        kernels_(BenchmarkedKernels()),
+        kernels_(BenchmarkedKernels().first()),
         layer_bytes_(BytesPerToken(type) * context),
         count_(count),
         pool_(BenchmarkThreads()),

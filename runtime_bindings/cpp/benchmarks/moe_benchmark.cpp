@@ -34,7 +34,7 @@ struct OutputGrouped {
 struct InputGrouped {
   using Experts = MappedGroupedExperts;
   static size_t WorkspaceBytes(const MoeFfnShape& shape, int64_t group_size) {
-    return MoeFfnInWorkspaceBytes(shape, group_size, BenchmarkThreads());
+    return MoeFfnInWorkspaceBytes(shape, group_size, BenchmarkedKernels(), BenchmarkThreads());
   }
   static Experts Make(const MoeFfnShape& shape, int64_t group_size) { return Experts(shape, group_size); }
   static constexpr auto kRun = MoeFfnIn;
@@ -43,7 +43,7 @@ struct InputGrouped {
 template <class Kind>
 void Moe(benchmark::State& state, const MoeFfnShape& shape, int64_t group_size) {
   const int64_t tokens = shape.num_tokens;
-  const KernelTable& kernels = BenchmarkedKernels();
+  const KernelSet& kernels = BenchmarkedKernels();
   const typename Kind::Experts experts = Kind::Make(shape, group_size);
   TaskPool pool(BenchmarkThreads());
   const Memory workspace = Allocate(static_cast<int64_t>(Kind::WorkspaceBytes(shape, group_size)));
@@ -72,7 +72,7 @@ void Moe(benchmark::State& state, const MoeFfnShape& shape, int64_t group_size) 
     } else {
       work = static_cast<double>(tokens * shape.top_k * 3 * shape.hidden_size * shape.intermediate_size *
                                  layers);
-      limit = Int8Peak(kernels.name, pool.parallel());
+      limit = Int8Peak(kernels.first().name, pool.parallel());
     }
     const double seconds = SecondsOf(run_layers);
     state.SetIterationTime(seconds / static_cast<double>(layers));

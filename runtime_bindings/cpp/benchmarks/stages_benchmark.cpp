@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kHidden = 768, kWidth = 384, kExperts = 60, kTopK = 4, kTokens = 128;
 constexpr uint16_t kScale = 0x2000;  // float16: 2^-7
 
-const KernelTable& Kernels() { return BenchmarkedKernels(); }
+const KernelTable& Kernels() { return BenchmarkedKernels().first(); }
 
 // As many multiply-adds per iteration.
 void CountMultiplyAdds(benchmark::State& state, int64_t count) {
@@ -51,13 +51,14 @@ void TopK(benchmark::State& state) {
 }
 
 void DispatchOfTokens(benchmark::State& state) {
-  std::vector<int32_t> selected(kTokens * kTopK), begin(kExperts + 1), active(kExperts);
+  std::vector<int32_t> selected(kTokens * kTopK), begin(kExperts + 1);
+  std::vector<ExpertRows> runs(kExperts);
   for (size_t i = 0; i < selected.size(); ++i) selected[i] = static_cast<int32_t>(i * 7 % kExperts);
   std::vector<int32_t> row_token(selected.size()), assignment_row(selected.size());
-  Dispatch dispatch = {begin.data(), row_token.data(), assignment_row.data(), active.data(), 0};
+  Dispatch dispatch = {begin.data(), row_token.data(), assignment_row.data(), runs.data(), 0};
   for (auto _ : state) {
-    DispatchTokens(selected.data(), kTokens, kTopK, kExperts, dispatch);
-    benchmark::DoNotOptimize(dispatch.num_active);
+    DispatchTokens(selected.data(), kTokens, kTopK, kExperts, kTokens * kTopK, dispatch);
+    benchmark::DoNotOptimize(dispatch.num_runs);
   }
 }
 
@@ -207,7 +208,7 @@ class Linear {
       : tokens_(tokens),
         memory_(Allocate(1 << 20)),
         arena_(memory_.get()),
-        activations_(arena_, tokens, kHidden, Kernels().linear_tile) {}
+        activations_(LinearActivations(arena_, tokens, kHidden, Kernels()).tiles(0, 0)) {}
 
   void Quantize(benchmark::State& state) {
     const std::vector<float> x = Normal(kHidden);
@@ -237,7 +238,7 @@ class Linear {
   int tokens_;
   Memory memory_;
   Arena arena_;
-  LinearActivations activations_;
+  LinearTiles activations_;
 };
 
 template <class Body>

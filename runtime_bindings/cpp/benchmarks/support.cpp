@@ -41,14 +41,17 @@ void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel) {
   });
 }
 
-const KernelTable& BenchmarkedKernels() {
-  const char* error = nullptr;
-  const KernelTable* kernels = SelectKernels(&error);
-  if (kernels == nullptr) {
-    std::fprintf(stderr, "%s\n", error);
-    std::exit(1);
-  }
-  return *kernels;
+const KernelSet& BenchmarkedKernels() {
+  static const KernelSet kernels = [] {
+    const char* error = nullptr;
+    const KernelSet* selected = SelectKernels(&error);
+    if (selected == nullptr) {
+      std::fprintf(stderr, "%s\n", error);
+      std::exit(1);
+    }
+    return selected->Among(BenchmarkThreads());
+  }();
+  return kernels;
 }
 
 int BenchmarkThreads() {
@@ -59,7 +62,7 @@ int BenchmarkThreads() {
 int RunBenchmarks(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("isa", BenchmarkedKernels().name);
+  benchmark::AddCustomContext("isa", BenchmarkedKernels().first().name);
   benchmark::AddCustomContext("threads", std::to_string(BenchmarkThreads()));
   benchmark::RunSpecifiedBenchmarks();
   return 0;

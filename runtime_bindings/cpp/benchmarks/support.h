@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/parallel.h"
 
 namespace mmoe {
@@ -35,8 +35,8 @@ std::vector<float> Normal(int64_t count);
 // All threads read the bytes once, in pieces of 64 KB: the plain read that kernels are compared with.
 void ReadPlainly(const char* bytes, int64_t count, const Parallel& parallel);
 
-// The kernels of MMOE_ISA; ends the process if there are none.
-const KernelTable& BenchmarkedKernels();
+// The kernels of MMOE_ISA for BenchmarkThreads(); ends the process if there are none.
+const KernelSet& BenchmarkedKernels();
 
 // MMOE_BENCHMARK_THREADS, or one for each CPU.
 int BenchmarkThreads();

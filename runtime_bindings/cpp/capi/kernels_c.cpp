@@ -89,7 +89,8 @@ const char* mmoe_moe_ffn_in(const char* isa, int64_t threads, int64_t num_tokens
   if (target.error != nullptr) return target.error;
   const MoeFfnShape shape = {num_tokens, hidden_size, num_experts, intermediate_size, top_k};
   if (const char* problem = CheckMoeFfnIn(shape, group_size)) return problem;
-  const auto scratch = AllocateScratch(MoeFfnInWorkspaceBytes(shape, group_size, target.workers));
+  const auto scratch =
+      AllocateScratch(MoeFfnInWorkspaceBytes(shape, group_size, *target.kernels, target.workers));
   if (scratch == nullptr) return kNoMemory;
   ThreadParallel pool(target.workers);
   const auto matrix = [&](const uint8_t* weight, const void* scale, const uint8_t* zero) {
@@ -196,18 +197,18 @@ const char* mmoe_project_panel(const char* isa, int64_t tokens, int64_t inputs, 
   if (inputs < 16 || inputs % 16 != 0) return "inputs must be a positive multiple of 16";
   Arena sizer(nullptr);
   TakeExpertScratch(sizer, inputs, kernels);
-  TakeQuantizedRows(sizer, tokens, inputs);
+  TakeQuantizedRows(sizer, tokens, inputs, kernels);
   const auto memory = AllocateScratch(sizer.used());
   if (memory == nullptr) return kNoMemory;
   Arena arena(memory.get());
   const ExpertScratch scratch = TakeExpertScratch(arena, inputs, kernels);
   const QuantizedTile& quantized_tile = scratch.quantized[0];
-  QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs);
+  QuantizedRows rows = TakeQuantizedRows(arena, tokens, inputs, kernels);
   rows.exact = x;
   if (tokens == 0) return nullptr;
   for (int64_t t = 0; t < tokens; ++t) {
     FillQuantizedRow(rows, t, kernels);
-    scratch.rows[t] = rows.values + t * rows.stride;
+    scratch.rows[t] = rows.values[0] + t * rows.stride;
     scratch.exact_rows[t] = x + t * inputs;
     scratch.outputs[t] = outputs + t * kPanelOutputs;
   }

@@ -23,9 +23,9 @@ void AddRmsNormOut(KernelRuntimeContext& context, const Tensor& residual, const 
   check.Is(weight, "weight", ScalarType::Float, {hidden});
   check.ResizeOut(sum, {1, tokens, hidden});
   check.ResizeOut(out, {1, tokens, hidden});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok()) return;
-  AddRmsNormRows(*kernels,
+  AddRmsNormRows(kernels->first(),
                  {tokens, hidden, residual.const_data_ptr<float>(), x.const_data_ptr<float>(),
                   y.has_value() ? y->const_data_ptr<float>() : nullptr, weight.const_data_ptr<float>(),
                   static_cast<float>(eps), sum.mutable_data_ptr<float>(), out.mutable_data_ptr<float>()},

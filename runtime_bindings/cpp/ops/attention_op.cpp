@@ -66,7 +66,7 @@ void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Optio
   check.Is(inputs.rope_cos, "rope_cos", ScalarType::Float, {tokens, head_dim / 2});
   check.Is(inputs.rope_sin, "rope_sin", ScalarType::Float, {tokens, head_dim / 2});
   check.ResizeOut(out, {1, tokens, width});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || tokens == 0) return;
   const Parallel parallel = OperatorParallel();
   void* scratch = check.Scratch(AttentionWorkspaceBytes(shape, parallel.num_workers));
@@ -84,7 +84,7 @@ void Run(ArgumentCheck& check, const char* op, const Inputs& inputs, const Optio
                               options.use_qk_norm,
                               static_cast<float>(options.qk_norm_eps),
                               static_cast<float>(options.scale)};
-  Attention(args, *kernels, parallel, scratch);
+  Attention(args, kernels->first(), parallel, scratch);
 }
 
 // A cache of 4 dimensions.

@@ -20,7 +20,7 @@ void LinearOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& wei
   if (!check.ok()) return;
   CheckPanels(check, {weight, "weight"}, {scale, "scale"}, rows.inputs, LinearPanels(out_features));
   ResizeLike(check, x, rows, out_features, out);
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || rows.tokens == 0) return;
   void* scratch = check.Scratch(LinearWorkspaceBytes(rows.tokens, rows.inputs, *kernels));
   if (!check.ok()) return;

@@ -19,7 +19,7 @@ void LinearPlanesOut(KernelRuntimeContext& context, const Tensor& x, const Tenso
   CheckPlanes(check, weight, scale, rows.inputs, out_features, planes);
   if (!check.ok()) return;
   ResizeLike(check, x, rows, out_features, out);
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || rows.tokens == 0) return;
   void* scratch = check.Scratch(LinearPlanesWorkspaceBytes(rows.tokens, rows.inputs, planes, *kernels));
   if (!check.ok()) return;

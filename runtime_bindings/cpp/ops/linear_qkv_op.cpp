@@ -26,7 +26,7 @@ void LinearQkvOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
   check.ResizeOut(query, {1, tokens, query_features});
   check.ResizeOut(key, {1, tokens, kv_features});
   check.ResizeOut(value, {1, tokens, kv_features});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || tokens == 0) return;
   void* scratch = check.Scratch(LinearWorkspaceBytes(tokens, inputs, *kernels));
   if (!check.ok()) return;

@@ -72,10 +72,10 @@ void MoeFfnInOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& r
   gate_up.Check(check, experts, hidden, 2 * width, group_size);
   down.Check(check, experts, width, hidden, group_size);
   check.ResizeOut(out, {1, shape.num_tokens, hidden});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || shape.num_tokens == 0) return;
   const Parallel parallel = OperatorParallel();
-  void* scratch = check.Scratch(MoeFfnInWorkspaceBytes(shape, group_size, parallel.num_workers));
+  void* scratch = check.Scratch(MoeFfnInWorkspaceBytes(shape, group_size, *kernels, parallel.num_workers));
   if (!check.ok()) return;
   const RouterOptions router = {norm_topk_prob, static_cast<float>(routed_scaling_factor), softmax,
                                 static_cast<float>(sum_eps)};

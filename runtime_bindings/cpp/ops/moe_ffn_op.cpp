@@ -37,7 +37,7 @@ void MoeFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& rou
            {experts, down_panels, width / kPanelBlockInputs, kPanelBlockBytes});
   check.Is(down_scale, "down_scale", ScalarType::Half, {experts, down_panels, width});
   check.ResizeOut(out, {1, shape.num_tokens, hidden});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || shape.num_tokens == 0) return;
   const Parallel parallel = OperatorParallel();
   void* scratch = check.Scratch(MoeFfnWorkspaceBytes(shape, *kernels, parallel.num_workers));

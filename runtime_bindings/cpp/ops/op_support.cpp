@@ -3,6 +3,8 @@
 #include <cinttypes>
 #include <limits>
 
+#include "ops/operator_parallel.h"
+
 namespace mmoe {
 namespace {
 
@@ -97,15 +99,16 @@ void ArgumentCheck::ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes)
   Is(out, "out", ScalarType::Float, sizes);
 }
 
-const KernelTable* ArgumentCheck::Kernels() {
-  if (!ok_) return nullptr;
+std::optional<KernelSet> ArgumentCheck::Kernels() {
+  if (!ok_) return std::nullopt;
   const char* error = nullptr;
-  const KernelTable* kernels = SelectKernels(&error);
+  const KernelSet* kernels = SelectKernels(&error);
   if (kernels == nullptr) {
     ET_LOG(Error, "%s: %s", op_, error);
     Fail(Error::NotImplemented);
+    return std::nullopt;
   }
-  return kernels;
+  return kernels->Among(OperatorParallel().num_workers);
 }
 
 void* ArgumentCheck::Scratch(size_t bytes) {

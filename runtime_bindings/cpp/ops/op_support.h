@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 
 #include "kernels/arena.h"
 #include "kernels/isa/isa.h"
@@ -44,8 +45,8 @@ class ArgumentCheck {
   // `out` takes this shape and dtype float32.
   void ResizeOut(Tensor& out, std::initializer_list<int64_t> sizes);
 
-  // Kernels for this CPU, or nullptr after a report.
-  const KernelTable* Kernels();
+  // Kernels for this CPU and the workers of OperatorParallel(), or none after a report.
+  std::optional<KernelSet> Kernels();
 
   // Scratch of this many bytes, aligned to 64, that lives until the operator returns; nullptr after a report.
   void* Scratch(size_t bytes);

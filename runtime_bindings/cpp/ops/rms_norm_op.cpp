@@ -19,9 +19,9 @@ void RmsNormOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& we
   check.Is(x, "x", ScalarType::Float, {1, tokens, hidden});
   check.Is(weight, "weight", ScalarType::Float, {hidden});
   check.ResizeOut(out, {1, tokens, hidden});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok()) return;
-  RmsNormRows(*kernels, x.const_data_ptr<float>(), weight.const_data_ptr<float>(), tokens, hidden,
+  RmsNormRows(kernels->first(), x.const_data_ptr<float>(), weight.const_data_ptr<float>(), tokens, hidden,
               static_cast<float>(eps), OperatorParallel(), out.mutable_data_ptr<float>());
 }
 

@@ -27,7 +27,7 @@ void SwigluFfnOut(KernelRuntimeContext& context, const Tensor& x, const Tensor& 
               LinearPanels(shape.hidden_size));
   check.Is(x, "x", ScalarType::Float, {1, shape.num_tokens, shape.hidden_size});
   check.ResizeOut(out, {1, shape.num_tokens, shape.hidden_size});
-  const KernelTable* kernels = check.Kernels();
+  const std::optional<KernelSet> kernels = check.Kernels();
   if (!check.ok() || shape.num_tokens == 0) return;
   void* scratch = check.Scratch(SwigluFfnWorkspaceBytes(shape, *kernels));
   if (!check.ok()) return;

@@ -59,7 +59,7 @@ struct Layer {
 
   std::vector<float> Run(const KernelTable& kernels, int workers, bool zeros, bool floats) const {
     std::vector<float> out(x.size());
-    const size_t bytes = MoeFfnInWorkspaceBytes(shape, group, workers);
+    const size_t bytes = MoeFfnInWorkspaceBytes(shape, group, kernels, workers);
     const std::unique_ptr<void, decltype(&std::free)> scratch(std::aligned_alloc(Arena::kAlignment, bytes),
                                                               &std::free);
     ThreadParallel pool(workers);
@@ -108,9 +108,11 @@ TEST(MoeFfnIn, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
 }
 
 TEST(MoeFfnIn, ScratchIsBounded) {
+  const char* error = nullptr;
+  const KernelTable& kernels = *FindKernels("portable", &error);
   const MoeFfnShape many = {100000, 2048, 64, 1024, 8}, few = {512, 2048, 64, 1024, 8};
-  EXPECT_EQ(MoeFfnInWorkspaceBytes(many, 32, 2), MoeFfnInWorkspaceBytes(few, 32, 2));
-  EXPECT_LT(MoeFfnInWorkspaceBytes(many, 32, 2), size_t{32} << 20);
+  EXPECT_EQ(MoeFfnInWorkspaceBytes(many, 32, kernels, 2), MoeFfnInWorkspaceBytes(few, 32, kernels, 2));
+  EXPECT_LT(MoeFfnInWorkspaceBytes(many, 32, kernels, 2), size_t{32} << 20);
 }
 
 }  // namespace

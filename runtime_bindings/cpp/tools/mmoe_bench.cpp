@@ -76,10 +76,10 @@ void Serve(const std::string& path, int threads) {
   ProgramContext context(program);
   const double load_seconds = SecondsSince(start);
   const char* error = nullptr;
-  const KernelTable* kernels = SelectKernels(&error);
+  const KernelSet* kernels = SelectKernels(&error);
   if (kernels == nullptr) throw std::runtime_error(error);
   std::printf("ready %.9f %lld %lld %s\n", load_seconds, static_cast<long long>(program->info().max_seq_len),
-              static_cast<long long>(program->info().max_context_len), kernels->name);
+              static_cast<long long>(program->info().max_context_len), kernels->first().name);
   std::fflush(stdout);
   std::unique_ptr<RoutingTrace> trace;
   for (std::string line; std::getline(std::cin, line);) {
@@ -100,7 +100,7 @@ void Serve(const std::string& path, int threads) {
     } else if (command == "read") {
       std::printf("bandwidth %.0f", ReadBandwidth(MappedFile(path).bytes(), threads));
     } else if (command == "peak") {
-      std::printf("peak %.0f", Int8Peak(kernels->name, OperatorParallel()));
+      std::printf("peak %.0f", Int8Peak(kernels->first().name, OperatorParallel()));
     } else {
       throw std::runtime_error("unknown command: " + command);
     }

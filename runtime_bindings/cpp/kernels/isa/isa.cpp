@@ -58,10 +58,22 @@ const char* UnknownIsaMessage() {
   return message.c_str();
 }
 
-const KernelTable* FromEnvironment(const char** error) {
+// One unit for outer products serves all cores of a cluster. The count is one, because no system says on which cluster a thread
+// runs: of processors with two, one unit idles, where two workers could as well meet at the same one.
+constexpr int kUnitWorkers = 1;
+
+// What a table's name stands for.
+KernelSet SetOf(const KernelTable& table) {
+#if defined(MMOE_HAVE_SME2) && defined(MMOE_HAVE_NEON_I8MM)
+  if (&table == &kSme2Kernels) return {table, kUnitWorkers, kNeonI8mmKernels};
+#endif
+  return table;
+}
+
+std::optional<KernelSet> FromEnvironment(const char** error) {
   const char* forced = std::getenv(kIsaVariable);
-  if (forced != nullptr && forced[0] != '\0') return FindKernels(forced, error);
-  return SupportedKernels().front();
+  if (forced != nullptr && forced[0] != '\0') return FindKernelSet(forced, error);
+  return SetOf(*SupportedKernels().front());
 }
 
 }  // namespace
@@ -77,18 +89,28 @@ const KernelTable* FindKernels(const char* name, const char** error) {
   return nullptr;
 }
 
-const KernelTable* SelectKernels(const char** error) {
+std::optional<KernelSet> FindKernelSet(const std::string& name, const char** error) {
+  const size_t plus = name.find('+');
+  const KernelTable* first = FindKernels(name.substr(0, plus).c_str(), error);
+  if (first == nullptr) return std::nullopt;
+  if (plus == std::string::npos) return SetOf(*first);
+  const KernelTable* others = FindKernels(name.substr(plus + 1).c_str(), error);
+  if (others == nullptr) return std::nullopt;
+  return KernelSet(*first, kUnitWorkers, *others);
+}
+
+const KernelSet* SelectKernels(const char** error) {
   struct Selection {
-    const KernelTable* table;
+    std::optional<KernelSet> kernels;
     const char* error;
   };
   static const Selection selection = [] {
-    Selection result = {nullptr, nullptr};
-    result.table = FromEnvironment(&result.error);
+    Selection result = {std::nullopt, nullptr};
+    result.kernels = FromEnvironment(&result.error);
     return result;
   }();
   *error = selection.error;
-  return selection.table;
+  return selection.kernels.has_value() ? &*selection.kernels : nullptr;
 }
 
 std::vector<const KernelTable*> SupportedKernels() {

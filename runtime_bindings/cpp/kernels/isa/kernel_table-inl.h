@@ -13,6 +13,7 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   table.router_scores = RouterScores;
   table.router_logits = RouterLogits;
   table.softmax = Softmax;
+  table.int16_order = kInt16Order;
   table.quantize_row = QuantizeRow;
   table.quantize_scales = QuantizeScales;
   table.quantize_tile = QuantizeTile;

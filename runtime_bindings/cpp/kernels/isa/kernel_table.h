@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/attention/attention_kernels.h"
+#include "kernels/simd/int16_order.h"
 
 namespace mmoe {
 
@@ -35,6 +36,7 @@ struct KernelTable {
 
   // The stages of quantize_activations.h: x [inputs] or float16 scales [inputs] to int16
   // [PaddedInputs(inputs)], returning its scale, then a tile to int8. inputs is a positive multiple of 16.
+  Int16Order int16_order;  // of the rows that they write and read
   float (*quantize_row)(const float* x, int64_t inputs, int16_t* out);
   float (*quantize_scales)(const uint16_t* scales, int64_t inputs, int16_t* out);
   void (*quantize_tile)(const QuantizeTileArgs& args);

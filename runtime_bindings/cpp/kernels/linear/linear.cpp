@@ -35,21 +35,21 @@ struct Place {
   }
 };
 
-// One panel for all tokens; the last one of a target may be narrower than 32.
-void ProjectPanel(const LinearMatrix& matrix, int64_t panel, const LinearActivations& activations,
-                  const Place& place, const KernelTable& kernels) {
+// One panel for tokens first_token.. of the target; the last panel of a target may be narrower than 32.
+void ProjectPanel(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations,
+                  int64_t first_token, const Place& place, const KernelTable& kernels) {
   const int64_t stride = place.target->outputs;
   const int64_t columns = std::min(stride - place.column, kPanelOutputs);
-  for (int64_t tile = 0; tile < activations.tiles(); ++tile) {
-    const int64_t first = activations.first_token(tile);
-    float* out = place.target->out + first * stride + place.column;
+  for (int64_t tile = 0; tile < activations.count; ++tile) {
+    const int64_t first = activations.first_row(tile);
+    float* out = place.target->out + (first_token + first) * stride + place.column;
     if (columns == kPanelOutputs) {
       ProjectTile(matrix, panel, activations, tile, kernels, out, stride);
       continue;
     }
     float whole[kLargestLinearTile * kPanelOutputs];
     ProjectTile(matrix, panel, activations, tile, kernels, whole, kPanelOutputs);
-    for (int64_t t = 0; t < activations.first_token(tile + 1) - first; ++t) {
+    for (int64_t t = 0; t < activations.first_row(tile + 1) - first; ++t) {
       std::memcpy(out + t * stride, whole + t * kPanelOutputs, static_cast<size_t>(columns) * sizeof(float));
     }
   }
@@ -66,18 +66,18 @@ const char* CheckLinear(int64_t inputs, int64_t outputs) {
   return nullptr;
 }
 
-size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelTable& kernels) {
+size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelSet& kernels) {
   Arena arena(nullptr);
-  LinearActivations(arena, std::min(tokens, kLinearChunkTokens), inputs, kernels.linear_tile);
+  LinearActivations(arena, std::min(tokens, kLinearChunkTokens), inputs, kernels);
   return arena.used();
 }
 
-void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivations& activations,
-                 int64_t tile, const KernelTable& kernels, float* out, int64_t out_stride) {
+void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations, int64_t tile,
+                 const KernelTable& kernels, float* out, int64_t out_stride) {
   const int64_t bytes = PanelBytes(matrix.inputs);
   const uint8_t* weight = matrix.weight + panel * bytes;
   // One or two tokens stream through the weights; else the last tile has the next panel fetched meanwhile.
-  const bool streams = activations.tokens() <= kStreamedTokens, last = tile + 1 == activations.tiles();
+  const bool streams = activations.rows <= kStreamedTokens, last = tile + 1 == activations.count;
   const uint8_t* ahead = weight + (streams ? kPrefetchBytes : last ? bytes : 0);
   LinearDotArgs args = {weight, nullptr,   matrix.inputs / kLinearGroup, ahead, activations.tile(tile),
                         out,    out_stride};
@@ -91,28 +91,30 @@ void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivati
 }
 
 void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activations,
-                   const LinearTarget* targets, int64_t num_targets, const KernelTable& kernels,
+                   const LinearTarget* targets, int64_t num_targets, const KernelSet& kernels,
                    const Parallel& parallel) {
   int64_t panels = 0;
   for (int64_t i = 0; i < num_targets; ++i) panels += LinearPanels(targets[i].outputs);
-  const int64_t per_task = activations.tiles() == 1 ? kStreamedPanels : 1;
-  ParallelFor(parallel, (panels + per_task - 1) / per_task, [&](int64_t task, int) {
-    const int64_t begin = task * per_task, end = std::min(panels, begin + per_task);
+  const int64_t per_task = activations.streams() ? kStreamedPanels : 1, blocks = activations.blocks();
+  ParallelFor(parallel, (panels + per_task - 1) / per_task * blocks, [&](int64_t task, int worker) {
+    const int64_t block = task % blocks, first_token = activations.block(block).begin;
+    const LinearTiles tiles = activations.tiles(block, kernels.KindOf(worker));
+    const int64_t begin = task / blocks * per_task, end = std::min(panels, begin + per_task);
     Place place = {targets, 0};
     place.Advance(begin);
     for (int64_t panel = begin; panel < end; ++panel) {
-      ProjectPanel(matrix, panel, activations, place, kernels);
+      ProjectPanel(matrix, panel, tiles, first_token, place, kernels.ForWorker(worker));
       if (panel + 1 < end) place.Advance(1);
     }
   });
 }
 
 void Linear(const float* x, int64_t tokens, const LinearMatrix& matrix, const LinearTarget* targets,
-            int64_t num_targets, const KernelTable& kernels, const Parallel& parallel, void* workspace) {
+            int64_t num_targets, const KernelSet& kernels, const Parallel& parallel, void* workspace) {
   for (int64_t first = 0; first < tokens; first += kLinearChunkTokens) {
     Arena arena(workspace);
     const LinearActivations activations(arena, std::min(tokens - first, kLinearChunkTokens), matrix.inputs,
-                                        kernels.linear_tile);
+                                        kernels);
     activations.Quantize(x + first * matrix.inputs, kernels, parallel);
     LinearTarget chunk[kMaxLinearTargets];
     for (int64_t i = 0; i < num_targets; ++i) {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/linear/linear_activations.h"
 #include "kernels/parallel.h"
 
@@ -37,21 +37,21 @@ constexpr int64_t kLinearChunkTokens = 512;
 // nullptr, or what is wrong with the sizes.
 const char* CheckLinear(int64_t inputs, int64_t outputs);
 
-size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelTable& kernels);
+size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelSet& kernels);
 
 // targets = x [tokens, inputs] . matrix. A token's result does not depend on the other tokens, the number of
 // workers or the instruction set, to the bit: activations are quantised per token and group of 32 inputs, a
 // group's products are summed as integers, and the groups are added in order.
 void Linear(const float* x, int64_t tokens, const LinearMatrix& matrix, const LinearTarget* targets,
-            int64_t num_targets, const KernelTable& kernels, const Parallel& parallel, void* workspace);
+            int64_t num_targets, const KernelSet& kernels, const Parallel& parallel, void* workspace);
 
 // The second half of Linear: activations that are quantised already times all panels.
 void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activations,
-                   const LinearTarget* targets, int64_t num_targets, const KernelTable& kernels,
+                   const LinearTarget* targets, int64_t num_targets, const KernelSet& kernels,
                    const Parallel& parallel);
 
 // One panel times one tile, out [tokens of the tile, 32].
-void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearActivations& activations,
-                 int64_t tile, const KernelTable& kernels, float* out, int64_t out_stride);
+void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations, int64_t tile,
+                 const KernelTable& kernels, float* out, int64_t out_stride);
 
 }  // namespace mmoe

@@ -5,34 +5,30 @@
 namespace mmoe {
 namespace {
 
-// A token of 768 quantises in about 0.2 us, a parallel region takes about 1 us to start.
-constexpr int64_t kTokensPerTask = 16;
+// With workers of unequal speed: a region ends at most one task of the slowest after the others run out of them. 32 tokens
+// are whole vectors of outer products up to 1,024 bits, which need no more instructions for each than 64 do.
+constexpr int64_t kMixedTokens = 32;
 
 }  // namespace
 
-LinearActivations::LinearActivations(Arena& arena, int64_t tokens, int64_t inputs, int64_t largest_tile)
+LinearActivations::LinearActivations(Arena& arena, int64_t tokens, int64_t inputs, const KernelSet& kernels)
     : tokens_(tokens),
-      groups_(inputs / kLinearGroup),
-      tiles_((tokens + largest_tile - 1) / largest_tile),
-      values_(arena.Take<int8_t>(tokens * inputs)),
-      steps_(arena.Take<float>(tokens * groups_)),
-      offsets_(arena.Take<int32_t>(tokens * groups_)) {}
+      block_(std::max<int64_t>(1, std::min(tokens, kernels.TaskRows(kMixedTokens)))),
+      kinds_(kernels.kinds()),
+      rows_(arena, tokens, inputs / kLinearGroup, kLinearGroup, kernels) {}
 
-LinearTile LinearActivations::tile(int64_t index) const {
-  const int64_t first = first_token(index), row = first * groups_;
-  return {first_token(index + 1) - first, values_ + row * kLinearGroup, steps_ + row, offsets_ + row};
+bool LinearActivations::streams() const {
+  if (blocks() != 1) return false;
+  for (int kind = 0; kind < kinds_; ++kind) {
+    if (tiles(0, kind).count != 1) return false;
+  }
+  return true;
 }
 
-void LinearActivations::Quantize(const float* x, const KernelTable& kernels, const Parallel& parallel) const {
-  const int64_t tasks = (tokens_ + kTokensPerTask - 1) / kTokensPerTask;
-  ParallelFor(parallel, tasks, [&](int64_t task, int) {
-    for (int64_t index = tiles_ * task / tasks; index < tiles_ * (task + 1) / tasks; ++index) {
-      const LinearTile to = tile(index);
-      for (int64_t t = 0; t < to.tokens; ++t) {
-        const float* row = x + (first_token(index) + t) * groups_ * kLinearGroup;
-        kernels.quantize_groups(row, groups_, to, t, 0);
-      }
-    }
+void LinearActivations::Quantize(const float* x, const KernelSet& kernels, const Parallel& parallel) const {
+  Fill(kernels, parallel, [&](const LinearTile& tile, int64_t t, int64_t token, const KernelTable& table) {
+    const int64_t groups = rows_.groups();
+    table.quantize_groups(x + token * groups * kLinearGroup, groups, tile, t, 0);
   });
 }
 

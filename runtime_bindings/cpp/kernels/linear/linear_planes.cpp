@@ -25,21 +25,15 @@ void FillZeros(uint8_t* zeros, int64_t inputs, int64_t planes) {
 }
 
 // Each group of a token once for every plane.
-void QuantizePlanes(const float* x, int64_t tokens, int64_t inputs, int64_t planes,
-                    const LinearActivations& activations, const KernelTable& kernels,
-                    const Parallel& parallel) {
-  const int64_t tasks = (tokens + kTokensPerTask - 1) / kTokensPerTask, tiles = activations.tiles();
-  ParallelFor(parallel, tasks, [&](int64_t task, int) {
-    for (int64_t index = tiles * task / tasks; index < tiles * (task + 1) / tasks; ++index) {
-      const LinearTile tile = activations.tile(index);
-      for (int64_t t = 0; t < tile.tokens; ++t) {
-        const float* row = x + (activations.first_token(index) + t) * inputs;
-        for (int64_t group = 0; group < inputs / kLinearGroup * planes; ++group) {
-          kernels.quantize_groups(row + group / planes * kLinearGroup, 1, tile, t, group);
-        }
-      }
-    }
-  });
+void QuantizePlanes(const float* x, int64_t inputs, int64_t planes, const LinearActivations& activations,
+                    const KernelSet& kernels, const Parallel& parallel) {
+  activations.Fill(kernels, parallel,
+                   [&](const LinearTile& tile, int64_t t, int64_t token, const KernelTable& table) {
+                     for (int64_t group = 0; group < inputs / kLinearGroup * planes; ++group) {
+                       const float* from = x + token * inputs + group / planes * kLinearGroup;
+                       table.quantize_groups(from, 1, tile, t, group);
+                     }
+                   });
 }
 
 // Output `row` of the matrix: one column of its panel.
@@ -72,24 +66,23 @@ const char* CheckLinearPlanes(int64_t inputs, int64_t outputs, int64_t planes) {
   return CheckLinear(inputs * planes, outputs);
 }
 
-size_t LinearPlanesWorkspaceBytes(int64_t tokens, int64_t inputs, int64_t planes,
-                                  const KernelTable& kernels) {
+size_t LinearPlanesWorkspaceBytes(int64_t tokens, int64_t inputs, int64_t planes, const KernelSet& kernels) {
   Arena arena(nullptr);
   TakeZeros(arena, inputs, planes);
-  LinearActivations(arena, std::min(tokens, kLinearChunkTokens), inputs * planes, kernels.linear_tile);
+  LinearActivations(arena, std::min(tokens, kLinearChunkTokens), inputs * planes, kernels);
   return arena.used();
 }
 
 void LinearPlanes(const float* x, int64_t tokens, const PlaneMatrix& matrix, int64_t outputs, float* out,
-                  const KernelTable& kernels, const Parallel& parallel, void* workspace) {
+                  const KernelSet& kernels, const Parallel& parallel, void* workspace) {
   const int64_t inputs = matrix.inputs, planes = matrix.planes;
   for (int64_t first = 0; first < tokens; first += kLinearChunkTokens) {
     Arena arena(workspace);
     uint8_t* zeros = TakeZeros(arena, inputs, planes);
     FillZeros(zeros, inputs, planes);
     const int64_t count = std::min(tokens - first, kLinearChunkTokens);
-    const LinearActivations activations(arena, count, inputs * planes, kernels.linear_tile);
-    QuantizePlanes(x + first * inputs, count, inputs, planes, activations, kernels, parallel);
+    const LinearActivations activations(arena, count, inputs * planes, kernels);
+    QuantizePlanes(x + first * inputs, inputs, planes, activations, kernels, parallel);
     const LinearTarget target = {out + first * outputs, outputs};
     ProjectPanels({matrix.weight, matrix.scale, inputs * planes, matrix.float_scale, zeros}, activations,
                   &target, 1, kernels, parallel);

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/parallel.h"
 
 namespace mmoe {
@@ -24,11 +24,11 @@ struct PlaneMatrix {
 // nullptr, or what is wrong with the sizes.
 const char* CheckLinearPlanes(int64_t inputs, int64_t outputs, int64_t planes);
 
-size_t LinearPlanesWorkspaceBytes(int64_t tokens, int64_t inputs, int64_t planes, const KernelTable& kernels);
+size_t LinearPlanesWorkspaceBytes(int64_t tokens, int64_t inputs, int64_t planes, const KernelSet& kernels);
 
 // out [tokens, outputs] = x [tokens, inputs] . matrix, as Linear computes it with every plane's group in turn.
 void LinearPlanes(const float* x, int64_t tokens, const PlaneMatrix& matrix, int64_t outputs, float* out,
-                  const KernelTable& kernels, const Parallel& parallel, void* workspace);
+                  const KernelSet& kernels, const Parallel& parallel, void* workspace);
 
 // out float32 [count, inputs] = rows of the matrix; indices [count], each one of its outputs.
 void EmbeddingPlanes(const PlaneMatrix& matrix, const int64_t* indices, int64_t count,

@@ -20,13 +20,13 @@ struct SwigluFfnShape {
 // nullptr, or what is wrong with the shape.
 const char* CheckSwigluFfn(const SwigluFfnShape& shape);
 
-size_t SwigluFfnWorkspaceBytes(const SwigluFfnShape& shape, const KernelTable& kernels);
+size_t SwigluFfnWorkspaceBytes(const SwigluFfnShape& shape, const KernelSet& kernels);
 
 // out [tokens, hidden] = down(silu(gate(x)) * up(x)), in two parallel regions: 32 outputs of the gate and
 // their 32 of the up matrix are one quantisation group of the down matrix's input, so one task takes them all
 // the way there. The bits are those of Linear, KernelTable::swiglu and Linear in turn.
 void SwigluFfn(const SwigluFfnShape& shape, const float* x, const LinearMatrix& gate_up,
-               const LinearMatrix& down, const KernelTable& kernels, const Parallel& parallel,
-               void* workspace, float* out);
+               const LinearMatrix& down, const KernelSet& kernels, const Parallel& parallel, void* workspace,
+               float* out);
 
 }  // namespace mmoe

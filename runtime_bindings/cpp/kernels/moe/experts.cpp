@@ -19,15 +19,15 @@ constexpr int64_t kFewRows = 3;
 
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Some panels of one expert's matrix.
+// Some panels of one expert's matrix, and rows that meet them.
 struct Task {
-  int64_t expert;
+  ExpertRows rows;
   int64_t first_output;
   int64_t count;
   int64_t panels[kMaxPanels];  // of the expert's
 };
 
-// A matrix and what its products are made with.
+// A matrix and what a worker makes its products with.
 struct Projection {
   const ExpertMatrix& matrix;
   const KernelTable& kernels;
@@ -42,7 +42,7 @@ struct Projection {
 
  private:
   int64_t Place(const Task& task, int64_t p) const {
-    return task.expert * (matrix.outputs / kPanelOutputs) + task.panels[p];
+    return task.rows.expert * (matrix.outputs / kPanelOutputs) + task.panels[p];
   }
 };
 
@@ -71,7 +71,7 @@ inline QuantizeTileArgs TileOf(const Projection& projection, const Task& task, i
           to.sums};
 }
 
-// What quantises the tile's rows for panel p of the task; its scales become int16 with the expert's first tile.
+// What quantises the tile's rows for panel p of the task; its scales become int16 with the task's first tile.
 inline QuantizeTileArgs Quantization(const Projection& projection, const Task& task, int64_t p,
                                      const Tile& tile, const ExpertScratch& scratch) {
   if (tile.index == 0) {
@@ -187,19 +187,20 @@ void ProjectTile(const Projection& projection, const Task& task, const Task& nex
 // Runs tasks 0..count-1, task_at(index); row(r) is what row r of the dispatch is of x. The products
 // of a tile's row t go to output(task, tile, t, scratch); then finish(task, tile, scratch) is called.
 template <class TaskAt, class Row, class Output, class Finish>
-void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispatch, const QuantizedRows& x,
+void RunTasks(const ExpertMatrix& matrix, int64_t count, const QuantizedRows& x, const KernelSet& kernels,
               const Parallel& parallel, const ExpertScratch* worker_scratch, const TaskAt& task_at,
               const Row& row, const Output& output, const Finish& finish) {
   ParallelFor(parallel, count, [&](int64_t index, int worker) {
+    const Projection projection = {matrix, kernels.ForWorker(worker)};
+    const int16_t* values = x.values[kernels.KindOf(worker)];
     const ExpertScratch& scratch = worker_scratch[worker];
     const Task task = task_at(index), next = task_at(std::min(index + 1, count - 1));
-    const int64_t rows = dispatch.expert_begin[task.expert + 1] - dispatch.expert_begin[task.expert];
-    const int64_t tiles = DivideUp(rows, projection.kernels.token_tile);
+    const int64_t tiles = DivideUp(task.rows.end - task.rows.begin, projection.kernels.token_tile);
     for (int64_t i = 0; i < tiles; ++i) {
-      const Tile tile = TileAt(dispatch, task.expert, i, tiles);
+      const Tile tile = TileAt(task.rows, i, tiles);
       for (int t = 0; t < tile.tokens; ++t) {
         const int64_t from = row(tile.first + t);
-        scratch.rows[t] = x.values + from * x.stride;
+        scratch.rows[t] = values + from * x.stride;
         scratch.row_scales[t] = x.row_scales[from];
         scratch.exact_rows[t] = x.exact + from * x.width;
         scratch.outputs[t] = output(task, tile, t, scratch);
@@ -212,15 +213,24 @@ void RunTasks(const Projection& projection, int64_t count, const Dispatch& dispa
 
 }  // namespace
 
-QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width) {
-  const int64_t stride = PaddedInputs(width);
-  int16_t* values = arena.Take<int16_t>(rows * stride);
-  return {values, arena.Take<float>(rows), stride, nullptr, width};
+QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width, const KernelSet& kernels) {
+  QuantizedRows taken = {};
+  taken.stride = PaddedInputs(width);
+  taken.width = width;
+  for (int kind = 0; kind < kernels.kinds(); ++kind) {
+    const bool shared = kind > 0 && kernels.OfKind(kind).int16_order == kernels.OfKind(0).int16_order;
+    taken.values[kind] = shared ? taken.values[0] : arena.Take<int16_t>(rows * taken.stride);
+  }
+  taken.row_scales = arena.Take<float>(rows);
+  return taken;
 }
 
-void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelTable& kernels) {
-  rows.row_scales[row] =
-      kernels.quantize_row(rows.exact + row * rows.width, rows.width, rows.values + row * rows.stride);
+void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelSet& kernels) {
+  for (int kind = 0; kind < kernels.kinds(); ++kind) {
+    if (kind > 0 && rows.values[kind] == rows.values[0]) continue;
+    rows.row_scales[row] = kernels.OfKind(kind).quantize_row(rows.exact + row * rows.width, rows.width,
+                                                             rows.values[kind] + row * rows.stride);
+  }
 }
 
 ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTable& kernels) {
@@ -245,7 +255,7 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
 }
 
 void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const QuantizedRows& x,
-                   const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                   const KernelSet& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                    float* out) {
   const int64_t width = gate_up.outputs / 2;
   const int64_t tasks = DivideUp(width, kGatePanels * kPanelOutputs);
@@ -253,7 +263,7 @@ void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const 
     return std::min(kGatePanels * kPanelOutputs, width - task.first_output);
   };
   const auto task_at = [&](int64_t index) {
-    Task task = {dispatch.active[index / tasks], index % tasks * kGatePanels * kPanelOutputs, 0, {}};
+    Task task = {dispatch.runs[index / tasks], index % tasks * kGatePanels * kPanelOutputs, 0, {}};
     const int64_t end = task.first_output + width_of(task);
     // The gate's outputs first_output..end-1, and those of the up matrix, which begins at `width`.
     for (const int64_t begin : {int64_t{0}, width}) {
@@ -263,7 +273,7 @@ void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const 
     return task;
   };
   RunTasks(
-      {gate_up, kernels}, dispatch.num_active * tasks, dispatch, x, parallel, worker_scratch, task_at,
+      gate_up, dispatch.num_runs * tasks, x, kernels, parallel, worker_scratch, task_at,
       [&](int64_t row) { return int64_t{dispatch.row_token[row]}; },
       [](const Task&, const Tile&, int t, const ExpertScratch& scratch) {
         return scratch.products + t * kMaxPanels * kPanelOutputs;
@@ -273,25 +283,25 @@ void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const 
         const int64_t up = gate_panels * kPanelOutputs + (width + task.first_output) % kPanelOutputs;
         for (int t = 0; t < tile.tokens; ++t) {
           const float* products = scratch.products + t * kMaxPanels * kPanelOutputs;
-          kernels.swiglu(products, products + up, width_of(task),
-                         out + (tile.first + t) * width + task.first_output);
+          kernels.first().swiglu(products, products + up, width_of(task),
+                                 out + (tile.first + t) * width + task.first_output);
         }
       });
 }
 
 void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const QuantizedRows& x,
-                 const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                 const KernelSet& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                  float* out) {
   const int64_t panels = down.outputs / kPanelOutputs;
   const int64_t tasks = DivideUp(panels, kDownPanels);
   const auto task_at = [&](int64_t index) {
     const int64_t first = index % tasks * kDownPanels;
-    Task task = {dispatch.active[index / tasks], first * kPanelOutputs, 0, {}};
+    Task task = {dispatch.runs[index / tasks], first * kPanelOutputs, 0, {}};
     for (int64_t p = first; p < std::min(panels, first + kDownPanels); ++p) task.panels[task.count++] = p;
     return task;
   };
   RunTasks(
-      {down, kernels}, dispatch.num_active * tasks, dispatch, x, parallel, worker_scratch, task_at,
+      down, dispatch.num_runs * tasks, x, kernels, parallel, worker_scratch, task_at,
       [](int64_t row) { return row; },
       [&](const Task& task, const Tile& tile, int t, const ExpertScratch&) {
         return out + (tile.first + t) * down.outputs + task.first_output;

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/arena.h"
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/moe/dispatch.h"
 #include "kernels/moe/quantize_activations.h"
 #include "kernels/parallel.h"
@@ -21,18 +21,18 @@ struct ExpertMatrix {
 
 // Rows as int16, and what they were made from.
 struct QuantizedRows {
-  int16_t* values;     // [rows, stride]
-  float* row_scales;   // [rows]
-  int64_t stride;      // PaddedInputs(width)
-  const float* exact;  // [rows, width]
+  int16_t* values[KernelSet::kMostKinds];  // each [rows, stride]: for every kind of workers, in its order
+  float* row_scales;                       // [rows]
+  int64_t stride;                          // PaddedInputs(width)
+  const float* exact;                      // [rows, width]
   int64_t width;
 };
 
 // Without `exact`, which is not copied.
-QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width);
+QuantizedRows TakeQuantizedRows(Arena& arena, int64_t rows, int64_t width, const KernelSet& kernels);
 
 // Makes row `row` of rows.exact int16.
-void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelTable& kernels);
+void FillQuantizedRow(const QuantizedRows& rows, int64_t row, const KernelSet& kernels);
 
 // Most panels of a task: one more than twice the gate's, where the up matrix begins in the middle of a panel.
 constexpr int64_t kMaxPanels = 7;
@@ -44,7 +44,7 @@ struct QuantizedTile {
   int32_t* sums;             // [tokens]
 };
 
-// Scratch of one worker for projections with at most `max_inputs` inputs.
+// Scratch of one worker, with the table that it computes with, for projections with at most `max_inputs` inputs.
 struct ExpertScratch {
   int16_t* scales;          // [panels of a task, stride]
   float* scales_of_scales;  // [panels of a task]
@@ -69,12 +69,12 @@ ExpertScratch TakeExpertScratch(Arena& arena, int64_t max_inputs, const KernelTa
 // out[row] = silu(gate) * up of x[token of row] . gate_up[expert of row]; x [tokens, inputs], out [rows,
 // outputs / 2].
 void ProjectGateUp(const ExpertMatrix& gate_up, const Dispatch& dispatch, const QuantizedRows& x,
-                   const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                   const KernelSet& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                    float* out);
 
 // out[row] = x[row] . down[expert of row]; x has `inputs` columns, out [rows, outputs].
 void ProjectDown(const ExpertMatrix& down, const Dispatch& dispatch, const QuantizedRows& x,
-                 const KernelTable& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
+                 const KernelSet& kernels, const Parallel& parallel, const ExpertScratch* worker_scratch,
                  float* out);
 
 }  // namespace mmoe

@@ -22,32 +22,32 @@ struct Buffers {
   ExpertScratch* experts;   // [num_workers]
 };
 
-Buffers TakeBuffers(Arena& arena, const MoeFfnShape& shape, const KernelTable& kernels, int num_workers) {
+Buffers TakeBuffers(Arena& arena, const MoeFfnShape& shape, const KernelSet& kernels, int num_workers) {
   const int64_t tokens = ChunkTokens(shape.num_tokens, shape.top_k);
   const int64_t assignments = tokens * shape.top_k;
   Buffers buffers;
-  buffers.routed = TakeRoutedTokens(arena, tokens, shape.num_experts, shape.top_k, num_workers);
-  buffers.x = TakeQuantizedRows(arena, tokens, shape.hidden_size);
+  buffers.routed = TakeRoutedTokens(arena, tokens, shape.num_experts, shape.top_k, kernels, num_workers);
+  buffers.x = TakeQuantizedRows(arena, tokens, shape.hidden_size, kernels);
   buffers.activated = arena.Take<float>(assignments * shape.intermediate_size);
-  buffers.quantized = TakeQuantizedRows(arena, assignments, shape.intermediate_size);
+  buffers.quantized = TakeQuantizedRows(arena, assignments, shape.intermediate_size, kernels);
   buffers.down = arena.Take<float>(assignments * shape.hidden_size);
   buffers.experts = arena.Take<ExpertScratch>(num_workers);
   const int64_t max_inputs = std::max(shape.hidden_size, shape.intermediate_size);
   for (int worker = 0; worker < num_workers; ++worker) {
-    const ExpertScratch scratch = TakeExpertScratch(arena, max_inputs, kernels);
+    const ExpertScratch scratch = TakeExpertScratch(arena, max_inputs, kernels.ForWorker(worker));
     if (buffers.experts != nullptr) buffers.experts[worker] = scratch;
   }
   return buffers;
 }
 
-void Quantize(const float* x, int64_t rows, const KernelTable& kernels, const Parallel& parallel,
+void Quantize(const float* x, int64_t rows, const KernelSet& kernels, const Parallel& parallel,
               QuantizedRows& out) {
   out.exact = x;
   ForRows(parallel, rows, [&](int64_t row, int) { FillQuantizedRow(out, row, kernels); });
 }
 
 // x and out are those of the chunk's first token.
-void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out, const KernelTable& kernels,
+void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out, const KernelSet& kernels,
               const Parallel& parallel, Buffers& buffers) {
   const MoeFfnShape& shape = args.shape;
   RouteTokens({args.router_weight, args.expert_bias, shape.num_experts, shape.hidden_size, shape.top_k,
@@ -64,7 +64,8 @@ void RunChunk(const MoeFfnArgs& args, int64_t tokens, const float* x, float* out
   ProjectDown(down, buffers.routed.dispatch, buffers.quantized, kernels, parallel, buffers.experts,
               buffers.down);
 
-  CombineTokens(buffers.routed, buffers.down, tokens, shape.top_k, shape.hidden_size, kernels, parallel, out);
+  CombineTokens(buffers.routed, buffers.down, tokens, shape.top_k, shape.hidden_size, kernels.first(),
+                parallel, out);
 }
 
 }  // namespace
@@ -84,13 +85,13 @@ const char* CheckMoeFfn(const MoeFfnShape& shape) {
   return nullptr;
 }
 
-size_t MoeFfnWorkspaceBytes(const MoeFfnShape& shape, const KernelTable& kernels, int num_workers) {
+size_t MoeFfnWorkspaceBytes(const MoeFfnShape& shape, const KernelSet& kernels, int num_workers) {
   Arena arena(nullptr);
   TakeBuffers(arena, shape, kernels, num_workers);
   return arena.used();
 }
 
-void MoeFfn(const MoeFfnArgs& args, const KernelTable& kernels, const Parallel& parallel, void* workspace) {
+void MoeFfn(const MoeFfnArgs& args, const KernelSet& kernels, const Parallel& parallel, void* workspace) {
   const MoeFfnShape& shape = args.shape;
   Arena arena(workspace);
   Buffers buffers = TakeBuffers(arena, shape, kernels, parallel.num_workers);

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/moe/routed_tokens.h"
 #include "kernels/parallel.h"
 
@@ -37,10 +37,10 @@ struct MoeFfnArgs {
 const char* CheckMoeFfn(const MoeFfnShape& shape);
 
 // Bounded: tokens are processed at most 512 at a time, fewer for a large top_k.
-size_t MoeFfnWorkspaceBytes(const MoeFfnShape& shape, const KernelTable& kernels, int num_workers);
+size_t MoeFfnWorkspaceBytes(const MoeFfnShape& shape, const KernelSet& kernels, int num_workers);
 
 // The workspace is 64-byte aligned. A token's result does not depend on the other tokens, the number of
 // workers or the instruction set, to the bit.
-void MoeFfn(const MoeFfnArgs& args, const KernelTable& kernels, const Parallel& parallel, void* workspace);
+void MoeFfn(const MoeFfnArgs& args, const KernelSet& kernels, const Parallel& parallel, void* workspace);
 
 }  // namespace mmoe

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/moe/moe_ffn.h"
 #include "kernels/moe/routed_tokens.h"
 #include "kernels/parallel.h"
@@ -37,13 +37,13 @@ struct MoeFfnInArgs {
 const char* CheckMoeFfnIn(const MoeFfnShape& shape, int64_t group_size);
 
 // Bounded as that of MoeFfn.
-size_t MoeFfnInWorkspaceBytes(const MoeFfnShape& shape, int64_t group_size, int num_workers);
+size_t MoeFfnInWorkspaceBytes(const MoeFfnShape& shape, int64_t group_size, const KernelSet& kernels,
+                              int num_workers);
 
 // The routed experts of one layer whose weights are grouped along the input. Activations are quantised per token and
 // group of G inputs; a group's products are summed as integers, multiplied by (scale * activation scale), and added in
 // order. The workspace is 64-byte aligned. A token's result does not depend on the other tokens, the number of workers
 // or the instruction set, to the bit.
-void MoeFfnIn(const MoeFfnInArgs& args, const KernelTable& kernels, const Parallel& parallel,
-              void* workspace);
+void MoeFfnIn(const MoeFfnInArgs& args, const KernelSet& kernels, const Parallel& parallel, void* workspace);
 
 }  // namespace mmoe

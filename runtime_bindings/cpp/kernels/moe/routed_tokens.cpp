@@ -10,6 +10,10 @@ namespace {
 constexpr int64_t kChunkTokens = 512;
 constexpr int64_t kChunkAssignments = 2048;
 
+// Rows of a task with workers of unequal speed, so that an expert that many tokens go to does not hold a region up. No fewer,
+// because each task makes int16 of its panels' scales, a sixty-fourth of the rows' work with 64 of them.
+constexpr int64_t kMixedRows = 64;
+
 }  // namespace
 
 int64_t ChunkTokens(int64_t num_tokens, int64_t top_k) {
@@ -18,7 +22,7 @@ int64_t ChunkTokens(int64_t num_tokens, int64_t top_k) {
 }
 
 RoutedTokens TakeRoutedTokens(Arena& arena, int64_t tokens, int64_t num_experts, int64_t top_k,
-                              int num_workers) {
+                              const KernelSet& kernels, int num_workers) {
   const int64_t assignments = tokens * top_k;
   RoutedTokens routed;
   routed.scores = arena.Take<float>(tokens * num_experts);
@@ -27,20 +31,21 @@ RoutedTokens TakeRoutedTokens(Arena& arena, int64_t tokens, int64_t num_experts,
   routed.dispatch.expert_begin = arena.Take<int32_t>(num_experts + 1);
   routed.dispatch.row_token = arena.Take<int32_t>(assignments);
   routed.dispatch.assignment_row = arena.Take<int32_t>(assignments);
-  routed.dispatch.active = arena.Take<int32_t>(num_experts);
-  routed.dispatch.num_active = 0;
+  routed.dispatch.runs =
+      arena.Take<ExpertRows>(MostRuns(assignments, num_experts, kernels.TaskRows(kMixedRows)));
+  routed.dispatch.num_runs = 0;
   routed.rows = arena.Take<const float*>(num_workers * top_k);
   return routed;
 }
 
-void RouteTokens(const Router& router, const float* x, int64_t tokens, const KernelTable& kernels,
+void RouteTokens(const Router& router, const float* x, int64_t tokens, const KernelSet& kernels,
                  const Parallel& parallel, RoutedTokens& routed) {
   const int64_t experts = router.num_experts, top_k = router.top_k;
-  RouterScores(x, router.weight, tokens, experts, router.hidden_size, router.options.softmax, kernels,
+  RouterScores(x, router.weight, tokens, experts, router.hidden_size, router.options.softmax, kernels.first(),
                parallel, routed.scores);
   ForRows(parallel, tokens, [&](int64_t t, int) {
     float* scores = routed.scores + t * experts;
-    if (router.options.softmax) kernels.softmax(scores, experts);
+    if (router.options.softmax) kernels.first().softmax(scores, experts);
     SelectTopK(scores, router.bias, experts, top_k, router.options, routed.selected + t * top_k,
                routed.weights + t * top_k);
   });
@@ -48,7 +53,7 @@ void RouteTokens(const Router& router, const float* x, int64_t tokens, const Ker
     router.observer->observe(router.observer->context, router.weight, routed.selected, tokens, top_k,
                              experts);
   }
-  DispatchTokens(routed.selected, tokens, top_k, experts, routed.dispatch);
+  DispatchTokens(routed.selected, tokens, top_k, experts, kernels.TaskRows(kMixedRows), routed.dispatch);
 }
 
 void CombineTokens(const RoutedTokens& routed, const float* results, int64_t tokens, int64_t top_k,

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/arena.h"
-#include "kernels/isa/kernel_table.h"
+#include "kernels/isa/kernel_set.h"
 #include "kernels/moe/dispatch.h"
 #include "kernels/moe/router_topk.h"
 #include "kernels/parallel.h"
@@ -43,10 +43,10 @@ struct RoutedTokens {
 int64_t ChunkTokens(int64_t num_tokens, int64_t top_k);
 
 RoutedTokens TakeRoutedTokens(Arena& arena, int64_t tokens, int64_t num_experts, int64_t top_k,
-                              int num_workers);
+                              const KernelSet& kernels, int num_workers);
 
 // Fills all but `rows` for x [tokens, H].
-void RouteTokens(const Router& router, const float* x, int64_t tokens, const KernelTable& kernels,
+void RouteTokens(const Router& router, const float* x, int64_t tokens, const KernelSet& kernels,
                  const Parallel& parallel, RoutedTokens& routed);
 
 // out[t] = the weighted sum of the token's rows of `results` [rows of the dispatch, hidden].

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/simd/int16_order.h"
+
 namespace mmoe {
 namespace {
 
@@ -167,6 +169,7 @@ inline __m256i PackInt16(__m256 a, __m256 b) {
   const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
   return _mm256_permute4x64_epi64(packed, 0xd8);
 }
+constexpr Int16Order kInt16Order = Int16Order::kAvx2Packs;
 // Of 32 values, octets 0 and 2, then 1 and 3: the packs of StoreInt8, which work within 128-bit lanes, put
 // them in order.
 inline void StoreInt16(const F32x16* values, int16_t* to) {

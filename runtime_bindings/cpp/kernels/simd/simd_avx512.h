@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/simd/int16_order.h"
+
 namespace mmoe {
 namespace {
 
@@ -116,6 +118,7 @@ inline I32x16 StoreInt8(const F32x16* values, int8_t* to, I32x16 sums) {
 inline I16x32 BroadcastInt16(int16_t value) { return _mm512_set1_epi16(value); }
 inline I16x32 LoadInt16(const int16_t* from) { return _mm512_loadu_si512(from); }
 inline I16x32 ClearSigns(I16x32 a) { return _mm512_and_si512(a, _mm512_set1_epi16(0x7fff)); }
+constexpr Int16Order kInt16Order = Int16Order::kAvx512Packs;
 // Octets 0, 2, 4, 6 of 64 values, then 1, 3, 5, 7: the pack of StoreInt8, which works within 128-bit lanes,
 // puts them in order. Each activation is stored once and packed for every panel.
 inline void StoreInt16(const F32x16* values, int16_t* to) {

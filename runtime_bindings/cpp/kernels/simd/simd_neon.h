@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/simd/int16_order.h"
+
 namespace mmoe {
 namespace {
 
@@ -176,6 +178,7 @@ inline I16x32 ClearSigns(I16x32 a) {
   for (int p = 0; p < 4; ++p) a.part[p] = vandq_s16(a.part[p], vdupq_n_s16(0x7fff));
   return a;
 }
+constexpr Int16Order kInt16Order = Int16Order::kPlain;
 inline void StoreInt16(const F32x16* values, int16_t* to) {
   for (int p = 0; p < 16; ++p) {
     vst1_s16(to + 4 * p, vmovn_s32(vcvtnq_s32_f32(values[p / 4].part[p % 4])));

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels/simd/float16.h"
+#include "kernels/simd/int16_order.h"
 
 namespace mmoe {
 namespace {
@@ -177,6 +178,7 @@ inline I16x32 ClearSigns(I16x32 a) {
   for (int16_t& lane : a.lane) lane = static_cast<int16_t>(lane & 0x7fff);
   return a;
 }
+constexpr Int16Order kInt16Order = Int16Order::kPlain;
 // Rounds 64 values of at most 32767 in magnitude to the nearest even int16, in the order in which StoreInt8
 // wants to read them, which an instruction set is free to choose.
 inline void StoreInt16(const F32x16* values, int16_t* to) {
