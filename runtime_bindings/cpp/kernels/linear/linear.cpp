@@ -95,11 +95,13 @@ void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activati
                    const Parallel& parallel) {
   int64_t panels = 0;
   for (int64_t i = 0; i < num_targets; ++i) panels += LinearPanels(targets[i].outputs);
-  const int64_t per_task = activations.streams() ? kStreamedPanels : 1, blocks = activations.blocks();
-  ParallelFor(parallel, (panels + per_task - 1) / per_task * blocks, [&](int64_t task, int worker) {
-    const int64_t block = task % blocks, first_token = activations.block(block).begin;
+  const int64_t per_task = activations.streams() ? kStreamedPanels : 1;
+  const int64_t tasks_of_block = (panels + per_task - 1) / per_task;
+  ParallelFor(parallel, tasks_of_block * activations.blocks(), [&](int64_t task, int worker) {
+    const auto [block, index] = activations.TaskAt(task, tasks_of_block);
     const LinearTiles tiles = activations.tiles(block, kernels.KindOf(worker));
-    const int64_t begin = task / blocks * per_task, end = std::min(panels, begin + per_task);
+    const int64_t first_token = activations.block(block).begin;
+    const int64_t begin = index * per_task, end = std::min(panels, begin + per_task);
     Place place = {targets, 0};
     place.Advance(begin);
     for (int64_t panel = begin; panel < end; ++panel) {

@@ -13,11 +13,18 @@ namespace mmoe {
 // Most tokens of any instruction set's tile.
 constexpr int64_t kLargestLinearTile = 64;
 
-// A batch of quantised activations [tokens, inputs] in blocks, of which a task takes one with a panel or two: a single block of
-// all tokens where workers are alike.
+// A batch of quantised activations [tokens, inputs] in blocks, of which a task takes one with a panel or two.
 class LinearActivations {
  public:
   LinearActivations(Arena& arena, int64_t tokens, int64_t inputs, const KernelSet& kernels);
+
+  // What task 0..blocks() * tasks_of_block-1 is: a block and the `index`th task of it.
+  struct BlockTask {
+    int64_t block;
+    int64_t index;
+  };
+
+  BlockTask TaskAt(int64_t task, int64_t tasks_of_block) const;
 
   int64_t blocks() const { return (tokens_ + block_ - 1) / block_; }
   RowRange block(int64_t index) const { return {index * block_, std::min(tokens_, (index + 1) * block_)}; }

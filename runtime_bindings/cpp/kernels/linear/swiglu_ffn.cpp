@@ -56,10 +56,10 @@ void SwigluFfn(const SwigluFfnShape& shape, const float* x, const LinearMatrix& 
     const int64_t tokens = std::min(shape.num_tokens - first, kLinearChunkTokens);
     const Buffers buffers = TakeBuffers(arena, shape, tokens, kernels);
     buffers.x.Quantize(x + first * shape.hidden_size, kernels, parallel);
-    const int64_t blocks = buffers.x.blocks();
-    ParallelFor(parallel, LinearPanels(shape.width) * blocks, [&](int64_t task, int worker) {
-      ActivateGroup(shape, task / blocks, task % blocks, gate_up, buffers, kernels.KindOf(worker),
-                    kernels.ForWorker(worker));
+    const int64_t groups = LinearPanels(shape.width);
+    ParallelFor(parallel, groups * buffers.x.blocks(), [&](int64_t task, int worker) {
+      const auto [block, group] = buffers.x.TaskAt(task, groups);
+      ActivateGroup(shape, group, block, gate_up, buffers, kernels.KindOf(worker), kernels.ForWorker(worker));
     });
     const LinearTarget target = {out + first * shape.hidden_size, shape.hidden_size};
     ProjectPanels(down, buffers.activated, &target, 1, kernels, parallel);
