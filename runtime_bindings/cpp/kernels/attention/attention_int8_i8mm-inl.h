@@ -8,11 +8,6 @@
 namespace mmoe {
 namespace {
 
-void QuantizeQuery(const float* x, int64_t head_dim, int64_t row_stride, int8_t* out, float* row_scale,
-                   int32_t*) {
-  QuantizeInt14(x, head_dim, row_stride, out, row_scale);
-}
-
 // 3 rows x 8 accumulators leave room for the rows and a pair of keys.
 constexpr int kTileRows = 3;
 

@@ -10,6 +10,11 @@
 namespace mmoe {
 namespace {
 
+void QuantizeQuery(const float* x, int64_t head_dim, int64_t row_stride, int8_t* out, float* row_scale,
+                   int32_t*) {
+  QuantizeInt14(x, head_dim, row_stride, out, row_scale);
+}
+
 // Rows that share what is prepared, and lines that are prepared at a time: those of a partition's values, and of keys of
 // up to 256 dimensions.
 constexpr int64_t kSharingRows = 48;
