@@ -15,6 +15,7 @@
 namespace mmoe {
 
 extern const KernelTable kAvx2Kernels;
-const KernelTable kAvx2Kernels = FillKernelTable("avx2", kAvx2TokenTile, kAvx2TokenTile);
+const KernelTable kAvx2Kernels =
+    WithTwoPanels(FillKernelTable("avx2", kAvx2TokenTile, kAvx2TokenTile), DotTwoPanels);
 
 }  // namespace mmoe

@@ -40,5 +40,12 @@ constexpr KernelTable FillKernelTable(const char* name, int token_tile, int line
   return table;
 }
 
+// The same with products of two panels at once.
+[[maybe_unused]] constexpr KernelTable WithTwoPanels(KernelTable table,
+                                                     void (*dot_two_panels)(const LinearDotArgs (&)[2])) {
+  table.dot_two_panels = dot_two_panels;
+  return table;
+}
+
 }  // namespace
 }  // namespace mmoe

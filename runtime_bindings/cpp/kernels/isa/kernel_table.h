@@ -87,6 +87,10 @@ struct KernelTable {
                                int64_t token, int64_t first_group);
   // Then for groups of 32, 64 or 128 inputs, with zero points or float32 scales if need be.
   void (*grouped_dot)(const LinearDotArgs& args);
+
+  // Either product of one token with two panels of the same shape, whose weights are read side by side. For instruction sets that
+  // gain by it; nullptr elsewhere.
+  void (*dot_two_panels)(const LinearDotArgs (&panels)[2]);
 };
 
 }  // namespace mmoe

@@ -23,23 +23,36 @@ struct Place {
   const LinearTarget* target;
   int64_t column;
 
-  // Steps over `panels` panels.
-  void Advance(int64_t panels) {
-    column += panels * kPanelOutputs;
-    for (;;) {
-      const int64_t padded = LinearPanels(target->outputs) * kPanelOutputs;
-      if (column < padded) return;
-      column -= padded;
-      ++target;
-    }
-  }
+  int64_t columns() const { return std::min(target->outputs - column, kPanelOutputs); }
 };
+
+Place PlaceOf(const LinearTarget* targets, int64_t panel) {
+  while (panel >= LinearPanels(targets->outputs)) panel -= LinearPanels(targets++->outputs);
+  return {targets, panel * kPanelOutputs};
+}
+
+LinearDotArgs ArgumentsOf(const LinearMatrix& matrix, int64_t panel, const LinearTile& tile, float* out,
+                          int64_t out_stride) {
+  LinearDotArgs args = {};
+  args.weight = matrix.weight + panel * PanelBytes(matrix.inputs);
+  args.groups = matrix.inputs / kLinearGroup;
+  args.tile = tile;
+  args.out = out;
+  args.out_stride = out_stride;
+  if (matrix.float_scale == nullptr) {
+    args.scale = matrix.scale + panel * matrix.inputs;
+  } else {
+    args.float_scale = matrix.float_scale + panel * matrix.inputs;
+  }
+  args.zero = matrix.zero;
+  return args;
+}
 
 // One panel for tokens first_token.. of the target; the last panel of a target may be narrower than 32.
 void ProjectPanel(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations,
                   int64_t first_token, const Place& place, const KernelTable& kernels) {
   const int64_t stride = place.target->outputs;
-  const int64_t columns = std::min(stride - place.column, kPanelOutputs);
+  const int64_t columns = place.columns();
   for (int64_t tile = 0; tile < activations.count; ++tile) {
     const int64_t first = activations.first_row(tile);
     float* out = place.target->out + (first_token + first) * stride + place.column;
@@ -74,20 +87,26 @@ size_t LinearWorkspaceBytes(int64_t tokens, int64_t inputs, const KernelSet& ker
 
 void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations, int64_t tile,
                  const KernelTable& kernels, float* out, int64_t out_stride) {
-  const int64_t bytes = PanelBytes(matrix.inputs);
-  const uint8_t* weight = matrix.weight + panel * bytes;
+  LinearDotArgs args = ArgumentsOf(matrix, panel, activations.tile(tile), out, out_stride);
   // One or two tokens stream through the weights; else the last tile has the next panel fetched meanwhile.
   const bool streams = activations.rows <= kStreamedTokens, last = tile + 1 == activations.count;
-  const uint8_t* ahead = weight + (streams ? kPrefetchBytes : last ? bytes : 0);
-  LinearDotArgs args = {weight, nullptr,   matrix.inputs / kLinearGroup, ahead, activations.tile(tile),
-                        out,    out_stride};
-  if (matrix.float_scale == nullptr) {
-    args.scale = matrix.scale + panel * matrix.inputs;
-  } else {
-    args.float_scale = matrix.float_scale + panel * matrix.inputs;
-  }
-  args.zero = matrix.zero;
+  args.ahead = args.weight + (streams ? kPrefetchBytes : last ? PanelBytes(matrix.inputs) : 0);
   (matrix.zero == nullptr ? kernels.linear_dot : kernels.grouped_dot)(args);
+}
+
+void ProjectTwoPanels(const LinearMatrix& matrix, const int64_t (&panels)[2], const LinearTiles& activations,
+                      int64_t tile, const KernelTable& kernels, float* const (&outs)[2], int64_t out_stride) {
+  if (activations.rows > 1 || kernels.dot_two_panels == nullptr) {
+    for (int i = 0; i < 2; ++i)
+      ProjectTile(matrix, panels[i], activations, tile, kernels, outs[i], out_stride);
+    return;
+  }
+  LinearDotArgs args[2];
+  for (int i = 0; i < 2; ++i) {
+    args[i] = ArgumentsOf(matrix, panels[i], activations.tile(tile), outs[i], out_stride);
+    args[i].ahead = args[i].weight + kTwoStreamsPrefetchBytes;
+  }
+  kernels.dot_two_panels(args);
 }
 
 void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activations,
@@ -97,16 +116,26 @@ void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activati
   for (int64_t i = 0; i < num_targets; ++i) panels += LinearPanels(targets[i].outputs);
   const int64_t per_task = activations.streams() ? kStreamedPanels : 1;
   const int64_t tasks_of_block = (panels + per_task - 1) / per_task;
+  // Two streams are half of the matrix apart, and go on from task to task.
+  const bool two_streams = activations.tokens() == 1 && kernels.first().dot_two_panels != nullptr;
   ParallelFor(parallel, tasks_of_block * activations.blocks(), [&](int64_t task, int worker) {
     const auto [block, index] = activations.TaskAt(task, tasks_of_block);
     const LinearTiles tiles = activations.tiles(block, kernels.KindOf(worker));
-    const int64_t first_token = activations.block(block).begin;
-    const int64_t begin = index * per_task, end = std::min(panels, begin + per_task);
-    Place place = {targets, 0};
-    place.Advance(begin);
-    for (int64_t panel = begin; panel < end; ++panel) {
-      ProjectPanel(matrix, panel, tiles, first_token, place, kernels.ForWorker(worker));
-      if (panel + 1 < end) place.Advance(1);
+    const KernelTable& table = kernels.ForWorker(worker);
+    if (two_streams && index + tasks_of_block < panels) {
+      const int64_t both[2] = {index, index + tasks_of_block};
+      const Place places[2] = {PlaceOf(targets, both[0]), PlaceOf(targets, both[1])};
+      if (places[0].columns() == kPanelOutputs && places[1].columns() == kPanelOutputs) {
+        float* const outs[2] = {places[0].target->out + places[0].column,
+                                places[1].target->out + places[1].column};
+        ProjectTwoPanels(matrix, both, tiles, 0, table, outs, 0);
+        return;
+      }
+    }
+    const int64_t first_token = activations.block(block).begin, step = two_streams ? tasks_of_block : 1;
+    int64_t panel = two_streams ? index : index * per_task;
+    for (int64_t i = 0; i < per_task && panel < panels; ++i, panel += step) {
+      ProjectPanel(matrix, panel, tiles, first_token, PlaceOf(targets, panel), table);
     }
   });
 }

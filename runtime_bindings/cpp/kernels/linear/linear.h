@@ -54,4 +54,8 @@ void ProjectPanels(const LinearMatrix& matrix, const LinearActivations& activati
 void ProjectTile(const LinearMatrix& matrix, int64_t panel, const LinearTiles& activations, int64_t tile,
                  const KernelTable& kernels, float* out, int64_t out_stride);
 
+// The same for two panels, out outs[i] [tokens of the tile, 32]; of a single token they are read side by side where that is faster.
+void ProjectTwoPanels(const LinearMatrix& matrix, const int64_t (&panels)[2], const LinearTiles& activations,
+                      int64_t tile, const KernelTable& kernels, float* const (&outs)[2], int64_t out_stride);
+
 }  // namespace mmoe

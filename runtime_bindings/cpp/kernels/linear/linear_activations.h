@@ -26,6 +26,7 @@ class LinearActivations {
 
   BlockTask TaskAt(int64_t task, int64_t tasks_of_block) const;
 
+  int64_t tokens() const { return tokens_; }
   int64_t blocks() const { return (tokens_ + block_ - 1) / block_; }
   RowRange block(int64_t index) const { return {index * block_, std::min(tokens_, (index + 1) * block_)}; }
 

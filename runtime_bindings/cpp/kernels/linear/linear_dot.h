@@ -39,4 +39,8 @@ struct LinearDotArgs {
   const uint8_t* zero = nullptr;       // [groups][32]: what is subtracted of a weight's nibble; nullptr for 8
 };
 
+// What KernelTable::dot_two_panels has fetched ahead of its weights. On 2 Zen 3 cores it reads 10 to 18 % faster than one panel 4 KB
+// ahead, and 4 to 15 % faster than a plain read; 2 or 4 KB are 2 to 5 % slower than 1 KB, nothing asked for 8 %.
+constexpr int64_t kTwoStreamsPrefetchBytes = 1024;
+
 }  // namespace mmoe

@@ -31,65 +31,58 @@ inline __m256i ZeroOffsets(const uint8_t* zero, int32_t offset) {
   return _mm256_mullo_epi32(zeros, _mm256_set1_epi32(offset / kWeightOffset));
 }
 
-// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache.
+// What the sums of group `group` begin with, for kHalves halves of the panel from `half` on: [half][token, nibble].
 template <int kTokens, int kHalves, int64_t kGroup>
-__attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
-  const int64_t inputs = kGroup == kAnyGroup ? args.group : kGroup;
-  __m256 result[kHalves]
-               [2 * kTokens];  // [half][token, nibble], in memory while int16 sums fill the registers
-  for (auto& of_half : result) {
-    for (__m256& eight : of_half) eight = _mm256_setzero_ps();
-  }
-  const uint8_t* weights = args.weight + half * kHalfBlockBytes;
-  const char* ahead =
-      reinterpret_cast<const char*>(args.ahead) + half * (args.groups * PanelBytes(inputs) / 2);
-  const int8_t* values = args.tile.values;
-  const int32_t* offsets = args.tile.offsets;
-  const float* activation_scales = args.tile.activation_scales;
-  for (int64_t group = 0; group < args.groups; ++group) {
-    for (int64_t b = 0; b < PanelBytes(inputs) * kHalves / 2; b += kPanelBlockBytes) {
-      _mm_prefetch(ahead + b, _MM_HINT_T0);
-    }
-    ahead += PanelBytes(inputs) * kHalves / 2;
-    const int64_t column = group * kPanelOutputs + 8 * half;
-    __m256i sums[kHalves][2 * kTokens];
+__attribute__((always_inline)) inline void BeginSums(const LinearDotArgs& args, int half, int64_t group,
+                                                     __m256i (&sums)[kHalves][2 * kTokens]) {
+  const int32_t* offsets = args.tile.offsets + group * kTokens;
+  const int64_t column = group * kPanelOutputs + 8 * half;
 #pragma GCC unroll 2
-    for (int h = 0; h < kHalves; ++h) {
+  for (int h = 0; h < kHalves; ++h) {
 #pragma GCC unroll 6
-      for (int t = 0; t < kTokens; ++t) {
-        __m256i* of_token = sums[h] + 2 * t;
-        of_token[0] = of_token[1] = _mm256_set1_epi32(offsets[t]);
-        if (kGroup == kAnyGroup && args.zero != nullptr) {
-          of_token[0] = ZeroOffsets(args.zero + column + 8 * h, offsets[t]);
-          of_token[1] = ZeroOffsets(args.zero + column + 16 + 8 * h, offsets[t]);
-        }
+    for (int t = 0; t < kTokens; ++t) {
+      __m256i* of_token = sums[h] + 2 * t;
+      of_token[0] = of_token[1] = _mm256_set1_epi32(offsets[t]);
+      if (kGroup == kAnyGroup && args.zero != nullptr) {
+        of_token[0] = ZeroOffsets(args.zero + column + 8 * h, offsets[t]);
+        of_token[1] = ZeroOffsets(args.zero + column + 16 + 8 * h, offsets[t]);
       }
     }
-    for (int64_t input = 0; input < inputs; input += kLinearGroup) {
-      __m256i sums16[kHalves][2 * kTokens];
-      DotBlocks<kTokens, kHalves, kInt16Blocks>(weights + PanelBytes(input), values + input, inputs, sums16);
+  }
+}
+
+template <int kTokens, int kHalves, int64_t kGroup>
+__attribute__((always_inline)) inline void AddScaledSums(const LinearDotArgs& args, int half, int64_t group,
+                                                         const __m256i (&sums)[kHalves][2 * kTokens],
+                                                         __m256 (&result)[kHalves][2 * kTokens]) {
+  const float* activation_scales = args.tile.activation_scales + group * kTokens;
+  const int64_t column = group * kPanelOutputs + 8 * half;
 #pragma GCC unroll 2
-      for (int h = 0; h < kHalves; ++h) {
+  for (int h = 0; h < kHalves; ++h) {
+    const __m256 low_scale = LoadEightScales<kGroup>(args, column + 8 * h);
+    const __m256 high_scale = LoadEightScales<kGroup>(args, column + 16 + 8 * h);
+#pragma GCC unroll 6
+    for (int t = 0; t < kTokens; ++t) {
+      const __m256 activation_scale = _mm256_set1_ps(activation_scales[t]);
+      AddScaled(result[h][2 * t], sums[h][2 * t], low_scale, activation_scale);
+      AddScaled(result[h][2 * t + 1], sums[h][2 * t + 1], high_scale, activation_scale);
+    }
+  }
+}
+
+// The sums of int16 and of 32 bits.
+template <int kTokens, int kHalves>
+__attribute__((always_inline)) inline void AddWidened(const __m256i (&sums16)[kHalves][2 * kTokens],
+                                                      __m256i (&sums)[kHalves][2 * kTokens]) {
+#pragma GCC unroll 2
+  for (int h = 0; h < kHalves; ++h) {
 #pragma GCC unroll 12
-        for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
-      }
-    }
-#pragma GCC unroll 2
-    for (int h = 0; h < kHalves; ++h) {
-      const __m256 low_scale = LoadEightScales<kGroup>(args, column + 8 * h);
-      const __m256 high_scale = LoadEightScales<kGroup>(args, column + 16 + 8 * h);
-#pragma GCC unroll 6
-      for (int t = 0; t < kTokens; ++t) {
-        const __m256 activation_scale = _mm256_set1_ps(activation_scales[t]);
-        AddScaled(result[h][2 * t], sums[h][2 * t], low_scale, activation_scale);
-        AddScaled(result[h][2 * t + 1], sums[h][2 * t + 1], high_scale, activation_scale);
-      }
-    }
-    weights += PanelBytes(inputs);
-    values += kTokens * inputs;
-    offsets += kTokens;
-    activation_scales += kTokens;
+    for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
   }
+}
+
+template <int kTokens, int kHalves>
+inline void StoreResult(const LinearDotArgs& args, int half, const __m256 (&result)[kHalves][2 * kTokens]) {
   for (int h = 0; h < kHalves; ++h) {
     for (int t = 0; t < kTokens; ++t) {
       float* out = args.out + t * args.out_stride + 8 * (half + h);
@@ -97,6 +90,60 @@ __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
       _mm256_storeu_ps(out + 16, result[h][2 * t + 1]);
     }
   }
+}
+
+// kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache.
+template <int kTokens, int kHalves, int64_t kGroup>
+__attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
+  const int64_t inputs = kGroup == kAnyGroup ? args.group : kGroup;
+  __m256 result[kHalves][2 * kTokens] = {};  // in memory while int16 sums fill the registers
+  const uint8_t* weights = args.weight + half * kHalfBlockBytes;
+  const char* ahead =
+      reinterpret_cast<const char*>(args.ahead) + half * (args.groups * PanelBytes(inputs) / 2);
+  const int8_t* values = args.tile.values;
+  for (int64_t group = 0; group < args.groups; ++group) {
+    for (int64_t b = 0; b < PanelBytes(inputs) * kHalves / 2; b += kPanelBlockBytes) {
+      _mm_prefetch(ahead + b, _MM_HINT_T0);
+    }
+    ahead += PanelBytes(inputs) * kHalves / 2;
+    __m256i sums[kHalves][2 * kTokens];
+    BeginSums<kTokens, kHalves, kGroup>(args, half, group, sums);
+    for (int64_t input = 0; input < inputs; input += kLinearGroup) {
+      __m256i sums16[kHalves][2 * kTokens];
+      DotBlocks<kTokens, kHalves, kInt16Blocks>(weights + PanelBytes(input), values + input, inputs, sums16);
+      AddWidened<kTokens, kHalves>(sums16, sums);
+    }
+    AddScaledSums<kTokens, kHalves, kGroup>(args, half, group, sums, result);
+    weights += PanelBytes(inputs);
+    values += kTokens * inputs;
+  }
+  StoreResult<kTokens, kHalves>(args, half, result);
+}
+
+// Two panels of the same shape times one token.
+template <int64_t kGroup>
+void DotTwo(const LinearDotArgs (&panels)[2]) {
+  const int64_t inputs = kGroup == kAnyGroup ? panels[0].group : kGroup;
+  __m256 result[2][2][2] = {};
+  const uint8_t* weights[2] = {panels[0].weight, panels[1].weight};
+  const uint8_t* ahead[2] = {panels[0].ahead, panels[1].ahead};
+  const int8_t* values = panels[0].tile.values;
+  for (int64_t group = 0; group < panels[0].groups; ++group) {
+    __m256i sums[2][2][2];
+    for (int p = 0; p < 2; ++p) BeginSums<1, 2, kGroup>(panels[p], 0, group, sums[p]);
+    for (int64_t input = 0; input < inputs; input += kLinearGroup) {
+      __m256i sums16[2][2][2];
+      DotBlocksOfTwo<kInt16Blocks>(weights, {values, values}, ahead, sums16);
+      for (int p = 0; p < 2; ++p) {
+        AddWidened<1, 2>(sums16[p], sums[p]);
+        weights[p] += PanelBytes(kLinearGroup);
+        ahead[p] += PanelBytes(kLinearGroup);
+      }
+      values += kLinearGroup;
+    }
+    for (int p = 0; p < 2; ++p) AddScaledSums<1, 2, kGroup>(panels[p], 0, group, sums[p], result[p]);
+  }
+  for (int p = 0; p < 2; ++p) StoreResult<1, 2>(panels[p], 0, result[p]);
 }
 
 template <int kTokens, int64_t kGroup>
@@ -116,11 +163,22 @@ void DotByTokens(const LinearDotArgs& args) {
 
 void LinearDot(const LinearDotArgs& args) { DotByTokens<kLinearGroup>(args); }
 
+// Wider groups than a linear's that have a loop of their own.
+bool IsPlain(const LinearDotArgs& args, int64_t group) {
+  return args.float_scale == nullptr && args.zero == nullptr && args.group == group;
+}
+
 void GroupedDot(const LinearDotArgs& args) {
-  const bool plain = args.float_scale == nullptr && args.zero == nullptr;
-  if (plain && args.group == 64) return DotByTokens<64>(args);
-  if (plain && args.group == 128) return DotByTokens<128>(args);
+  if (IsPlain(args, 64)) return DotByTokens<64>(args);
+  if (IsPlain(args, 128)) return DotByTokens<128>(args);
   DotByTokens<kAnyGroup>(args);
+}
+
+void DotTwoPanels(const LinearDotArgs (&panels)[2]) {
+  if (IsPlain(panels[0], kLinearGroup)) return DotTwo<kLinearGroup>(panels);
+  if (IsPlain(panels[0], 64)) return DotTwo<64>(panels);
+  if (IsPlain(panels[0], 128)) return DotTwo<128>(panels);
+  DotTwo<kAnyGroup>(panels);
 }
 
 }  // namespace

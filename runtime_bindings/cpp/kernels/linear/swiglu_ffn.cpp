@@ -21,9 +21,8 @@ void ActivateGroup(const SwigluFfnShape& shape, int64_t group, int64_t block, co
   const LinearTiles x = buffers.x.tiles(block, kind), to = buffers.activated.tiles(block, kind);
   for (int64_t index = 0; index < x.count; ++index) {
     float projected[kLargestLinearTile * 2 * kPanelOutputs];
-    ProjectTile(gate_up, group, x, index, kernels, projected, 2 * kPanelOutputs);
-    ProjectTile(gate_up, LinearPanels(shape.width) + group, x, index, kernels, projected + kPanelOutputs,
-                2 * kPanelOutputs);
+    ProjectTwoPanels(gate_up, {group, LinearPanels(shape.width) + group}, x, index, kernels,
+                     {projected, projected + kPanelOutputs}, 2 * kPanelOutputs);
     const LinearTile tile = to.tile(index);
     for (int64_t t = 0; t < tile.tokens; ++t) {
       float activated[kPanelOutputs];

@@ -58,14 +58,39 @@ struct Projection {
   // one streams through the weights faster if only the hardware fetches ahead.
   void Run(int64_t place, int64_t next, const LinearTiles& rows, int64_t tile, const KernelTable& kernels,
            float* out, int64_t out_stride) const {
-    const int64_t bytes = PanelBytes(rows.groups * rows.group_size), columns = rows.groups * kPanelOutputs;
-    const uint8_t* weight = matrix.weight + place * bytes;
     const bool last = tile + 1 == rows.count;
-    if (last && matrix.float_scale == nullptr) Fetch(matrix.scale + next * columns, columns);
+    if (last) FetchScales(next, rows);
+    LinearDotArgs args = Arguments(place, rows, tile, out, out_stride);
+    if (last && rows.count > 1) args.ahead = matrix.weight + next * PanelBytes(rows.groups * rows.group_size);
+    const bool dense = args.group == kLinearGroup && args.zero == nullptr && args.float_scale == nullptr;
+    (dense ? kernels.linear_dot : kernels.grouped_dot)(args);
+  }
+
+  // The panels at two places times an expert's only row.
+  void RunTwo(const int64_t (&places)[2], const int64_t (&nexts)[2], const LinearTiles& row,
+              const KernelTable& kernels, float* const (&outs)[2]) const {
+    LinearDotArgs args[2];
+    for (int i = 0; i < 2; ++i) {
+      FetchScales(nexts[i], row);
+      args[i] = Arguments(places[i], row, 0, outs[i], kPanelOutputs);
+      args[i].ahead = args[i].weight + kTwoStreamsPrefetchBytes;
+    }
+    kernels.dot_two_panels(args);
+  }
+
+ private:
+  void FetchScales(int64_t place, const LinearTiles& rows) const {
+    const int64_t columns = rows.groups * kPanelOutputs;
+    if (matrix.float_scale == nullptr) Fetch(matrix.scale + place * columns, columns);
+  }
+
+  LinearDotArgs Arguments(int64_t place, const LinearTiles& rows, int64_t tile, float* out,
+                          int64_t out_stride) const {
+    const int64_t columns = rows.groups * kPanelOutputs;
     LinearDotArgs args = {};
-    args.weight = weight;
+    args.weight = matrix.weight + place * PanelBytes(rows.groups * rows.group_size);
     args.groups = rows.groups;
-    args.ahead = last && rows.count > 1 ? matrix.weight + next * bytes : weight;
+    args.ahead = args.weight;
     args.tile = rows.tile(tile);
     args.out = out;
     args.out_stride = out_stride;
@@ -76,10 +101,14 @@ struct Projection {
       args.float_scale = matrix.float_scale + place * columns;
     }
     if (matrix.zero != nullptr) args.zero = matrix.zero + place * columns;
-    const bool dense = args.group == kLinearGroup && args.zero == nullptr && args.float_scale == nullptr;
-    (dense ? kernels.linear_dot : kernels.grouped_dot)(args);
+    return args;
   }
 };
+
+// Whether an expert's rows are one, whose panels are read two at a time.
+bool ReadsTwoPanels(const LinearTiles& rows, const KernelTable& kernels) {
+  return rows.rows == 1 && kernels.dot_two_panels != nullptr;
+}
 
 // body(run, task, next_expert, worker) for tasks 0..tasks-1 of every run; `next_expert` is that of the task after this one,
 // which mostly is the thread's next.
@@ -124,14 +153,25 @@ void ProjectGateUp(const Projection& projection, int64_t width, const Dispatch& 
         const int64_t next_task = projection.Place(next_expert, end < gates ? end : 0);
         for (int64_t i = 0; i < from.count; ++i) {
           float products[2][kLargestLinearTile * kWidestGroup];
-          for (const int64_t up : {0, 1}) {
+          const auto place_of = [&](int64_t up, int64_t panel) {
+            return projection.Place(run.expert, up * gates + panel);
+          };
+          if (ReadsTwoPanels(from, table)) {
             for (int64_t panel = first; panel < end; ++panel) {
-              const int64_t place = projection.Place(run.expert, up * gates + panel);
-              const int64_t next = panel + 1 < end ? place + 1
-                                   : up            ? next_task
-                                                   : projection.Place(run.expert, gates + first);
-              projection.Run(place, next, from, i, table, products[up] + (panel - first) * kPanelOutputs,
-                             kWidestGroup);
+              const int64_t at = (panel - first) * kPanelOutputs, next = std::min(panel + 1, gates - 1);
+              projection.RunTwo({place_of(0, panel), place_of(1, panel)},
+                                {place_of(0, next), place_of(1, next)}, from, table,
+                                {products[0] + at, products[1] + at});
+            }
+          } else {
+            for (const int64_t up : {0, 1}) {
+              for (int64_t panel = first; panel < end; ++panel) {
+                const int64_t next = panel + 1 < end ? place_of(up, panel + 1)
+                                     : up            ? next_task
+                                                     : place_of(1, first);
+                projection.Run(place_of(up, panel), next, from, i, table,
+                               products[up] + (panel - first) * kPanelOutputs, kWidestGroup);
+              }
             }
           }
           const int64_t outputs = (end - first) * kPanelOutputs, group_size = activated.group_size();
@@ -153,14 +193,28 @@ void ProjectDown(const Projection& projection, int64_t hidden, const Dispatch& d
   ForRuns(dispatch, DivideUp(panels, kDownPanels), parallel,
           [&](const ExpertRows& run, int64_t task, int64_t next_expert, int worker) {
             const LinearTiles from = activated.Of(RangeOf(run), kernels.KindOf(worker));
+            const KernelTable& table = kernels.ForWorker(worker);
+            if (panels % 2 == 0 && ReadsTwoPanels(from, table)) {
+              // Two streams, half of the matrix apart.
+              const int64_t half = panels / 2, first = task * kDownPanels / 2,
+                            last = std::min(half, first + kDownPanels / 2);
+              for (int64_t panel = first; panel < last; ++panel) {
+                const int64_t place = projection.Place(run.expert, panel),
+                              next = panel + 1 < half ? place + 1 : place;
+                float* to = out + run.begin * hidden + panel * kPanelOutputs;
+                projection.RunTwo({place, place + half}, {next, next + half}, from, table,
+                                  {to, to + half * kPanelOutputs});
+              }
+              return;
+            }
             const int64_t end = std::min(panels, (task + 1) * kDownPanels);
             for (int64_t panel = task * kDownPanels; panel < end; ++panel) {
               const int64_t place = projection.Place(run.expert, panel);
               const int64_t next = panel + 1 < panels ? place + 1 : projection.Place(next_expert, 0);
               for (int64_t i = 0; i < from.count; ++i) {
                 const int64_t row = run.begin + from.first_row(i);
-                projection.Run(place, next, from, i, kernels.ForWorker(worker),
-                               out + row * hidden + panel * kPanelOutputs, hidden);
+                projection.Run(place, next, from, i, table, out + row * hidden + panel * kPanelOutputs,
+                               hidden);
               }
             }
           });

@@ -61,6 +61,38 @@ __attribute__((always_inline)) inline void DotBlocks(const uint8_t* weights, con
   }
 }
 
+// One token and two panels, whose blocks take turns: the processor follows two streams of weights from memory further ahead than
+// one. Each panel has activations and lines to fetch of its own. Sums are [panel][half][nibble].
+template <int kBlocks>
+__attribute__((always_inline)) inline void DotBlocksOfTwo(const uint8_t* const (&weights)[2],
+                                                          const int8_t* const (&activations)[2],
+                                                          const uint8_t* const (&ahead)[2],
+                                                          __m256i (&sums)[2][2][2]) {
+  const __m256i mask = _mm256_set1_epi8(15);
+#pragma GCC unroll 8
+  for (int b = 0; b < kBlocks; ++b) {
+#pragma GCC unroll 2
+    for (int p = 0; p < 2; ++p) {
+      _mm_prefetch(reinterpret_cast<const char*>(ahead[p] + b * kPanelBlockBytes), _MM_HINT_T0);
+      int32_t four;
+      __builtin_memcpy(&four, activations[p] + b * kPanelBlockInputs, sizeof four);
+      const __m256i x = _mm256_set1_epi32(four);
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        const __m256i bytes = _mm256_loadu_si256(
+            reinterpret_cast<const __m256i*>(weights[p] + b * kPanelBlockBytes + h * kHalfBlockBytes));
+        const __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(bytes, mask), x);
+        const __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask), x);
+        __m256i* to = sums[p][h];
+        to[0] = b == 0 ? low : _mm256_add_epi16(to[0], low);
+        to[1] = b == 0 ? high : _mm256_add_epi16(to[1], high);
+        // As in DotBlocks.
+        asm volatile("" : "+x"(to[0]), "+x"(to[1]));
+      }
+    }
+  }
+}
+
 // A lane for each output.
 inline __m256i Widen(__m256i sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
 
