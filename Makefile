@@ -27,7 +27,7 @@ sanitize:  ## the same with address and undefined-behaviour sanitizers
 	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
 
-BENCHMARKS ?= stages moe attention
+BENCHMARKS ?= stages linears moe attention
 
 kernel-bench:  ## speed of the kernels against what the machine can do (Debian: libbenchmark-dev); MMOE_ISA, MMOE_BENCHMARK_THREADS
 	cmake -S runtime_bindings/cpp -B $(BUILD)-benchmark -G Ninja -DMMOE_BUILD_BENCHMARKS=ON \
