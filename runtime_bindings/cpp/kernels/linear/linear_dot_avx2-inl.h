@@ -163,7 +163,7 @@ void DotByTokens(const LinearDotArgs& args) {
 
 void LinearDot(const LinearDotArgs& args) { DotByTokens<kLinearGroup>(args); }
 
-// Wider groups than a linear's that have a loop of their own.
+// Whether groups are of this width, with float16 scales and a zero of 8: those have a loop of their own.
 bool IsPlain(const LinearDotArgs& args, int64_t group) {
   return args.float_scale == nullptr && args.zero == nullptr && args.group == group;
 }

@@ -17,7 +17,8 @@ constexpr int64_t kGatePanels = kWidestGroup / kPanelOutputs;
 
 constexpr int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-void Fetch(const uint16_t* scales, int64_t count) {
+// Inlined early, or GCC drops the call: it takes a function that only fetches for one without effect.
+__attribute__((always_inline)) inline void Fetch(const uint16_t* scales, int64_t count) {
   for (int64_t i = 0; i < count; i += 32) __builtin_prefetch(scales + i);
 }
 
@@ -66,12 +67,11 @@ struct Projection {
     (dense ? kernels.linear_dot : kernels.grouped_dot)(args);
   }
 
-  // The panels at two places times an expert's only row.
-  void RunTwo(const int64_t (&places)[2], const int64_t (&nexts)[2], const LinearTiles& row,
-              const KernelTable& kernels, float* const (&outs)[2]) const {
+  // The panels at two places times an expert's only row. Scales asked for ahead gain nothing here.
+  void RunTwo(const int64_t (&places)[2], const LinearTiles& row, const KernelTable& kernels,
+              float* const (&outs)[2]) const {
     LinearDotArgs args[2];
     for (int i = 0; i < 2; ++i) {
-      FetchScales(nexts[i], row);
       args[i] = Arguments(places[i], row, 0, outs[i], kPanelOutputs);
       args[i].ahead = args[i].weight + kTwoStreamsPrefetchBytes;
     }
@@ -79,7 +79,7 @@ struct Projection {
   }
 
  private:
-  void FetchScales(int64_t place, const LinearTiles& rows) const {
+  __attribute__((always_inline)) void FetchScales(int64_t place, const LinearTiles& rows) const {
     const int64_t columns = rows.groups * kPanelOutputs;
     if (matrix.float_scale == nullptr) Fetch(matrix.scale + place * columns, columns);
   }
@@ -158,9 +158,8 @@ void ProjectGateUp(const Projection& projection, int64_t width, const Dispatch& 
           };
           if (ReadsTwoPanels(from, table)) {
             for (int64_t panel = first; panel < end; ++panel) {
-              const int64_t at = (panel - first) * kPanelOutputs, next = std::min(panel + 1, gates - 1);
-              projection.RunTwo({place_of(0, panel), place_of(1, panel)},
-                                {place_of(0, next), place_of(1, next)}, from, table,
+              const int64_t at = (panel - first) * kPanelOutputs;
+              projection.RunTwo({place_of(0, panel), place_of(1, panel)}, from, table,
                                 {products[0] + at, products[1] + at});
             }
           } else {
@@ -199,11 +198,9 @@ void ProjectDown(const Projection& projection, int64_t hidden, const Dispatch& d
               const int64_t half = panels / 2, first = task * kDownPanels / 2,
                             last = std::min(half, first + kDownPanels / 2);
               for (int64_t panel = first; panel < last; ++panel) {
-                const int64_t place = projection.Place(run.expert, panel),
-                              next = panel + 1 < half ? place + 1 : place;
+                const int64_t place = projection.Place(run.expert, panel);
                 float* to = out + run.begin * hidden + panel * kPanelOutputs;
-                projection.RunTwo({place, place + half}, {next, next + half}, from, table,
-                                  {to, to + half * kPanelOutputs});
+                projection.RunTwo({place, place + half}, from, table, {to, to + half * kPanelOutputs});
               }
               return;
             }
