@@ -40,6 +40,8 @@ def refuse_pickle(path: Path) -> None:
 
 def describe_damage(path: Path, error: Exception) -> str:
     """Why safetensors refused ``path`` with ``error``, with the cure."""
+    if any("\ud800" <= character <= "\udfff" for character in str(path)):
+        return f"{path}: safetensors opens no path that is not UTF-8; rename it"
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

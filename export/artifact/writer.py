@@ -17,6 +17,7 @@ from mmoe.export.files.place import require_place
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import (
     disk_full_error,
+    encoded,
     explained_write_errors,
     free_bytes,
     is_disk_full,
@@ -148,7 +149,7 @@ class ArtifactWriter:
                 (MANIFEST_FILE, manifest.to_json_text()),
                 (CARD_FILE, render_model_card(manifest)),
             ):
-                (self._partial / name).write_text(text, encoding="utf-8")
+                (self._partial / name).write_bytes(encoded(text))
             for path in (*self._partial.iterdir(), self._partial):
                 sync(path)
         if check is not None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mmoe.export.bench.chart_style import SOFT, label_panel, new_figure, scale_tokens
 from mmoe.export.bench.report import BenchReport, ModelResult, Phase
+from mmoe.export.files.writing import encoded
 
 _COLOURS = ("#3454d1", "#d1603d")
 _X_LABELS = {Phase.PREFILL: "prompt, tokens", Phase.DECODE: "tokens in the cache"}
@@ -40,7 +41,7 @@ def _draw_model(axes: Axes, model: ModelResult, phase: Phase, colour: str, *, be
     tests = sorted((test for test in model.tests if test.phase is phase), key=lambda test: test.tokens)
     tokens = [test.tokens for test in tests]
     medians = [test.tokens_per_second.median for test in tests]
-    name = Path(model.name).name
+    name = encoded(Path(model.name).name).decode()
     axes.plot(tokens, medians, color=colour, marker="o", markersize=5, linewidth=2, label=name)
     axes.vlines(
         tokens,

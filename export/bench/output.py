@@ -8,7 +8,7 @@ from pathlib import Path
 from mmoe.export.bench.operator_report import OperatorTimes
 from mmoe.export.bench.render import OutputFormat, render
 from mmoe.export.bench.report import BenchReport
-from mmoe.export.files.writing import write_file
+from mmoe.export.files.writing import encoded, write_file
 from mmoe.runtime_bindings.python.errors import OptionError
 
 CHART_FORMATS = ("png", "svg")
@@ -54,4 +54,4 @@ def _content(report: BenchReport, operators: Sequence[OperatorTimes], kind: str)
         from mmoe.export.bench.chart_style import figure_bytes
 
         return figure_bytes(draw_chart(report), kind)
-    return render(report, operators, OutputFormat(kind)).encode()
+    return encoded(render(report, operators, OutputFormat(kind)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from mmoe.runtime_bindings.python.library import program_path
 _PROGRAM = "mmoe-bench"
 _STOP_SECONDS = 10
 # The first line of a mapping in smaps begins with its addresses.
-_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
+_MAPPING = re.compile(rb"[0-9a-f]+-[0-9a-f]+ ")
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,13 @@ class Worker:
 
     def _mapped_model(self) -> int:
         """Resident bytes of the mappings of the model's file, as smaps lists them."""
-        name, total, inside = str(self._path.resolve()), 0, False
-        for line in Path(f"/proc/{self.pid}/smaps").read_text(encoding="utf-8").splitlines():
+        # Paths stand there as the bytes that they are, but for line ends.
+        name = os.fsencode(self._path.resolve()).replace(b"\n", b"\\012")
+        total, inside = 0, False
+        for line in Path(f"/proc/{self.pid}/smaps").read_bytes().split(b"\n"):
             if _MAPPING.match(line):
-                inside = line.endswith(f" {name}")
-            elif inside and line.startswith("Rss:"):
+                inside = line.endswith(b" " + name)
+            elif inside and line.startswith(b"Rss:"):
                 total += int(line.split()[1]) * 1024
         return total
 

@@ -48,7 +48,7 @@ def _kind(path: Path) -> str:
 
 
 def _write(comparison: Comparison, path: Path, kind: str) -> None:
-    from mmoe.export.files.writing import write_file
+    from mmoe.export.files.writing import encoded, write_file
 
     if kind == "json":
         import json
@@ -56,7 +56,7 @@ def _write(comparison: Comparison, path: Path, kind: str) -> None:
         from mmoe.export.bench.comparison import comparison_record
 
         text = json.dumps(comparison_record(comparison), indent=2, allow_nan=False, ensure_ascii=False)
-        write_file(path, f"{text}\n".encode())
+        write_file(path, encoded(f"{text}\n"))
         return
     from mmoe.export.bench.chart_style import figure_bytes
     from mmoe.export.bench.comparison_chart import draw_comparison

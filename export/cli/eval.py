@@ -77,7 +77,7 @@ def eval(
     from mmoe.export.artifact.load import require_libmmoe
     from mmoe.export.cli.ui.evaluation_lines import evaluation_lines
     from mmoe.export.files.place import require_file_place
-    from mmoe.export.files.writing import write_file
+    from mmoe.export.files.writing import encoded, write_file
     from mmoe.models.architectures.quantization_config import POST_TRAINING_KEY
 
     opened = Artifact.open(artifact)
@@ -115,6 +115,6 @@ def eval(
     terminal.write("".join(f"{line}\n" for line in evaluation_lines(evaluation)))
     if target is not None:
         whole = json.dumps(evaluation.to_dict(with_items=True), indent=1, ensure_ascii=False)
-        write_file(target, f"{whole}\n".encode())
+        write_file(target, encoded(f"{whole}\n"))
         terminal.say(f"Wrote {output}")
     terminal.result(evaluation.to_dict())

@@ -1,5 +1,6 @@
 """`mmoe-export perplexity`: how well an artifact foresees a text, alone or against another one."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,11 @@ def perplexity(
         line = f"{text.source}: {own.value:.3f} ± {own.standard_error:.3f} over {own.tokens:,} tokens"
         if vs is not None:
             ratio, error = own.ratio_to(found[vs][place])
-            record |= {"vs": _figures(found[vs][place]), "ratio": ratio, "ratio_standard_error": error}
+            record |= {
+                "vs": _figures(found[vs][place]),
+                "ratio": ratio,
+                "ratio_standard_error": _known(error),
+            }
             line += f"; {100 * (ratio - 1):+.3f} % ± {100 * error:.3f} % against {vs}"
         records.append(record)
         terminal.write(f"{line}\n")
@@ -68,4 +73,9 @@ def perplexity(
 
 
 def _figures(found: Any) -> dict[str, Any]:
-    return {"perplexity": found.value, "standard_error": found.standard_error, "tokens": found.tokens}
+    return {"perplexity": found.value, "standard_error": _known(found.standard_error), "tokens": found.tokens}
+
+
+def _known(error: float) -> float | None:
+    """JSON has no infinity, which the error of a single token is."""
+    return error if math.isfinite(error) else None

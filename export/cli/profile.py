@@ -65,13 +65,13 @@ def profile(
     from mmoe.export.expert_usage.html import render_html
     from mmoe.export.files.place import require_file_place
     from mmoe.export.files.records import to_json
-    from mmoe.export.files.writing import write_file
+    from mmoe.export.files.writing import encoded, write_file
 
     target = require_file_place(out)
     opened = Artifact.open(artifact)
     with terminal.progress() as progress:
         report = measure(opened, options=options, progress=progress)
-    write_file(target, render_html(report).encode())
+    write_file(target, encoded(render_html(report)))
     terminal.show(*_lines(report))
     data = to_json(report)
     assert isinstance(data, dict)

@@ -27,6 +27,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def encoded(text: str) -> bytes:
+    """A text in UTF-8; bytes of a file's name that are none, which Python keeps as surrogates, become escapes."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def sync(path: Path) -> None:
     """Forces a file's data, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -120,7 +125,7 @@ def replace_texts(folder: Path, texts: Mapping[str, str]) -> None:
     try:
         with explained_write_errors(folder):
             for name, path in temporary.items():
-                path.write_text(texts[name], encoding="utf-8")
+                path.write_bytes(encoded(texts[name]))
                 sync(path)
             for name, path in temporary.items():
                 os.replace(path, folder / name)

@@ -46,10 +46,17 @@ def chat_logprobs(pieces: Sequence[Piece], text_of: TextOf) -> dict[str, Any]:
 
 
 def completion_logprobs(
-    tokens: Sequence[Piece | PromptToken], text_of: TextOf, shown_of: TextOf
+    tokens: Sequence[Piece | PromptToken], text_of: TextOf, shown_of: TextOf, begin: int = 0
 ) -> dict[str, Any]:
-    """`logprobs` of a choice of a completion; `shown_of` is what a token adds to the text, nothing if it is special."""
-    offsets, offset = [], 0
+    """`logprobs` of a choice of a completion, or of a part of it.
+
+    Args:
+        tokens: Of the part.
+        text_of: A token's text.
+        shown_of: What a token adds to the choice's text, nothing if it is special.
+        begin: Where in the choice's text the part begins.
+    """
+    offsets, offset = [], begin
     for each in tokens:
         offsets.append(offset)
         offset += len(shown_of(each.id))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -79,6 +80,7 @@ class _Server:
         ]
         self.app = Starlette(
             routes=routes,
+            exception_handlers={HTTPException: _refused, Exception: _failed},
             middleware=[Middleware(Guard, options=options, count=self._metrics.count_request)],
             lifespan=self._lifespan,
         )
@@ -212,6 +214,18 @@ class _Lifespan:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.stop()
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """A path or a method that is not there, in the shape of the other errors."""
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path}: {error.detail.lower()}"
+    return ApiError(error.status_code, message, headers=error.headers).response()
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    """A fault of ours, whose traceback the log has."""
+    return ApiError(500, "the server has a fault; its log says more", code="internal_error").response()
 
 
 async def _json_body(request: Request) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ class _Choice:
     finish_reason: str | None = None
     cached_tokens: int = 0
     expert_counts: Sequence[Sequence[int]] = ()
+    told_characters: int = 0
 
     @property
     def text(self) -> str:
@@ -221,7 +222,11 @@ class CompletionChoices(Choices):
         return self._text(index, text, choice.finish_reason) | {"logprobs": told}
 
     def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
-        logprobs = completion_logprobs(told, self._text_of, self._shown_of) if told else None
+        if not told:
+            return self._text(index, text, None)
+        choice = self._choices[index]
+        logprobs = completion_logprobs(told, self._text_of, self._shown_of, choice.told_characters)
+        choice.told_characters += sum(len(self._shown_of(each.id)) for each in told)
         return self._text(index, text, None) | {"logprobs": logprobs}
 
     def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:

@@ -28,7 +28,9 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.param, self.code = status, message, param, code
+        self.status, self.code = status, code
+        self.message = _encodable(message)
+        self.param = None if param is None else _encodable(param)
         self.headers = dict(headers or {})
 
     def content(self) -> dict[str, object]:
@@ -41,6 +43,11 @@ class ApiError(Exception):
     def response(self) -> JSONResponse:
         """The response."""
         return JSONResponse(self.content(), status_code=self.status, headers=self.headers)
+
+
+def _encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which JSON may name and UTF-8 has no bytes for."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def refuse(param: str, message: str) -> ApiError:

@@ -61,10 +61,10 @@ class Guard:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         hosts = self._options.hosts
         # A page elsewhere whose name was made to lead here would otherwise speak with us as if it were ours.
-        if hosts is not None and name not in hosts:
+        if hosts is not None and name.lower() not in hosts:
             raise ApiError(403, f"this server is not called {name!r}; start it with --host to serve others")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _host_of(origin) != host:
             raise ApiError(403, f"pages of {origin} may not use this server")
         key = self._options.api_key
         if key is not None and (scope["path"].startswith("/v1/") or scope["path"] == "/metrics"):
@@ -96,6 +96,14 @@ class _Body:
         if self._read > self._most:
             raise _too_large(self._most)
         return message
+
+
+def _host_of(origin: str) -> str | None:
+    """Whose page asks; None where that is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _too_large(most: int) -> ApiError:

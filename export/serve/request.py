@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
+_ID = re.compile(r"0|[1-9][0-9]{0,9}")
 # OpenAI's own limits.
 _MOST_STOPS, _MOST_CHOICES, _MOST_TOP_LOGPROBS, _MOST_PROMPTS = 4, 8, 20, 16
 
@@ -68,7 +70,7 @@ def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextReque
         raise refuse("messages", "must be a list of objects, at least one")
     tools = _tools(fields)
     variables = {
-        "messages": list(map(_with_arguments, messages)),
+        "messages": [_message(place, each) for place, each in enumerate(messages)],
         "tools": tools,
         "add_generation_prompt": True,
     }
@@ -131,16 +133,16 @@ def _request(
 ) -> TextRequest:
     context = model.info.max_context_len
     for prompt in prompts:
-        if not 0 < len(prompt) <= context:
+        if not prompt:
+            raise refuse("prompt", "must have a token")
+        if len(prompt) > context:
             raise ApiError(
                 400,
                 f"the prompt has {len(prompt):,} tokens, this model's context {context:,}",
                 param="messages" if fields.get("messages") else "prompt",
                 code="context_length_exceeded",
             )
-    stream_options = fields.get("stream_options", {})
-    if not isinstance(stream_options, dict):
-        raise refuse("stream_options", "must be an object")
+    stream_options = _stream_options(fields)
     fields.ignore("user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key")
     choices = fields.integer("n", 1, 1, _MOST_CHOICES) or 1
     request = TextRequest(
@@ -157,13 +159,24 @@ def _request(
         top_logprobs=top_logprobs,
         echo=echo,
         stream=fields.flag("stream"),
-        include_usage=bool(stream_options.get("include_usage")),
-        continuous_usage=bool(stream_options.get("continuous_usage_stats")),
+        include_usage=stream_options.flag("include_usage"),
+        continuous_usage=stream_options.flag("continuous_usage_stats"),
         may_call=may_call,
         count_experts=fields.flag("expert_counts"),
     )
+    stream_options.require_all_known()
     fields.require_all_known()
     return request
+
+
+def _stream_options(fields: Fields) -> Fields:
+    given = fields.get("stream_options", {})
+    if not isinstance(given, dict):
+        raise refuse("stream_options", "must be an object")
+    options = Fields(given, within="stream_options.")
+    # OpenAI's padding against those who watch the sizes of chunks, which its clients may turn off.
+    options.ignore("include_obfuscation")
+    return options
 
 
 def _require_model(fields: Fields, model_id: str) -> None:
@@ -202,12 +215,14 @@ def _bias(fields: Fields, vocab_size: int) -> dict[int, float]:
         raise refuse("logit_bias", "must be an object from token ids to numbers")
     found = {}
     for name, value in given.items():
-        if not name.isdecimal() or int(name) >= vocab_size:
+        if not _ID.fullmatch(name) or int(name) >= vocab_size:
             raise refuse("logit_bias", f"{name!r} is no id of the {vocab_size:,} tokens")
         if not isinstance(value, int | float) or isinstance(value, bool) or not -100 <= value <= 100:
             raise refuse("logit_bias", f"a value must be a number from -100 to 100, that of {name} is not")
         # At its ends OpenAI's scale means never and always.
         found[int(name)] = float("-inf") if value == -100 else float(value)
+    if sum(value == float("-inf") for value in found.values()) == vocab_size:
+        raise refuse("logit_bias", "excludes every token")
     return found
 
 
@@ -223,12 +238,33 @@ def _tools(fields: Fields) -> list[Any] | None:
     return None if choice == "none" else tools
 
 
-def _with_arguments(message: dict[str, Any]) -> dict[str, Any]:
-    """A message whose calls have objects as arguments, as templates take them; OpenAI's API has their text."""
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list):
-        return message
-    return message | {"tool_calls": list(map(_call, calls))}
+def _message(place: int, given: dict[str, Any]) -> dict[str, Any]:
+    """A message of OpenAI's API as templates take it: its content a text, the arguments of its calls objects."""
+    message = dict(given)
+    if "content" in message:
+        message["content"] = _content(f"messages[{place}].content", message["content"])
+    if isinstance(message.get("tool_calls"), list):
+        message["tool_calls"] = list(map(_call, message["tool_calls"]))
+    return message
+
+
+def _content(where: str, content: Any) -> str | None:
+    """The text of a content; most templates take no parts, and would write them out as Python shows them."""
+    if content is None or isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise refuse(where, "must be a string or a list of parts")
+    return "\n".join(_part(f"{where}[{place}]", part) for place, part in enumerate(content))
+
+
+def _part(where: str, part: Any) -> str:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind not in ("text", "refusal"):
+        raise refuse(where, "must be a part of type text; this server's models read nothing else")
+    text = part.get(kind)
+    if not isinstance(text, str):
+        raise refuse(where, f"must have a {kind}, a string")
+    return text
 
 
 def _call(call: Any) -> Any:
@@ -237,7 +273,7 @@ def _call(call: Any) -> Any:
         return call
     try:
         arguments = json.loads(function["arguments"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refuse("messages", f"the arguments of a tool call are no JSON: {error}") from error
     return call | {"function": function | {"arguments": arguments}}
 

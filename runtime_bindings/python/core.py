@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from array import array
 from collections.abc import Callable, Iterable
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64
 from enum import IntEnum
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import core_library_path
@@ -294,6 +295,15 @@ def library_version() -> str:
     return version.decode("ascii")
 
 
+class Uncopied:
+    """What has a handle of the library. A copy would close it twice; elsewhere the number is another thing's."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be copied or pickled: it is open in this process; open another one"
+        )
+
+
 def initialised(kind: type[Any], **fields: Any) -> Any:
     """A structure that begins with its own size, as the library wants it."""
     return kind(ctypes.sizeof(kind), **fields)
@@ -310,6 +320,18 @@ def id_array(ids: Iterable[int]) -> ctypes.Array[c_int32]:
     except OverflowError as error:
         raise CoreFailure(Status.INVALID_ARGUMENT, f"a token id is outside int32 ({error})") from error
     return (c_int32 * len(values)).from_buffer(values) if values else (c_int32 * 0)()
+
+
+def path_bytes(path: str | os.PathLike[str]) -> bytes:
+    """A path as the library takes it.
+
+    Raises:
+        CoreFailure: It holds a NUL, at which it would end.
+    """
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise CoreFailure(Status.INVALID_ARGUMENT, f"{os.fsdecode(path)!r} holds a NUL, which no path can")
+    return encoded
 
 
 def utf8(text: str) -> bytes:

@@ -36,10 +36,10 @@ class Limits:
     def __post_init__(self) -> None:
         if not all(self.stop):
             raise OptionError("a stop string must not be empty")
-        if not 0 <= self.min_new_tokens < 2**63:
-            raise OptionError(f"min_new_tokens must not be negative, not {self.min_new_tokens}")
-        if self.max_new_tokens is not None and not 0 <= self.max_new_tokens < 2**63:
-            raise OptionError(f"max_new_tokens must not be negative, not {self.max_new_tokens}")
+        for name in ("min_new_tokens", "max_new_tokens"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 2**63:
+                raise OptionError(f"{name} must be from 0 to 2**63 - 1, not {value}")
 
     @property
     def structure(self) -> LimitsStruct:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_char, c_int32, c_size_t
 from pathlib import Path
@@ -17,10 +16,12 @@ from mmoe.runtime_bindings.python.core import (
     ModelOptionsStruct,
     SamplingStruct,
     SessionMemoryStruct,
+    Uncopied,
     call,
     filled,
     id_array,
     initialised,
+    path_bytes,
     utf8,
 )
 from mmoe.runtime_bindings.python.errors import OptionError
@@ -32,7 +33,7 @@ from mmoe.runtime_bindings.python.session import Session
 from mmoe.runtime_bindings.python.stream import Stream
 
 
-class Model:
+class Model(Uncopied):
     """An open artifact; close it, or use it as a context manager. Its sessions close with it.
 
         with Model("mobilemoe-s") as model:
@@ -77,7 +78,7 @@ class Model:
                 verify_checksums=verify_checksums,
                 on_progress=function,
             )
-            call("model_open", os.fsencode(folder), byref(options), byref(self._handle))
+            call("model_open", path_bytes(folder), byref(options), byref(self._handle))
 
     def __enter__(self) -> Model:
         return self

@@ -13,6 +13,7 @@ from mmoe.runtime_bindings.python.core import (
     Handle,
     LogitBiasStruct,
     SamplingStruct,
+    Uncopied,
     call,
     id_array,
     initialised,
@@ -22,6 +23,10 @@ from mmoe.runtime_bindings.python.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+# What the library computes with: a float32.
+_LARGEST = (2 - 2**-23) * 2.0**127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +61,18 @@ class SamplingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("temperature", "repetition_penalty", "frequency_penalty", "presence_penalty"):
+            if abs(getattr(self, name)) > _LARGEST:  # false for NaN
+                raise OptionError(f"{name} must be at most {_LARGEST:.6g}, not {getattr(self, name)}")
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise OptionError(f"temperature must be 0 (greedy) or a positive number, not {self.temperature}")
         if self.top_k is not None and not 0 <= self.top_k < 2**31:
             raise OptionError(f"top_k must be 0 (all) or a positive number below 2**31, not {self.top_k}")
         if not 0 <= self.min_p < 1:
             raise OptionError(f"min_p must be in [0, 1), not {self.min_p}")
-        if not 0 < self.top_p <= 1:
+        if not (0 < self.top_p <= 1 and c_float(self.top_p).value > 0):
             raise OptionError(f"top_p must be in (0, 1], not {self.top_p}")
-        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+        if not c_float(self.repetition_penalty).value > 0:
             raise OptionError(f"repetition_penalty must be a positive number, not {self.repetition_penalty}")
         for name in ("frequency_penalty", "presence_penalty"):
             if not math.isfinite(getattr(self, name)):
@@ -107,7 +115,7 @@ def _shortest(value: float) -> float:
     return next((each for each in decimals if c_float(each).value == value), value)
 
 
-class Sampler:
+class Sampler(Uncopied):
     """The sampler by itself, for logits from elsewhere; it makes the choice that a session makes.
 
     The same seed and logits give the same tokens on every machine.

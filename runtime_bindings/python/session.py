@@ -16,9 +16,11 @@ from mmoe.runtime_bindings.python.core import (
     Status,
     StepStruct,
     TokenLogprobStruct,
+    Uncopied,
     call,
     id_array,
     initialised,
+    path_bytes,
 )
 from mmoe.runtime_bindings.python.grammar import Grammar, JsonSchema
 from mmoe.runtime_bindings.python.limits import Limits
@@ -41,7 +43,7 @@ _FINISH_REASONS = (
 )
 
 
-class Session:
+class Session(Uncopied):
     """A KV cache of a model and what chooses its tokens; close it, or use it as a context manager.
 
     It does one thing at a time: a call while another thread is inside is refused as busy, but for `cancel` and
@@ -250,7 +252,7 @@ class Session:
         Raises:
             CoreFailure: The file cannot be written, or a backend keeps the caches to itself.
         """
-        call("session_save", self._handle, os.fsencode(path))
+        call("session_save", self._handle, path_bytes(path))
 
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Makes the session the one that was saved: it goes on with the same tokens and text, bit for bit.
@@ -261,7 +263,7 @@ class Session:
         Raises:
             CoreFailure: The file is cut, altered, no snapshot, or of another program; the session is what it was.
         """
-        call("session_restore", self._handle, os.fsencode(path))
+        call("session_restore", self._handle, path_bytes(path))
 
     def cancel(self) -> None:
         """Ends the running call, or the next one if none runs; from any thread."""

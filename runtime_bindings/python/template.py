@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from mmoe.runtime_bindings.python.conversation import json_bytes
-from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.core import CoreFailure, Status, Uncopied
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import template_library_path
 
@@ -40,7 +40,7 @@ class Span(NamedTuple):
     is_data: bool
 
 
-class CoreTemplate:
+class CoreTemplate(Uncopied):
     """A chat template, read by the core."""
 
     def __init__(self, source: str | bytes) -> None:

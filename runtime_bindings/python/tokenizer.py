@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from mmoe.runtime_bindings.python.core import CoreFailure, Status
+from mmoe.runtime_bindings.python.core import CoreFailure, Status, Uncopied
 from mmoe.runtime_bindings.python.errors import RuntimeFailure
 from mmoe.runtime_bindings.python.library import tokenizer_library_path
 
@@ -35,7 +35,7 @@ def tokenizer_library() -> ctypes.CDLL:
     return library
 
 
-class CoreTokenizer:
+class CoreTokenizer(Uncopied):
     """A tokenizer.json, read by the core."""
 
     def __init__(self, json: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -61,6 +62,13 @@ def test_truncated_file(single: Path, kept: int) -> None:
     message = refusal(single)
     assert message.startswith(f"{path}: is truncated")
     assert "download it again" in message
+
+
+def test_a_path_that_safetensors_does_not_open_is_not_called_damage(single: Path) -> None:
+    folder = single.rename(single.with_name(os.fsdecode(b"folder\xff")))
+    assert (
+        refusal(folder) == f"{folder / SINGLE_FILE}: safetensors opens no path that is not UTF-8; rename it"
+    )
 
 
 def test_truncation_tells_both_sizes(single: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ from mmoe.runtime_bindings.python.core import CoreFailure, Status
 from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.records import FinishReason, Message
 from mmoe.runtime_bindings.python.runner import ModelRunner
+from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
 from tests.support.token_loop import generated_ids
 
 PROMPT = "And the LORD spake unto Moses, saying,"
@@ -177,8 +180,22 @@ def test_a_session_that_is_closed_ends_its_stream(model: mmoe.Model) -> None:
     assert refusal.value.status is Status.CLOSED
 
 
+def test_what_is_open_is_not_copied(model: mmoe.Model) -> None:
+    """A copy would close what the other still uses, and in another process the handle is another thing's number."""
+    with mmoe.Session(model) as session, mmoe.Chat(model) as chat:
+        for opened in (model, session, Sampler(SamplingConfig())):
+            for call in (copy.copy, copy.deepcopy, pickle.dumps):
+                with pytest.raises(TypeError, match=f"a {type(opened).__name__} cannot be copied or pickled"):
+                    call(opened)
+        for call in (copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be"):
+                call(chat)
+        session.prefill(model.tokenize(PROMPT))
+        assert session.position == len(model.tokenize(PROMPT))
+
+
 def test_wrong_limits_and_ids_are_refused(model: mmoe.Model) -> None:
-    with pytest.raises(OptionError, match="max_new_tokens must not be negative"):
+    with pytest.raises(OptionError, match="max_new_tokens must be from 0"):
         model.generate(PROMPT, max_new_tokens=-1)
     with pytest.raises(OptionError, match="threads must be from 1"):
         mmoe.Model(model.folder, threads=0)

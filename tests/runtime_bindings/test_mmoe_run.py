@@ -127,6 +127,7 @@ FLAGS = {
         ),
         {"temperature": 0.9, "top_k": 50, "top_p": 0.95, "min_p": 0.01, "repetition_penalty": 1.1, "seed": 7},
     ),
+    "largest seed": (("--temperature", 1, "--seed", 2**64 - 1), {"temperature": 1, "seed": 2**64 - 1}),
 }
 
 

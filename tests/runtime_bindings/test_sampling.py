@@ -1,6 +1,7 @@
 """Sampling, draw by draw, against an independent float64 implementation, and the distribution of what is drawn."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -158,6 +159,19 @@ def test_draws_follow_the_distribution(top_p):
     assert chi_square < 18.5
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_bias_that_leaves_no_token_is_told(temperature):
+    sampler = Sampler(SamplingConfig(temperature=temperature))
+    sampler.set_logit_bias(dict.fromkeys(range(3), -math.inf))
+    with pytest.raises(RuntimeFailure, match="a bias excludes all tokens"):
+        sampler.sample(np.zeros(3))
+
+
+def test_the_largest_float32_is_a_temperature():
+    temperature = float(np.finfo(np.float32).max)
+    assert SamplingConfig(temperature=temperature).structure.temperature == temperature
+
+
 def test_greedy_takes_the_lowest_of_tied_ids_and_needs_no_randomness():
     sampler = Sampler(SamplingConfig(top_k=5, top_p=0.5))
     assert [sampler.sample(np.array([0.0, 3.0, 3.0])) for _ in range(3)] == [1, 1, 1]
@@ -255,8 +269,15 @@ def test_ids_outside_the_vocabulary_are_refused():
         ("presence_penalty", math.inf),
         ("seed", -1),
         ("seed", 2**64),
+        # Beyond float32, with which the library computes.
+        ("temperature", 1e300),
+        ("temperature", 10**400),
+        ("top_p", 1e-60),
+        ("repetition_penalty", 1e-60),
+        ("repetition_penalty", 1e39),
+        ("presence_penalty", -1e39),
     ],
 )
 def test_values_out_of_range_are_named(field, value):
-    with pytest.raises(OptionError, match=field):
+    with pytest.raises(OptionError, match=f"{field} must be .*, not {re.escape(str(value))}"):
         SamplingConfig(**{field: value})

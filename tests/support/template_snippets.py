@@ -65,6 +65,9 @@ STATEMENTS = [
     "{% for i in range(9) %}{% if i == 3 %}{% continue %}{% endif %}{% if i > 5 %}{% break %}"
     "{% endif %}{{ i }}{% endfor %}",
     "{% for i in numbers %}{% for j in numbers %}{% break %}{% endfor %}{{ i }}{% endfor %}",
+    "{% for i in [] %}{% else %}{% set n = 0 %}{{ n }}{% set new = 1 %}{% endfor %}{{ n }}{{ new }}",
+    "{% for i in numbers %}{% set n = i %}{% break %}{% else %}{{ n }}{% set n = 0 %}{% endfor %}{{ n }}",
+    "{% for i in [] %}{% else %}{{ loop is defined }}{{ i is defined }}{% endfor %}",
     "{% for i in numbers %}{% break %}{% else %}none{% endfor %}",
     "{% for i in numbers %}{{ i }}{% continue %}{% else %}none{% endfor %}",
     "{% for i in numbers %}{{ i }}{% if i == 2 %}{% break %}{% endif %}{% else %}none{% endfor %}",

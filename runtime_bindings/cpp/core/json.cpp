@@ -1,9 +1,9 @@
 #include "core/json.h"
 
 #include <charconv>
-#include <cstdlib>
 
 #include "core/error.h"
+#include "core/text/float_text.h"
 #include "core/text/utf8.h"
 
 namespace mmoe {
@@ -113,7 +113,7 @@ int64_t Json::Integer() const {
   return value;
 }
 
-double Json::Number() const { return std::strtod(NumberText().c_str(), nullptr); }
+double Json::Number() const { return ParseFloat(NumberText()).value(); }
 
 std::string Json::NumberText() const {
   Require(Type::kNumber, "a number");

@@ -48,6 +48,11 @@ void Require(bool holds, const char* what) {
 
 void RequireFinite(double largest_logit) {
   if (std::isfinite(largest_logit)) return;
+  if (largest_logit < 0) {
+    throw CoreError(
+        MMOE_RUNTIME,
+        "every logit is -inf: a bias excludes all tokens, or the program or its weights are damaged");
+  }
   throw CoreError(MMOE_RUNTIME, "the model gave logits with a maximum of " + std::to_string(largest_logit) +
                                     "; the program or its weights are damaged");
 }

@@ -1,7 +1,7 @@
 #include "tools/options.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -46,11 +46,12 @@ const char* const kUsage =
 
 namespace {
 
-int64_t ParseInteger(const std::string& text, const std::string& name, int64_t least, int64_t most) {
-  char* end = nullptr;
-  errno = 0;
-  const long long value = std::strtoll(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || errno != 0 || value < least || value > most) {
+template <typename Integer>
+Integer ParseInteger(const std::string& text, const std::string& name, Integer least, Integer most) {
+  Integer value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (stop != end || error != std::errc() || value < least || value > most) {
     throw UsageError(name + ": '" + text + "' is not an integer from " + std::to_string(least) + " to " +
                      std::to_string(most));
   }
@@ -71,7 +72,7 @@ std::vector<int32_t> ParseIds(const std::string& text) {
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string id = text.substr(begin, end - begin);
-    ids.push_back(static_cast<int32_t>(ParseInteger(id, "--ids", 0, INT32_MAX)));
+    ids.push_back(ParseInteger<int32_t>(id, "--ids", 0, INT32_MAX));
     begin = end + 1;
   }
   return ids;
@@ -84,7 +85,7 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
   int prompts = 0;
   std::string name;
   const auto integer = [&](const std::string& value, int64_t least, int64_t most) {
-    return ParseInteger(value, name, least, most);
+    return ParseInteger<int64_t>(value, name, least, most);
   };
   // Values are parsed at once, so that a wrong one is told before anything is opened.
   const auto sample = [&](auto mmoe_sampling::* field, auto value) {
@@ -128,7 +129,7 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
        [&](Value value) { sample(&mmoe_sampling::presence_penalty, ParseNumber(value, name)); }},
       {"--seed",
        [&](Value value) {
-         sample(&mmoe_sampling::seed, static_cast<uint64_t>(integer(value, 0, INT64_MAX)));
+         sample(&mmoe_sampling::seed, ParseInteger<uint64_t>(value, name, 0, UINT64_MAX));
        }},
   };
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +93,18 @@ def test_worker_steps_and_says_why_it_fails(tiny_artifact: Artifact, tmp_path: P
     broken.write_bytes(b"no program" * 100)
     with pytest.raises(RuntimeFailure, match=re.escape(str(broken))):
         Worker(broken, threads=1)
+
+
+@pytest.mark.parametrize("name", [b"plain", b"\xff\xfe", b"two words", "\u2028\x85".encode(), b"two\nlines"])
+def test_the_models_memory_is_found_whatever_its_folder_is_called(
+    tiny_artifact: Artifact, tmp_path: Path, name: bytes
+) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    shutil.copytree(tiny_artifact.folder, folder)
+    with Worker(folder / "model.pte", threads=1) as worker:
+        worker.prefill([1, 2, 3])
+        resident = worker.memory().model
+    assert 0 < resident <= 2 * (folder / "model.pte").stat().st_size
 
 
 def test_plan_takes_the_defaults_that_fit() -> None:

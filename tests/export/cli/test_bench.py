@@ -1,6 +1,8 @@
 """`mmoe-export bench`."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,17 @@ def test_comparison_as_json_and_as_files(mmoe: Command, tiny_artifact: Artifact,
     Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))).validate(data)
     assert len(data["models"]) == len(data["ratios"]) == 2
     assert run.err == ""
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "md", "svg"])
+def test_files_of_an_artifact_whose_folder_is_not_utf_8(
+    mmoe: Command, tiny_artifact: Artifact, tmp_path: Path, suffix: str
+) -> None:
+    folder, target = tmp_path / os.fsdecode(b"art\xff"), tmp_path / f"bench.{suffix}"
+    shutil.copytree(tiny_artifact.folder, folder)
+    run = mmoe("bench", folder, "-o", target, *QUICK, "-q")
+    assert (run.code, run.err) == (0, "")
+    assert r"art\udcff" in target.read_text(encoding="utf-8")
 
 
 def test_an_artifact_for_another_runtime_is_refused_at_once(mmoe: Command, artifact_copy: Artifact) -> None:

@@ -1,6 +1,8 @@
 """`mmoe-export profile`."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 from mmoe.checkpoints.tokenizer import load_tokenizer
@@ -19,6 +21,15 @@ def test_page_and_json(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -
     run = mmoe("profile", tiny_artifact.folder, "--tokens", 20, "--threads", 1, "--out", page)
     assert "real: 20 tokens used" in run.out
     assert "templated: 20 tokens used" in run.out
+
+
+def test_a_folder_that_is_not_utf_8(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
+    folder, page = tmp_path / os.fsdecode(b"art\xff"), tmp_path / "page.html"
+    shutil.copytree(tiny_artifact.folder, folder)
+    run = mmoe("profile", folder, "--tokens", 20, "--threads", 1, "--out", page, "--json", "-q")
+    assert (run.code, run.err) == (0, "")
+    assert run.json["name"] == str(folder)
+    assert r"art\udcff" in page.read_text(encoding="utf-8")
 
 
 def test_missing_prompts(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def test_the_command(demo_artifact: Artifact, tmp_path: Path, capsys: pytest.Cap
     assert record["text"] == "verse.txt"
     assert record["perplexity"] == record["vs"]["perplexity"]
     assert (record["ratio"], record["ratio_standard_error"]) == (1.0, 0.0)
+    text.write_text("a")
+    assert main(["perplexity", folder, str(text), "--vs", folder, "--json", "--quiet"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["texts"]
+    assert record["tokens"] == 1
+    assert (
+        record["standard_error"] is record["vs"]["standard_error"] is record["ratio_standard_error"] is None
+    )
+    text.write_text("In the beginning God created the heaven and the earth. " * 4)
     assert main(["perplexity", folder, str(text), "--max-tokens", "20"]) == 0
     out = capsys.readouterr()
     assert "verse.txt: " in out.out

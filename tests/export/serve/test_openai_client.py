@@ -106,6 +106,23 @@ def test_log_probabilities(client: openai.OpenAI, model: Model) -> None:
     assert len(entries) == 5
 
 
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_stream_tells_where_a_tokens_text_begins_in_all_of_it(client: openai.OpenAI, echo: bool) -> None:
+    asked = {"model": "demo", "prompt": ["In the", "And"], "n": 2, "max_tokens": 30, "temperature": 1}
+    whole = client.completions.create(**asked, seed=3, logprobs=1, echo=echo)
+    told: dict[int, list[tuple[str, int]]] = {}
+    for chunk in client.completions.create(**asked, seed=3, logprobs=1, echo=echo, stream=True):
+        for choice in chunk.choices:
+            if choice.logprobs is not None:
+                pairs = zip(choice.logprobs.tokens, choice.logprobs.text_offset, strict=True)
+                told.setdefault(choice.index, []).extend(pairs)
+    for choice in whole.choices:
+        assert told[choice.index] == [*zip(choice.logprobs.tokens, choice.logprobs.text_offset, strict=True)]
+        for token, offset in told[choice.index]:
+            if not token.startswith("<|"):
+                assert choice.text[offset : offset + len(token)] == token
+
+
 def test_a_stream_tells_what_a_whole_answer_does(client: openai.OpenAI) -> None:
     """However many tokens its chunks have."""
     asked = {"model": "demo", "max_tokens": 60, "temperature": 1, "seed": 3}

@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import pytest
 
+from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.serve.worker import End, Event, Generation, Piece, Worker
 from mmoe.runtime_bindings.python.grammar import Grammar
 from mmoe.runtime_bindings.python.limits import Limits
@@ -188,6 +190,81 @@ def test_garbage_is_refused(address: str, body: bytes) -> None:
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
+CALL = {"type": "function", "function": {"name": "f", "arguments": "[" * 100_000}}
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "param"),
+    [
+        ("completions", '"temperature": 1' + "0" * 400, "temperature"),
+        ("completions", '"temperature": 1e999', "temperature"),
+        ("completions", '"logit_bias": {"' + "9" * 5000 + '": 1}', "logit_bias"),
+        ("completions", '"logit_bias": {"\\u0663": 1}', "logit_bias"),
+        ("completions", '"logit_bias": {"03": 1}', "logit_bias"),
+        ("completions", f'"logit_bias": {json.dumps(dict.fromkeys(range(2048), -100))}', "logit_bias"),
+        ("completions", '"\\ud800": 1', "\\ud800"),
+        ("completions", '"prompt": [[]]', "prompt"),
+        ("completions", '"stream_options": {"include_usage": "yes"}', "stream_options.include_usage"),
+        ("completions", '"stream_options": {"include_use": true}', "stream_options.include_use"),
+        (
+            "chat/completions",
+            f'"messages": [{json.dumps({"role": "assistant", "tool_calls": [CALL]})}]',
+            "messages",
+        ),
+        ("chat/completions", '"messages": [{"role": "user", "content": 5}]', "messages[0].content"),
+        ("chat/completions", '"messages": [{"role": "user", "content": {"a": 1}}]', "messages[0].content"),
+        (
+            "chat/completions",
+            '"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]',
+            "messages[0].content[0]",
+        ),
+        (
+            "chat/completions",
+            '"messages": [{"role": "user", "content": [{"type": "text"}]}]',
+            "messages[0].content[0]",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_its_name(
+    address: str, path: str, members: str, param: str
+) -> None:
+    response = httpx.post(f"{address}/v1/{path}", content="{" + members + ', "max_tokens": 1}')
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert error["message"].startswith(param)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v1/nothing", 404), ("GET", "/v1/completions", 405)]
+)
+def test_what_is_not_there_is_told_as_all_errors_are(
+    address: str, method: str, path: str, status: int
+) -> None:
+    response = httpx.request(method, f"{address}{path}")
+    assert response.status_code == status
+    assert path in response.json()["error"]["message"]
+
+
+def test_what_an_artifact_recommends_may_lie_beyond_what_clients_may_ask(demo_artifact: Artifact) -> None:
+    with Model(demo_artifact.folder) as model:
+        sampling = SamplingConfig(temperature=2.5, repetition_penalty=12, seed=0)
+        with mock.patch.object(Model, "sampling", sampling), served(model) as address:
+            answer = httpx.post(f"{address}/v1/completions", json={"prompt": "In", "max_tokens": 8}).json()
+        expected = "".join(model.generate("In", sampling=sampling, max_new_tokens=8))
+    assert answer["choices"][0]["text"] == expected
+
+
+def test_parts_of_text_are_a_text(address: str, model: Model) -> None:
+    parts = [{"type": "text", "text": "Who made the heaven"}, {"type": "text", "text": "and the earth?"}]
+    body = BODY | {"messages": [{"role": "user", "content": parts}]}
+    answer = httpx.post(f"{address}/v1/chat/completions", json=body).json()
+    ids = model.chat([{"role": "user", "content": "Who made the heaven\nand the earth?"}])
+    assert answer["usage"]["prompt_tokens"] == len(ids)
+    expected = "".join(model.generate(ids, sampling=SamplingConfig(), max_new_tokens=20))
+    assert answer["choices"][0]["message"]["content"] == expected
+
+
 def test_a_large_body_is_refused_before_it_is_read(address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
@@ -221,6 +298,8 @@ def test_a_key_is_wanted_where_there_is_one(model: Model) -> None:
     [
         ({"Host": "evil.example"}, 403),
         ({"Host": "localhost"}, 200),
+        ({"Host": "LocalHost"}, 200),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
     ],

@@ -19,6 +19,7 @@ from mmoe.runtime_bindings.python.model import Model
 from mmoe.runtime_bindings.python.records import memory
 from mmoe.runtime_bindings.python.sampling import SamplingConfig
 from mmoe.runtime_bindings.python.session import Session
+from tests.export.cli.test_targets import IN_THE_WAY
 from tests.support.state_kinds import STATE_KINDS, artifact_with
 
 PROMPT = "And the LORD spake unto Moses, saying,"
@@ -253,6 +254,41 @@ def test_a_file_is_replaced_whole_or_not_at_all(model: Model, saved: Path, tmp_p
         session.restore(saved)
         assert session.position == 2
     assert sorted(os.listdir(tmp_path)) == ["folder", "saved"]
+
+
+@pytest.mark.parametrize("kind", sorted({*IN_THE_WAY} - {"folder"}))
+def test_what_is_no_file_stays(model: Model, tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "saved"
+    IN_THE_WAY[kind](target)
+    before = target.lstat()
+    with Session(model) as session, pytest.raises(CoreFailure, match="saved: cannot be written") as refusal:
+        session.save(target)
+    assert refusal.value.status is Status.IO
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert os.listdir(tmp_path) == ["saved"]
+
+
+def test_a_link_to_a_file_stays_a_link(model: Model, saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link"
+    link.symlink_to("../saved")
+    before = saved.read_bytes()
+    with Session(model) as session:
+        session.prefill([300, 301])
+        session.save(link)
+        session.restore(link)
+    assert link.is_symlink()
+    assert saved.read_bytes() != before
+    assert os.listdir(tmp_path / "elsewhere") == ["link"]
+
+
+def test_a_path_does_not_end_at_a_nul(model: Model, tmp_path: Path) -> None:
+    with Session(model) as session:
+        for call in (session.save, session.restore):
+            with pytest.raises(CoreFailure, match="NUL") as refusal:
+                call(tmp_path / "saved\0 elsewhere")
+            assert refusal.value.status is Status.INVALID_ARGUMENT
+    assert not os.listdir(tmp_path)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from importlib.util import find_spec
@@ -245,3 +246,41 @@ def test_a_normalizer_may_not_fill_the_memory() -> None:
     for contents in (["a" * 100] * 8, ["a" * 1_000_000]):
         with pytest.raises(NativeTokenizerError, match=r"status 10: .*more than 64 bytes of one"):
             replacing(*contents).encode(b"a" * 1000)
+
+
+@pytest.mark.parametrize("sides", list(itertools.product((False, True), repeat=4)))
+def test_white_space_that_two_added_tokens_may_take(sides: tuple[bool, bool, bool, bool]) -> None:
+    """One of them is white space itself, all of which the other, or one of its own kind, may take before it."""
+    document = json.loads(bundled())
+    document["added_tokens"] += [
+        {
+            "id": 2048 + place,
+            "content": content,
+            "single_word": False,
+            "lstrip": lstrip,
+            "rstrip": rstrip,
+            "normalized": False,
+            "special": False,
+        }
+        for place, (content, lstrip, rstrip) in enumerate((("<R>", *sides[:2]), ("\n\t", *sides[2:])))
+    ]
+    text = json.dumps(document)
+    expected, native = Tokenizer.from_str(text), NativeTokenizer(text.encode())
+    compared = 0
+    for count in range(1, 5):
+        for parts in itertools.product(("\n\t", " ", "a", "<R>"), repeat=count):
+            ids = _ids_or_none(expected, "".join(parts))
+            compared += ids is not None
+            assert ids in (None, native.encode("".join(parts).encode())), parts
+    assert compared > 300
+
+
+def _ids_or_none(tokenizer: Tokenizer, text: str) -> list[int] | None:
+    """None where the library fails itself: its slice of a text may end before it begins."""
+    try:
+        found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
+    return found

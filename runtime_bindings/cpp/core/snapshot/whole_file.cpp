@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
@@ -49,6 +51,25 @@ bool WriteAll(int file, std::string_view bytes) {
   return true;
 }
 
+// Where a file is to stand: links stay links, and what is no file is not replaced by one. To who may write in /dev,
+// a rename would put a file in the place of a device.
+std::string PlaceOf(const std::string& path) {
+  struct stat status = {};
+  if (lstat(path.c_str(), &status) != 0) return path;
+  std::string place = path;
+  if (S_ISLNK(status.st_mode)) {
+    char resolved[PATH_MAX];
+    if (realpath(path.c_str(), resolved) == nullptr || stat(resolved, &status) != 0) {
+      FailByErrno(path, "cannot be written");
+    }
+    place = resolved;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw CoreError(MMOE_IO, path + ": cannot be written (there is something that is no regular file)");
+  }
+  return place;
+}
+
 }  // namespace
 
 std::string ReadWholeFile(const std::string& path, uint64_t most_bytes) {
@@ -79,12 +100,13 @@ std::string ReadWholeFile(const std::string& path, uint64_t most_bytes) {
 
 void ReplaceFile(const std::string& path, std::string_view bytes) {
   static std::atomic<uint64_t> count{0};
+  const std::string place = PlaceOf(path);
   const std::string partial =
-      path + ".partial-" + std::to_string(getpid()) + "-" + std::to_string(count.fetch_add(1));
+      place + ".partial-" + std::to_string(getpid()) + "-" + std::to_string(count.fetch_add(1));
   Descriptor file(open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) FailByErrno(path, "cannot be written");
   const bool written = WriteAll(file.get(), bytes) && fsync(file.get()) == 0 && file.Close();
-  if (!written || rename(partial.c_str(), path.c_str()) != 0) {
+  if (!written || rename(partial.c_str(), place.c_str()) != 0) {
     const int code = errno;
     unlink(partial.c_str());
     errno = code;

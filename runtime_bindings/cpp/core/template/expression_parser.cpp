@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
+
+#include "core/text/float_text.h"
 
 namespace mmoe::jinja {
 
@@ -258,8 +259,7 @@ ExpressionPtr ExpressionParser::ParsePrimary() {
 ExpressionPtr ExpressionParser::ParseNumber() {
   const Token token = stream_.Next();
   if (token.type == TokenType::kFloat) {
-    return Finish(std::make_unique<Constant>(Value::Float(std::strtod(token.text.c_str(), nullptr))),
-                  token.line, 0);
+    return Finish(std::make_unique<Constant>(Value::Float(ParseFloat(token.text).value())), token.line, 0);
   }
   int64_t value = 0;
   const char* end = token.text.data() + token.text.size();

@@ -1,7 +1,5 @@
 #include <cctype>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -10,6 +8,7 @@
 #include "core/template/parameters.h"
 #include "core/template/split.h"
 #include "core/template/template_error.h"
+#include "core/text/float_text.h"
 
 namespace mmoe::jinja::filter {
 
@@ -71,14 +70,12 @@ std::optional<int64_t> ParseInteger(const Text& text, int64_t base) {
 }
 
 // Python's float(text).
-std::optional<double> ParseFloat(const Text& text) {
+std::optional<double> FloatOf(const Text& text) {
   const std::optional<std::string> plain = Plain(text);
-  if (!plain || plain->empty() || plain->find('\0') != std::string::npos) return std::nullopt;
+  if (!plain) return std::nullopt;
   if (plain->find_first_of("xXpP(") != std::string::npos)
     return std::nullopt;  // strtod takes more than Python
-  char* end = nullptr;
-  const double value = std::strtod(plain->c_str(), &end);
-  return *end == '\0' ? std::optional<double>(value) : std::nullopt;
+  return ParseFloat(*plain);
 }
 
 Value Truncated(double value) {
@@ -91,10 +88,7 @@ Value Truncated(double value) {
 double RoundToDigits(double value, int64_t precision) {
   if (!std::isfinite(value)) return value;
   if (precision >= 0) {
-    std::string text(
-        static_cast<size_t>(std::snprintf(nullptr, 0, "%.*f", static_cast<int>(precision), value)), '\0');
-    std::snprintf(text.data(), text.size() + 1, "%.*f", static_cast<int>(precision), value);
-    return std::strtod(text.c_str(), nullptr);
+    return ParseFloat(FormatFloat("%.*f", static_cast<int>(precision), value)).value();
   }
   const double unit = std::pow(10.0, static_cast<double>(-precision));
   return std::nearbyint(value / unit) * unit;
@@ -113,7 +107,7 @@ Value Float(Runtime&, const Value& input, const Arguments& arguments) {
   const Parameters given("float", arguments, {"default"});
   if (input.IsUndefined()) Raise(input.UndefinedName() + " is undefined");
   if (input.IsNumber()) return Value::Float(input.number());
-  const std::optional<double> parsed = input.IsString() ? ParseFloat(input.text()) : std::nullopt;
+  const std::optional<double> parsed = input.IsString() ? FloatOf(input.text()) : std::nullopt;
   if (parsed) return Value::Float(*parsed);
   return given.Has(0) ? given[0] : Value::Float(0);
 }
@@ -130,7 +124,7 @@ Value Int(Runtime&, const Value& input, const Arguments& arguments) {
   if (const std::optional<int64_t> whole = known ? ParseInteger(input.text(), base) : std::nullopt) {
     return Value::Integer(*whole);
   }
-  const std::optional<double> number = ParseFloat(input.text());
+  const std::optional<double> number = FloatOf(input.text());
   return number && std::isfinite(*number) ? Truncated(*number) : missing;
 }
 

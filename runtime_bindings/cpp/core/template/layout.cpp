@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "core/template/show.h"
 #include "core/template/template_error.h"
+#include "core/text/float_text.h"
 
 namespace mmoe::jinja {
 
@@ -58,9 +58,7 @@ std::string FloatDigits(double value, char type, int64_t precision, bool alterna
   if (std::isinf(value)) return type >= 'A' && type <= 'Z' ? "INF" : "inf";
   const std::string pattern = std::string(alternate ? "%#" : "%") + ".*" + type;
   const int digits = static_cast<int>(precision < 0 ? 6 : precision);
-  std::string text(static_cast<size_t>(std::snprintf(nullptr, 0, pattern.c_str(), digits, value)), '\0');
-  std::snprintf(text.data(), text.size() + 1, pattern.c_str(), digits, value);
-  return text;
+  return FormatFloat(pattern.c_str(), digits, value);
 }
 
 Text LayOutNumber(Runtime& runtime, bool negative, const std::string& prefix, const std::string& digits,

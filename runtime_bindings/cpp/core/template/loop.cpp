@@ -120,7 +120,9 @@ Flow RunLoop(const For& statement, Interpreter& interpreter, const Value& iterab
     any |= flow == Flow::kNext;
   }
   loop->Finish();
-  return any ? Flow::kNext : interpreter.Execute(statement.otherwise);
+  if (any) return Flow::kNext;
+  const Interpreter::Scoped scoped(interpreter, around);
+  return interpreter.Execute(statement.otherwise);
 }
 
 }  // namespace mmoe::jinja

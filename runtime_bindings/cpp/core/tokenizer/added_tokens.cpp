@@ -88,11 +88,16 @@ bool AddedTokens::FindToken(std::string_view text, bool specials, size_t done, s
       begin = end - 1;  // as the library: nothing else is looked for inside it
       continue;
     }
+    // Within white space that the token before took, its end is known.
+    const size_t stop = token.rstrip ? (end < done ? done : SpaceBehind(text, end)) : end;
+    if (token.lstrip && stop <= done) {
+      begin =
+          end - 1;  // the token before has taken all of it, and begins no later than where it was looked for
+      continue;
+    }
     match->id = token.id;
     match->begin = token.lstrip ? SpaceBefore(text, done, begin) : begin;
-    match->end = end;
-    // Within white space that the token before took, its end is known.
-    if (token.rstrip) match->end = end < done ? done : SpaceBehind(text, end);
+    match->end = stop;
     *from = end;
     return true;
   }
