@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from mmoe.export.serve.choices import ChatChoices, Choices, CompletionChoices
-from mmoe.export.serve.errors import ApiError
+from mmoe.export.serve.errors import ApiError, no_such_model
 from mmoe.export.serve.guard import Guard
 from mmoe.export.serve.metrics import Metrics
 from mmoe.export.serve.request import TextRequest, read_chat, read_completion
@@ -75,6 +75,7 @@ class _Server:
             Route("/health", self._health),
             Route("/metrics", self._show_metrics),
             Route("/v1/models", self._models),
+            Route("/v1/models/{model:path}", self._describe_model),
             Route("/v1/chat/completions", self._answering(read_chat, ChatChoices), methods=["POST"]),
             Route("/v1/completions", self._answering(read_completion, CompletionChoices), methods=["POST"]),
         ]
@@ -128,9 +129,18 @@ class _Server:
     async def _show_metrics(self, _: Request) -> Response:
         return PlainTextResponse(self._metrics.page(*self._busy.load))
 
+    @property
+    def _description(self) -> dict[str, object]:
+        return {"id": self._id, "object": "model", "created": self._created, "owned_by": "mmoe"}
+
     async def _models(self, _: Request) -> Response:
-        entry = {"id": self._id, "object": "model", "created": self._created, "owned_by": "mmoe"}
-        return JSONResponse({"object": "list", "data": [entry]})
+        return JSONResponse({"object": "list", "data": [self._description]})
+
+    async def _describe_model(self, request: Request) -> Response:
+        asked = request.path_params["model"]
+        if asked != self._id:
+            return no_such_model(asked, self._id).response()
+        return JSONResponse(self._description)
 
     def _answering(
         self,

@@ -53,3 +53,9 @@ def _encodable(text: str) -> str:
 def refuse(param: str, message: str) -> ApiError:
     """A member of a request has a value that cannot be."""
     return ApiError(400, f"{param}: {message}", param=param, code="invalid_value")
+
+
+def no_such_model(asked: str | None, model_id: str) -> ApiError:
+    """A request is for another model than the server's."""
+    message = f"model: {asked!r} is not here; this server has {model_id!r}"
+    return ApiError(404, message, param="model", code="model_not_found")

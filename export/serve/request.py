@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmoe.export.serve.errors import ApiError, refuse
+from mmoe.export.serve.errors import ApiError, no_such_model, refuse
 from mmoe.export.serve.fields import Fields
 from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.errors import OptionError
@@ -182,12 +182,7 @@ def _stream_options(fields: Fields) -> Fields:
 def _require_model(fields: Fields, model_id: str) -> None:
     asked = fields.text("model", model_id)
     if asked != model_id:
-        raise ApiError(
-            404,
-            f"model: {asked!r} is not here; this server has {model_id!r}",
-            param="model",
-            code="model_not_found",
-        )
+        raise no_such_model(asked, model_id)
 
 
 def _sampling(fields: Fields, model: Model) -> SamplingConfig:

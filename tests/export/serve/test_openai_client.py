@@ -31,7 +31,11 @@ def expected(model: Model, sampling: SamplingConfig, count: int) -> str:
 
 
 def test_the_model_is_listed(client: openai.OpenAI) -> None:
-    assert [each.id for each in client.models.list()] == ["demo"]
+    listed = list(client.models.list())
+    assert [each.id for each in listed] == ["demo"]
+    assert client.models.retrieve("demo") == listed[0]
+    with pytest.raises(openai.NotFoundError, match="'other/model' is not here; this server has 'demo'"):
+        client.models.retrieve("other/model")
 
 
 @pytest.mark.parametrize("sampling", [SamplingConfig(), SamplingConfig(temperature=0.8, top_p=0.9, seed=7)])
