@@ -21,9 +21,11 @@ native-test:  ## unit tests of the kernels, without Python
 	cmake --build $(BUILD)-test
 	ctest --test-dir $(BUILD)-test --output-on-failure
 
+SANITIZERS ?= address,undefined
+
 sanitize:  ## the same with address and undefined-behaviour sanitizers
 	cmake -S runtime_bindings/cpp -B $(BUILD)-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
-	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	  -DMMOE_SANITIZE=$(SANITIZERS) -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
 
@@ -39,7 +41,7 @@ ARTIFACT ?= mmoe-demo
 
 core-sanitize:  ## sessions of ARTIFACT on many threads, 1,000 of them, under the same sanitizers and the leak detector
 	cmake -S runtime_bindings/cpp -B $(BUILD)-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
-	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	  -DMMOE_SANITIZE=$(SANITIZERS) -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_core_tests
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) $(BUILD)-sanitize/tests/mmoe_core_tests --gtest_brief=1
 
