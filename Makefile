@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci
+.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci slow
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -69,6 +69,7 @@ mutants:  ## programs of ARTIFACT with fields of their flatbuffer changed, opene
 
 arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)
+	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm --sanitizers
 
 sme2:  ## SME2 under a newer qemu: the same with streaming vectors of four lengths
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/sme2 $(ARTIFACT)
@@ -100,3 +101,6 @@ demo:  ## convert, verify and run the bundled checkpoint
 
 ci:  ## what continuous integration runs
 	.ci/run
+
+slow:  ## what .ci/run leaves out, for a night and before a release
+	.ci/slow
