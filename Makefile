@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci
+.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci slow
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -21,9 +21,11 @@ native-test:  ## unit tests of the kernels, without Python
 	cmake --build $(BUILD)-test
 	ctest --test-dir $(BUILD)-test --output-on-failure
 
+SANITIZERS ?= address,undefined
+
 sanitize:  ## the same with address and undefined-behaviour sanitizers
 	cmake -S runtime_bindings/cpp -B $(BUILD)-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
-	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	  -DMMOE_SANITIZE=$(SANITIZERS) -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_kernel_tests
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
 
@@ -39,7 +41,7 @@ ARTIFACT ?= mmoe-demo
 
 core-sanitize:  ## sessions of ARTIFACT on many threads, 1,000 of them, under the same sanitizers and the leak detector
 	cmake -S runtime_bindings/cpp -B $(BUILD)-sanitize -G Ninja -DMMOE_BUILD_TESTS=ON \
-	  -DMMOE_SANITIZE=address,undefined -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
+	  -DMMOE_SANITIZE=$(SANITIZERS) -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
 	cmake --build $(BUILD)-sanitize --target mmoe_core_tests
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) $(BUILD)-sanitize/tests/mmoe_core_tests --gtest_brief=1
 
@@ -67,6 +69,7 @@ mutants:  ## programs of ARTIFACT with fields of their flatbuffer changed, opene
 
 arm:  ## 64-bit Arm under qemu: native tests, and the tokens of ARTIFACT (`make demo` leaves mmoe-demo)
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm $(ARTIFACT)
+	PYTHON=$(PYTHON) BUILD=build/arm .ci/arm --sanitizers
 
 sme2:  ## SME2 under a newer qemu: the same with streaming vectors of four lengths
 	PYTHON=$(PYTHON) BUILD=build/arm .ci/sme2 $(ARTIFACT)
@@ -98,3 +101,6 @@ demo:  ## convert, verify and run the bundled checkpoint
 
 ci:  ## what continuous integration runs
 	.ci/run
+
+slow:  ## what .ci/run leaves out, for a night and before a release
+	.ci/slow

@@ -43,7 +43,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--extended`, which CI gives."""
+    """`--extended`, which `.ci/slow` gives."""
     parser.addoption(
         "--extended", action="store_true", help="run the tests marked as extended, too: minutes more"
     )

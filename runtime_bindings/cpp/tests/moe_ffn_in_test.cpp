@@ -101,8 +101,11 @@ TEST(MoeFfnIn, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
         for (const bool floats : {false, true}) {
           const std::vector<float> expected = layer.Run(*portable, 1, zeros, floats);
           for (const KernelTable* kernels : SupportedKernels()) {
-            EXPECT_EQ(layer.Run(*kernels, 1, zeros, floats), expected) << kernels->name << " " << group;
-            EXPECT_EQ(layer.Run(*kernels, 3, zeros, floats), expected) << kernels->name << " " << group;
+            for (const int workers : {1, 3}) {
+              if (kernels == portable && workers == 1) continue;  // is `expected`
+              EXPECT_EQ(layer.Run(*kernels, workers, zeros, floats), expected)
+                  << kernels->name << ", " << workers << " workers, " << group;
+            }
           }
         }
       }
