@@ -57,7 +57,7 @@ def ours(threads: int) -> Run:
     """Our kernels of the best instruction set, as the same function."""
     library = ctypes.CDLL(str(library_path().with_name("libmmoe_kernels_c.so")))
     library.mmoe_moe_ffn.restype = ctypes.c_char_p
-    isas = ("avx512_vnni", "avx2", "sme2", "neon_i8mm", "neon_dotprod", "neon", "portable")
+    isas = ("avx512_vnni", "avx_vnni", "avx2", "sme2", "neon_i8mm", "neon_dotprod", "neon", "portable")
     library.mmoe_check_isa.restype = ctypes.c_char_p
     isa = next(name for name in isas if library.mmoe_check_isa(name.encode()) is None)
     layers = [

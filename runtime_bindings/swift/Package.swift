@@ -37,8 +37,8 @@ func executorch(_ product: String) -> Target.Dependency { .product(name: product
 // Statements, because the type checker takes minutes for long expressions of lists.
 var notCompiled: [String] = [
   "tests", "tools", "benchmarks", "capi", "cmake", "fuzz", "CMakeLists.txt", "ops/log_level.cpp",
-  "kernels/isa/isa_avx2.cpp", "kernels/isa/isa_avx512_vnni.cpp", "kernels/isa/isa_neon_dotprod.cpp",
-  "kernels/isa/isa_neon_i8mm.cpp", "kernels/isa/isa_sme2.cpp",
+  "kernels/isa/isa_avx2.cpp", "kernels/isa/isa_avx_vnni.cpp", "kernels/isa/isa_avx512_vnni.cpp",
+  "kernels/isa/isa_neon_dotprod.cpp", "kernels/isa/isa_neon_i8mm.cpp", "kernels/isa/isa_sme2.cpp",
   // Tables that sources include.
   "core/tokenizer/unicode/canonical.inc", "core/tokenizer/unicode/categories.inc",
   "core/tokenizer/unicode/combining_classes.inc", "core/tokenizer/unicode/compatible.inc",

@@ -26,6 +26,7 @@ _FAST_ISAS = (
     "neon_i8mm",
     "sme2",
     "avx2",
+    "avx_vnni",
     "avx512_vnni",
 )  # the fastest of a machine last
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "capi/thread_parallel.h"
@@ -76,39 +78,48 @@ std::vector<float> RunAttention(CacheType type, const AttentionShape& shape, con
   return out;
 }
 
-class AttentionOf : public testing::TestWithParam<CacheType> {};
+class AttentionOf : public testing::TestWithParam<std::tuple<CacheType, AttentionShape>> {};
 
 TEST_P(AttentionOf, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
   const char* error = nullptr;
   const KernelTable* portable = FindKernels("portable", &error);
-  for (const AttentionShape& shape : {AttentionShape{1, 3, 1, 64, 1},
-                                      {1, 4, 4, 64, 130},
-                                      {1, 12, 4, 64, 1031},
-                                      {1, 4, 2, 8, 17000},
-                                      {2, 5, 1, 2, 258},
-                                      {5, 6, 2, 20, 69},
-                                      {17, 4, 2, 40, 300},
-                                      {130, 2, 1, 34, 131},
-                                      {3, 2, 2, 128, 257},
-                                      {5, 6, 2, 20, 256, 100},
-                                      {130, 12, 4, 64, 512, 300},
-                                      {1, 12, 4, 64, 1024, 512},
-                                      {0, 2, 2, 8, 4}}) {
-    ASSERT_EQ(CheckAttention(shape, shape.max_context_len - shape.num_tokens), nullptr);
-    const Inputs inputs(shape);
-    const std::vector<float> expected = RunAttention(GetParam(), shape, inputs, *portable, 1);
-    for (const KernelTable* kernels : SupportedKernels()) {
-      for (const int workers : {1, 3}) {
-        if (kernels == portable && workers == 1) continue;  // is `expected`
-        EXPECT_EQ(RunAttention(GetParam(), shape, inputs, *kernels, workers), expected)
-            << kernels->name << ", " << workers << " workers, " << shape.num_tokens << " tokens";
-      }
+  const auto& [type, shape] = GetParam();
+  ASSERT_EQ(CheckAttention(shape, shape.max_context_len - shape.num_tokens), nullptr);
+  const Inputs inputs(shape);
+  const std::vector<float> expected = RunAttention(type, shape, inputs, *portable, 1);
+  for (const KernelTable* kernels : SupportedKernels()) {
+    for (const int workers : {1, 3}) {
+      if (kernels == portable && workers == 1) continue;  // is `expected`
+      EXPECT_EQ(RunAttention(type, shape, inputs, *kernels, workers), expected)
+          << kernels->name << ", " << workers << " workers";
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Attention, AttentionOf,
-                         testing::Values(CacheType::kFloat32, CacheType::kFloat16, CacheType::kInt8));
+std::string NameOf(const testing::TestParamInfo<AttentionOf::ParamType>& info) {
+  const auto& [type, shape] = info.param;
+  const char* cache = type == CacheType::kFloat32   ? "float32"
+                      : type == CacheType::kFloat16 ? "float16"
+                                                    : "int8";
+  std::string name = cache;
+  for (const int64_t size : {shape.num_tokens, shape.num_heads, shape.num_kv_heads, shape.head_dim,
+                             shape.max_context_len, shape.window}) {
+    name += "_" + std::to_string(size);
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Attention, AttentionOf,
+    testing::Combine(testing::Values(CacheType::kFloat32, CacheType::kFloat16, CacheType::kInt8),
+                     testing::Values(AttentionShape{1, 3, 1, 64, 1}, AttentionShape{1, 4, 4, 64, 130},
+                                     AttentionShape{1, 12, 4, 64, 1031}, AttentionShape{1, 4, 2, 8, 17000},
+                                     AttentionShape{2, 5, 1, 2, 258}, AttentionShape{5, 6, 2, 20, 69},
+                                     AttentionShape{17, 4, 2, 40, 300}, AttentionShape{130, 2, 1, 34, 131},
+                                     AttentionShape{3, 2, 2, 128, 257}, AttentionShape{5, 6, 2, 20, 256, 100},
+                                     AttentionShape{130, 12, 4, 64, 512, 300},
+                                     AttentionShape{1, 12, 4, 64, 1024, 512}, AttentionShape{0, 2, 2, 8, 4})),
+    NameOf);
 
 TEST(Attention, ScratchIsBounded) {
   const AttentionShape prefill = {128, 12, 4, 64, 1024}, long_prefill = {4096, 12, 4, 64, 1 << 20};

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "capi/thread_parallel.h"
@@ -83,35 +84,45 @@ struct Layer {
   std::vector<float> x, router, bias;
 };
 
-TEST(MoeFfnIn, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
+class MoeFfnInOf : public testing::TestWithParam<MoeFfnShape> {};
+
+TEST_P(MoeFfnInOf, StaysInItsArraysAndGivesTheSameBitsEverywhere) {
   const char* error = nullptr;
   const KernelTable* portable = FindKernels("portable", &error);
+  const MoeFfnShape& shape = GetParam();
   for (const int64_t group : {32, 64, 128}) {
-    for (const MoeFfnShape& shape : {MoeFfnShape{0, 128, 3, 128, 2},
-                                     {1, 128, 1, 256, 1},
-                                     {1, 384, 5, 128, 5},
-                                     {1, 160, 5, 96, 3},
-                                     {37, 128, 19, 256, 3},
-                                     {600, 128, 2, 128, 1}}) {
-      // Five and three panels are no pairs.
-      if (group > 32 && shape.hidden_size == 160) continue;
-      ASSERT_EQ(CheckMoeFfnIn(shape, group), nullptr);
-      const Layer layer(shape, group);
-      for (const bool zeros : {false, true}) {
-        for (const bool floats : {false, true}) {
-          const std::vector<float> expected = layer.Run(*portable, 1, zeros, floats);
-          for (const KernelTable* kernels : SupportedKernels()) {
-            for (const int workers : {1, 3}) {
-              if (kernels == portable && workers == 1) continue;  // is `expected`
-              EXPECT_EQ(layer.Run(*kernels, workers, zeros, floats), expected)
-                  << kernels->name << ", " << workers << " workers, " << group;
-            }
+    // Five and three panels are no pairs.
+    if (group > 32 && shape.hidden_size == 160) continue;
+    ASSERT_EQ(CheckMoeFfnIn(shape, group), nullptr);
+    const Layer layer(shape, group);
+    for (const bool zeros : {false, true}) {
+      for (const bool floats : {false, true}) {
+        const std::vector<float> expected = layer.Run(*portable, 1, zeros, floats);
+        for (const KernelTable* kernels : SupportedKernels()) {
+          for (const int workers : {1, 3}) {
+            if (kernels == portable && workers == 1) continue;  // is `expected`
+            EXPECT_EQ(layer.Run(*kernels, workers, zeros, floats), expected)
+                << kernels->name << ", " << workers << " workers, " << group;
           }
         }
       }
     }
   }
 }
+
+std::string NameOf(const testing::TestParamInfo<MoeFfnShape>& info) {
+  const MoeFfnShape& shape = info.param;
+  return std::to_string(shape.num_tokens) + "_" + std::to_string(shape.hidden_size) + "_" +
+         std::to_string(shape.num_experts) + "_" + std::to_string(shape.intermediate_size) + "_" +
+         std::to_string(shape.top_k);
+}
+
+INSTANTIATE_TEST_SUITE_P(MoeFfnIn, MoeFfnInOf,
+                         testing::Values(MoeFfnShape{0, 128, 3, 128, 2}, MoeFfnShape{1, 128, 1, 256, 1},
+                                         MoeFfnShape{1, 384, 5, 128, 5}, MoeFfnShape{1, 160, 5, 96, 3},
+                                         MoeFfnShape{13, 128, 2, 128, 1}, MoeFfnShape{37, 128, 19, 256, 3},
+                                         MoeFfnShape{600, 128, 2, 128, 1}),
+                         NameOf);
 
 TEST(MoeFfnIn, ScratchIsBounded) {
   const char* error = nullptr;

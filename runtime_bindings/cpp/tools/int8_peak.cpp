@@ -24,6 +24,7 @@ constexpr int kMeasurements = 3;
 #if defined(__x86_64__)
 
 constexpr int kAvx512Sums = 16;
+constexpr int kAvxVnniSums = 12;
 constexpr int kAvx2Sums = 8;
 
 // The empty assembly makes a register's content unknown, so that nothing is computed beforehand.
@@ -37,6 +38,21 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void MultiplyAvx512Vnni()
     for (__m512i& sum : sums) asm volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
   }
 }
+
+// Clang 12 and GCC 11 know AVX-VNNI.
+#if defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11
+#define MMOE_COMPILER_HAS_AVX_VNNI
+__attribute__((target("avx2,avxvnni"))) void MultiplyAvxVnni() {
+  __m256i sums[kAvxVnniSums], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  asm("" : "+x"(a), "+x"(b));
+#pragma GCC unroll 12
+  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
+  for (int64_t step = 0; step < kSteps; step += kAvxVnniSums) {
+#pragma GCC unroll 12
+    for (__m256i& sum : sums) asm volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+  }
+}
+#endif
 
 __attribute__((target("avx2"))) void MultiplyAvx2() {
   __m256i sums[kAvx2Sums], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
@@ -85,6 +101,9 @@ struct Loop {
 Loop LoopOf(const std::string& isa) {
 #if defined(__x86_64__)
   if (isa == "avx512_vnni") return {MultiplyAvx512Vnni, 64};
+#if defined(MMOE_COMPILER_HAS_AVX_VNNI)
+  if (isa == "avx_vnni") return {MultiplyAvxVnni, 32};
+#endif
   if (isa == "avx2") return {MultiplyAvx2, 32};
 #elif defined(__aarch64__) && !defined(__clang__)
   if (isa == "neon") return {MultiplyNeon, 8};

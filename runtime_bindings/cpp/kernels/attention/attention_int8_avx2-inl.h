@@ -1,7 +1,8 @@
 // One partition of int8 keys and values against some query rows, in integer dot products throughout: what
 // meets the 8 bits of the cache, queries and softmax weights, has 14 bits and is multiplied as int16. The
-// bytes of the cache are widened to int16 once for many rows, and then vpmaddwd and an addition are 16
-// multiply-adds; two halves of 7 bits would take two vpmaddubsw with what widens their sums for 32.
+// bytes of the cache are widened to int16 once for many rows, and then vpmaddwd and an addition, or vpdpwssd, are 16
+// multiply-adds; two halves of 7 bits would take two vpmaddubsw with what widens their sums for 32, or two vpdpbusd and twice
+// the sums. Behind what multiplies (products_avx2.h, products_avx_vnni.h).
 
 #include "kernels/attention/attention_ahead-inl.h"
 #include "kernels/attention/quantize_attention-inl.h"
@@ -39,15 +40,15 @@ inline __m256i BroadcastPair(const int8_t* from) {
 }
 
 template <int kRows>
-inline void AddPairs(const int8_t* rows, int64_t row_bytes, const __m256i* bytes, I32x16* sums) {
+inline void AddRows(const int8_t* rows, int64_t row_bytes, const __m256i* bytes, I32x16* sums) {
   const __m256i low = bytes[0], high = bytes[1];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
     __m256i pair = BroadcastPair(rows + r * row_bytes);
     // These keep GCC from adding all products last, which takes more registers than there are.
     asm volatile("" : "+x"(pair));
-    sums[r].low = _mm256_add_epi32(sums[r].low, _mm256_madd_epi16(low, pair));
-    sums[r].high = _mm256_add_epi32(sums[r].high, _mm256_madd_epi16(high, pair));
+    sums[r].low = AddPairs(sums[r].low, low, pair);
+    sums[r].high = AddPairs(sums[r].high, high, pair);
     asm volatile("" : "+x"(sums[r].low), "+x"(sums[r].high));
   }
 }
@@ -61,15 +62,15 @@ inline void DotLines(const int8_t* rows, int64_t row_bytes, const Lines& lines, 
   for (int r = 0; r < kRows; ++r) sums[r] = ZeroInts();
   if (shared != nullptr) {
     for (int64_t i = 0; i < lines.count; ++i, rows += 8) {
-      AddPairs<kRows>(rows, row_bytes, shared[i].even, sums);
-      AddPairs<kRows>(rows + 4, row_bytes, shared[i].odd, sums);
+      AddRows<kRows>(rows, row_bytes, shared[i].even, sums);
+      AddRows<kRows>(rows + 4, row_bytes, shared[i].odd, sums);
     }
   } else {
     for (int64_t i = 0; i < lines.count; ++i, rows += 8) {
       beside.Fetch(i);
       const Prepared wide = Prepare(lines, i);
-      AddPairs<kRows>(rows, row_bytes, wide.even, sums);
-      AddPairs<kRows>(rows + 4, row_bytes, wide.odd, sums);
+      AddRows<kRows>(rows, row_bytes, wide.even, sums);
+      AddRows<kRows>(rows + 4, row_bytes, wide.odd, sums);
     }
   }
 #pragma GCC unroll 6

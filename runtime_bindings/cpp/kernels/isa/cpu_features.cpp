@@ -25,6 +25,13 @@ bool HasF16c() {
 
 bool HasAvx2() { return __builtin_cpu_supports("avx2") && HasF16c(); }
 
+// Not every compiler's __builtin_cpu_supports knows it. HasAvx2 has asked whether the system keeps its registers.
+bool HasAvxVnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kAvxVnni = 1u << 4;
+  return HasAvx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+}
+
 bool HasAvx512Vnni() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -34,6 +41,7 @@ bool HasAvx512Vnni() {
 #else
 
 bool HasAvx2() { return false; }
+bool HasAvxVnni() { return false; }
 bool HasAvx512Vnni() { return false; }
 
 #endif

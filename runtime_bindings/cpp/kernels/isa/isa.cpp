@@ -10,6 +10,7 @@ namespace mmoe {
 
 extern const KernelTable kPortableKernels;
 extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvxVnniKernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kNeonKernels;
 extern const KernelTable kNeonDotprodKernels;
@@ -27,6 +28,9 @@ struct Candidate {
 const Candidate kCandidates[] = {
 #if defined(MMOE_HAVE_AVX512_VNNI)
     {&kAvx512VnniKernels, HasAvx512Vnni},
+#endif
+#if defined(MMOE_HAVE_AVX_VNNI)
+    {&kAvxVnniKernels, HasAvxVnni},
 #endif
 #if defined(MMOE_HAVE_AVX2)
     {&kAvx2Kernels, HasAvx2},

@@ -4,6 +4,8 @@
 
 #include "kernels/isa/shared_loops-inl.h"
 
+#include "kernels/simd/products_avx2.h"
+
 #include "kernels/attention/attention_int8_avx2-inl.h"
 #include "kernels/linear/linear_dot_avx2-inl.h"
 #include "kernels/moe/panel_dot_avx2-inl.h"

@@ -1,12 +1,12 @@
-// Panel of a dense linear times a tile of tokens, a group and half a panel at a time (panel_avx2.h).
+// Panel of a dense linear times a tile of tokens, a group and half a panel at a time, behind what multiplies
+// (products_avx2.h, products_avx_vnni.h).
 
 #include "kernels/linear/linear_dot.h"
-#include "kernels/simd/panel_avx2.h"
 
 namespace mmoe {
 namespace {
 
-static_assert(kLinearGroup / kPanelBlockInputs == kInt16Blocks, "a group is widened once");
+static_assert(kLinearGroup / kPanelBlockInputs == kBlocksAtOnce, "a group is added up at once");
 
 // A kernel's groups where their width, float32 scales and zeros are known at run time only. Others have as many inputs
 // as the number says, float16 scales and a zero of 8, as a dense linear's 32 do.
@@ -70,17 +70,6 @@ __attribute__((always_inline)) inline void AddScaledSums(const LinearDotArgs& ar
   }
 }
 
-// The sums of int16 and of 32 bits.
-template <int kTokens, int kHalves>
-__attribute__((always_inline)) inline void AddWidened(const __m256i (&sums16)[kHalves][2 * kTokens],
-                                                      __m256i (&sums)[kHalves][2 * kTokens]) {
-#pragma GCC unroll 2
-  for (int h = 0; h < kHalves; ++h) {
-#pragma GCC unroll 12
-    for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
-  }
-}
-
 template <int kTokens, int kHalves>
 inline void StoreResult(const LinearDotArgs& args, int half, const __m256 (&result)[kHalves][2 * kTokens]) {
   for (int h = 0; h < kHalves; ++h) {
@@ -96,7 +85,7 @@ inline void StoreResult(const LinearDotArgs& args, int half, const __m256 (&resu
 template <int kTokens, int kHalves, int64_t kGroup>
 __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
   const int64_t inputs = kGroup == kAnyGroup ? args.group : kGroup;
-  __m256 result[kHalves][2 * kTokens] = {};  // in memory while int16 sums fill the registers
+  __m256 result[kHalves][2 * kTokens] = {};  // in memory while sums fill the registers
   const uint8_t* weights = args.weight + half * kHalfBlockBytes;
   const char* ahead =
       reinterpret_cast<const char*>(args.ahead) + half * (args.groups * PanelBytes(inputs) / 2);
@@ -109,9 +98,7 @@ __attribute__((noinline)) void DotHalves(const LinearDotArgs& args, int half) {
     __m256i sums[kHalves][2 * kTokens];
     BeginSums<kTokens, kHalves, kGroup>(args, half, group, sums);
     for (int64_t input = 0; input < inputs; input += kLinearGroup) {
-      __m256i sums16[kHalves][2 * kTokens];
-      DotBlocks<kTokens, kHalves, kInt16Blocks>(weights + PanelBytes(input), values + input, inputs, sums16);
-      AddWidened<kTokens, kHalves>(sums16, sums);
+      AddBlocks<kTokens, kHalves, kBlocksAtOnce>(weights + PanelBytes(input), values + input, inputs, sums);
     }
     AddScaledSums<kTokens, kHalves, kGroup>(args, half, group, sums, result);
     weights += PanelBytes(inputs);
@@ -132,10 +119,8 @@ void DotTwo(const LinearDotArgs (&panels)[2]) {
     __m256i sums[2][2][2];
     for (int p = 0; p < 2; ++p) BeginSums<1, 2, kGroup>(panels[p], 0, group, sums[p]);
     for (int64_t input = 0; input < inputs; input += kLinearGroup) {
-      __m256i sums16[2][2][2];
-      DotBlocksOfTwo<kInt16Blocks>(weights, {values, values}, ahead, sums16);
+      AddBlocksOfTwo<kBlocksAtOnce>(weights, {values, values}, ahead, sums);
       for (int p = 0; p < 2; ++p) {
-        AddWidened<1, 2>(sums16[p], sums[p]);
         weights[p] += PanelBytes(kLinearGroup);
         ahead[p] += PanelBytes(kLinearGroup);
       }

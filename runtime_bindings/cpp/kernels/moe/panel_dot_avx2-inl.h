@@ -1,6 +1,4 @@
-// Panel times activations in halves of 16 outputs (panel_avx2.h).
-
-#include "kernels/simd/panel_avx2.h"
+// Panel times activations in halves of 16 outputs, behind what multiplies (products_avx2.h, products_avx_vnni.h).
 
 namespace mmoe {
 namespace {
@@ -10,21 +8,15 @@ inline void StoreEight(__m256i sums, int32_t offset, float activation_scale, flo
   _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(activation_scale)));
 }
 
-// Adds kBlocks blocks from `block` on to the int32 sums, which stay in memory while int16 sums fill the registers.
+// Adds kBlocks blocks from `block` on to the sums.
 template <int kTokens, int kHalves, int kBlocks>
-__attribute__((always_inline)) inline void AddBlocks(const PanelDotArgs& args, int half, int64_t block,
-                                                     __m256i (&sums)[kHalves][2 * kTokens]) {
+__attribute__((always_inline)) inline void AddBlocksFrom(const PanelDotArgs& args, int half, int64_t block,
+                                                         __m256i (&sums)[kHalves][2 * kTokens]) {
   const int64_t input = block * kPanelBlockInputs;
   const int8_t* x =
       args.activations + input / kActivationChunk * (kTokens * kActivationChunk) + input % kActivationChunk;
-  __m256i sums16[kHalves][2 * kTokens];
-  DotBlocks<kTokens, kHalves, kBlocks>(args.panel + block * kPanelBlockBytes + half * kHalfBlockBytes, x,
-                                       kActivationChunk, sums16);
-#pragma GCC unroll 2
-  for (int h = 0; h < kHalves; ++h) {
-#pragma GCC unroll 12
-    for (int i = 0; i < 2 * kTokens; ++i) sums[h][i] = _mm256_add_epi32(sums[h][i], Widen(sums16[h][i]));
-  }
+  AddPanelBlocks<kTokens, kHalves, kBlocks>(args.panel + block * kPanelBlockBytes + half * kHalfBlockBytes, x,
+                                            kActivationChunk, sums);
 }
 
 // kHalves halves of the panel from `half` on; out of line, so that the two are one loop in the code cache.
@@ -37,17 +29,18 @@ __attribute__((noinline)) void DotHalves(const PanelDotArgs& args, int half) {
   const int64_t blocks = args.inputs / kPanelBlockInputs;
   const char* ahead = reinterpret_cast<const char*>(args.ahead) + half * (args.ahead_step * blocks / 2);
   int64_t block = 0;
-  for (; block + kInt16Blocks <= blocks; block += kInt16Blocks) {
-    for (int b = 0; b < kInt16Blocks * kHalves / 2; ++b, ahead += args.ahead_step) {
+  for (; block + kBlocksAtOnce <= blocks; block += kBlocksAtOnce) {
+    for (int b = 0; b < kBlocksAtOnce * kHalves / 2; ++b, ahead += args.ahead_step) {
       _mm_prefetch(ahead, _MM_HINT_T1);
     }
-    AddBlocks<kTokens, kHalves, kInt16Blocks>(args, half, block, sums);
+    AddBlocksFrom<kTokens, kHalves, kBlocksAtOnce>(args, half, block, sums);
   }
   // Inputs are a multiple of 16.
-  if (block < blocks) AddBlocks<kTokens, kHalves, kInt16Blocks / 2>(args, half, block, sums);
+  if (block < blocks) AddBlocksFrom<kTokens, kHalves, kBlocksAtOnce / 2>(args, half, block, sums);
   for (int h = 0; h < kHalves; ++h) {
     for (int t = 0; t < kTokens; ++t) {
       const int32_t offset = kWeightOffset * args.sums[t];
+      FinishPanelSums(sums[h] + 2 * t);
       float* out = args.outputs[t] + 8 * (half + h);
       StoreEight(sums[h][2 * t], offset, args.activation_scales[t], out);
       StoreEight(sums[h][2 * t + 1], offset, args.activation_scales[t], out + 16);
