@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/against_limit.h"
 #include "benchmarks/mapped_file.h"
 #include "benchmarks/support.h"
 #include "kernels/linear/linear.h"
 #include "kernels/panel.h"
 #include "kernels/task_pool.h"
-#include "tools/int8_peak.h"
 
 namespace mmoe {
 namespace {
@@ -73,30 +73,10 @@ void Linears(benchmark::State& state, int64_t inputs, int64_t outputs, int64_t t
     }
   };
   run_all();
-  const auto passes = static_cast<double>(matrices.count());
   const bool few = tokens <= kFewTokens;
-  std::vector<double> rates, limits, shares;
-  for (auto _ : state) {
-    double limit, work;
-    if (few) {
-      work = static_cast<double>(matrices.bytes()) * passes;
-      limit = static_cast<double>(matrices.file().size()) / SecondsOf([&] {
-                ReadPlainly(matrices.file().bytes(), matrices.file().size(), pool.parallel());
-              });
-    } else {
-      work = static_cast<double>(tokens * inputs * outputs) * passes;
-      limit = Int8Peak(kernels.first().name, pool.parallel());
-    }
-    const double seconds = SecondsOf(run_all);
-    state.SetIterationTime(seconds / passes);
-    rates.push_back(work / seconds * 1e-9);
-    limits.push_back(limit * 1e-9);
-    if (limit > 0) shares.push_back(work / seconds / limit);
-  }
-  state.counters[few ? "GB/s" : "GMAC/s"] = Median(rates);
-  if (shares.empty()) return;
-  state.counters[few ? "read_GB/s" : "peak_GMAC/s"] = Median(limits);
-  state.counters[few ? "of_read" : "of_peak"] = Median(shares);
+  const int64_t passes = matrices.count(), each = few ? matrices.bytes() : tokens * inputs * outputs;
+  MeasureAgainst(state, few ? Limit::kPlainRead : Limit::kInt8Peak, static_cast<double>(each * passes),
+                 passes, matrices.file().bytes(), matrices.file().size(), pool.parallel(), run_all);
 }
 
 void Register(const std::string& title, int64_t inputs, int64_t outputs) {

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/against_limit.h"
 #include "benchmarks/mapped_experts.h"
 #include "benchmarks/mapped_grouped_experts.h"
 #include "benchmarks/support.h"
 #include "kernels/task_pool.h"
-#include "tools/int8_peak.h"
 
 namespace mmoe {
 namespace {
@@ -62,28 +62,11 @@ void Moe(benchmark::State& state, const MoeFfnShape& shape, int64_t group_size) 
     }
   };
   run_layers();
-  std::vector<double> rates, limits, shares;
-  for (auto _ : state) {
-    double limit, work;
-    if (tokens == 1) {
-      work = static_cast<double>(shape.top_k * experts.expert_bytes() * layers);
-      limit = static_cast<double>(experts.size()) /
-              SecondsOf([&] { ReadPlainly(experts.bytes(), experts.size(), pool.parallel()); });
-    } else {
-      work = static_cast<double>(tokens * shape.top_k * 3 * shape.hidden_size * shape.intermediate_size *
-                                 layers);
-      limit = Int8Peak(kernels.first().name, pool.parallel());
-    }
-    const double seconds = SecondsOf(run_layers);
-    state.SetIterationTime(seconds / static_cast<double>(layers));
-    rates.push_back(work / seconds * 1e-9);
-    limits.push_back(limit * 1e-9);
-    if (limit > 0) shares.push_back(work / seconds / limit);
-  }
-  state.counters[tokens == 1 ? "GB/s" : "GMAC/s"] = Median(rates);
-  if (shares.empty()) return;
-  state.counters[tokens == 1 ? "read_GB/s" : "peak_GMAC/s"] = Median(limits);
-  state.counters[tokens == 1 ? "of_read" : "of_peak"] = Median(shares);
+  const bool one = tokens == 1;
+  const int64_t multiply_adds = tokens * shape.top_k * 3 * shape.hidden_size * shape.intermediate_size;
+  const int64_t each = one ? shape.top_k * experts.expert_bytes() : multiply_adds;
+  MeasureAgainst(state, one ? Limit::kPlainRead : Limit::kInt8Peak, static_cast<double>(each * layers),
+                 layers, experts.bytes(), experts.size(), pool.parallel(), run_layers);
 }
 
 template <class Kind>
