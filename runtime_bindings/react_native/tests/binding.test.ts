@@ -148,19 +148,46 @@ test("a signal ends a prefill that runs", async () => {
   await model.close();
 });
 
-test("JavaScript goes on while the library computes, and a second call is refused", async () => {
+test("JavaScript goes on while the library computes", async () => {
   const model = await loadModel(artifact);
   const session = model.newSession(GREEDY);
   const ids = Array.from({ length: model.info.maxContextLen - 1 }, (_, index) => index % 100);
   let ticks = 0;
   const clock = setInterval(() => ticks++, 1);
-  const running = session.prefill(ids);
-  await assert.rejects(session.next(), fails("busy", /\S/));
-  await running;
-  clearInterval(clock);
+  try {
+    await session.prefill(ids);
+  } finally {
+    clearInterval(clock);
+  }
   assert.ok(ticks > 0);
   assert.equal(session.position, ids.length);
   await model.close();
+});
+
+test("what is called while a call runs is refused, even if that has not begun", async () => {
+  const begin: (() => void)[] = [];
+  const late = (session: number, ids: Int32Array) =>
+    new Promise<void>((resolve) => begin.push(resolve)).then(() => native.sessionPrefill(session, ids));
+  install({ ...native, sessionPrefill: late });
+  try {
+    const model = await loadModel(artifact);
+    const session = model.newSession(GREEDY);
+    const running = session.prefill([1, 2, 3]);
+    await assert.rejects(session.next(), fails("busy", /session/));
+    await assert.rejects(session.prefill([4]), fails("busy", /session/));
+    assert.throws(() => session.reset(), fails("busy", /session/));
+    assert.throws(() => session.position, fails("busy", /session/));
+    assert.equal(session.stats.prefillTokens, 0);
+    for (const each of begin) each();
+    await running;
+    assert.equal(session.position, 3);
+    // Nor does a refused call, or one that fails, keep the next one out.
+    await assert.rejects(session.prefill([0.5]), fails("invalid_argument", /0\.5/));
+    assert.ok((await session.next()).id >= 0);
+    await model.close();
+  } finally {
+    install(native);
+  }
 });
 
 test("a turn that comes while one runs is refused, and is not recorded", async () => {
