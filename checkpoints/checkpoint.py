@@ -1,4 +1,7 @@
-"""A checkpoint, opened: validated before any work, read lazily through memory maps."""
+"""A checkpoint, opened: validated before any work, read lazily through memory maps.
+
+PyTorch, which takes seconds, comes with the first tensor that is read: what is refused before does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from mmoe.checkpoints.assembly import pieces, whole
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.inventory import (
     TensorClass,
@@ -31,8 +31,10 @@ from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import load_config
 from mmoe.quant.int4_format import LARGEST_VALUE
 
-# Rows of two tables that are compared at a time.
-_ROWS = 4096
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mmoe.checkpoints.tensor_reader import TensorReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class Checkpoint:
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        return whole(self._origin(name), self.files.tensor)
+        return self._reader.whole(self._origin(name))
 
     def pieces(self, name: str) -> Iterator[Tensor]:
         """The same in pieces, one of which is in memory at a time: experts ``[in, out]``, or the tensor as a whole.
@@ -73,7 +75,11 @@ class Checkpoint:
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        return pieces(self._origin(name), self.files.tensor)
+        return self._reader.pieces(self._origin(name))
+
+    @cached_property
+    def _reader(self) -> TensorReader:
+        return _reader(self.files)
 
     @cached_property
     def _origins(self) -> Mapping[str, Origin]:
@@ -125,7 +131,7 @@ class Checkpoint:
         for done, name in enumerate(names, start=1):
             largest = LARGEST_VALUE if name in to_pack else math.inf
             smallest = 0.0 if name.endswith("_scale") and not signed else -largest
-            problem = _first_bad_value(self._origins[name], self.files, smallest, largest)
+            problem = self._reader.first_bad_value(self._origins[name], smallest, largest)
             if problem is not None:
                 problems.append(f"{name}{problem}")
             if progress is not None:
@@ -172,31 +178,14 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
 def _check_tied_head(config: DecoderConfig, files: TensorFiles, *, where: str) -> None:
     """A tied head may be stored beside its table if it says the same."""
     for head, table in tied_twins(config, files.specs).items():
-        if files.specs[head].shape != files.specs[table].shape or not _equal(
-            files.tensor(head), files.tensor(table)
-        ):
+        if files.specs[head].shape != files.specs[table].shape or not _reader(files).are_equal(head, table):
             raise CheckpointError(
                 f"{where}: {head} differs from {table}, though config.json ties them; set tie_word_embeddings as the "
                 "model was trained, or leave the head out of the file"
             )
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tables say the same, whatever their float types are."""
-    return all(
-        torch.equal(a.float(), b.float()) for a, b in zip(one.split(_ROWS), other.split(_ROWS), strict=True)
-    )
+def _reader(files: TensorStore) -> TensorReader:
+    from mmoe.checkpoints.tensor_reader import TensorReader
 
-
-def _first_bad_value(origin: Origin, files: TensorStore, smallest: float, largest: float) -> str | None:
-    """Where and what the first element is that is not finite or outside of what it may be."""
-    for expert, tensor in enumerate(pieces(origin, files.tensor)):
-        bad = ~torch.isfinite(tensor) | (tensor < smallest) | (tensor > largest)
-        if bool(bad.any()):
-            index = torch.nonzero(bad)[0].tolist()
-            value = tensor[tuple(index)].item()
-            place = [expert, *index] if origin.is_experts else index
-            too_large = math.isfinite(value) and abs(value) > largest
-            limit = f", and int4 with a float16 scale holds {largest:g} at most" if too_large else ""
-            return f"{place}: {'a scale' if smallest == 0 else 'a value'} is {value}{limit}"
-    return None
+    return TensorReader(files)

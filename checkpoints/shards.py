@@ -1,4 +1,7 @@
-"""The safetensors files of a checkpoint folder: found, validated, and opened without reading a tensor."""
+"""The safetensors files of a checkpoint folder: found, validated, and opened without reading a tensor.
+
+Importing this module and opening files import no framework; PyTorch comes with the first tensor.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
 from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.files import read_regular
 from mmoe.models.json_text import parse_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -42,10 +48,13 @@ class TensorFiles:
         """
         index = _read_index(folder)
         names = sorted(set(index.values())) if index is not None else [SINGLE_FILE]
-        self._files = {name: _open(folder / name) for name in names}
+        # For what the headers say, which asks for no PyTorch; a file is opened for its tensors when one is asked for.
+        headers = {name: _open(folder / name, "numpy") for name in names}
+        self._folder = folder
+        self._files: dict[str, safe_open] = {}
         self._file_of: dict[str, str] = {}
         problems = []
-        for file_name, file in self._files.items():
+        for file_name, file in headers.items():
             for tensor in file.keys():  # noqa: SIM118 (a safe_open file is not a mapping)
                 if not _is_name(tensor):
                     raise CheckpointError(
@@ -61,12 +70,10 @@ class TensorFiles:
             raise CheckpointError(
                 f"{folder / INDEX_FILE} does not fit its shards:\n  " + "\n  ".join(problems)
             )
-        self.specs: Mapping[str, TensorSpec] = {name: self._spec(name) for name in self._file_of}
-
-    @property
-    def num_files(self) -> int:
-        """How many files hold the tensors."""
-        return len(self._files)
+        self.num_files = len(headers)
+        self.specs: Mapping[str, TensorSpec] = {
+            name: _spec(headers[file_name], name) for name, file_name in self._file_of.items()
+        }
 
     def tensor(self, name: str) -> Tensor:
         """A view of the mapped file.
@@ -76,12 +83,16 @@ class TensorFiles:
         """
         if name not in self._file_of:
             raise CheckpointError(f"the checkpoint has no tensor named {name}")
-        tensor: Tensor = self._files[self._file_of[name]].get_tensor(name)
+        file_name = self._file_of[name]
+        if file_name not in self._files:
+            self._files[file_name] = _open(self._folder / file_name, "pt")
+        tensor: Tensor = self._files[file_name].get_tensor(name)
         return tensor
 
-    def _spec(self, name: str) -> TensorSpec:
-        header = self._files[self._file_of[name]].get_slice(name)
-        return TensorSpec(header.get_dtype(), tuple(header.get_shape()))
+
+def _spec(file: safe_open, name: str) -> TensorSpec:
+    header = file.get_slice(name)
+    return TensorSpec(header.get_dtype(), tuple(header.get_shape()))
 
 
 def _read_index(folder: Path) -> dict[str, str] | None:
@@ -162,11 +173,12 @@ def _nothing_found(folder: Path) -> str:
     return f"{folder}: neither {SINGLE_FILE} nor {INDEX_FILE} is in this folder{found}"
 
 
-def _open(path: Path) -> safe_open:
+def _open(path: Path, framework: str) -> safe_open:
     refuse_pickle(path)
     try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
+        str(path).encode()  # safetensors opens other paths, but none of them for PyTorch
+        return safe_open(path, framework=framework)
+    except (SafetensorError, OSError, UnicodeEncodeError) as error:
         raise CheckpointError(describe_damage(path, error)) from error
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, tensor_class
-from mmoe.checkpoints.recipes import fitting_groups
 from mmoe.checkpoints.source import CheckpointSource
 from mmoe.checkpoints.tensor_spec import TensorSpec
 
@@ -60,8 +59,15 @@ def describe_checkpoint(checkpoint: Checkpoint) -> CheckpointSummary:
         num_files=checkpoint.files.num_files,
         total_bytes=checkpoint.total_bytes,
         bytes_by_class={kind.value: size for kind, size in by_size},
-        fitting_groups=fitting_groups(checkpoint) if config.quantization is None else None,
+        fitting_groups=_fitting_groups(checkpoint) if config.quantization is None else None,
     )
+
+
+def _fitting_groups(checkpoint: Checkpoint) -> dict[str, float]:
+    # Values are looked at with PyTorch; a packed checkpoint is described without it.
+    from mmoe.checkpoints.recipes import fitting_groups
+
+    return fitting_groups(checkpoint)
 
 
 def _count_parameters(checkpoint: Checkpoint) -> tuple[int, int]:

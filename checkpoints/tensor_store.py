@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
 from mmoe.checkpoints.tensor_spec import TensorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TensorStore(Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.int4_linears.compressed_tensors import CompressedTensors
+from mmoe.checkpoints.int4_linears.detection import QUANTIZATION_KEY
 from mmoe.checkpoints.int4_linears.gptq import Gptq
 from mmoe.checkpoints.int4_linears.linear import Int4Format
 from mmoe.checkpoints.int4_linears.tensors import Int4Tensors
@@ -18,19 +19,12 @@ from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import ConfigReader, read_json_object
 from mmoe.models.architectures.registry import flat_config, parse_config
 
-_KEY = "quantization_config"
 _METHOD = "quant_method"
 _FORMATS: dict[str, type[CompressedTensors] | type[Gptq] | type[Torchao]] = {
     "compressed-tensors": CompressedTensors,
     "gptq": Gptq,
     "torchao": Torchao,
 }
-
-
-def is_packed_elsewhere(folder: Path) -> bool:
-    """Whether a folder's config has a word on how another tool has packed the weights."""
-    path = folder / CONFIG_FILE
-    return path.is_file() and flat_config(read_json_object(path)).get(_KEY) is not None
 
 
 def _refuse_mxfp4(files: TensorFiles, *, where: str) -> None:
@@ -56,13 +50,15 @@ def open_int4_linears(folder: Path) -> Checkpoint:
     located = locate_checkpoint(folder)
     path = folder / CONFIG_FILE
     described = flat_config(read_json_object(path))
-    reader = ConfigReader(described, where=str(path)).child(_KEY)
+    reader = ConfigReader(described, where=str(path)).child(QUANTIZATION_KEY)
     method = reader.text(_METHOD)
     if method not in _FORMATS:
         _refuse_mxfp4(TensorFiles(folder), where=str(folder))
         reader.refuse(_METHOD, " or ".join(json.dumps(name) for name in _FORMATS))
     form: Int4Format = _FORMATS[method]()
     scheme = form.scheme(reader)
-    config = parse_config({key: value for key, value in described.items() if key != _KEY}, where=str(path))
+    config = parse_config(
+        {key: value for key, value in described.items() if key != QUANTIZATION_KEY}, where=str(path)
+    )
     tensors = Int4Tensors(TensorFiles(folder), config, form, scheme, where=str(folder))
     return Checkpoint(config=tensors.config, folder=folder, source=located.source, files=tensors)

@@ -14,7 +14,6 @@ from mmoe.export.cli.checkpoint_source import fetch
 from mmoe.export.cli.ui.backend_options import Backend, check_backend, with_backend_options
 from mmoe.export.cli.ui.expert_scales import expert_scales_table
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Revision, Verbose
-from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.tables import field_table, size_table
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes, format_seconds
@@ -118,7 +117,6 @@ def convert(
     started = time.perf_counter()
     notes: list[str] = []
     with terminal.progress() as progress:
-        announce_pytorch(progress)
         from mmoe.export.convert import convert as library
 
         options = library.ConvertOptions(

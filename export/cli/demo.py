@@ -10,7 +10,6 @@ import typer
 from mmoe.export.cli.convert import show_artifact
 from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Overwrite, Quiet, Verbose
-from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.verify import require_passed, show_report
@@ -46,13 +45,8 @@ def demo(
     started = time.perf_counter()
     terminal.say("Step 1 of 3: convert")
     with terminal.progress() as progress:
-        announce_pytorch(progress)
-        from mmoe.export.artifact.load import load
         from mmoe.export.convert.convert import ConvertOptions, convert
         from mmoe.export.demo.bundled import bundled_checkpoint
-        from mmoe.export.verify.ladder import VerifyOptions, verify
-        from mmoe.export.verify.text import bundled_text
-        from mmoe.runtime_bindings.python.sampling import SamplingConfig
 
         checkpoint = bundled_checkpoint()
         artifact = convert(checkpoint, out, options=ConvertOptions(overwrite=overwrite), progress=progress)
@@ -62,6 +56,9 @@ def demo(
     if not verbose:
         silence_runtime()
     with terminal.progress() as progress:
+        from mmoe.export.verify.ladder import VerifyOptions, verify
+        from mmoe.export.verify.text import bundled_text
+
         options = VerifyOptions(compare_regrouped=True)
         report = verify(artifact, checkpoint, bundled_text(), options=options, progress=progress)
     artifact = artifact.record_verification(report)
@@ -69,6 +66,9 @@ def demo(
     require_passed(report)
 
     terminal.say("\nStep 3 of 3: generate")
+    from mmoe.export.artifact.load import load
+    from mmoe.runtime_bindings.python.sampling import SamplingConfig
+
     sampling = SamplingConfig(temperature=_TEMPERATURE)
     generations = []
     with load(artifact.folder) as model:

@@ -1,8 +1,10 @@
 """What a conversion will produce and need, known before any work."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from mmoe.backends.base import Backend
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from mmoe.backends.registry import DEFAULT_BACKEND
 from mmoe.checkpoints.checkpoint import Checkpoint
 from mmoe.checkpoints.inventory import TensorClass, expected_tensors, tensor_class
@@ -10,6 +12,9 @@ from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.description import Attention
 from mmoe.models.cache_rows import Lengths
 from mmoe.runtime_bindings.python.errors import OptionError
+
+if TYPE_CHECKING:
+    from mmoe.backends.base import Backend
 
 # One prefill call of 512 tokens already amortises every weight; longer calls only grow the planned activations.
 DEFAULT_MAX_SEQ_LEN = 512

@@ -52,19 +52,6 @@ _DTYPES = {"BF16": torch.bfloat16, "F32": torch.float32}
 _TEXTS = ("*.json", "*.jinja", "*.md", "LICENSE*")
 
 
-def check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
-    """Refuses to quantise what is quantised.
-
-    Raises:
-        OptionError: the checkpoint is packed, and quantisation was asked for.
-    """
-    if quantize is not None and checkpoint.config.quantization is not None:
-        raise OptionError(
-            f"{checkpoint.folder}: is packed already ({checkpoint.config.quantization.format}), and its integers are "
-            f"used as they are; leave --quantize {quantize} out"
-        )
-
-
 def quantized_config(config: DecoderConfig, quantize: Quantize) -> DecoderConfig:
     """The config of what a checkpoint of floats becomes.
 

@@ -27,6 +27,7 @@ DOWN_SCALE = "model.layers.1.feed_forward.experts.down_scale"
 
 MEASURE_PEAK_RSS = """
 import resource, sys
+import torch  # which the first tensor would load
 from mmoe.checkpoints.checkpoint import open_checkpoint
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 checkpoint = open_checkpoint(sys.argv[1])

@@ -176,7 +176,7 @@ def test_full_disk(
             file.write(bytes(1000))
 
     # Lowering takes seconds; what fails is the writing.
-    monkeypatch.setattr("mmoe.export.convert.convert.build_program", write_much)
+    monkeypatch.setattr("mmoe.export.convert.job.build_program", write_much)
     with _file_size_limit(50_000):
         run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
     assert run.code == 1
@@ -204,7 +204,7 @@ def test_limits_of_the_process(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("mmoe.export.convert.convert.build_program", fail)
+    monkeypatch.setattr("mmoe.export.convert.job.build_program", fail)
     run = mmoe("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
     assert run.code == 1
     assert_single_message(run.err, message)

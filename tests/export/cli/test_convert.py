@@ -71,8 +71,9 @@ def test_convert(mmoe: Command, tmp_path: Path, tiny_checkpoint: Path, tiny_arti
     assert artifact.model_path.read_bytes() == tiny_artifact.model_path.read_bytes()
     *phases, following, verify, generate = run.err.splitlines()
     assert [line.split(" s  ")[1] for line in phases] == [
-        "Loading PyTorch and ExecuTorch",
         "Checking the checkpoint",
+        "Loading PyTorch and ExecuTorch",
+        "Checking the values",
         "Packing the weights",
         "Exporting the program",
         "Lowering for xnnpack",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
+from tests.support.checkpoints import checkpoint_config, write_checkpoint, write_config
 
 HEAVY = {"torch", "torchao", "executorch", "transformers", "matplotlib"}
 BENCHMARK = str(Path(__file__).parents[2] / "data" / "benchmarks" / "phone.json")
@@ -21,6 +24,15 @@ def imported(code: str) -> set[str]:
     ending = "\nimport sys; print('\\n' + ' '.join({name.partition('.')[0] for name in sys.modules}))"
     run = subprocess.run([sys.executable, "-c", code + ending], capture_output=True, text=True, check=True)
     return set(run.stdout.splitlines()[-1].split())
+
+
+def refused(arguments: list[str]) -> tuple[int, str, set[str]]:
+    """Exit code of the command, what it says on stderr, and the packages that it imports."""
+    code = MAIN.replace("main({", "code = main({").format(arguments=arguments)
+    ending = "\nimport sys; print(code, *{name.partition('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code + ending], capture_output=True, text=True, check=True)
+    exit_code, *names = run.stdout.splitlines()[-1].split()
+    return int(exit_code), run.stderr, set(names)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +62,70 @@ def test_a_verb_imports_no_framework(arguments: tuple[str, ...], artifact_copy: 
     found = imported(MAIN.format(arguments=paths))
     assert "mmoe" in found
     assert not found & HEAVY
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir()
+
+
+def _spoilt_config(folder: Path, **values: object) -> None:
+    write_config(write_checkpoint(folder), checkpoint_config(values))
+
+
+def _no_tensors(folder: Path) -> None:
+    (write_checkpoint(folder) / "model.safetensors").unlink()
+
+
+def _layer_missing(folder: Path) -> None:
+    write_config(write_checkpoint(folder), checkpoint_config({"num_hidden_layers": 3}))
+
+
+def _shard_missing(folder: Path) -> None:
+    (write_checkpoint(folder, shards=2) / "model-00002-of-00002.safetensors").unlink()
+
+
+def _broken_tokenizer(folder: Path) -> None:
+    (write_checkpoint(folder) / "tokenizer.json").write_text("{}")
+
+
+def _broken_template(folder: Path) -> None:
+    (write_checkpoint(folder) / "chat_template.jinja").write_text("{% for %}")
+
+
+REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "empty folder": (_empty, "is empty"),
+    "hidden_act a list": (partial(_spoilt_config, hidden_act=["silu"]), "hidden_act"),
+    "experts beyond all": (partial(_spoilt_config, num_experts_per_tok=10**9), "num_experts_per_tok"),
+    "no tensors": (_no_tensors, "neither model.safetensors"),
+    "a layer missing": (_layer_missing, "missing: model.layers.2."),
+    "a shard missing": (_shard_missing, "model-00002-of-00002.safetensors missing"),
+    "no tokenizer": (_broken_tokenizer, "tokenizer.json"),
+    "no template": (_broken_template, "chat_template.jinja"),
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [
+        *((("convert",), name) for name in REFUSED),
+        (("convert", "--dry-run"), "a layer missing"),
+        (("inspect",), "a layer missing"),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_is_refused_before_any_framework(
+    verb: tuple[str, ...], name: str, tmp_path: Path
+) -> None:
+    spoil, message = REFUSED[name]
+    spoil(tmp_path / "checkpoint")
+    code, told, found = refused([*verb, str(tmp_path / "checkpoint")])
+    assert (code, message in told) == (1, True), told
+    assert not found & HEAVY
+
+
+def test_a_packed_checkpoint_is_described_without_a_framework(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint")
+    assert not imported(MAIN.format(arguments=["inspect", str(folder)])) & HEAVY
 
 
 def test_the_library_imports_no_framework(tiny_artifact: Artifact) -> None:

@@ -126,8 +126,9 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Pat
     assert out == ""
     # Only phases: none of what the libraries underneath say of themselves, and no traceback.
     assert [line.split(" s  ")[-1] for line in "".join(said).splitlines()] == [
-        "Loading PyTorch and ExecuTorch",
         "Checking the checkpoint",
+        "Loading PyTorch and ExecuTorch",
+        "Checking the values",
         "Packing the weights",
         "Exporting the program",
     ]
