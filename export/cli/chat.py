@@ -10,7 +10,7 @@ import typer
 from mmoe.export.cli.grammar_file import GrammarOption, JsonSchemaOption, read_restriction
 from mmoe.export.cli.ui.options import Quiet, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
-from mmoe.export.cli.ui.usage import UsageError
+from mmoe.export.cli.ui.usage import UsageError, parameters_from_options
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -70,7 +70,9 @@ def chat(
 
     options = {"temperature": temperature, "top_p": top_p, "seed": seed}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    SamplingConfig(**given)  # a value out of range is told before anything is opened
+    with parameters_from_options():
+        SamplingConfig(**given)  # a value out of range is told before anything is opened
+        limits = Limits(max_new_tokens=max_new_tokens)
     restriction = read_restriction(json_schema, grammar)
     editor = LineEditor()
     from mmoe.export.artifact.load import load
@@ -82,5 +84,4 @@ def chat(
         conversation = Chat(
             model, system=system, sampling=replace(model.sampling, **given), when_full=WhenFull.DROP_OLDEST
         )
-        limits = Limits(max_new_tokens=max_new_tokens)
         Repl(conversation, limits, restriction, terminal).run(editor.lines())

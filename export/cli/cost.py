@@ -11,6 +11,7 @@ from mmoe.export.cli.ui.options import Json, Quiet, Verbose
 from mmoe.export.cli.ui.tables import Fitting
 from mmoe.export.cli.ui.terminal import Terminal
 from mmoe.export.cli.ui.units import format_bytes
+from mmoe.export.cli.ui.usage import finite
 
 if TYPE_CHECKING:
     from mmoe.backends.mlx.cost.model import CallCost
@@ -52,11 +53,18 @@ def cost(
     ] = None,
     gb_per_s: Annotated[
         float | None,
-        typer.Option(help="Memory bandwidth of the device, GB/s.", show_default="60, an iPhone 16 Pro's"),
+        typer.Option(
+            min=0.001,
+            callback=finite,
+            help="Memory bandwidth of the device, GB/s.",
+            show_default="60, an iPhone 16 Pro's",
+        ),
     ] = None,
     tflops: Annotated[
         float | None,
         typer.Option(
+            min=0.001,
+            callback=finite,
             help="Arithmetic rate of the device, TFLOP/s.",
             show_default="2.3, an iPhone 16 Pro's",
         ),

@@ -14,7 +14,7 @@ from mmoe.export.cli.ui.options import Json, Quiet, Threads, Verbose
 from mmoe.export.cli.ui.plain_conversation import converse
 from mmoe.export.cli.ui.streaming import generation_record, tell
 from mmoe.export.cli.ui.terminal import Terminal
-from mmoe.export.cli.ui.usage import UsageError
+from mmoe.export.cli.ui.usage import UsageError, parameters_from_options
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -131,8 +131,9 @@ def generate(
     }
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     # A value out of range and a broken file are told before anything is opened.
-    SamplingConfig(**given)
-    limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
+    with parameters_from_options():
+        SamplingConfig(**given)
+        limits = Limits.of(stop or (), min_new_tokens, max_new_tokens)
     restriction = read_restriction(json_schema, grammar)
     variables = None if messages is None else read_conversation(messages)
     from mmoe.export.artifact.load import load

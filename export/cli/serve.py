@@ -8,7 +8,7 @@ import typer
 
 from mmoe.export.cli.ui.options import Quiet, Threads, Verbose
 from mmoe.export.cli.ui.terminal import Terminal
-from mmoe.export.cli.ui.usage import UsageError
+from mmoe.export.cli.ui.usage import UsageError, finite
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -36,9 +36,11 @@ def serve(
         int, typer.Option(min=1, max=64, help="Texts generated at once, each with a KV cache.")
     ] = 4,
     queue: Annotated[int, typer.Option(min=0, help="Texts that wait beside these; more are refused.")] = 64,
-    max_body_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of a request at most.")] = 1,
+    max_body_mb: Annotated[
+        float, typer.Option(min=0.001, callback=finite, help="Megabytes of a request at most.")
+    ] = 1,
     time_limit: Annotated[
-        float, typer.Option(min=1, help="Seconds after which a text ends with what it has.")
+        float, typer.Option(min=1, callback=finite, help="Seconds after which a text ends with what it has.")
     ] = 600,
     threads: Threads = None,
     quiet: Quiet = False,

@@ -12,6 +12,7 @@ from mmoe.export.cli.ui.noise import silence_runtime
 from mmoe.export.cli.ui.options import Json, Quiet, Revision, Threads, Verbose
 from mmoe.export.cli.ui.pytorch import announce_pytorch
 from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.export.cli.ui.usage import number
 from mmoe.export.cli.verify_against import compare_with, require_agreement
 from mmoe.runtime_bindings.python.errors import MmoeError
 
@@ -37,7 +38,7 @@ _DEFAULTS = Thresholds()
 
 
 def _limit(text: str) -> Any:  # whatever Typer makes of it
-    return typer.Option(help=text, rich_help_panel=_LIMITS)
+    return typer.Option(callback=number, help=text, rich_help_panel=_LIMITS)
 
 
 def verify(

@@ -14,3 +14,17 @@ class RuntimeFailure(MmoeError):
 
 class OptionError(MmoeError):
     """An option (a flag or a field of a configuration) has a value outside its range."""
+
+
+class ParameterError(OptionError):
+    """A parameter that a caller names has a value outside its range.
+
+    Attributes:
+        parameter: Its name.
+        reason: What its value must be, and what it is.
+    """
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter} {reason}")
+        self.parameter = parameter
+        self.reason = reason

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmoe.runtime_bindings.python.core import LimitsStruct, TextStruct, initialised, utf8
-from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Limits:
         max_new_tokens: Tokens at most; None for no limit.
 
     Raises:
-        OptionError: A stop string is empty, or a number is negative.
+        ParameterError: A stop string is empty, or a number is negative.
     """
 
     stop: tuple[str, ...] = ()
@@ -35,11 +35,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not all(self.stop):
-            raise OptionError("a stop string must not be empty")
+            raise ParameterError("stop", "must not be an empty text")
         for name in ("min_new_tokens", "max_new_tokens"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 2**63:
-                raise OptionError(f"{name} must be from 0 to 2**63 - 1, not {value}")
+                raise ParameterError(name, f"must be from 0 to 2**63 - 1, not {value}")
 
     @property
     def structure(self) -> LimitsStruct:

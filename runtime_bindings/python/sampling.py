@@ -18,7 +18,7 @@ from mmoe.runtime_bindings.python.core import (
     id_array,
     initialised,
 )
-from mmoe.runtime_bindings.python.errors import OptionError
+from mmoe.runtime_bindings.python.errors import ParameterError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class SamplingConfig:
         seed: of the random generator, below 2**64.
 
     Raises:
-        OptionError: a value is outside its range.
+        ParameterError: a value is outside its range.
     """
 
     temperature: float = 0.0
@@ -63,22 +63,28 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         for name in ("temperature", "repetition_penalty", "frequency_penalty", "presence_penalty"):
             if abs(getattr(self, name)) > _LARGEST:  # false for NaN
-                raise OptionError(f"{name} must be at most {_LARGEST:.6g}, not {getattr(self, name)}")
+                raise ParameterError(name, f"must be at most {_LARGEST:.6g}, not {getattr(self, name)}")
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise OptionError(f"temperature must be 0 (greedy) or a positive number, not {self.temperature}")
+            raise ParameterError(
+                "temperature", f"must be 0 (greedy) or a positive number, not {self.temperature}"
+            )
         if self.top_k is not None and not 0 <= self.top_k < 2**31:
-            raise OptionError(f"top_k must be 0 (all) or a positive number below 2**31, not {self.top_k}")
+            raise ParameterError(
+                "top_k", f"must be 0 (all) or a positive number below 2**31, not {self.top_k}"
+            )
         if not 0 <= self.min_p < 1:
-            raise OptionError(f"min_p must be in [0, 1), not {self.min_p}")
+            raise ParameterError("min_p", f"must be in [0, 1), not {self.min_p}")
         if not (0 < self.top_p <= 1 and c_float(self.top_p).value > 0):
-            raise OptionError(f"top_p must be in (0, 1], not {self.top_p}")
+            raise ParameterError("top_p", f"must be in (0, 1], not {self.top_p}")
         if not c_float(self.repetition_penalty).value > 0:
-            raise OptionError(f"repetition_penalty must be a positive number, not {self.repetition_penalty}")
+            raise ParameterError(
+                "repetition_penalty", f"must be a positive number, not {self.repetition_penalty}"
+            )
         for name in ("frequency_penalty", "presence_penalty"):
             if not math.isfinite(getattr(self, name)):
-                raise OptionError(f"{name} must be a number, not {getattr(self, name)}")
+                raise ParameterError(name, f"must be a number, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**64:
-            raise OptionError(f"seed must be in [0, 2**64), not {self.seed}")
+            raise ParameterError("seed", f"must be in [0, 2**64), not {self.seed}")
 
     @classmethod
     def of(cls, structure: SamplingStruct) -> SamplingConfig:

@@ -200,6 +200,25 @@ def test_wrong_usage_exits_with_2(arguments):
     assert "usage: mmoe-run" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--temperature", "-1"),
+        ("--temperature", "nan"),
+        ("--temperature", "inf"),
+        ("--top-p", "0"),
+        ("--min-p", "1"),
+        ("--repetition-penalty", "-0.5"),
+        ("--frequency-penalty", "nan"),
+        ("--presence-penalty", "-inf"),
+    ],
+)
+def test_a_sampling_value_out_of_range_is_wrong_usage(option, value):
+    done = run("nowhere", "--ids", "1", option, value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option}: " in done.stderr
+
+
 class Normalised(nn.Module):
     """The shortest language model with an operator that depends on the instruction set."""
 

@@ -1,5 +1,8 @@
 """Explains wrong usage of the command line."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 # Typer has no public name for these; its version is pinned to one minor release.
@@ -7,8 +10,9 @@ from typer._click.core import ParameterSource
 from typer._click.exceptions import BadParameter, NoArgsIsHelpError, NoSuchOption, UsageError
 
 from mmoe.backends.declaration import suggestion
+from mmoe.runtime_bindings.python.errors import ParameterError
 
-__all__ = ["ParameterSource", "UsageError", "explain_usage"]
+__all__ = ["ParameterSource", "UsageError", "explain_usage", "finite", "number", "parameters_from_options"]
 
 # How Typer begins what a converter of values says.
 _CONVERTER = "Value error, "
@@ -26,6 +30,29 @@ def explain_usage(error: UsageError) -> str:
         help_command = f"{error.ctx.command_path} {error.ctx.help_option_names[-1]}"
         lines = [error.ctx.get_usage(), f"Try '{help_command}' for help.", *lines]
     return "\n".join(lines)
+
+
+@contextmanager
+def parameters_from_options() -> Iterator[None]:
+    """Turns a parameter's value that is out of range into wrong usage of the option of its name."""
+    try:
+        yield
+    except ParameterError as error:
+        raise BadParameter(error.reason, param_hint=f"'--{error.parameter.replace('_', '-')}'") from error
+
+
+def finite(value: float | None) -> float | None:
+    """What an option of Typer calls back with its number, which a lower limit lets through where it is infinite."""
+    if value is not None and math.isinf(value):
+        raise BadParameter(f"{value} is not a finite number")
+    return number(value)
+
+
+def number(value: float | None) -> float | None:
+    """The same for an option that may be infinite."""
+    if value is not None and math.isnan(value):
+        raise BadParameter(f"{value} is not a number")
+    return value
 
 
 def _message(error: UsageError) -> str:

@@ -67,6 +67,16 @@ float ParseNumber(const std::string& text, const std::string& name) {
   return value;
 }
 
+// The sampler's own range of a value, which it tells when it is opened.
+void RequireInRange(const std::function<void(mmoe_sampling&)>& change, const std::string& name) {
+  mmoe_sampling sampling;
+  mmoe_sampling_init(&sampling);
+  change(sampling);
+  mmoe_sampler sampler = 0;
+  if (mmoe_sampler_open(&sampling, &sampler) != MMOE_OK) throw UsageError(name + ": " + mmoe_last_error());
+  mmoe_sampler_close(sampler);
+}
+
 std::vector<int32_t> ParseIds(const std::string& text) {
   std::vector<int32_t> ids;
   for (size_t begin = 0; begin <= text.size();) {
@@ -91,6 +101,7 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
   const auto sample = [&](auto mmoe_sampling::* field, auto value) {
     options.sampling_changes.emplace_back(
         [field, value](mmoe_sampling& sampling) { sampling.*field = value; });
+    RequireInRange(options.sampling_changes.back(), name);
   };
   using Value = const std::string&;
   const std::map<std::string, std::function<void(Value)>> setters = {

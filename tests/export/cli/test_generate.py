@@ -97,7 +97,7 @@ def test_every_character_of_stdin_is_text(
 def test_failures_are_json_on_stdout_too(mmoe: Command, tiny_artifact: Artifact, tmp_path: Path) -> None:
     for arguments, code in (
         ((tmp_path, "--prompt", "a"), 1),
-        ((tiny_artifact.folder, "--prompt", "a", "--top-p", "0"), 1),
+        ((tiny_artifact.folder, "--prompt", "a", "--top-p", "0"), 2),
         ((tiny_artifact.folder, "--prompt", "a", "--chat", "b"), 2),
         ((tiny_artifact.folder, "--prompt", "a", "--colour", "red"), 2),
     ):
@@ -199,23 +199,35 @@ def test_seeds(mmoe: Command, tiny_artifact: Artifact) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--temperature", -1, "temperature must be 0"),
-        ("--top-p", 0, "top_p must be in (0, 1]"),
-        ("--top-k", -1, "top_k must be 0 (all) or a positive number"),
-        ("--min-p", 1, "min_p must be in [0, 1)"),
-        ("--repetition-penalty", 0, "repetition_penalty must be a positive number"),
-        ("--seed", -1, "seed must be in [0, 2**64)"),
-        ("--prompt", "the " * 300, "the context 256; shorten the prompt"),
+        ("--temperature", -1, "must be 0 (greedy) or a positive number, not -1.0"),
+        ("--temperature", "nan", "must be 0 (greedy) or a positive number, not nan"),
+        ("--temperature", "inf", "must be at most 3.40282e+38, not inf"),
+        ("--top-p", 0, "must be in (0, 1], not 0.0"),
+        ("--top-p", "nan", "must be in (0, 1], not nan"),
+        ("--top-k", -1, "must be 0 (all) or a positive number below 2**31, not -1"),
+        ("--min-p", 1, "must be in [0, 1), not 1.0"),
+        ("--min-p", "-inf", "must be in [0, 1), not -inf"),
+        ("--repetition-penalty", 0, "must be a positive number, not 0.0"),
+        ("--repetition-penalty", "nan", "must be a positive number, not nan"),
+        ("--frequency-penalty", "nan", "must be a number, not nan"),
+        ("--presence-penalty", "-inf", "must be at most 3.40282e+38, not -inf"),
+        ("--seed", -1, "must be in [0, 2**64), not -1"),
+        ("--stop", "", "must not be an empty text"),
+        ("--max-new-tokens", 2**63, "must be from 0 to 2**63 - 1, not 9223372036854775808"),
     ],
 )
-def test_values_out_of_range(
-    mmoe: Command, tiny_artifact: Artifact, option: str, value: object, message: str
-) -> None:
-    run = mmoe("generate", tiny_artifact.folder, "--prompt", "the", option, value)
-    assert run.code == 1
-    assert run.out == ""
+def test_values_out_of_range(mmoe: Command, option: str, value: object, message: str) -> None:
+    # Before the artifact is looked for.
+    run = mmoe("generate", "nowhere", "--prompt", "the", option, value)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.splitlines()[-1] == f"error: Invalid value for '{option}': {message}"
+
+
+def test_a_prompt_beyond_the_context(mmoe: Command, tiny_artifact: Artifact) -> None:
+    run = mmoe("generate", tiny_artifact.folder, "--prompt", "the " * 300)
+    assert (run.code, run.out) == (1, "")
     assert run.err.startswith("error: ")
-    assert message in run.err
+    assert "the context 256; shorten the prompt" in run.err
     assert len(run.err.splitlines()) == 1
 
 

@@ -102,6 +102,23 @@ def test_an_interruption_is_json_too(monkeypatch: pytest.MonkeyPatch, mmoe: Comm
     assert (run.code, run.json["error"], run.err.strip()) == (130, "interrupted", "interrupted")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("serve", "x", "--time-limit", "nan"), "'--time-limit': Input should be greater than or equal to 1"),
+        (("serve", "x", "--max-body-mb", "inf"), "'--max-body-mb': inf is not a finite number"),
+        (("cost", "x", "--gb-per-s", "nan"), "'--gb-per-s': Input should be greater"),
+        (("cost", "x", "--gb-per-s", "0"), "'--gb-per-s': Input should be greater"),
+        (("cost", "x", "--tflops", "inf"), "'--tflops': inf is not a finite number"),
+        (("verify", "x", "--max-kl-mean", "nan"), "'--max-kl-mean': nan is not a number"),
+    ],
+)
+def test_what_is_no_number_is_wrong_usage(mmoe: Command, arguments: tuple[str, ...], told: str) -> None:
+    run = mmoe(*arguments)
+    assert (run.code, run.out) == (2, "")
+    assert told in run.err
+
+
 def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
