@@ -31,12 +31,19 @@ def usage(prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> dic
     }
 
 
-def chat_logprobs(pieces: Sequence[Piece], text_of: TextOf) -> dict[str, Any]:
-    """`logprobs` of a choice of a chat."""
+def chat_logprobs(
+    pieces: Sequence[Piece], text_of: TextOf, bytes_of: Callable[[int], bytes]
+) -> dict[str, Any]:
+    """`logprobs` of a choice of a chat.
+
+    Args:
+        pieces: Of the choice.
+        text_of: A token's text.
+        bytes_of: A token's bytes, which are no text where a character has several tokens.
+    """
 
     def entry(token: int, logprob: float) -> dict[str, Any]:
-        text = text_of(token)
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+        return {"token": text_of(token), "logprob": logprob, "bytes": list(bytes_of(token))}
 
     def told(piece: Piece) -> dict[str, Any]:
         top = [entry(each.id, each.logprob) for each in piece.top]

@@ -175,7 +175,9 @@ class ChatChoices(Choices):
         return {
             "index": index,
             "message": message,
-            "logprobs": chat_logprobs(choice.pieces, self._text_of) if asked else None,
+            "logprobs": chat_logprobs(choice.pieces, self._text_of, self._model.token_bytes)
+            if asked
+            else None,
             "finish_reason": finish_reason,
         }
 
@@ -197,7 +199,7 @@ class ChatChoices(Choices):
         return {
             "index": index,
             "delta": {"content": text},
-            "logprobs": chat_logprobs(pieces, self._text_of) if pieces else None,
+            "logprobs": chat_logprobs(pieces, self._text_of, self._model.token_bytes) if pieces else None,
             "finish_reason": None,
         }
 

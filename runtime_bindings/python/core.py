@@ -207,6 +207,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "memory_get": [POINTER(MemoryStruct)],
     "tokenize": [Handle, c_char_p, c_size_t, c_int32, c_int32, _ids, c_size_t, _size],
     "detokenize": [Handle, _ids, c_size_t, c_int32, c_char_p, c_size_t, _size],
+    "token_bytes": [Handle, c_int32, c_int32, c_char_p, c_size_t, _size],
     "chat_json": [Handle, c_char_p, c_size_t, c_char_p, _ids, c_size_t, _size],
     "chat_text": [Handle, c_char_p, c_size_t, c_char_p, c_char_p, c_size_t, _size],
     "chat_fit": [Handle, c_char_p, c_size_t, c_char_p, c_size_t, _ids, c_size_t, _size, _size],

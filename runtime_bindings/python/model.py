@@ -192,6 +192,18 @@ class Model(Uncopied):
         )
         return text.decode()
 
+    def token_bytes(self, token: int, *, first: bool = True) -> bytes:
+        """The bytes that one token adds to a text; of a character that several tokens make, its part.
+
+        Args:
+            token: Its id; one that the tokenizer does not know has no bytes.
+            first: Whether the text begins with it; some tokenizers write such a token without its space.
+        """
+        found: bytes = filled(
+            lambda *into: call("token_bytes", self._handle, token, first, *into), c_char, 64
+        )
+        return found
+
     def chat(
         self, messages: Sequence[Turn], *, tools: Sequence[Mapping[str, object]] | None = None
     ) -> list[int]:

@@ -21,7 +21,7 @@ class NativeTokenizerError(Exception):
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(Path(library_path()).with_name("libmmoe_tokenizer_c.so")))
     library.mmoe_tokenizer_new.restype = ctypes.c_void_p
-    for name in ("encode", "decode", "stream", "stream_until"):
+    for name in ("encode", "decode", "token_bytes", "stream", "stream_until"):
         getattr(library, f"mmoe_tokenizer_{name}").restype = ctypes.c_size_t
     for name in ("regex_matches", "normalize"):
         getattr(library, f"mmoe_{name}").restype = ctypes.c_size_t
@@ -78,6 +78,14 @@ class NativeTokenizer:
             if count <= len(text):
                 return text[:count].tobytes()
             text = np.empty(count, np.uint8)
+
+    def token_bytes(self, token: int, *, first: bool) -> bytes:
+        """The bytes of one token, as the first one of a text or as a later one."""
+        found = np.empty(4096, np.uint8)
+        count = _library().mmoe_tokenizer_token_bytes(
+            self._handle, token, first, _pointer(found), _size(found)
+        )
+        return found[:count].tobytes()
 
     def stream(self, ids: Sequence[int]) -> list[bytes]:
         """The pieces that come out as ids go in one by one, and what is left at the end."""

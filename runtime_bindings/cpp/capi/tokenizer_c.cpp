@@ -60,6 +60,11 @@ size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids, size_t c
   return Hand(found, text, capacity);
 }
 
+size_t mmoe_tokenizer_token_bytes(const void* tokenizer, int32_t id, int32_t first, char* bytes,
+                                  size_t capacity) {
+  return Hand(From(tokenizer).TokenBytes(id, first != 0), bytes, capacity);
+}
+
 size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                              size_t capacity, size_t* ends) {
   mmoe::DecodeStream stream = From(tokenizer).NewStream();

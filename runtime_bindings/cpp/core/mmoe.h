@@ -171,6 +171,11 @@ MMOE_API mmoe_status mmoe_tokenize(mmoe_model model, const char* text, size_t te
  * become U+FFFD. */
 MMOE_API mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_t count, int32_t skip_special,
                                      char* text, size_t capacity, size_t* text_bytes);
+/* The bytes that one token adds to a text, not terminated: of a character that several tokens make, its part. `first`: not
+ * 0 for a text's first token, which some tokenizers write without its space. A special token has those of its text, an id
+ * that the tokenizer does not know has none. (ABI 2) */
+MMOE_API mmoe_status mmoe_token_bytes(mmoe_model model, int32_t id, int32_t first, char* bytes,
+                                      size_t capacity, size_t* count);
 
 typedef struct mmoe_message {
   const char* role;    /* "system", "user", "assistant" or what else the template knows */

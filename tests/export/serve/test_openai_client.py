@@ -104,10 +104,31 @@ def test_log_probabilities(client: openai.OpenAI, model: Model) -> None:
             token = session.next().id
             chosen, top = session.logprobs(3)
             assert entry.token == model.detokenize([token], skip_special=False)
-            assert bytes(entry.bytes).decode() == entry.token
+            assert bytes(entry.bytes).decode(errors="replace") == entry.token
+            assert [bytes(each.bytes) for each in entry.top_logprobs] == [
+                model.token_bytes(each.id) for each in top
+            ]
             assert entry.logprob == chosen.logprob
             assert [each.logprob for each in entry.top_logprobs] == [each.logprob for each in top]
     assert len(entries) == 5
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_part_of_a_character_has_its_own_bytes(client: openai.OpenAI, model: Model, stream: bool) -> None:
+    # The snowman's three bytes are tokens of their own, which this text is made to begin with.
+    parts = model.tokenize("\u2603", add_bos=False)
+    assert len(parts) > 1
+    part = parts[0]
+    answer = client.chat.completions.create(
+        model="demo", messages=QUESTION, max_tokens=2, temperature=0, logprobs=True, top_logprobs=1,
+        logit_bias={str(part): 100}, stream=stream,
+    )  # fmt: skip
+    choices = [chunk.choices[0] for chunk in answer] if stream else answer.choices
+    entries = [
+        entry for choice in choices if choice.logprobs is not None for entry in choice.logprobs.content or []
+    ]
+    assert [entry.token for entry in entries] == ["\ufffd"] * 2
+    assert [bytes(entry.bytes) for entry in entries] == ["\u2603".encode()[:1]] * 2
 
 
 @pytest.mark.parametrize("echo", [False, True])

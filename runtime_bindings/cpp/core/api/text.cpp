@@ -56,6 +56,15 @@ mmoe_status mmoe_detokenize(mmoe_model model, const int32_t* ids, size_t count, 
   });
 }
 
+mmoe_status mmoe_token_bytes(mmoe_model model, int32_t id, int32_t first, char* bytes, size_t capacity,
+                             size_t* count) {
+  return mmoe::Guard([&] {
+    const std::shared_ptr<mmoe::Model> open = mmoe::Models().Get(model);
+    const mmoe::Tokenizer& tokenizer = open->tokenizer();
+    mmoe::HandAll(tokenizer.HasToken(id) ? tokenizer.TokenBytes(id, first != 0) : "", bytes, capacity, count);
+  });
+}
+
 mmoe_status mmoe_chat(mmoe_model model, const mmoe_message* messages, size_t message_count, int32_t* ids,
                       size_t capacity, size_t* count) {
   return mmoe::Guard([&] {

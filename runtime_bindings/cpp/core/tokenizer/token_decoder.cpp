@@ -53,12 +53,11 @@ std::string TokenDecoder::Bytes(std::string_view token, bool first) const {
     case Kind::kPieces:
       break;
   }
-  if (byte_fallback) {
-    if (const std::optional<char> byte = ByteOf(token)) return {*byte};
-  }
+  const std::optional<char> byte = byte_fallback ? ByteOf(token) : std::nullopt;
+  std::string_view bytes = byte ? std::string_view(&*byte, 1) : token;
   int64_t strip_left = first ? strip_most : 0;
-  while (strip_left-- > 0 && token.substr(0, strip.size()) == strip) token.remove_prefix(strip.size());
-  return std::string(token);
+  while (strip_left-- > 0 && bytes.substr(0, strip.size()) == strip) bytes.remove_prefix(strip.size());
+  return std::string(bytes);
 }
 
 std::string DecodeStream::Push(std::string_view token) {
