@@ -79,8 +79,11 @@ export class Session {
     const { signal } = options;
     const restricted = grammarText(options);
     let running = false;
+    let sent = false;
     const abort = () => {
-      if (running) this.cancel();
+      if (!running) return;
+      this.cancel();
+      sent = true;
     };
     const interruptible = async <T>(call: () => Promise<T>): Promise<T> => {
       if (signal?.aborted) throw new MmoeError("cancelled", "the signal was aborted");
@@ -89,6 +92,8 @@ export class Session {
         return await call();
       } finally {
         running = false;
+        // The call may have ended before it met the cancel, which the session's next one would meet. A closed session has none.
+        if (sent) native().sessionClearCancel(this.handle);
       }
     };
     signal?.addEventListener("abort", abort);

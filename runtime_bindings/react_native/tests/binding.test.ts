@@ -1,7 +1,8 @@
 // What the scenarios cannot say: promises, signals, abandoned streams, wrong arguments.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -148,19 +149,45 @@ test("a signal ends a prefill that runs", async () => {
   await model.close();
 });
 
-test("JavaScript goes on while the library computes", async () => {
+test("a signal that comes when a call has ended already is not left for the next text", async () => {
   const model = await loadModel(artifact);
   const session = model.newSession(GREEDY);
-  const ids = Array.from({ length: model.info.maxContextLen - 1 }, (_, index) => index % 100);
-  let ticks = 0;
-  const clock = setInterval(() => ticks++, 1);
+  const controller = new AbortController();
+  const abortBehind = async (handle: number) => {
+    const step = await native.sessionNext(handle);
+    controller.abort();
+    return step;
+  };
+  install({ ...native, sessionNext: abortBehind });
   try {
-    await session.prefill(ids);
+    const steps = await collect(session.generate(PROMPT, { signal: controller.signal }));
+    assert.deepEqual(steps.map(({ finishReason }) => finishReason), [null, "cancelled"]);
   } finally {
-    clearInterval(clock);
+    install(native);
   }
-  assert.ok(ticks > 0);
-  assert.equal(session.position, ids.length);
+  assert.equal((await collect(session.generate(PROMPT, { maxNewTokens: 3 }))).at(-1)?.finishReason, "length");
+  await model.close();
+});
+
+test("JavaScript goes on while a call waits for its thread and computes", async () => {
+  const model = await loadModel(artifact);
+  const session = model.newSession(GREEDY);
+  // All threads that compute wait for somebody who writes to the pipe: until then the call cannot have ended.
+  const pipe = join(mkdtempSync(join(tmpdir(), "mmoe-")), "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+  const readers = Array.from({ length: threads }, () => open(pipe, "r"));
+  let ended = false;
+  const running = session.prefill([1, 2, 3]).then(() => {
+    ended = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(ended, false);
+  const writer = openSync(pipe, "w");
+  for (const reader of readers) await (await reader).close();
+  closeSync(writer);
+  await running;
+  assert.equal(session.position, 3);
   await model.close();
 });
 
