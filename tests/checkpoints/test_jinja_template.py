@@ -48,10 +48,10 @@ def render(source: str) -> str:
     ],
 )
 def test_work_without_end_is_refused_at_once(source: str) -> None:
-    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(TokenizerError, match=r"^here: .*chat template"):
         render(source)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
