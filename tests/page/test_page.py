@@ -14,6 +14,10 @@ from mmoe.export.artifact.artifact import Artifact
 from mmoe.runtime_bindings.python.model import Model
 from tests.export.serve.conftest import served
 
+# The machine may be busy: Playwright's own limit is five seconds.
+_PATIENCE_MS = 120_000
+expect.set_options(timeout=_PATIENCE_MS)
+
 LIVELY = {"max_tokens": "40", "temperature": "0.7"}
 
 
@@ -31,6 +35,7 @@ def page(request: pytest.FixtureRequest, address: str) -> Iterator[Page]:
         found = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         opened = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        opened.set_default_timeout(_PATIENCE_MS)
         opened.on("console", lambda message: errors.append(message.text))
         opened.on("pageerror", lambda error: errors.append(str(error)))
         opened.goto(address)

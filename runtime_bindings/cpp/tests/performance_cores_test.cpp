@@ -1,6 +1,7 @@
 #include "core/performance_cores.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,8 +15,7 @@ class PerformanceCoresTest : public testing::Test {
  protected:
   void SetUp() override {
     const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = testing::TempDir() + "cpu-" + test->name();
-    std::filesystem::remove_all(folder_);
+    folder_ = testing::TempDir() + "cpu-" + test->name() + "-" + std::to_string(getpid());
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 

@@ -28,7 +28,26 @@ from mmoe.runtime_bindings.python.records import FinishReason
 
 UP, LEFT, CTRL_C, CTRL_D = "\x1b[A", "\x1b[D", "\x03", "\x04"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\r")
-_PATIENCE = 60
+_PATIENCE = 300
+_PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+# An answer that does not end, quick as it is, until it has been cancelled.
+_HELD_ANSWER = f"""
+import threading
+from mmoe.runtime_bindings.python.session import Session
+
+cancelled, following, cancel = threading.Event(), Session.next, Session.cancel
+
+def held_next(session):
+    if session.stats.decode_tokens > 20:
+        cancelled.wait({_PATIENCE})
+    return following(session)
+
+def noted_cancel(session):
+    cancel(session)
+    cancelled.set()
+
+Session.next, Session.cancel = held_next, noted_cancel
+"""
 
 
 class Typist:
@@ -74,13 +93,23 @@ def take_terminal() -> None:
 
 
 @contextmanager
-def conversation(artifact: Artifact, *options: str) -> Iterator[tuple[Typist, subprocess.Popen[bytes]]]:
-    """A running chat, which must end by itself when the block does."""
+def conversation(
+    artifact: Artifact, *options: str, before: str = ""
+) -> Iterator[tuple[Typist, subprocess.Popen[bytes]]]:
+    """A running chat, which must end by itself when the block does; its process first runs the code `before`."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, 160, 0, 0))
-    program = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "chat", str(artifact.folder), "--temperature", "0", *options],
+        [
+            sys.executable,
+            "-c",
+            before + _PROGRAM,
+            "chat",
+            str(artifact.folder),
+            "--temperature",
+            "0",
+            *options,
+        ],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -141,7 +170,8 @@ def test_ctrl_c_at_the_prompt_begins_the_line_again(demo_artifact: Artifact) -> 
 def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(demo_artifact: Artifact, tmp_path: Path) -> None:
     saved, endless = tmp_path / "turns.json", tmp_path / "endless.gbnf"
     endless.write_text('root ::= ("la " | "lo ")+')
-    with conversation(demo_artifact, "--grammar", str(endless), "--max-new-tokens", "200") as (typist, _):
+    options = ("--grammar", str(endless), "--max-new-tokens", "200")
+    with conversation(demo_artifact, *options, before=_HELD_ANSWER) as (typist, _):
         typist.type("Sing.\r")
         typist.read_until("l")
         typist.type(CTRL_C)
@@ -202,9 +232,8 @@ def test_a_full_context_is_told_and_survived(demo_artifact: Artifact) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("--system", "x")])
 def test_it_needs_a_terminal(demo_artifact: Artifact, arguments: tuple[str, ...]) -> None:
-    program = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", program, "chat", str(demo_artifact.folder), *arguments],
+        [sys.executable, "-c", _PROGRAM, "chat", str(demo_artifact.folder), *arguments],
         input="",
         capture_output=True,
         text=True,

@@ -7,7 +7,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 
+import httpx
 import pytest
 import uvicorn
 
@@ -17,6 +19,10 @@ from mmoe.runtime_bindings.python.model import Model
 
 Serve = Callable[..., AbstractContextManager[str]]
 
+# Seconds for what takes less than one, since a machine may be busy: httpx's own five are not enough on each.
+PATIENCE = 300
+get, post, request = (partial(each, timeout=PATIENCE) for each in (httpx.get, httpx.post, httpx.request))
+
 
 @contextlib.contextmanager
 def served(model: Model, **options: object) -> Iterator[str]:
@@ -24,13 +30,15 @@ def served(model: Model, **options: object) -> Iterator[str]:
     app = build_app(model, "demo", ServeOptions(**options))  # type: ignore[arg-type]  # as the test gives them
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        # A daemon, or Python would wait at its end for a server that hangs.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), "the server does not end"
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def tokens(session):
 
 
 def output_of(code: str, *arguments: object) -> str:
-    ended = run_python(PRELUDE + code, *arguments, timeout=120)
+    ended = run_python(PRELUDE + code, *arguments)
     assert ended.returncode == 0, ended
     return ended.stdout
 
@@ -66,7 +66,7 @@ session = Session(model)
 before = tokens(session)
 child = os.fork()
 if child == 0:
-    signal.alarm(20)
+    signal.alarm(60)
     try:
         {child}
         print("OK", flush=True)
@@ -116,24 +116,25 @@ signal.signal(number, lambda *_: taken.append(1))
 signal.siginterrupt(number, True)  # system calls end with EINTR
 session = Session(Model(folder, threads=2))
 before = tokens(session)
-end = time.monotonic() + 2
+ended = threading.Event()
 def send():
-    while time.monotonic() < end:
+    while not ended.wait(0.0005):
         os.kill(os.getpid(), number)
-        time.sleep(0.0005)
-threading.Thread(target=send).start()
-while time.monotonic() < end:
-    if tokens(session) != before:
-        print("other tokens")
-        break
-print("done", len(taken) > 10)
+sender = threading.Thread(target=send)
+sender.start()
+disturbed = 0
+while len(taken) < 500:
+    disturbed += tokens(session) != before
+ended.set()
+sender.join()
+print(disturbed)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGALRM", "SIGINT", "SIGUSR1"])
 def test_signals_do_not_disturb_a_call(tiny_artifact: Artifact, name: str) -> None:
-    assert output_of(SIGNALS, tiny_artifact.folder, name) == "done True\n"
+    assert output_of(SIGNALS, tiny_artifact.folder, name) == "0\n"
 
 
 OTHER_HANDLER = """

@@ -191,17 +191,16 @@ def test_one_session_for_two_threads_is_refused(model: Model, session: Session) 
             statuses.add(failure.status)
 
     def work() -> None:
-        for _ in range(20):
+        while Status.BUSY not in statuses:
             attempt(lambda: session.truncate(0))
             attempt(lambda: session.prefill(ids))
 
     worker = threading.Thread(target=work)
     worker.start()
-    while worker.is_alive():
+    while worker.is_alive():  # until one of the two has met the other
         attempt(lambda: session.position)
     worker.join()
     # Refused in turn; a truncate that was refused leaves no room for the prefill behind it.
-    assert Status.BUSY in statuses
     assert statuses <= {Status.OK, Status.BUSY, Status.CONTEXT_FULL}
 
 
