@@ -13,7 +13,6 @@ import hashlib
 import json
 import sys
 import threading
-import time
 from collections import Counter
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -168,26 +167,18 @@ class Handler(BaseHTTPRequestHandler):
             return self.fail(HTTPStatus.SERVICE_UNAVAILABLE)
         if behaviour == "update":
             return self.send(data, most=PIECE) if count == 1 else self.send(data[::-1])
-        if behaviour in ("slow", "hangs"):
-            return self.send_slowly(data, hang=behaviour == "hangs")
+        if behaviour == "hangs" and count == 1:
+            return self.hang(data)
         return self.send(data)
 
-    def send_slowly(self, data: bytes, *, hang: bool) -> None:
-        wanted = self.headers.get("Range")
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
-        self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK)
-        if wanted:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
+    def hang(self, data: bytes) -> None:
+        """Sends two pieces, and then nothing until the client leaves, however long that takes."""
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        for at in range(start, len(data), 20_000):
-            try:
-                self.wfile.write(data[at : at + 20_000])
-            except OSError:
-                self.close_connection = True
-                return
-            # As slow as a test can wait for, with time to pause it; a connection that hangs says nothing any more.
-            time.sleep(600 if hang and at > start else 0.02)
+        self.wfile.write(data[: 2 * PIECE])
+        self.connection.recv(1)
+        self.close_connection = True
 
 
 class Server(ThreadingHTTPServer):

@@ -22,7 +22,7 @@ final class DownloadsTests: XCTestCase {
 
   func testTheScreenPausesAndGoesOnInTheNextProcess() async throws {
     let name = run
-    let address = "\(try server())/slow/\(run)"
+    let address = "\(try server())/hangs/\(run)"
     let first = await screen()
     await first.add(address, token: "")
     while await (first.running?.doneBytes ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }

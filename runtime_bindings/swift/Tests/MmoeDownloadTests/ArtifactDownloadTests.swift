@@ -113,7 +113,7 @@ final class ArtifactDownloadTests: XCTestCase {
   }
 
   func testAPauseKeepsWhatHasCome() async throws {
-    let first = try download("slow")
+    let first = try download("hangs")
     let running = Task { try await first.run() }
     while partSize() < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
     running.cancel()
@@ -122,9 +122,9 @@ final class ArtifactDownloadTests: XCTestCase {
     }
     let kept = partSize()
     XCTAssertTrue((100_000..<600_000).contains(kept), "\(kept)")
-    XCTAssertEqual(ArtifactDownload.unfinished(in: root), ["S": "\(try server())/slow/\(run)/"])
+    XCTAssertEqual(ArtifactDownload.unfinished(in: root), ["S": "\(try server())/hangs/\(run)/"])
     let told = Told()
-    try await download("slow").run { told.note($0, $1) }
+    try await download("hangs").run { told.note($0, $1) }
     XCTAssertGreaterThanOrEqual(try XCTUnwrap(told.done.first), kept)
     try complete()
     XCTAssertEqual(ArtifactDownload.unfinished(in: root), [:])
@@ -231,7 +231,7 @@ final class ArtifactDownloadTests: XCTestCase {
   func testASystemsDownloadCanBePaused() async throws {
     let system = systemTransfer()
     let told = Told()
-    let slow = try download("slow", by: system)
+    let slow = try download("hangs", by: system)
     let running = Task { try await slow.run { told.note($0, $1) } }
     while (told.done.last ?? 0) < 100_000 { try await Task.sleep(for: .milliseconds(1)) }
     running.cancel()

@@ -52,16 +52,16 @@ final class FaultTests: XCTestCase {
     let session = try Session(model)
     let ids = [Int32](repeating: 5, count: model.info.maxContextLen - 1)
     let worker = Task.detached {
-      for _ in 0..<10 {
+      while !Task.isCancelled {
         try? session.reset()
         try? session.prefill(ids)
       }
     }
     var refused = false
-    for _ in 0..<10_000_000 where !refused {
+    while !refused {
       do { _ = try session.position() } catch let error as MmoeError { refused = error.code == .busy }
     }
-    XCTAssertTrue(refused)
+    worker.cancel()
     await worker.value
   }
 }

@@ -1,5 +1,7 @@
 package org.mmoe
 
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
@@ -16,6 +18,7 @@ import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 
 /** Cancelling, closing and several threads. */
@@ -76,22 +79,30 @@ class ConcurrencyTest {
         assertTrue(stoppedInside > 0, "200 cancels never came while prefill ran: it did not hear them")
     }
 
-    /** An app's other work goes on while as many sessions compute as there are cores. */
+    /** An app's other work goes on while more sessions compute than there are threads for it. */
     @Test
     fun computingLeavesTheDefaultDispatcherFree() = runBlocking(Dispatchers.Default) {
         Model.open(Reference.artifact).use { model ->
-            val long = IntArray(model.info.maxContextLen) { ids[it % ids.size] }
-            val sessions = List(2 * Runtime.getRuntime().availableProcessors()) { model.newSession() }
-            val running = sessions.map { session -> async { repeat(4) { session.reset(); session.prefill(long) } } }
-            var turns = 0
-            while (running.any { it.isActive }) {
-                delay(1)
-                turns++
+            val sessions = List(2 * maxOf(2, Runtime.getRuntime().availableProcessors())) { model.newSession() }
+            val inside = CountDownLatch(sessions.size)
+            val othersAreDone = CountDownLatch(1)
+            val running = sessions.map { session ->
+                async {
+                    session.computing {
+                        inside.countDown()
+                        othersAreDone.await()
+                    }
+                }
+            }
+            try {
+                assertTrue(inside.await(60, TimeUnit.SECONDS), "${inside.count} wait for a thread of the dispatcher")
+                val others = List(100) { async { it } }
+                assertEquals(List(100) { it }, withTimeout(60_000) { others.awaitAll() })
+            } finally {
+                othersAreDone.countDown()
             }
             running.awaitAll()
-            // On a thread of theirs it would have one between two prefills at most.
-            val prefills = 4 * sessions.size
-            assertTrue(turns > 2 * prefills, "other work had only $turns turns during $prefills prefills")
+            sessions.forEach { it.close() }
         }
     }
 

@@ -264,7 +264,7 @@ public class Session internal constructor(public val model: Model, private val h
             // A step that is ready already is not handed to a collector that was cancelled meanwhile.
             .cancellable()
 
-    private suspend fun <T> computing(block: (CancellableCalls) -> T): T =
+    internal suspend fun <T> computing(block: (CancellableCalls) -> T): T =
         withContext(COMPUTE) {
             try {
                 cancellableCalls(handle) { block(it) }
