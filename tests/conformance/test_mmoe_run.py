@@ -18,7 +18,7 @@ SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
 
 def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [str(PROGRAM), str(folder), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=300)
 
 
 def prompt_ids(folder: Path, call: Call) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mmoe.export.convert.quantize_option import Quantize
 from mmoe.runtime_bindings.python.errors import MmoeError
 from tests.support.users_folders import FOLDERS, UsersFolder, edit, edit_tensors, single_experts
 
-SOON = 10.0
+SOON = 10.0  # of this process, since other tests run beside it
 TEMPLATES = "additional_chat_templates"
 
 
@@ -183,14 +183,14 @@ def test_both_refuse_with_the_same_words_before_the_work(
     tmp_path: Path, plain: Callable[[UsersFolder], Path], kind: UsersFolder, told: str
 ) -> None:
     folder = plain(kind)
-    started, messages = time.perf_counter(), []
+    started, messages = time.process_time(), []
     for run in (convert, dry_run):
         with pytest.raises(MmoeError, match=told) as caught:
             run(folder, tmp_path / "artifact", options=options_of(kind))
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
     assert str(folder) in messages[0]
-    assert time.perf_counter() - started < SOON
+    assert time.process_time() - started < SOON
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 

@@ -35,7 +35,7 @@ def run(*arguments, **environment):
         text=True,
         check=False,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -43,7 +43,7 @@ def test_generates_a_complete_package_outside_the_wheel(tmp_path: Path) -> None:
 def test_concurrent_runs_leave_one_complete_folder(tmp_path: Path) -> None:
     target = tmp_path / "mlx"
     runs = [subprocess.Popen([sys.executable, "-c", _PROGRAM, str(_wheel()), str(target)]) for _ in range(3)]
-    assert [run.wait(timeout=120) for run in runs] == [0, 0, 0]
+    assert [run.wait(timeout=600) for run in runs] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == [target]
     generate(_wheel(), tmp_path / "alone")
     assert _content(target) == _content(tmp_path / "alone")

@@ -232,7 +232,7 @@ def test_hub_unreachable(tmp_path: Path) -> None:
     process = start_command(
         "convert", "facebook/MobileMoE-S-QAT", "--json", cwd=tmp_path, environment=environment
     )
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 1
     said, *error = err.splitlines()
     assert error == [f"error: {json.loads(out)['error']}"]

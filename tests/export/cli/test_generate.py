@@ -52,7 +52,7 @@ def test_text_goes_to_stdout_and_speed_to_stderr(mmoe: Command, tiny_artifact: A
 
 def test_a_fresh_process_says_only_the_text_and_its_speed(tiny_artifact: Artifact) -> None:
     process = start_command("generate", tiny_artifact.folder, "--prompt", "the", "--max-new-tokens", "5")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0
     assert out.endswith("\n")
     (line,) = err.splitlines()
@@ -78,7 +78,7 @@ def test_bytes_that_are_no_utf8_are_read_as_mmoe_run_reads_them(tiny_artifact: A
         ("a\ufffdb\ufffd".encode(), None),
     ):
         process = start_command(*arguments, os.fsdecode(prompt), typed=typed)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         found.append(json.loads(out)["prompt_ids"])
     assert found[0] == found[1] == found[2]

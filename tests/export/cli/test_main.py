@@ -89,7 +89,7 @@ def test_a_shell_completes_verbs_and_options() -> None:
                 "COMP_CWORD": str(len(words.split()) - 1),
             }
         )
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out.split(), err) == (0, [expected], "")
 
 
@@ -138,7 +138,7 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, tiny_checkpoint: Pat
         if "Exporting the program" in line:
             break
     process.send_signal(signal.SIGINT)
-    out, rest = process.communicate(timeout=60)
+    out, rest = process.communicate(timeout=300)
     assert process.returncode == 130
     assert out == ""
     # Only phases: none of what the libraries underneath say of themselves, and no traceback.
@@ -162,6 +162,6 @@ def test_a_closed_pipe_is_no_accident(tiny_artifact: Artifact) -> None:
     process.stdout.close()
     assert process.stderr is not None
     said = process.stderr.read()
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     assert process.returncode == 1
     assert said == ""

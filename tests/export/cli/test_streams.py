@@ -29,7 +29,7 @@ def run(verb: tuple[str, ...], artifact: Artifact, redirection: str) -> subproce
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         # As a service starts it, whatever this terminal is like.
         env={name: value for name, value in os.environ.items() if name not in ("TERM", "COLUMNS")},
     )

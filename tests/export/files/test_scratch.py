@@ -111,7 +111,7 @@ def test_a_conversion_that_is_asked_to_stop_leaves_nothing(
     process = start_command("convert", tiny_checkpoint, "--out", tmp_path / "new" / "artifact", "--quiet")
     wait_for(lambda: list(tmp_path.glob("new/.artifact.*.partial/new/model.pte")), process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
@@ -127,7 +127,7 @@ def test_the_next_conversion_removes_what_a_killed_one_left(tmp_path: Path, tiny
     process.communicate()
     assert {path.name.split(".")[1][:9] for path in out.iterdir()} == {"artifact", "quantised"}
     process = start_command(*arguments)
-    process.communicate(timeout=240)
+    process.communicate(timeout=600)
     assert process.returncode == 0
     assert [path.name for path in out.iterdir()] == ["artifact"]
     Artifact.open(out / "artifact", check_hashes=True)
