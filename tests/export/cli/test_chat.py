@@ -34,19 +34,20 @@ _PROGRAM = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
 _HELD_ANSWER = f"""
 import threading
 from mmoe.runtime_bindings.python.session import Session
+from mmoe.runtime_bindings.python.stream import Stream
 
-cancelled, following, cancel = threading.Event(), Session.next, Session.cancel
+cancelled, following, cancel = threading.Event(), Session.next, Stream.cancel
 
 def held_next(session):
     if session.stats.decode_tokens > 20:
         cancelled.wait({_PATIENCE})
     return following(session)
 
-def noted_cancel(session):
-    cancel(session)
+def noted_cancel(stream):
+    cancel(stream)
     cancelled.set()
 
-Session.next, Session.cancel = held_next, noted_cancel
+Session.next, Stream.cancel = held_next, noted_cancel
 """
 
 
