@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mmoe.export.cli.repl.interruptible import interruptible
 from mmoe.export.cli.ui.streaming import statistics
 from mmoe.export.cli.ui.terminal import Terminal
+from mmoe.models.json_text import parse_json
 from mmoe.runtime_bindings.python.core import CoreFailure
 from mmoe.runtime_bindings.python.records import FinishReason, Message
 
@@ -150,7 +151,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _messages(text: str) -> Sequence[Message]:
-    found = json.loads(text)
+    found = parse_json(text)
     if not isinstance(found, list):
         raise ValueError("is not a list of messages")
     messages = []

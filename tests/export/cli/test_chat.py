@@ -158,6 +158,13 @@ def test_answers_history_and_files(demo_artifact: Artifact, tmp_path: Path) -> N
         assert json.loads(saved.read_text()) == [{"role": "system", "content": "Be brief."}]
         typist.type(f"/load {tmp_path / 'none.json'}\r")
         typist.read_until("No such file")
+        for text, told in (
+            ("[" * 100_000, "nested more than"),
+            (r'[{"role": "user", "content": "\ud800"}]', "surrogate"),
+        ):
+            (tmp_path / "bad.json").write_text(text)
+            typist.type(f"/load {tmp_path / 'bad.json'}\r")
+            typist.read_until(told)
         typist.type("/exit\r")
 
 
