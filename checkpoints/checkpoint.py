@@ -20,13 +20,13 @@ from mmoe.checkpoints.inventory import (
     locate_tensors,
     matrices,
     tensor_class,
-    tied_twins,
 )
 from mmoe.checkpoints.shards import SINGLE_FILE, TensorFiles
 from mmoe.checkpoints.source import CheckpointSource, locate_checkpoint, not_packed
 from mmoe.checkpoints.stored import Origin
 from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.checkpoints.tensor_store import TensorStore
+from mmoe.checkpoints.tied_head import check_tied_head
 from mmoe.models.architectures.config import CONFIG_FILE, DecoderConfig
 from mmoe.models.architectures.registry import load_config
 from mmoe.quant.int4_format import LARGEST_VALUE
@@ -47,6 +47,7 @@ class Checkpoint:
         source: Where it came from, as the manifest records it.
         files: Its tensors as the family names them, packed or, if the config has no quantisation, as floats.
         remarks: Sentences on where its values are not those of the files.
+        file: The file that holds all of it; None for a folder. Of such a checkpoint the folder is only made for a time.
     """
 
     config: DecoderConfig
@@ -54,6 +55,12 @@ class Checkpoint:
     source: CheckpointSource
     files: TensorStore
     remarks: tuple[str, ...] = ()
+    file: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """What messages call it: where the user has it."""
+        return self.file or self.folder
 
     @cached_property
     def specs(self) -> Mapping[str, TensorSpec]:
@@ -138,7 +145,7 @@ class Checkpoint:
                 progress(done, len(names))
         if problems:
             raise CheckpointError(
-                f"{self.folder}: values that no valid checkpoint has; download it again:\n  "
+                f"{self.place}: values that no valid checkpoint has; download it again:\n  "
                 + "\n  ".join(problems)
             )
 
@@ -171,18 +178,8 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
         raise CheckpointError(not_packed(str(folder)))
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
-    _check_tied_head(config, files, where=str(folder))
+    check_tied_head(config, files.specs, _reader(files).are_equal, where=str(folder))
     return Checkpoint(config=config, folder=folder, source=located.source, files=files)
-
-
-def _check_tied_head(config: DecoderConfig, files: TensorFiles, *, where: str) -> None:
-    """A tied head may be stored beside its table if it says the same."""
-    for head, table in tied_twins(config, files.specs).items():
-        if files.specs[head].shape != files.specs[table].shape or not _reader(files).are_equal(head, table):
-            raise CheckpointError(
-                f"{where}: {head} differs from {table}, though config.json ties them; set tie_word_embeddings as the "
-                "model was trained, or leave the head out of the file"
-            )
 
 
 def _reader(files: TensorStore) -> TensorReader:

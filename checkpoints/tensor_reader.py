@@ -33,8 +33,7 @@ class TensorReader:
 
     def are_equal(self, one: str, other: str) -> bool:
         """Whether two of the files' tables say the same, whatever their float types are."""
-        parts = zip(self.files.tensor(one).split(_ROWS), self.files.tensor(other).split(_ROWS), strict=True)
-        return all(torch.equal(a.float(), b.float()) for a, b in parts)
+        return are_equal(self.files.tensor(one), self.files.tensor(other))
 
     def first_bad_value(self, origin: Origin, smallest: float, largest: float) -> str | None:
         """Where and what the first element is that is not finite or outside of what it may be."""
@@ -48,3 +47,9 @@ class TensorReader:
                 limit = f", and int4 with a float16 scale holds {largest:g} at most" if too_large else ""
                 return f"{place}: {'a scale' if smallest == 0 else 'a value'} is {value}{limit}"
         return None
+
+
+def are_equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tables say the same, whatever their float types are."""
+    parts = zip(one.split(_ROWS), other.split(_ROWS), strict=True)
+    return all(torch.equal(a.float(), b.float()) for a, b in parts)

@@ -31,6 +31,7 @@ class CompressedTensors:
     name = "compressed-tensors"
     packed = ".weight_packed"
     order: str | None = ".weight_g_idx"
+    zero_unless_symmetric: str | None = ".weight_zero_point"
     parts: Mapping[str, frozenset[str]] = {
         ".weight_packed": WORDS,
         ".weight_scale": FLOATS,
@@ -46,7 +47,10 @@ class CompressedTensors:
         found = set()
         groups = config.child("config_groups")
         for group in groups.keys():  # noqa: SIM118 (a reader is not a mapping)
-            weights = groups.child(group).child("weights")
+            described = groups.child(group)
+            if not described.is_null("format"):
+                described.fixed("format", "pack-quantized")
+            weights = described.child("weights")
             weights.fixed("num_bits", 4)
             weights.fixed("type", "int")
             if not weights.is_null("strategy"):
@@ -81,7 +85,13 @@ class CompressedTensors:
             )
         zero = None
         if not scheme.symmetric:
-            by_group = nibbles_of(read(f"{module}.weight_zero_point").mT).flatten(-2)
+            zeros = read(f"{module}.weight_zero_point")
+            if tuple(zeros.shape) != (*shape[:-2], -(-shape[-2] // 8), groups[-1]):
+                raise CheckpointError(
+                    f"{module}: weight_zero_point does not fit weight_packed of {' x '.join(map(str, shape))} in "
+                    f"groups of {scheme.group_size}; quantise the model anew"
+                )
+            by_group = nibbles_of(zeros.mT).flatten(-2)
             zero = by_group.mT[..., : shape[-2], :].contiguous()
         # A word's bytes are pairs already; flipping the highest bits makes q of q + 8.
         qweight = words.contiguous().view(torch.uint8) ^ 0x88

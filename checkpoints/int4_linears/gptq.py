@@ -19,6 +19,8 @@ from mmoe.checkpoints.int4_linears.linear import (
 from mmoe.models.architectures.config_reader import ConfigReader
 
 _VERSION_2 = "gptq_v2"
+_VERSION_KEYS = ("checkpoint_format", "format")
+"""GPTQModel writes the former and, since its fifth version, the latter beside it; it reads either."""
 _ONES = 0x11111111
 """A word of eight nibbles that are 1."""
 
@@ -32,6 +34,7 @@ class Gptq:
     name = "GPTQ"
     packed = ".qweight"
     order: str | None = ".g_idx"
+    zero_unless_symmetric: str | None = None
     parts: Mapping[str, frozenset[str]] = {
         ".qweight": WORDS,
         ".qzeros": WORDS,
@@ -48,11 +51,13 @@ class Gptq:
         size = config.integer("group_size")
         if size not in GROUP_SIZES:
             config.refuse("group_size", "32, 64 or 128")
-        if not config.is_null("checkpoint_format"):
-            kind = config.text("checkpoint_format")
+        stated = {key: config.text(key) for key in _VERSION_KEYS if not config.is_null(key)}
+        for key, kind in stated.items():
             if kind not in ("gptq", _VERSION_2):
-                config.refuse("checkpoint_format", "'gptq' or 'gptq_v2'")
-            self._zero_offset = 0 if kind == _VERSION_2 else _ONES
+                config.refuse(key, "'gptq' or 'gptq_v2'")
+            if kind != next(iter(stated.values())):
+                config.refuse(key, f"what {next(iter(stated))} says; remove the one that is wrong")
+        self._zero_offset = 0 if _VERSION_2 in stated.values() else _ONES
         return Scheme(size, config.boolean("sym"))
 
     def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, int]:

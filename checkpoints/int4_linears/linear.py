@@ -103,12 +103,15 @@ class Int4Format(Protocol):
         packed: What follows a module's name in that of its packed values.
         order: The same of the tensor that says in which group each input is; None if the format has none. A matrix
             may lack it.
+        zero_unless_symmetric: The same of zero points that symmetric matrices do not have; None if they have them, all
+            the same.
         parts: The same of all its tensors, and the types that each may have in safetensors.
     """
 
     name: str
     packed: str
     order: str | None
+    zero_unless_symmetric: str | None
     parts: Mapping[str, frozenset[str]]
 
     def scheme(self, config: ConfigReader) -> Scheme:

@@ -14,7 +14,9 @@ from mmoe.checkpoints.int4_linears.linear import Int4Format, Int4Linear, Int8Lin
 from mmoe.checkpoints.inventory import Matrix, check_inventory, expected_tensors, locate_tensors, matrices
 from mmoe.checkpoints.shards import TensorFiles
 from mmoe.checkpoints.stored import Origin
+from mmoe.checkpoints.tensor_reader import are_equal
 from mmoe.checkpoints.tensor_spec import TensorSpec
+from mmoe.checkpoints.tied_head import check_tied_head
 from mmoe.models.architectures.config import DecoderConfig
 from mmoe.models.architectures.input_grouped import InputGroupedConfig
 
@@ -46,14 +48,15 @@ class Int4Tensors:
             where: What messages call the checkpoint.
 
         Raises:
-            CheckpointError: tensors are missing, unexpected or wrongly shaped, or experts are not in int4.
+            CheckpointError: tensors are missing, unexpected, wrongly shaped or there twice, or experts are not in int4.
         """
         self._files, self._form, self._scheme = files, form, scheme
         self._head_dim = config.head_dim
         self._modules = {name.removesuffix(form.packed) for name in files.specs if name.endswith(form.packed)}
-        self._check_types(where)
+        self._check_parts(where)
         unpacked = self._as_unpacked()
         check_inventory(config, unpacked, where=where)
+        check_tied_head(config, unpacked, self._are_equal, where=where)
         self._origins = locate_tensors(config, unpacked)
         self._where = where
         quantization = self._quantization(config)
@@ -97,6 +100,14 @@ class Int4Tensors:
         turned = origin.halves_of is not None
         return joined[adjacent_pairs(len(joined), self._head_dim)] if turned else joined
 
+    def _weight(self, name: str) -> Tensor:
+        """A dense matrix of the files as floats, packed or not."""
+        module = name.removesuffix(_WEIGHT)
+        return self._linear(module).floats() if module in self._modules else self._files.tensor(name)
+
+    def _are_equal(self, one: str, other: str) -> bool:
+        return are_equal(self._weight(one), self._weight(other))
+
     def _linear(self, module: str) -> Int4Linear | Int8Linear:
         self._check_order(module)
         return self._form.read(module, self._files.tensor, self._scheme)
@@ -126,8 +137,23 @@ class Int4Tensors:
             "quantise all of them, or convert the model's own weights with --quantize"
         )
 
-    def _check_types(self, where: str) -> None:
-        for module in self._modules:
+    def _check_parts(self, where: str) -> None:
+        for module in sorted(self._modules):
+            if module + _WEIGHT in self._files.specs:
+                raise CheckpointError(
+                    f"{where}: {module}{_WEIGHT} is there beside {module}{self._form.packed}; remove the one that is "
+                    "stale"
+                )
+            packed = self._files.specs[module + self._form.packed]
+            if len(packed.shape) < 2:
+                raise CheckpointError(
+                    f"{where}: {module}{self._form.packed} is {packed}, which is no matrix; quantise the model anew"
+                )
+            zero = f"{module}{self._form.zero_unless_symmetric}"
+            if self._scheme.symmetric and self._form.zero_unless_symmetric and zero in self._files.specs:
+                raise CheckpointError(
+                    f"{where}: {zero} is there, though quantization_config says that weights are symmetric; correct it"
+                )
             for part, types in self._form.parts.items():
                 spec = self._files.specs.get(module + part)
                 if spec is not None and spec.dtype not in types:

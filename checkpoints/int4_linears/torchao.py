@@ -29,6 +29,7 @@ class Torchao:
     name = "torchao"
     packed = "._weight_qdata"
     order: str | None = None
+    zero_unless_symmetric: str | None = None
     parts: Mapping[str, frozenset[str]] = {
         "._weight_qdata": BYTES,
         "._weight_scale": FLOATS,

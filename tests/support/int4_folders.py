@@ -167,7 +167,7 @@ def write_stacked_experts(folder: Path, *, group: int, symmetric: bool) -> dict[
 
 
 def write_gptq(
-    folder: Path, *, group: int, symmetric: bool, version: str = "gptq"
+    folder: Path, *, group: int, symmetric: bool, version: str = "gptq", key: str = "checkpoint_format"
 ) -> dict[str, torch.Tensor]:
     """The same in GPTQ's layout, word by word and nibble by nibble; the weights are float64 loops' products."""
     _, tensors, config = _released(folder)
@@ -210,7 +210,7 @@ def write_gptq(
         "group_size": group,
         "desc_act": False,
         "sym": symmetric,
-        "checkpoint_format": version,
+        key: version,
     }
     _finish(folder, stored, config, quantization)
     return dense

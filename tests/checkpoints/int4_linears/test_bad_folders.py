@@ -79,6 +79,10 @@ def weights_of(block: Block) -> Block:
         (lambda block: weights_of(block).update(actorder=True), "group_0.weights.actorder"),
         (lambda block: block.update(config_groups={}), "quantization_config.config_groups"),
         (
+            lambda block: block["config_groups"]["group_0"].update(format="marlin-24"),
+            "config_groups.group_0.format",
+        ),
+        (
             lambda block: block.update(transform_config={"config_groups": {"R4": {"apply": ROTATED}}}),
             "transform_config.config_groups.R4.apply[1].location",
         ),
@@ -102,6 +106,106 @@ def test_a_gptq_setting_that_is_not_supported_is_named(gptq: Path, key: str, val
     edit_block(gptq, lambda block: block.update({key: value}))
     with pytest.raises(ConfigError, match=f"quantization_config.{key}"):
         open_source(gptq)
+
+
+@pytest.mark.parametrize("format_", ["gptq", "marlin"])
+def test_a_gptq_version_in_two_places_is_one(gptq: Path, format_: str) -> None:
+    """`checkpoint_format` says gptq_v2."""
+    edit_block(gptq, lambda block: block.update(checkpoint_format="gptq_v2", format=format_))
+    with pytest.raises(ConfigError, match=f'quantization_config.format\' is "{format_}"'):
+        open_source(gptq)
+
+
+@pytest.mark.parametrize(
+    "write", [write_compressed_tensors, partial(write_gptq, symmetric=True), write_torchao]
+)
+def test_a_tied_head_that_says_something_else_is_refused(
+    tmp_path: Path, write: Callable[..., object]
+) -> None:
+    write(tmp_path, group=32)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+    checkpoint_error(tmp_path, "lm_head.weight differs from model.embed_tokens.weight")
+    table = "model.embed_tokens.weight"
+    edit_tensors(tmp_path, lambda tensors: tensors["lm_head.weight"].copy_(tensors[table]))
+    assert open_source(tmp_path).config.tie_word_embeddings
+
+
+def test_a_tied_head_in_int4_is_compared_with_its_table(packed: Path) -> None:
+    """As recipes for phones leave it, which quantise the head and keep the table."""
+    head, projection = "lm_head", "model.layers.0.self_attn.q_proj"
+    parts = ("weight_packed", "weight_scale", "weight_shape")
+
+    def pack_head(tensors: dict[str, torch.Tensor]) -> None:
+        rows = tensors.pop(f"{head}.weight").shape[0]
+        for part in parts:
+            of_some = tensors[f"{projection}.{part}"]
+            repeated = (
+                of_some.repeat(3, 1)[:rows].clone() if of_some.dim() == 2 else torch.tensor([rows, 128])
+            )
+            tensors[f"{head}.{part}"] = repeated
+
+    edit_tensors(packed, pack_head)
+    config = json.loads((packed / "config.json").read_text())
+    (packed / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+    checkpoint_error(packed, "lm_head.weight differs from model.embed_tokens.weight")
+
+
+@pytest.mark.parametrize(
+    ("write", "packed_part"),
+    [
+        (write_compressed_tensors, "weight_packed"),
+        (partial(write_gptq, symmetric=True), "qweight"),
+        (write_torchao, "_weight_qdata"),
+    ],
+)
+def test_a_matrix_that_is_there_twice_is_named(
+    tmp_path: Path, write: Callable[..., object], packed_part: str
+) -> None:
+    write(tmp_path, group=32)
+    module = "model.layers.0.self_attn.v_proj"
+    edit_tensors(tmp_path, lambda tensors: tensors.update({f"{module}.weight": torch.ones(128, 128)}))
+    checkpoint_error(tmp_path, f"{module}.weight is there beside {module}.{packed_part}")
+
+
+@pytest.mark.parametrize(
+    ("write", "part"),
+    [
+        (write_compressed_tensors, ".weight_packed"),
+        (partial(write_gptq, symmetric=True), ".qweight"),
+        (write_torchao, "._weight_qdata"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(), (-1,)])
+def test_values_that_are_no_matrix_are_named(
+    tmp_path: Path, write: Callable[..., object], part: str, shape: tuple[int, ...]
+) -> None:
+    write(tmp_path, group=32)
+    name = f"model.layers.0.mlp.experts.1.up_proj{part}"
+
+    def reshape(tensors: dict[str, torch.Tensor]) -> None:
+        values = tensors[name].flatten()
+        tensors[name] = (values if shape else values[:1]).reshape(shape)
+
+    edit_tensors(tmp_path, reshape)
+    checkpoint_error(tmp_path, f"{name} is I", "which is no matrix")
+
+
+def test_zero_points_of_symmetric_weights_are_refused(packed: Path) -> None:
+    """The library that wrote the format would subtract them."""
+    name = "model.layers.0.mlp.experts.1.up_proj.weight_zero_point"
+    edit_tensors(packed, lambda tensors: tensors.update({name: torch.ones(16, 4, dtype=torch.int32)}))
+    checkpoint_error(packed, f"{name} is there, though quantization_config says that weights are symmetric")
+
+
+@pytest.mark.parametrize("cut", [(slice(8), slice(None)), (slice(None), slice(2))])
+def test_zero_points_that_do_not_fit_are_named(tmp_path: Path, cut: tuple[slice, slice]) -> None:
+    write_compressed_tensors(tmp_path, group=32, symmetric=False)
+    module = "model.layers.0.mlp.experts.1.up_proj"
+    name = f"{module}.weight_zero_point"
+    edit_tensors(tmp_path, lambda tensors: tensors.update({name: tensors[name][cut].contiguous()}))
+    with pytest.raises(CheckpointError, match=f"{module}: weight_zero_point does not fit"):
+        open_source(tmp_path).tensor("model.layers.0.feed_forward.experts.gate_up_zero")
 
 
 def test_inputs_out_of_order_are_named(gptq: Path) -> None:
@@ -168,7 +272,8 @@ def test_parts_of_a_type_that_nobody_writes_are_named(
     checkpoint_error(tmp_path, f"{name} is F64, where ")
 
 
-def checkpoint_error(folder: Path, text: str) -> None:
+def checkpoint_error(folder: Path, *texts: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         open_source(folder)
-    assert text in str(caught.value)
+    for text in texts:
+        assert text in str(caught.value)

@@ -138,3 +138,9 @@ def test_bfloat16_scales_below_the_range_of_float16_stay_in_float32(tmp_path: Pa
 )
 def test_gptq_is_what_its_layout_says(tmp_path: Path, group: int, symmetric: bool, version: str) -> None:
     assert_same_weights(tmp_path, write_gptq(tmp_path, group=group, symmetric=symmetric, version=version))
+
+
+def test_the_version_of_gptq_may_be_called_format(tmp_path: Path) -> None:
+    """Read as the first version, every zero point would be one off."""
+    weights = write_gptq(tmp_path, group=32, symmetric=False, version="gptq_v2", key="format")
+    assert_same_weights(tmp_path, weights)
