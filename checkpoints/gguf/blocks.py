@@ -109,3 +109,15 @@ def floats(type_name: str, data: npt.NDArray[np.generic]) -> Tensor:
     from gguf import GGMLQuantizationType, dequantize
 
     return torch.from_numpy(dequantize(data, GGMLQuantizationType[type_name]))
+
+
+def is_dequantized(type_name: str) -> bool:
+    """Whether `floats` reads a type; not integers, float64, nor what llama.cpp keeps in memory only."""
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize
+
+    kind = GGMLQuantizationType[type_name]
+    try:
+        dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+    except NotImplementedError:
+        return False
+    return True

@@ -24,6 +24,7 @@ _UNSUPPORTED = {
     # Without a type, llama.cpp divides positions by either.
     "rope.scaling.factor": 1,
     "rope.scale_linear": 1,
+    "rope.scaling.attn_factor": 1,
     "expert_group_count": 1,
     "expert_group_used_count": 1,
     "swiglu_clamp_exp": 0,
@@ -34,6 +35,11 @@ _UNSUPPORTED = {
     "ssm.state_size": 0,
     "ssm.conv_kernel": 0,
 }
+
+
+_NOT_COMPUTED = "which is not computed here; take the model's safetensors"
+# As of any decoder; beyond it no file has the tensors.
+_MOST_LAYERS = 2000
 
 
 class Metadata:
@@ -59,6 +65,28 @@ class Metadata:
             )
         return value
 
+    def count(self, key: str) -> int:
+        """The same, of what there may be some thousands of at most.
+
+        Raises:
+            CheckpointError: it is no such number, or there is none.
+        """
+        value = self.require(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_LAYERS:
+            raise self._refused(key, value, f"where an integer of at most {_MOST_LAYERS} is read")
+        return value
+
+    def list(self, key: str) -> list[object]:
+        """The same, of what is told layer by layer.
+
+        Raises:
+            CheckpointError: it is no list, or there is none.
+        """
+        value = self.require(key)
+        if not isinstance(value, list) or not value:
+            raise self._refused(key, value, "where a list with an entry for each layer is read")
+        return value
+
     def has(self, tensor: str) -> bool:
         """Whether the file has a tensor of this name."""
         return tensor in self._file.tensors
@@ -72,10 +100,19 @@ class Metadata:
         value = self.get(key)
         values = value if isinstance(value, list) else [value]
         if any(each not in (None, 0, 0.0, "none", unless) for each in values):
-            raise CheckpointError(
-                f"{self._file.path}: {self._architecture}.{key} is {value!r}, which is not computed here; take the "
-                "model's safetensors"
-            )
+            raise self._refused(key, value, _NOT_COMPUTED)
+
+    def refuse_false(self, key: str) -> None:
+        """Refuses a key that switches off what is always computed here.
+
+        Raises:
+            CheckpointError: its value is false.
+        """
+        if (value := self.get(key)) in (False, 0):
+            raise self._refused(key, value, _NOT_COMPUTED)
+
+    def _refused(self, key: str, value: object, reason: str) -> CheckpointError:
+        return CheckpointError(f"{self._file.path}: {self._architecture}.{key} is {value!r}, {reason}")
 
 
 @dataclass(frozen=True)
@@ -108,8 +145,7 @@ def _olmoe(data: Metadata) -> dict[str, object]:
 
 
 def _qwen3moe(data: Metadata) -> dict[str, object]:
-    layers = data.require("block_count")
-    assert isinstance(layers, int)
+    layers = data.count("block_count")
     return {
         "architectures": ["Qwen3MoeForCausalLM"],
         "num_experts": data.require("expert_count"),
@@ -122,6 +158,7 @@ def _qwen3moe(data: Metadata) -> dict[str, object]:
 
 
 def _granitemoe(data: Metadata) -> dict[str, object]:
+    data.refuse_false("rope.scaling.finetuned")  # llama.cpp turns nothing then, in this family only
     shared = data.get("expert_shared_feed_forward_length")
     return {
         "architectures": ["GraniteMoeSharedForCausalLM" if shared else "GraniteMoeForCausalLM"],
@@ -136,13 +173,12 @@ def _granitemoe(data: Metadata) -> dict[str, object]:
 
 
 def _lfm2moe(data: Metadata) -> dict[str, object]:
-    heads = data.require("attention.head_count_kv")
-    assert isinstance(heads, list)
+    heads = data.list("attention.head_count_kv")
     dense = data.require("leading_dense_block_count")
     return {
         "architectures": ["Lfm2MoeForCausalLM"],
         "num_experts": data.require("expert_count"),
-        "num_key_value_heads": max(heads),
+        "num_key_value_heads": next((count for count in heads if count), 0),
         "layer_types": ["full_attention" if count else "conv" for count in heads],
         "intermediate_size": data.require("feed_forward_length"),
         "moe_intermediate_size": data.require("expert_feed_forward_length"),
@@ -191,6 +227,7 @@ def config_json(file: GgufFile) -> dict[str, object]:
     for key, unless in _UNSUPPORTED.items():
         data.refuse(key, unless=unless)
     data.refuse("expert_gating_func", unless=family.gating)
+    data.refuse_false("attention.causal")
     if not family.weights_scale:
         data.refuse("expert_weights_scale", unless=1)
     data.refuse("rope.dimension_count", unless=_head_dim(data))

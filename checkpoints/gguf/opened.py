@@ -54,6 +54,7 @@ def open_gguf(path: Path, *, requantize: bool = False) -> Checkpoint:
         folder=folder,
         source=CheckpointSource(id=path.name, revision=None),
         files=tensors,
+        file=path,
         remarks=tuple(
             f"{name} was {kind} and is now int8, which differs from it at {loss:.1f} dB."
             for name, (kind, loss) in losses.items()

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from mmoe.checkpoints.assembly import adjacent_pairs
 from mmoe.checkpoints.errors import CheckpointError
-from mmoe.checkpoints.gguf.blocks import FLOATS, INT4, INT8_GROUPS, floats, int4_parts, int8_parts
+from mmoe.checkpoints.gguf.blocks import (
+    FLOATS,
+    INT4,
+    INT8_GROUPS,
+    floats,
+    int4_parts,
+    int8_parts,
+    is_dequantized,
+)
 from mmoe.checkpoints.gguf.families import GgufFamily, names_of
 from mmoe.checkpoints.gguf.gguf_file import GgufFile, GgufTensor
 from mmoe.checkpoints.inventory import expected_tensors, matrices
@@ -102,7 +110,7 @@ class GgufTensors:
         if part.suffix in (*_QWEIGHTS, *_SCALES):
             return expected
         stored = self._file.tensors[part.names[0]].type
-        return "F32" if stored in INT8_GROUPS else stored
+        return stored if stored in FLOATS else "F32"
 
     def _misshapen(self, name: str, part: _Part) -> list[str]:
         if part.suffix in _SCALES:
@@ -110,10 +118,15 @@ class GgufTensors:
         sources = [self._file.tensors[source] for source in part.names]
         pairs = part.suffix in _QWEIGHTS and sources[0].type == INT4
         logical = (*part.shape[:-1], 2 * part.shape[-1]) if pairs else part.shape
-        total = sum(int(np.prod(source.shape)) for source in sources)
-        inputs = {source.shape[-1] for source in sources}
-        fits = total == int(np.prod(logical)) and (len(logical) < 2 or inputs == {logical[-1]})
+        # Of two tensors each has half of the outputs. Files leave out a dimension of 1, as that of a convolution's.
+        *outer, outputs, inputs = (1, 1, *logical)
+        expected = _squeezed((*outer, outputs // len(sources), inputs))
+        fits = all(_squeezed(source.shape) == expected for source in sources)
         return [] if fits else [f"wrong shape: {', '.join(part.names)} for {name} {list(logical)}"]
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
 
 
 def packed_config(
@@ -172,7 +185,7 @@ def _dense_form(type_name: str, *, requantize: bool) -> str | None:
         return "floats"
     if type_name in INT8_GROUPS:
         return "int8" if INT8_GROUPS[type_name] == GROUP_SIZE else "int8_g16"
-    return "int8" if requantize else None
+    return "int8" if requantize and is_dequantized(type_name) else None
 
 
 def requantization_losses(file: GgufFile) -> dict[str, tuple[str, float]]:

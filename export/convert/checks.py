@@ -77,6 +77,6 @@ def _check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:
     """Refuses to quantise what is quantised."""
     if quantize is not None and checkpoint.config.quantization is not None:
         raise OptionError(
-            f"{checkpoint.folder}: is packed already ({checkpoint.config.quantization.format}), and its integers are "
+            f"{checkpoint.place}: is packed already ({checkpoint.config.quantization.format}), and its integers are "
             f"used as they are; leave --quantize {quantize} out"
         )

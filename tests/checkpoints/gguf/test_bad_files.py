@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mmoe.checkpoints.gguf.opened import open_gguf
 from mmoe.checkpoints.opening import open_source
 from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
 from tests.support.gguf_cases import CASES, GgufCase
-from tests.support.gguf_models import F16, Q8_0
+from tests.support.gguf_models import F16, Q4_0, Q8_0
 
 OLMOE = CASES["olmoe"]
 Q5_0, Q5_1, MXFP4 = (getattr(gguf.GGMLQuantizationType, name) for name in ("Q5_0", "Q5_1", "MXFP4"))
@@ -118,6 +119,67 @@ def test_an_unknown_tokenizer_names_those_that_are_known(tmp_path: Path) -> None
     data = path.read_bytes().replace(b"gpt-2", b"gpt-9")
     path.write_bytes(data)
     refused(path, TokenizerError, "tokenizer.ggml.pre is 'gpt-9'", "qwen2")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("olmoe", "rope.scaling.attn_factor", 2.0),
+        ("olmoe", "attention.causal", False),
+        ("granitemoe", "rope.scaling.finetuned", False),
+        ("lfm2moe", "attention.head_count_kv", 2),
+        ("qwen3moe", "block_count", "2"),
+        ("qwen3moe", "block_count", 4_000_000_000),
+    ],
+)
+def test_what_is_computed_or_counted_otherwise_is_named(
+    tmp_path: Path, name: str, key: str, value: object
+) -> None:
+    case = CASES[name]
+    changed = GgufCase(case.family, case.options, case.architecture, case.metadata | {key: value})
+    refused(written(tmp_path, changed), CheckpointError, f"{name}.{key} is {value!r}")
+
+
+def test_a_value_that_is_no_number_is_told_of_the_file(tmp_path: Path) -> None:
+    """And not of the folder for its texts, which is gone when the message is read."""
+    path = written(tmp_path)
+    tensor = next(each for each in gguf.GGUFReader(path).tensors if each.name == "blk.0.ffn_gate_exps.weight")
+    data = bytearray(path.read_bytes())
+    data[tensor.data_offset : tensor.data_offset + 2] = b"\x00\x7e"
+    path.write_bytes(data)
+    with pytest.raises(
+        CheckpointError, match=f"^{re.escape(str(path))}: values (?s:.*)gate_up_scale.* nan"
+    ) as caught:
+        open_gguf(path).check_values()
+    assert "mmoe-gguf-" not in str(caught.value)
+
+
+def test_gate_and_up_must_be_of_one_width(tmp_path: Path) -> None:
+    """Together they have as many rows as they should, and the halves would be taken for each other."""
+    path = written(tmp_path)
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+    moved = tensors["blk.0.ffn_gate_exps.weight"], tensors["blk.0.ffn_up_exps.weight"]
+    data = path.read_bytes()
+    for tensor, width in zip(moved, (16, 48), strict=True):
+        start = data.index(tensor.name.encode()) + len(tensor.name)
+        told = struct.pack("<IQQQ", 3, 64, 32, 8)
+        assert data[start : start + len(told)] == told
+        data = data[:start] + struct.pack("<IQQQ", 3, 64, width, 8) + data[start + len(told) :]
+    path.write_bytes(data + bytes(1 << 16))
+    refused(path, CheckpointError, "wrong shape: blk.0.ffn_gate_exps.weight, blk.0.ffn_up_exps.weight")
+
+
+@pytest.mark.parametrize("kind", ["F64", "I8", "I16", "I32", "I64"])
+def test_numbers_that_are_no_weights_are_not_requantized(tmp_path: Path, kind: str) -> None:
+    path = written(tmp_path)
+    data = path.read_bytes()
+    name = b"output.weight"
+    start = data.index(name) + len(name) + 4 + 2 * 8
+    assert data[start : start + 4] == struct.pack("<I", Q4_0)
+    code = gguf.GGMLQuantizationType[kind]
+    path.write_bytes(data[:start] + struct.pack("<I", code) + data[start + 4 :] + bytes(1 << 18))
+    with pytest.raises(CheckpointError, match=re.escape(f"output.weight ({kind})")):
+        open_gguf(path, requantize=True)
 
 
 @pytest.mark.parametrize("length", [0, 3, 100, 4000])

@@ -17,7 +17,7 @@ from mmoe.export.convert.carried import licence
 from mmoe.models.decoder import build_decoder
 from mmoe.models.reference import REFERENCE
 from tests.support.gguf_cases import CASES, VOCAB
-from tests.support.gguf_models import BF16, F16, Q5_0, Q8_0
+from tests.support.gguf_models import BF16, F16, Q4_0, Q5_0, Q8_0
 from tests.support.tokenizers import build_tokenizer
 
 TOKENS = torch.arange(3, 24).unsqueeze(0) * 11 % VOCAB
@@ -45,10 +45,12 @@ def test_logits_equal_those_of_transformers(name: str, tmp_path: Path) -> None:
         {"output.weight": Q8_0, "token_embd.weight": F16},
         {"output.weight": Q5_0, "token_embd.weight": Q5_0},
         {"blk.0.attn_q.weight": BF16, "blk.1.attn_output.weight": Q8_0, "blk.0.ffn_gate_inp.weight": F16},
+        {"blk.0.ffn_gate_inp.weight": Q4_0, "blk.1.attn_norm.weight": Q4_0, "blk.1.attn_q_norm.weight": Q4_0},
     ],
 )
 def test_other_types_are_read_as_they_are(types: Types, tmp_path: Path) -> None:
     model = CASES["olmoe"].write(tmp_path / "model.gguf", types=types)
+    assert open_gguf(tmp_path / "model.gguf").total_bytes
     with torch.no_grad():
         expected = model(TOKENS).logits
     spread = expected.max() - expected.min()
