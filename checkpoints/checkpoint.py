@@ -178,7 +178,9 @@ def open_checkpoint(source: str | Path, *, revision: str | None = None, unpacked
         raise CheckpointError(not_packed(str(folder)))
     files = TensorFiles(folder)
     check_inventory(config, files.specs, where=str(folder))
-    check_tied_head(config, files.specs, _reader(files).are_equal, where=str(folder))
+    check_tied_head(
+        config, files.specs, lambda one, other: _reader(files).are_equal(one, other), where=str(folder)
+    )
     return Checkpoint(config=config, folder=folder, source=located.source, files=files)
 
 
