@@ -1,9 +1,8 @@
 // What the scenarios cannot say: promises, signals, abandoned streams, wrong arguments.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -18,7 +17,7 @@ import {
   type Progress,
   type Step,
 } from "../src/index";
-import { addonPath, artifact, native } from "./library";
+import { addonPath, artifact, native, newFolder } from "./library";
 
 const PROMPT = "And the sea and the";
 
@@ -173,7 +172,7 @@ test("JavaScript goes on while a call waits for its thread and computes", async 
   const model = await loadModel(artifact);
   const session = model.newSession(GREEDY);
   // All threads that compute wait for somebody who writes to the pipe: until then the call cannot have ended.
-  const pipe = join(mkdtempSync(join(tmpdir(), "mmoe-")), "pipe");
+  const pipe = join(newFolder(), "pipe");
   execFileSync("mkfifo", [pipe]);
   const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
   const readers = Array.from({ length: threads }, () => open(pipe, "r"));
@@ -233,8 +232,7 @@ test("a turn that comes while one runs is refused, and is not recorded", async (
 });
 
 test("a conversation goes on from its turns and its snapshot", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "mmoe-"));
-  const file = join(folder, "snapshot");
+  const file = join(newFolder(), "snapshot");
   const model = await loadModel(artifact);
   const answer = async (chat: Chat) => textOf(await collect(chat.send("And his son?", { maxNewTokens: 8 })));
   const chat = new Chat(model, { sampling: GREEDY, system: "Be brief." });
@@ -254,7 +252,6 @@ test("a conversation goes on from its turns and its snapshot", async () => {
   await assert.rejects(third.restore(turns, file), fails("corrupt", /./));
   assert.deepEqual(third.turns, []);
   await model.close();
-  rmSync(folder, { recursive: true });
 });
 
 test("NUL characters and characters beyond 16 bits arrive", async () => {

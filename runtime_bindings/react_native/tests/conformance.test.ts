@@ -1,7 +1,6 @@
 // The scenarios of tests/conformance, whose README describes their format.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -17,7 +16,7 @@ import {
   type Step,
   type WhenFull,
 } from "../src/index";
-import { artifact, scenarios, variants } from "./library";
+import { artifact, newFolder, scenarios, variants } from "./library";
 
 // Whatever JSON says; each call knows the members that it has.
 type Json = any;
@@ -197,7 +196,7 @@ async function read(steps: AsyncGenerator<Step, void>, call: Json, cancel: () =>
 }
 
 function sessionCalls(session: Session): Record<string, Handler> {
-  const saved = join(mkdtempSync(join(tmpdir(), "mmoe-")), "saved");
+  const saved = join(newFolder(), "saved");
   return {
     prompt: (call) => session.prompt(idsOf(call)),
     prefill: (call) => session.prefill(idsOf(call)),

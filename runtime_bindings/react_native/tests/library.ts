@@ -1,5 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { install, type Native } from "../src/index";
 
 function required(name: string): string {
@@ -17,3 +19,11 @@ export const artifact = required("MMOE_TEST_ARTIFACT");
 /** tests/conformance, and what `python -m tests.conformance.variants` wrote. */
 export const scenarios = required("MMOE_TEST_SCENARIOS");
 export const variants = required("MMOE_TEST_VARIANTS");
+
+const scratch = mkdtempSync(join(tmpdir(), "mmoe-"));
+process.on("exit", () => rmSync(scratch, { recursive: true }));
+
+/** An empty folder, until the process ends. */
+export function newFolder(): string {
+  return mkdtempSync(join(scratch, "folder-"));
+}

@@ -277,3 +277,27 @@ def checkpoint_error(folder: Path, *texts: str) -> None:
         open_source(folder)
     for text in texts:
         assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (
+            "quantize_config.json",
+            r'no \'quantization_config\', though quantize_config\.json .*"quant_method": "gptq"',
+        ),
+        ("quant_config.json", r'though quant_config\.json .*"quant_method": "awq"'),
+        ("compression_config", r"'compression_config' is what 'quantization_config' was called; rename it"),
+    ],
+)
+def test_what_older_tools_wrote_is_told_where_it_goes(gptq: Path, place: str, told: str) -> None:
+    path = gptq / "config.json"
+    config = json.loads(path.read_text())
+    block = config.pop("quantization_config")
+    if place.endswith(".json"):
+        (gptq / place).write_text(json.dumps(block))
+    else:
+        config[place] = block
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"config\.json: .*" + told):
+        open_source(gptq)
