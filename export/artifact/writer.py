@@ -16,11 +16,11 @@ from mmoe.export.artifact.replaceable import why_not_replaceable
 from mmoe.export.files.place import require_place
 from mmoe.export.files.scratch import remove_abandoned, scratch_folder
 from mmoe.export.files.writing import (
-    disk_full_error,
     encoded,
     explained_write_errors,
     free_bytes,
-    is_disk_full,
+    has_no_room,
+    no_room_error,
     sha256_of,
     sync,
 )
@@ -103,8 +103,8 @@ class ArtifactWriter:
         written = sum(path.stat().st_size for path in self._partial.glob("*"))
         self._remove_leftovers()
         # Whoever wrote into a file of `open` gets the plain OSError; no other call of a conversion fails so.
-        if error is not None and is_disk_full(error):
-            raise disk_full_error(self._target, written=written) from error
+        if has_no_room(error):
+            raise no_room_error(self._target, error, written=written) from error
 
     def open(self, name: str) -> BinaryIO:
         """A new file of the artifact, open for writing.

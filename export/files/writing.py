@@ -3,15 +3,17 @@
 import errno
 import hashlib
 import os
+import resource
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeGuard
 from uuid import uuid4
 
 from mmoe.backends.errors import ArtifactError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def free_bytes(folder: Path) -> int:
@@ -41,14 +43,24 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def is_disk_full(error: BaseException | None) -> bool:
+def has_no_room(error: BaseException | None) -> TypeGuard[OSError]:
     """Whether an exception says that there is no room: full disk, quota, or file-size limit."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
-def disk_full_error(folder: Path, *, written: int | None = None) -> ArtifactError:
-    """The one message about a full disk, with its figures."""
+def no_room_error(folder: Path, error: OSError, *, written: int | None = None) -> ArtifactError:
+    """The one message about such an exception, with its figures."""
     progress = "" if written is None else f" after {written:,} bytes"
+    if error.errno == errno.EDQUOT:
+        return ArtifactError(
+            f"{folder}: the disk quota is used up{progress}; free some space or choose another folder"
+        )
+    if error.errno == errno.EFBIG:
+        largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        limit = "the file system holds no larger file; choose another folder"
+        if largest != resource.RLIM_INFINITY:
+            limit = f"this process may write files of {largest:,} bytes at most; raise that (ulimit -f)"
+        return ArtifactError(f"{folder}: a file became too large{progress}: {limit}")
     return ArtifactError(
         f"{folder}: the disk is full{progress}: {free_bytes(folder):,} bytes are free; "
         "free some space or choose another folder"
@@ -61,8 +73,8 @@ def explained_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_disk_full(error):
-            raise disk_full_error(folder) from error
+        if has_no_room(error):
+            raise no_room_error(folder, error) from error
         raise ArtifactError(f"{folder}: cannot be written: {error.strerror} ({error.filename})") from error
 
 

@@ -202,26 +202,28 @@ def test_an_interruption_after_the_swap_leaves_the_new_artifact_alone(target, mo
 
 @pytest.mark.parametrize("limit", [0, 1, 5000])
 @pytest.mark.parametrize("write", [write_artifact, write_by_handle])
-def test_a_full_disk_is_explained_and_leaves_nothing(target, limit, write):
+def test_a_file_that_may_not_grow_is_explained_and_leaves_nothing(target, limit, write):
     with file_size_limit(limit), pytest.raises(ArtifactError) as failure:
         write(target)
-    assert "the disk is full" in str(failure.value)
-    assert "bytes are free" in str(failure.value)
+    assert "a file became too large" in str(failure.value)
+    assert f": this process may write files of {limit:,} bytes at most; raise that (ulimit -f)" in str(
+        failure.value
+    )
     assert os.listdir(target.parent) == []
 
 
-def test_a_disk_that_fills_up_while_committing_keeps_the_old_artifact(target):
+def test_no_room_while_committing_keeps_the_old_artifact(target):
     write_artifact(target, model=OLD)
     # Both files fit below the limit; the manifest does not.
-    with file_size_limit(100), pytest.raises(ArtifactError, match="disk is full"):
+    with file_size_limit(100), pytest.raises(ArtifactError, match="a file became too large"):
         write_artifact(target, model=NEW, overwrite=True)
     assert Artifact.open(target, check_hashes=True).model_path.read_bytes() == OLD
     assert os.listdir(target.parent) == ["artifact"]
 
 
-def test_a_quota_counts_as_a_full_disk(target):
+def test_a_quota_is_named(target):
     quota = OSError(errno.EDQUOT, "Disk quota exceeded")
-    with pytest.raises(ArtifactError, match="disk is full after 7 bytes"):
+    with pytest.raises(ArtifactError, match="disk quota is used up after 7 bytes"):
         write_until(target, raising(quota), content=[("model.pte", b"7 bytes")])
 
 
