@@ -149,13 +149,19 @@ class Int4Tensors:
                 raise CheckpointError(
                     f"{where}: {module}{self._form.packed} is {packed}, which is no matrix; quantise the model anew"
                 )
-            zero = f"{module}{self._form.zero_unless_symmetric}"
-            if self._scheme.symmetric and self._form.zero_unless_symmetric and zero in self._files.specs:
-                raise CheckpointError(
-                    f"{where}: {zero} is there, though quantization_config says that weights are symmetric; correct it"
-                )
+            left_out = self._form.zero_unless_symmetric if self._scheme.symmetric else None
             for part, types in self._form.parts.items():
                 spec = self._files.specs.get(module + part)
+                if spec is None and part not in (self._form.order, left_out):
+                    raise CheckpointError(
+                        f"{where}: {module}{part} is missing, though {module}{self._form.packed} is there; get the "
+                        "folder again"
+                    )
+                if spec is not None and part == left_out:
+                    raise CheckpointError(
+                        f"{where}: {module}{part} is there, though quantization_config says that weights are "
+                        "symmetric; correct it"
+                    )
                 if spec is not None and spec.dtype not in types:
                     raise CheckpointError(
                         f"{where}: {module}{part} is {spec.dtype}, where {self._form.name} has "

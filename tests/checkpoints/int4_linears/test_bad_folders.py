@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_a_matrix_that_is_there_twice_is_named(
     [
         (write_compressed_tensors, ".weight_packed"),
         (partial(write_gptq, symmetric=True), ".qweight"),
-        (write_torchao, "._weight_qdata"),
+        (partial(write_torchao, group=32), "._weight_qdata"),
     ],
 )
 @pytest.mark.parametrize("shape", [(), (-1,)])
@@ -301,3 +302,22 @@ def test_what_older_tools_wrote_is_told_where_it_goes(gptq: Path, place: str, to
     path.write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match=r"config\.json: .*" + told):
         open_source(gptq)
+
+
+@pytest.mark.parametrize(
+    ("write", "part"),
+    [
+        (partial(write_compressed_tensors, group=32), ".weight_scale"),
+        (partial(write_compressed_tensors, group=32), ".weight_shape"),
+        (partial(write_gptq, group=32, symmetric=True), ".qzeros"),
+        (partial(write_gptq, group=32, symmetric=True), ".scales"),
+        (partial(write_torchao, group=32), "._weight_scale"),
+        (partial(write_torchao, group=32), "._weight_zero_point"),
+    ],
+)
+def test_a_missing_part_is_named_at_once(tmp_path: Path, write: Callable[[Path], object], part: str) -> None:
+    write(tmp_path)
+    missing = "model.layers.1.self_attn.o_proj" + part
+    edit_tensors(tmp_path, lambda tensors: tensors.pop(missing))
+    with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path}: {missing} is missing, though ")):
+        open_source(tmp_path)
