@@ -28,8 +28,8 @@ MMOE_API size_t mmoe_tokenizer_decode(const void* tokenizer, const int32_t* ids,
 MMOE_API size_t mmoe_tokenizer_token_bytes(const void* tokenizer, int32_t id, int32_t first, char* bytes,
                                            size_t capacity);
 
-// A text of ids as mmoe_tokenizer_decode's, through a DecodeStream, id by id; `ends` [count + 1] are the ends of the pieces, the last one that
-// of the flush.
+// The text that mmoe_tokenizer_decode gives, through a DecodeStream, id by id; `ends` [count + 1] are the ends of the
+// pieces, the last one that of the flush.
 MMOE_API size_t mmoe_tokenizer_stream(const void* tokenizer, const int32_t* ids, size_t count, char* text,
                                       size_t capacity, size_t* ends);
 
