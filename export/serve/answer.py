@@ -32,24 +32,27 @@ def usage(prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> dic
 
 
 def chat_logprobs(
-    pieces: Sequence[Piece], text_of: TextOf, bytes_of: Callable[[int], bytes]
+    pieces: Sequence[Piece], bytes_of: Callable[[int, bool], bytes], *, begins: bool
 ) -> dict[str, Any]:
-    """`logprobs` of a choice of a chat.
+    """`logprobs` of a choice of a chat, or of a part of it.
 
     Args:
-        pieces: Of the choice.
-        text_of: A token's text.
-        bytes_of: A token's bytes, which are no text where a character has several tokens.
+        pieces: Of the part.
+        bytes_of: What a token adds to a text, given whether it is the text's first, which some tokenizers write without
+            its space. Of a character that has several tokens each adds a part.
+        begins: Whether the choice begins with the part.
     """
 
-    def entry(token: int, logprob: float) -> dict[str, Any]:
-        return {"token": text_of(token), "logprob": logprob, "bytes": list(bytes_of(token))}
+    def entry(token: int, logprob: float, first: bool) -> dict[str, Any]:
+        data = bytes_of(token, first)
+        return {"token": data.decode(errors="replace"), "logprob": logprob, "bytes": list(data)}
 
-    def told(piece: Piece) -> dict[str, Any]:
-        top = [entry(each.id, each.logprob) for each in piece.top]
-        return entry(piece.id, piece.logprob or 0.0) | {"top_logprobs": top}
+    def told(piece: Piece, first: bool) -> dict[str, Any]:
+        top = [entry(each.id, each.logprob, first) for each in piece.top]
+        return entry(piece.id, piece.logprob or 0.0, first) | {"top_logprobs": top}
 
-    return {"content": [told(piece) for piece in pieces], "refusal": None}
+    content = [told(piece, begins and place == 0) for place, piece in enumerate(pieces)]
+    return {"content": content, "refusal": None}
 
 
 def completion_logprobs(

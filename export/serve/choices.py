@@ -125,6 +125,9 @@ class Choices:
     def _text_of(self, token: int) -> str:
         return self._model.detokenize([token], skip_special=False)
 
+    def _bytes_of(self, token: int, first: bool) -> bytes:
+        return self._model.token_bytes(token, first=first)
+
     def _shown_of(self, token: int) -> str:
         return self._model.detokenize([token])
 
@@ -175,9 +178,7 @@ class ChatChoices(Choices):
         return {
             "index": index,
             "message": message,
-            "logprobs": chat_logprobs(choice.pieces, self._text_of, self._model.token_bytes)
-            if asked
-            else None,
+            "logprobs": chat_logprobs(choice.pieces, self._bytes_of, begins=True) if asked else None,
             "finish_reason": finish_reason,
         }
 
@@ -196,10 +197,11 @@ class ChatChoices(Choices):
 
     def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
         pieces = [each for each in told if isinstance(each, Piece)]  # prompts of chats are not scored
+        begins = bool(pieces) and pieces[0] is self._choices[index].pieces[0]
         return {
             "index": index,
             "delta": {"content": text},
-            "logprobs": chat_logprobs(pieces, self._text_of, self._model.token_bytes) if pieces else None,
+            "logprobs": chat_logprobs(pieces, self._bytes_of, begins=begins) if pieces else None,
             "finish_reason": None,
         }
 
