@@ -121,7 +121,7 @@ def test_a_stop_string_is_no_part_of_the_conversation(model: Model) -> None:
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"stop": ("a", "")}, "stop string"),
+        ({"stop": ("a", "")}, "stop must not be an empty text"),
         ({"min_new_tokens": -1}, "min_new_tokens"),
         ({"max_new_tokens": -1}, "max_new_tokens"),
         ({"max_new_tokens": 2**63}, "max_new_tokens"),

