@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import select
 import sys
 import threading
 from collections import Counter
@@ -167,17 +168,17 @@ class Handler(BaseHTTPRequestHandler):
             return self.fail(HTTPStatus.SERVICE_UNAVAILABLE)
         if behaviour == "update":
             return self.send(data, most=PIECE) if count == 1 else self.send(data[::-1])
-        if behaviour == "hangs" and count == 1:
-            return self.hang(data)
+        if behaviour in ("hangs", "leaves") and count == 1:
+            return self.hang(data, seconds=5 if behaviour == "leaves" else None)
         return self.send(data)
 
-    def hang(self, data: bytes) -> None:
-        """Sends two pieces, and then nothing until the client leaves, however long that takes."""
+    def hang(self, data: bytes, *, seconds: float | None) -> None:
+        """Sends two pieces, and then nothing until the client leaves, or for some seconds at most."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data[: 2 * PIECE])
-        self.connection.recv(1)
+        select.select([self.connection], [], [], seconds)
         self.close_connection = True
 
 
