@@ -5,7 +5,7 @@ BUILD ?= build/native
 PACKAGES = mmoe
 CPP = $(shell git ls-files 'runtime_bindings/*.cpp' 'runtime_bindings/*.h')
 
-.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance avx-vnni fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci slow
+.PHONY: dev page native native-test sanitize core-sanitize core-thread-sanitize conformance emulated-x86 fuzz mutants kernel-bench arm sme2 test full-size lint format demo ci slow
 
 dev:  ## editable install with every tool; run again when a Python module is added
 	$(PYTHON) -m pip install 'scikit-build-core>=1.1,<2' 'cmake>=3.28' ninja 'executorch==1.5.1'
@@ -61,12 +61,14 @@ conformance:  ## the scenarios of tests/conformance through the C interface; ART
 	MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance MMOE_TEST_VARIANTS=$(BUILD)-test/variants \
 	  $(BUILD)-test/tests/mmoe_conformance_tests --gtest_brief=1
 
-avx-vnni:  ## tokens of ARTIFACT (`demo`, converted) with AVX-VNNI, emulated where the processor lacks it, as in native-test
+emulated-x86:  ## tokens of ARTIFACT (`demo`, converted) with AVX-512 and AVX-VNNI, emulated, as in native-test
 	cmake -S runtime_bindings/cpp -B $(BUILD)-test -G Ninja -DMMOE_BUILD_TESTS=ON -DPython3_EXECUTABLE=$$(command -v $(PYTHON))
-	cmake --build $(BUILD)-test --target mmoe_avx_vnni_conformance_tests
-	MMOE_ISA=avx_vnni MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance \
-	  $(BUILD)-test/tests/mmoe_avx_vnni_conformance_tests --gtest_brief=1 \
-	  --gtest_filter='*/the_model_ends_its_text:*/without_a_prompt_it_goes_on_from_the_context'
+	cmake --build $(BUILD)-test --target mmoe_avx512_vnni_conformance_tests mmoe_avx_vnni_conformance_tests
+	for set in avx512_vnni avx_vnni; do \
+	  MMOE_ISA=$$set MMOE_TEST_ARTIFACT=$(ARTIFACT) MMOE_TEST_SCENARIOS=tests/conformance \
+	    $(BUILD)-test/tests/mmoe_$${set}_conformance_tests --gtest_brief=1 \
+	    --gtest_filter='*/the_model_ends_its_text:*/without_a_prompt_it_goes_on_from_the_context' || exit 1; \
+	done
 
 fuzz:  ## what opening ARTIFACT reads, damaged in every way that libFuzzer thinks of
 	PYTHON=$(PYTHON) runtime_bindings/cpp/fuzz/run $(ARTIFACT)

@@ -75,13 +75,13 @@ void QuantizeTile(const QuantizeTileArgs& tile) {
     int magnitudes[kMagnitudesAhead];
     int t = first;
     for (; t + kQuantizedRows <= end; t += kQuantizedRows) {
-      MagnitudesOfRows<kQuantizedRows>(tile, t, magnitudes + t - first);
+      MagnitudesOfRows<kQuantizedRows>(tile, t, magnitudes + (t - first));
     }
-    for (; t < end; ++t) MagnitudesOfRows<1>(tile, t, magnitudes + t - first);
+    for (; t < end; ++t) MagnitudesOfRows<1>(tile, t, magnitudes + (t - first));
     for (t = first; t + kQuantizedRows <= end; t += kQuantizedRows) {
-      QuantizeTileRows<kQuantizedRows>(tile, t, magnitudes + t - first);
+      QuantizeTileRows<kQuantizedRows>(tile, t, magnitudes + (t - first));
     }
-    for (; t < end; ++t) QuantizeTileRows<1>(tile, t, magnitudes + t - first);
+    for (; t < end; ++t) QuantizeTileRows<1>(tile, t, magnitudes + (t - first));
     QuantizeCoarseTokens(tile, first, magnitudes, end - first);
   }
 }
