@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mmoe.export.serve.text_offsets import Place
 from mmoe.export.serve.worker import Piece, PromptToken
-from mmoe.runtime_bindings.python.records import FinishReason, TokenLogprob
-
-TextOf = Callable[[int], str]
-"""The text of one token, special ones included."""
+from mmoe.runtime_bindings.python.records import FinishReason
 
 # A text whose time was up is as unfinished as one that had all its tokens.
 FINISH_REASONS = {
@@ -56,33 +54,32 @@ def chat_logprobs(
 
 
 def completion_logprobs(
-    tokens: Sequence[Piece | PromptToken], text_of: TextOf, shown_of: TextOf, begin: int = 0
+    tokens: Sequence[Piece | PromptToken], places: Sequence[Place], bytes_of: Callable[[int, bool], bytes]
 ) -> dict[str, Any]:
     """`logprobs` of a choice of a completion, or of a part of it.
 
     Args:
         tokens: Of the part.
-        text_of: A token's text.
-        shown_of: What a token adds to the choice's text, nothing if it is special.
-        begin: Where in the choice's text the part begins.
+        places: Where each stands in the choice's text.
+        bytes_of: As for `chat_logprobs`.
     """
-    offsets, offset = [], begin
-    for each in tokens:
-        offsets.append(offset)
-        offset += len(shown_of(each.id))
+
+    def text(token: int, first: bool) -> str:
+        return bytes_of(token, first).decode(errors="replace")
+
+    def told_top(each: Piece | PromptToken, first: bool) -> dict[str, float] | None:
+        if each.logprob is None:
+            return None
+        found: dict[str, float] = {}
+        for top in each.top:
+            # The first, most probable one counts where several tokens have one text.
+            found.setdefault(text(top.id, first), top.logprob)
+        return found
+
+    told = list(zip(tokens, places, strict=True))
     return {
-        "tokens": [text_of(each.id) for each in tokens],
+        "tokens": [text(each.id, place.first) for each, place in told],
         "token_logprobs": [each.logprob for each in tokens],
-        "top_logprobs": [
-            _by_text(each.top, text_of) if each.logprob is not None else None for each in tokens
-        ],
-        "text_offset": offsets,
+        "top_logprobs": [told_top(each, place.first) for each, place in told],
+        "text_offset": [place.offset for place in places],
     }
-
-
-def _by_text(top: Sequence[TokenLogprob], text_of: TextOf) -> dict[str, float]:
-    """The first, most probable one counts where several tokens have one text."""
-    found: dict[str, float] = {}
-    for each in top:
-        found.setdefault(text_of(each.id), each.logprob)
-    return found

@@ -7,10 +7,12 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mmoe.export.serve.answer import FINISH_REASONS, chat_logprobs, completion_logprobs, usage
 from mmoe.export.serve.request import TextRequest
+from mmoe.export.serve.text_offsets import Place, TextOffsets
 from mmoe.export.serve.worker import End, Event, Piece, PromptToken
 from mmoe.runtime_bindings.python.model import Model
 
@@ -23,11 +25,30 @@ class _Choice:
     finish_reason: str | None = None
     cached_tokens: int = 0
     expert_counts: Sequence[Sequence[int]] = ()
-    told_characters: int = 0
+    offsets: TextOffsets | None = None
 
     @property
     def text(self) -> str:
         return "".join(piece.text for piece in self.pieces) + self.rest
+
+
+class _Prompt:
+    """The text of a prompt that is told with its completion."""
+
+    def __init__(self, model: Model, ids: Sequence[int]) -> None:
+        self._model, self._ids = model, ids
+        self.text = model.detokenize(ids)
+
+    @cached_property
+    def places(self) -> Sequence[Place]:
+        """Where its tokens stand."""
+        offsets = TextOffsets(self._model)
+        return [offsets.place(token) for token in self._ids]
+
+    def between(self, begin: int, end: int) -> str:
+        """What becomes readable with its tokens from one to before another."""
+        last = self.places[end].offset if end < len(self.places) else len(self.text)
+        return self.text[self.places[begin].offset : last]
 
 
 class Choices:
@@ -95,7 +116,8 @@ class Choices:
         self.add(index, events)
         end = events[-1] if isinstance(events[-1], End) else None
         tokens = [event for event in events if isinstance(event, Piece | PromptToken)]
-        text = "".join(self._text_added(token) for token in tokens) + ("" if end is None else end.text)
+        text = "".join(token.text for token in tokens if isinstance(token, Piece))
+        text += "" if end is None else end.text
         told = tokens if self._request.top_logprobs is not None else []
         if text or told:
             yield self._chunk(self._part(index, text, told))
@@ -122,17 +144,8 @@ class Choices:
     def _usage(self) -> dict[str, Any]:
         return usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
 
-    def _text_of(self, token: int) -> str:
-        return self._model.detokenize([token], skip_special=False)
-
     def _bytes_of(self, token: int, first: bool) -> bytes:
         return self._model.token_bytes(token, first=first)
-
-    def _shown_of(self, token: int) -> str:
-        return self._model.detokenize([token])
-
-    def _text_added(self, token: Piece | PromptToken) -> str:
-        return token.text if isinstance(token, Piece) else self._shown_of(token.id)
 
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         raise NotImplementedError
@@ -211,33 +224,54 @@ class CompletionChoices(Choices):
 
     kind, chunk_kind, prefix = "text_completion", "text_completion", "cmpl"
 
+    def __init__(self, request: TextRequest, model: Model, model_id: str, name: str) -> None:
+        """As for `Choices`."""
+        super().__init__(request, model, model_id, name)
+        self._prompts: dict[int, _Prompt] = {}
+
     def opening(self) -> Iterator[dict[str, Any]]:
         """The prompts, where they are part of the texts and are not scored, token by token, anyway."""
         if self._request.echo and self._request.top_logprobs is None:
             for index in range(len(self._choices)):
-                yield self._chunk(self._text(index, self._prompt(index), None))
+                yield self._chunk(self._text(index, self._prompt(index).text, None))
 
     def _whole(self, index: int, choice: _Choice) -> dict[str, Any]:
         told = None
         if self._request.top_logprobs is not None:
-            tokens: list[Piece | PromptToken] = [*choice.prompt_tokens, *choice.pieces]
-            told = completion_logprobs(tokens, self._text_of, self._shown_of)
-        text = (self._prompt(index) if self._request.echo else "") + choice.text
+            told = self._told(index, [*choice.prompt_tokens, *choice.pieces])
+        text = (self._prompt(index).text if self._request.echo else "") + choice.text
         return self._text(index, text, choice.finish_reason) | {"logprobs": told}
 
     def _part(self, index: int, text: str, told: Sequence[Piece | PromptToken]) -> dict[str, Any]:
         if not told:
             return self._text(index, text, None)
         choice = self._choices[index]
-        logprobs = completion_logprobs(told, self._text_of, self._shown_of, choice.told_characters)
-        choice.told_characters += sum(len(self._shown_of(each.id)) for each in told)
-        return self._text(index, text, None) | {"logprobs": logprobs}
+        if scored := sum(isinstance(each, PromptToken) for each in told):
+            end = len(choice.prompt_tokens)
+            text = self._prompt(index).between(end - scored, end) + text
+        return self._text(index, text, None) | {"logprobs": self._told(index, told)}
 
     def _ending(self, index: int, choice: _Choice) -> Iterator[dict[str, Any]]:
         yield self._text(index, "", choice.finish_reason)
 
-    def _prompt(self, index: int) -> str:
-        return self._model.detokenize(self._request.prompts[index // self._request.choices])
+    def _told(self, index: int, tokens: Sequence[Piece | PromptToken]) -> dict[str, Any]:
+        """The log-probabilities of the tokens that have come last, those of the prompt first."""
+        choice = self._choices[index]
+        if choice.offsets is None:
+            begin = len(self._prompt(index).text) if self._request.echo else 0
+            choice.offsets = TextOffsets(self._model, begin)
+        scored = sum(isinstance(each, PromptToken) for each in tokens)
+        end = len(choice.prompt_tokens)
+        places = [*self._prompt(index).places[end - scored : end]] if scored else []
+        places += [choice.offsets.place(each.id) for each in tokens[scored:]]
+        return completion_logprobs(tokens, places, self._bytes_of)
+
+    def _prompt(self, index: int) -> _Prompt:
+        """That of a choice, read once for all its choices."""
+        place = index // self._request.choices
+        if place not in self._prompts:
+            self._prompts[place] = _Prompt(self._model, self._request.prompts[place])
+        return self._prompts[place]
 
     @staticmethod
     def _text(index: int, text: str, finish_reason: str | None) -> dict[str, Any]:

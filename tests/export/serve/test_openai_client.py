@@ -148,6 +148,30 @@ def test_a_stream_tells_where_a_tokens_text_begins_in_all_of_it(client: openai.O
                 assert choice.text[offset : offset + len(token)] == token
 
 
+@pytest.mark.parametrize("echo", [False, True])
+def test_parts_of_characters_move_no_offset(client: openai.OpenAI, model: Model, echo: bool) -> None:
+    """The bundled vocabulary has a token for each byte of these characters, and gives any of them when it is hot."""
+    prompt = model.tokenize("Na\u00efve \u2603\u2603 and \u65e5\u672c")
+    asked = {"model": "demo", "max_tokens": 60, "temperature": 2, "logprobs": 1, "echo": echo}
+    bias = {str(part): 20 for part in model.tokenize("\u2603", add_bos=False)}
+    for seed in range(3):
+        for ids in (prompt, prompt[:-1]):
+            given = asked | {"prompt": ids, "seed": seed, "logit_bias": bias}
+            whole = client.completions.create(**given).choices[0]
+            chunks = [chunk.choices[0] for chunk in client.completions.create(**given, stream=True)]
+            assert "".join(chunk.text for chunk in chunks) == whole.text
+            told = [chunk.logprobs for chunk in chunks if chunk.logprobs]
+            offsets = [each for part in told for each in part.text_offset]
+            assert offsets == whole.logprobs.text_offset
+            assert offsets == sorted(offsets)
+            pairs = list(zip(whole.logprobs.tokens, offsets, strict=True))
+            whole_tokens = [
+                pair for pair in pairs if "\ufffd" not in pair[0] and not pair[0].startswith("<|")
+            ]
+            assert 20 < len(whole_tokens) < len(pairs)
+            assert all(whole.text[offset : offset + len(token)] == token for token, offset in whole_tokens)
+
+
 def test_a_stream_tells_what_a_whole_answer_does(client: openai.OpenAI) -> None:
     """However many tokens its chunks have."""
     asked = {"model": "demo", "max_tokens": 60, "temperature": 1, "seed": 3}
