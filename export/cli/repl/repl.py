@@ -119,7 +119,7 @@ class Repl:
     def _regenerate(self, _: str) -> None:
         """/regen            answer the last message again"""
         history = self._chat.history
-        if not history or history[-1].role != "assistant":
+        if [message.role for message in history[-2:]] != ["user", "assistant"]:
             self._terminal.say("there is no answer yet")
             return
         *turns, question, _answer = history

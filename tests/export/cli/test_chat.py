@@ -153,6 +153,14 @@ def test_answers_history_and_files(demo_artifact: Artifact, tmp_path: Path) -> N
         typist.type(f"/load {saved}\r/regen\r/save {saved}\r/nothing\r")
         typist.read_until("no command /nothing")
         assert json.loads(saved.read_text()) == first, "what was loaded goes on as what was said"
+        # A file may hold an answer to no message.
+        for turns in ([first[-1]], [{"role": "system", "content": "Be brief."}, first[-1]]):
+            (tmp_path / "unasked.json").write_text(json.dumps(turns))
+            typist.type(f"/load {tmp_path / 'unasked.json'}\r/regen\r")
+            typist.read_until("there is no answer yet")
+            typist.type(f"/save {tmp_path / 'kept.json'}\r/nothing\r")
+            typist.read_until("no command /nothing")
+            assert json.loads((tmp_path / "kept.json").read_text()) == turns
         typist.type(f"/system Be brief.\r/save {saved}\r/help\r")
         typist.read_until("as Ctrl-D does")
         assert json.loads(saved.read_text()) == [{"role": "system", "content": "Be brief."}]
