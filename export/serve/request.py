@@ -85,12 +85,12 @@ def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextReque
     top = fields.integer("top_logprobs", 0, 0, _MOST_TOP_LOGPROBS)
     if top and not asked:
         raise refuse("top_logprobs", "needs logprobs to be true")
-    most = fields.integer("max_completion_tokens", None, 1, 2**31 - 1)
+    older = fields.integer("max_tokens", None, 1, 2**31 - 1)
     return _request(
         fields,
         model,
         prompts=(prompt,),
-        max_new_tokens=fields.integer("max_tokens", None, 1, 2**31 - 1) if most is None else most,
+        max_new_tokens=fields.integer("max_completion_tokens", older, 1, 2**31 - 1),
         grammar=_response_format(fields, model),
         top_logprobs=top if asked else None,
         echo=False,

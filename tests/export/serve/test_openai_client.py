@@ -83,6 +83,13 @@ def test_a_least_length(client: openai.OpenAI) -> None:
         assert answer.choices[0].finish_reason == "stop"
 
 
+def test_the_newer_of_two_lengths_counts(client: openai.OpenAI) -> None:
+    """As vLLM has it; some clients send both."""
+    asked = {"model": "demo", "messages": QUESTION, "temperature": 0}
+    answer = client.chat.completions.create(**asked, max_tokens=9, max_completion_tokens=3)
+    assert answer.usage.completion_tokens == 3
+
+
 def test_stop_strings(client: openai.OpenAI, model: Model) -> None:
     whole = expected(model, SamplingConfig(), 30)
     stop = whole[12:15]
