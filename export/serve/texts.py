@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from mmoe.export.serve.errors import ApiError
+from mmoe.export.serve.errors import ApiError, refuse
 from mmoe.export.serve.request import TextRequest
 from mmoe.export.serve.worker import End, Event, Failure, Generation, Worker
 
@@ -28,7 +28,7 @@ class Texts:
             time_limit: Seconds after which a text ends with what it has.
 
         Raises:
-            ApiError: Too many wait already.
+            ApiError: Too many wait already, or these are too many by themselves.
         """
         self._worker = worker
         self.unfinished = len(request.prompts) * request.choices
@@ -54,6 +54,10 @@ class Texts:
             for index, prompt in enumerate(request.prompts)
             for choice in range(request.choices)
         ]
+        if self.unfinished > worker.most:  # which no waiting changes
+            raise refuse(
+                "n", f"{self.unfinished} texts are more than the {worker.most} that this server takes"
+            )
         if not worker.submit(*self._generations):
             raise ApiError(
                 429,

@@ -251,6 +251,9 @@ class Worker:
 
     Texts take turns, so that a long one holds up nobody. A session that has ended a text keeps its context, and the
     next text is given the one that shares the longest beginning with it.
+
+    Attributes:
+        most: Texts that it takes at once, those that wait among them.
     """
 
     def __init__(self, model: Model, *, sessions: int, queue: int) -> None:
@@ -261,7 +264,8 @@ class Worker:
             sessions: Texts that are generated at once, each with a KV cache.
             queue: Texts that wait beside these at most.
         """
-        self._model, self._queue_limit = model, queue
+        self._model = model
+        self.most = queue + sessions
         self._chunk = model.info.max_seq_len
         self._idle = [_Place(self._open()) for _ in range(sessions)]
         self._waiting: deque[Generation] = deque()
@@ -274,7 +278,7 @@ class Worker:
     def submit(self, *generations: Generation) -> bool:
         """Takes texts up, all or none; False if the queue has no room."""
         with self._changed:
-            room = self._queue_limit + len(self._idle) - len(self._waiting)
+            room = self.most - len(self._running) - len(self._waiting)
             if self._closed or len(generations) > room:
                 return False
             self._waiting.extend(generations)

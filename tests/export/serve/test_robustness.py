@@ -207,6 +207,16 @@ def test_too_many_are_told_to_come_again(model: Model, monkeypatch: pytest.Monke
     assert all(each.headers["retry-after"] == "1" for each in refused)
 
 
+def test_more_texts_than_ever_fit_are_refused_for_good(model: Model) -> None:
+    with served(model, sessions=1, queue=2) as address:
+        statuses = []
+        for choices in (3, 4):
+            answer = post(f"{address}/v1/completions", json={"prompt": "In", "n": choices, "max_tokens": 1})
+            statuses.append(answer.status_code)
+    assert statuses == [200, 400]
+    assert answer.json()["error"]["param"] == "n"
+
+
 def test_a_text_whose_time_is_up_ends_with_what_it_has(model: Model) -> None:
     with served(model, time_limit=0.0) as address:
         answer = post(f"{address}/v1/chat/completions", json=BODY).json()
