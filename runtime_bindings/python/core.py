@@ -315,7 +315,10 @@ def id_array(ids: Iterable[int]) -> ctypes.Array[c_int32]:
 
     Raises:
         CoreFailure: An id is outside int32.
+        TypeError: These are bytes: a text that was not decoded, although each of them is an integer.
     """
+    if isinstance(ids, bytes | bytearray):
+        raise TypeError("token ids, not bytes; decode them for a text")
     try:
         values = array("i", ids)
     except OverflowError as error:

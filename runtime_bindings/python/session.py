@@ -336,7 +336,7 @@ class Session(Uncopied):
         ids = self.model.tokenize(prompt) if isinstance(prompt, str) else prompt
         limits = Limits.of(stop, min_new_tokens, max_new_tokens)
         restricted = Grammar.of(json_schema, grammar)
-        return self.stream(None if ids is None else list(ids), limits, restricted)
+        return self.stream(None if ids is None else list(id_array(ids)), limits, restricted)
 
     def stream(
         self,

@@ -223,11 +223,20 @@ def test_closing_a_model_closes_its_sessions(demo_artifact: Artifact) -> None:
     handle = model.handle.value
     model.close()
     for session in sessions:
-        with pytest.raises(CoreFailure) as refusal:
+        with pytest.raises(CoreFailure, match="the session was closed, or never opened") as refusal:
             session.next()
         assert refusal.value.status == Status.CLOSED
-    with pytest.raises(CoreFailure, match=f"handle {handle} is not open"):
+    with pytest.raises(CoreFailure, match=f"handle {handle} is not open: the model was closed"):
         call("model_close", ctypes.c_uint64(handle))
+
+
+@pytest.mark.parametrize("data", [b"In", bytearray(b"In")])
+def test_bytes_are_no_ids(tiny_artifact: Artifact, data: bytes | bytearray) -> None:
+    """A text that was read as bytes would otherwise be a prompt of ids below 256."""
+    with Model(tiny_artifact.folder) as model, Session(model) as session:
+        for use in (session.prompt, session.prefill, model.generate, model.detokenize):
+            with pytest.raises(TypeError, match="ids, not bytes; decode them for a text"):
+                use(data)
 
 
 def test_two_models_on_two_threads_give_what_each_gives_alone(
