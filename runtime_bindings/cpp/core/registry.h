@@ -16,6 +16,9 @@ namespace mmoe {
 template <typename Object>
 class Registry {
  public:
+  // `kind` names the objects in messages.
+  explicit Registry(const char* kind) : kind_(kind) {}
+
   uint64_t Add(std::shared_ptr<Object> object) {
     const std::lock_guard<std::mutex> lock(mutex_);
     objects_.emplace(++last_, std::move(object));
@@ -55,10 +58,12 @@ class Registry {
   }
 
  private:
-  [[noreturn]] static void Refuse(uint64_t handle) {
-    throw CoreError(MMOE_CLOSED, "handle " + std::to_string(handle) + " is not open");
+  [[noreturn]] void Refuse(uint64_t handle) const {
+    throw CoreError(MMOE_CLOSED, "handle " + std::to_string(handle) + " is not open: the " + kind_ +
+                                     " was closed, or never opened");
   }
 
+  const char* kind_;
   mutable std::mutex mutex_;
   std::map<uint64_t, std::shared_ptr<Object>> objects_;
   uint64_t last_ = 0;

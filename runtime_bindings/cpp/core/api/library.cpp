@@ -12,12 +12,12 @@ thread_local std::string last_error;
 
 // Never destroyed: threads of the process may still be inside a session when static objects die.
 Registry<Model>& Models() {
-  static auto* models = new Registry<Model>;
+  static auto* models = new Registry<Model>("model");
   return *models;
 }
 
 Registry<Session>& Sessions() {
-  static auto* sessions = new Registry<Session>;
+  static auto* sessions = new Registry<Session>("session");
   return *sessions;
 }
 

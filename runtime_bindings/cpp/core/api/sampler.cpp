@@ -19,7 +19,7 @@ struct SharedSampler {
 };
 
 Registry<SharedSampler>& Samplers() {
-  static auto* samplers = new Registry<SharedSampler>;
+  static auto* samplers = new Registry<SharedSampler>("sampler");
   return *samplers;
 }
 
