@@ -41,16 +41,40 @@ def test_chat_without_an_artifact(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: ")
 
 
-def test_the_c_program_says_what_python_says(demo_artifact: Artifact, tmp_path: Path) -> None:
+def build(source: Path, program: Path) -> None:
+    """Compiles a C program against libmmoe."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     assert compiler is not None, "a C compiler is needed, as for the kernels"
     library = core_library_path().parent
-    program = tmp_path / "generate"
     options = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "runtime_bindings" / "cpp" / "core"]
     # libmmoe finds its own libraries by its own run path, which the linker does not follow for an executable.
     links = ["-L", library, "-lmmoe", f"-Wl,-rpath,{library}", "-Wl,--allow-shlib-undefined"]
-    built = run(compiler, EXAMPLES / "generate.c", *options, *links, "-o", program)
+    built = run(compiler, source, *options, *links, "-o", program)
     assert built.returncode == 0, built.stderr
+
+
+def test_the_program_of_the_runtimes_page_says_what_python_says(
+    demo_artifact: Artifact, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "answer.c").write_text(code, encoding="utf-8")
+    build(tmp_path / "answer.c", tmp_path / "answer")
+    assert run(tmp_path / "answer", cwd=tmp_path).returncode == 1, "there is no artifact yet"
+    (tmp_path / "artifact").symlink_to(demo_artifact.folder)
+    done = run(tmp_path / "answer", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    import mmoe
+
+    with mmoe.load(demo_artifact.folder) as model:
+        ids = model.chat([("user", "Who made the heaven and the earth?")])
+        assert done.stdout == "".join(model.generate(ids))
+
+
+def test_the_c_program_says_what_python_says(demo_artifact: Artifact, tmp_path: Path) -> None:
+    program = tmp_path / "generate"
+    build(EXAMPLES / "generate.c", program)
     done = run(program, demo_artifact.folder, "In the beginning")
     assert done.returncode == 0, done.stderr
 
