@@ -247,7 +247,8 @@ class Session(Uncopied):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the context, the sampling with its random numbers, and the text where it is to a file.
 
-        A file that is there is replaced only by a whole one. Statistics are not in it.
+        A file that is there is replaced only by a whole one. Statistics and a grammar are not in it: a text that was to
+        be within one goes on as any text.
 
         Raises:
             CoreFailure: The file cannot be written, or a backend keeps the caches to itself.

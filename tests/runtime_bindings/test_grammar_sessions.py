@@ -238,3 +238,18 @@ def test_a_cancel_ends_a_text_whose_tokens_wait(model: mmoe.Model) -> None:
         assert refusal.value.status is Status.CANCELLED
     assert session.next() == other.next()
     assert np.array_equal(session.logits(), other.logits())
+
+
+def test_a_snapshot_has_no_grammar(model: mmoe.Model, tmp_path: Path) -> None:
+    """Neither that of the session which was saved, nor that of the one which it is restored to."""
+    with mmoe.Session(model) as session, mmoe.Session(model) as other:
+        session.prompt(model.tokenize(PROMPT))
+        session.set_grammar(grammar='root ::= " Yea, " [a-z ]+')
+        for _ in range(4):
+            session.next()
+        session.save(tmp_path / "snapshot")
+        session.set_grammar()
+        other.prompt(model.tokenize("In"))
+        other.set_grammar(grammar='root ::= "x"')
+        other.restore(tmp_path / "snapshot")
+        assert [other.next() for _ in range(12)] == [session.next() for _ in range(12)]
