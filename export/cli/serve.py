@@ -56,6 +56,7 @@ def serve(
         import uvicorn
 
         from mmoe.export.serve.app import ServeOptions, build_app
+        from mmoe.export.serve.listening import listening
     except ModuleNotFoundError as error:
         raise UsageError(f"serve needs {error.name}: pip install 'mmoe-export[serve]'") from None
     from mmoe.export.artifact.load import load
@@ -72,16 +73,17 @@ def serve(
             time_limit=time_limit,
         )
         app = build_app(model, model_id or artifact.resolve().name, options)
-        if not is_loopback and api_key is None:
-            terminal.say("anybody who reaches this machine can use the model; set MMOE_API_KEY to a secret")
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_level="info" if verbose else "warning",
             timeout_keep_alive=5,
             server_header=False,
         )
-        server = uvicorn.Server(config)
-        terminal.say(f"http://{_LOOPBACK.get(host, host)}:{port} (Ctrl-C ends it)")
-        server.run()
+        with listening(host, port) as sockets:
+            if not is_loopback and api_key is None:
+                terminal.say(
+                    "anybody who reaches this machine can use the model; set MMOE_API_KEY to a secret"
+                )
+            taken = sockets[0].getsockname()[1]
+            terminal.say(f"http://{_LOOPBACK.get(host, host)}:{taken} (Ctrl-C ends it)")
+            uvicorn.Server(config).run(sockets=sockets)

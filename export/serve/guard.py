@@ -68,8 +68,10 @@ class Guard:
             raise ApiError(403, f"pages of {origin} may not use this server")
         key = self._options.api_key
         if key is not None and (scope["path"].startswith("/v1/") or scope["path"] == "/metrics"):
-            given = headers.get("authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), key.encode()):
+            # The scheme's name is of any case; headers are bytes, which are read as Latin-1.
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            is_right = hmac.compare_digest(given.encode("latin-1"), key.encode())
+            if scheme.lower() != "bearer" or not is_right:
                 raise ApiError(401, "the API key is missing or wrong", code="invalid_api_key")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._options.max_body_bytes:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,9 @@ import httpx
 import pytest
 
 from mmoe.export.artifact.artifact import Artifact
+from mmoe.export.serve.listening import listening
 from mmoe.export.serve.worker import End, Event, Generation, Piece, Worker
+from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.grammar import Grammar
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.model import Model
@@ -336,6 +339,14 @@ def test_a_key_is_wanted_where_there_is_one(model: Model) -> None:
             assert get(f"{address}{path}", headers=right).status_code == 200
 
 
+def test_a_key_may_have_any_characters(model: Model) -> None:
+    with served(model, api_key="schl\u00fcssel \u2603") as address:
+        for given in (b"Bearer schl\xc3\xbcssel \xe2\x98\x83", b"bearer schl\xc3\xbcssel \xe2\x98\x83"):
+            assert get(f"{address}/v1/models", headers={b"Authorization": given}).status_code == 200
+        for given in (b"Bearer schl\xfcssel", b"Bearer", b"Basic schl\xc3\xbcssel \xe2\x98\x83"):
+            assert get(f"{address}/v1/models", headers={b"Authorization": given}).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -397,3 +408,28 @@ def test_the_command_says_what_it_needs(tmp_path: Path) -> None:
     from mmoe.export.cli.main import main
 
     assert main(["serve", str(tmp_path / "nothing")]) == 1
+
+
+def test_a_server_tells_the_port_that_it_took(demo_artifact: Artifact) -> None:
+    program = "import sys; from mmoe.export.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "serve", str(demo_artifact.folder), "--port"]
+    with subprocess.Popen([*command, "0"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[0]
+        try:
+            assert get(f"{address}/health").json()["status"] == "ok"
+            port = address.rsplit(":", 1)[1]
+            second = subprocess.run([*command, port], capture_output=True, text=True)
+        finally:
+            process.terminate()
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {port} (")
+    assert "http" not in second.stderr
+
+
+def test_a_host_that_has_no_address_is_refused() -> None:
+    with (
+        pytest.raises(OptionError, match=r"cannot listen on no\.such\.host\.invalid, port 1"),
+        listening("no.such.host.invalid", 1),
+    ):
+        pass
