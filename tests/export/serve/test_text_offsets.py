@@ -25,8 +25,8 @@ class Texts:
     def token_bytes(self, token: int, *, first: bool = True) -> bytes:
         return self._native.token_bytes(token, first=first)
 
-    def detokenize(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
-        return self._native.decode(ids, skip_special=skip_special).decode()
+    def detokenize(self, ids: Sequence[int]) -> str:
+        return self._native.decode(ids, skip_special=True).decode()
 
 
 @pytest.fixture(scope="module", params=FAMILIES.values(), ids=list(FAMILIES))
