@@ -37,6 +37,19 @@ if TYPE_CHECKING:
     from mmoe.checkpoints.tensor_reader import TensorReader
 
 
+@dataclass(frozen=True)
+class Rounded:
+    """What became of a tensor whose type is not carried over.
+
+    Attributes:
+        type: Its type in the files.
+        decibels: How much stronger the signal is than the difference from it.
+    """
+
+    type: str
+    decibels: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A checkpoint whose config and inventory have been checked; tensors are read when they are asked for.
@@ -46,7 +59,7 @@ class Checkpoint:
         folder: Where its files are.
         source: Where it came from, as the manifest records it.
         files: Its tensors as the family names them, packed or, if the config has no quantisation, as floats.
-        remarks: Sentences on where its values are not those of the files.
+        rounded: Gives what is not as in the files, by the files' names; to tell it, all of that is read.
         file: The file that holds all of it; None for a folder. Of such a checkpoint the folder is only made for a time.
     """
 
@@ -54,13 +67,18 @@ class Checkpoint:
     folder: Path
     source: CheckpointSource
     files: TensorStore
-    remarks: tuple[str, ...] = ()
+    rounded: Callable[[], Mapping[str, Rounded]] = dict
     file: Path | None = None
 
     @property
     def place(self) -> Path:
         """What messages call it: where the user has it."""
         return self.file or self.folder
+
+    @cached_property
+    def losses(self) -> Mapping[str, Rounded]:
+        """What `rounded` gives, read once."""
+        return self.rounded()
 
     @cached_property
     def specs(self) -> Mapping[str, TensorSpec]:

@@ -6,15 +6,18 @@ Importing this module and opening files import no framework; PyTorch comes with 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.file_diagnosis import PICKLE_SUFFIXES, describe_damage, refuse_pickle
+from mmoe.checkpoints.mapped_arrays import MappedArrays
+from mmoe.checkpoints.names import is_name, shown
 from mmoe.checkpoints.tensor_spec import TensorSpec
 from mmoe.models.files import read_regular
 from mmoe.models.json_text import parse_json
@@ -31,9 +34,6 @@ _MOST_SHARDS = 10_000
 _LISTED = 50
 # Of a file's name, on every file system in use.
 _NAME_BYTES = 255
-# Of a tensor; those of released checkpoints have up to 80 characters.
-_LONGEST_NAME = 1000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TensorFiles:
@@ -52,13 +52,14 @@ class TensorFiles:
         headers = {name: _open(folder / name, "numpy") for name in names}
         self._folder = folder
         self._files: dict[str, safe_open] = {}
+        self._arrays: dict[str, MappedArrays] = {}
         self._file_of: dict[str, str] = {}
         problems = []
         for file_name, file in headers.items():
             for tensor in file.keys():  # noqa: SIM118 (a safe_open file is not a mapping)
-                if not _is_name(tensor):
+                if not is_name(tensor):
                     raise CheckpointError(
-                        f"{folder / file_name}: a tensor's name is {_shown(tensor)}, which is no name for one; take "
+                        f"{folder / file_name}: a tensor's name is {shown(tensor)}, which is no name for one; take "
                         "the file from the checkpoint's own repository"
                     )
                 if tensor in self._file_of:
@@ -81,13 +82,27 @@ class TensorFiles:
         Raises:
             CheckpointError: when there is no tensor of that name.
         """
-        if name not in self._file_of:
-            raise CheckpointError(f"the checkpoint has no tensor named {name}")
-        file_name = self._file_of[name]
+        file_name = self._file_with(name)
         if file_name not in self._files:
             self._files[file_name] = _open(self._folder / file_name, "pt")
         tensor: Tensor = self._files[file_name].get_tensor(name)
         return tensor
+
+    def array(self, name: str) -> npt.NDArray[np.generic]:
+        """The same without PyTorch: a NumPy array over the mapped file; of bfloat16 a copy in float32.
+
+        Raises:
+            CheckpointError: when there is no tensor of that name.
+        """
+        file_name = self._file_with(name)
+        if file_name not in self._arrays:
+            self._arrays[file_name] = MappedArrays(self._folder / file_name)
+        return self._arrays[file_name].array(name)
+
+    def _file_with(self, name: str) -> str:
+        if name not in self._file_of:
+            raise CheckpointError(f"the checkpoint has no tensor named {name}")
+        return self._file_of[name]
 
 
 def _spec(file: safe_open, name: str) -> TensorSpec:
@@ -113,13 +128,13 @@ def _read_index(folder: Path) -> dict[str, str] | None:
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{index_path}: 'weight_map' is not a JSON object that maps tensors to files")
     for tensor, name in weight_map.items():
-        if not _is_name(tensor):
+        if not is_name(tensor):
             raise CheckpointError(
-                f"{index_path}: a tensor's name is {_shown(tensor)}, which is no name for one"
+                f"{index_path}: a tensor's name is {shown(tensor)}, which is no name for one"
             )
         if not isinstance(name, str) or not _is_file_name(name):
             raise CheckpointError(
-                f"{index_path}: tensor {tensor} is said to be in {_shown(name)}, which is not a file name"
+                f"{index_path}: tensor {tensor} is said to be in {shown(name)}, which is not a file name"
             )
     shards = set(weight_map.values())
     if len(shards) > _MOST_SHARDS:
@@ -144,18 +159,8 @@ def _read_index(folder: Path) -> dict[str, str] | None:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name can be that of a file in a folder, and of nothing outside of it."""
-    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and _is_name(name)
+    is_plain = name not in ("", os.curdir, os.pardir) and "/" not in name and is_name(name)
     return is_plain and len(os.fsencode(name)) <= _NAME_BYTES
-
-
-def _is_name(name: str) -> bool:
-    """Whether a name fits into a line of a message; one with line ends could pretend to be another message."""
-    return len(name) <= _LONGEST_NAME and not _CONTROL.search(name)
-
-
-def _shown(name: object) -> str:
-    text = repr(name)
-    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def _nothing_found(folder: Path) -> str:

@@ -9,14 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-GROUP_SIZE = 32
-"""Inputs in a block of Q4_0."""
-
-INT4 = "Q4_0"
-FLOATS = ("F32", "F16", "BF16")
-INT8_GROUPS = {"Q8_0": 32, "Q5_0": 32, "Q6_K": 16}
-"""Types that int8 values with a scale for so many inputs hold exactly. The scale is the block's float16; of Q6_K it is
-that times an int8, 18 bits, which float32 holds. In types with an offset, such as Q4_K, a weight is no such product."""
+from mmoe.checkpoints.gguf.block_types import FLOATS
+from mmoe.quant.int4_format import GROUP_SIZE
 
 _SCALE_BYTES = 2
 _SUPER_BLOCK, _SUPER_BLOCK_BYTES = 256, 210
@@ -109,15 +103,3 @@ def floats(type_name: str, data: npt.NDArray[np.generic]) -> Tensor:
     from gguf import GGMLQuantizationType, dequantize
 
     return torch.from_numpy(dequantize(data, GGMLQuantizationType[type_name]))
-
-
-def is_dequantized(type_name: str) -> bool:
-    """Whether `floats` reads a type; not integers, float64, nor what llama.cpp keeps in memory only."""
-    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize
-
-    kind = GGMLQuantizationType[type_name]
-    try:
-        dequantize(np.zeros((1, GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
-    except NotImplementedError:
-        return False
-    return True

@@ -243,7 +243,7 @@ def config_json(file: GgufFile) -> dict[str, object]:
         "max_position_embeddings": data.require("context_length"),
         "num_experts_per_tok": data.require("expert_used_count"),
         "rms_norm_eps": data.require("attention.layer_norm_rms_epsilon"),
-        "rope_theta": data.get("rope.freq_base") or 10000.0,
+        "rope_theta": 10000.0 if (base := data.get("rope.freq_base")) is None else base,
         "tie_word_embeddings": not data.has("output.weight"),
         "attention_bias": any(name.endswith(".attn_q.bias") for name in file.tensors),
         "eos_token_id": _ends(file),

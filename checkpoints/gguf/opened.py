@@ -7,16 +7,17 @@ import shutil
 import tempfile
 import weakref
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.checkpoint import Checkpoint, Rounded
 from mmoe.checkpoints.gguf.families import config_json, family_of
 from mmoe.checkpoints.gguf.gguf_file import GgufFile
-from mmoe.checkpoints.gguf.tensors import GgufTensors, packed_config, requantization_losses
+from mmoe.checkpoints.gguf.packing import packed_config
+from mmoe.checkpoints.gguf.tensors import GgufTensors
 from mmoe.checkpoints.gguf.tokenizer_files import write_tokenizer_files
 from mmoe.checkpoints.source import CheckpointSource
 from mmoe.models.architectures.config import CONFIG_FILE
-from mmoe.models.architectures.input_grouped import REQUANTIZED_KEY
 from mmoe.models.architectures.registry import parse_config
 
 
@@ -26,7 +27,7 @@ def open_gguf(path: Path, *, requantize: bool = False) -> Checkpoint:
     Args:
         path: The file.
         requantize: Whether dense matrices of a type that cannot be carried over are rounded to int8; the checkpoint's
-            remarks say what that loses.
+            `rounded` says what that loses.
 
     Raises:
         ConfigError: the metadata describes something unsupported.
@@ -44,22 +45,22 @@ def open_gguf(path: Path, *, requantize: bool = False) -> Checkpoint:
     folder = Path(tempfile.mkdtemp(prefix="mmoe-gguf-"))
     # The texts live as long as the tensors do.
     weakref.finalize(tensors, shutil.rmtree, folder, ignore_errors=True)
-    losses = requantization_losses(file) if requantize else {}
-    block = quantization.to_block()
-    if losses:
-        block[REQUANTIZED_KEY] = {name: f"{kind}, {loss:.1f} dB" for name, (kind, loss) in losses.items()}
-    _write_texts(file, folder, described | {"quantization": block})
+    _write_texts(file, folder, described | {"quantization": quantization.to_block()})
     return Checkpoint(
         config=config,
         folder=folder,
         source=CheckpointSource(id=path.name, revision=None),
         files=tensors,
         file=path,
-        remarks=tuple(
-            f"{name} was {kind} and is now int8, which differs from it at {loss:.1f} dB."
-            for name, (kind, loss) in losses.items()
-        ),
+        rounded=partial(_rounded, file) if requantize else dict,
     )
+
+
+def _rounded(file: GgufFile) -> dict[str, Rounded]:
+    # Every value of such tensors is read and rounded, with PyTorch.
+    from mmoe.checkpoints.gguf.values import rounded
+
+    return rounded(file.tensors)
 
 
 def _write_texts(file: GgufFile, folder: Path, config: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmoe.checkpoints.gguf.blocks import FLOATS, INT4, INT8_GROUPS
+from mmoe.checkpoints.gguf.block_types import FLOATS, INT4, INT8_GROUPS
 from mmoe.checkpoints.gguf.gguf_file import GgufFile, GgufTensor
 
 _IMATRIX = "quantize.imatrix.entries_count"

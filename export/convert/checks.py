@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmoe.backends.registry import declaration
 from mmoe.checkpoints.checkpoint import Checkpoint
+from mmoe.checkpoints.errors import TokenizerError
 from mmoe.checkpoints.opening import open_source
 from mmoe.checkpoints.runtime_reader import require_readable, require_renderable
 from mmoe.checkpoints.tokenizer import ChatTokenizer, load_tokenizer
@@ -38,7 +41,7 @@ class CheckedSource:
 def check_source(
     source: str | Path, target: str | Path, *, revision: str | None, options: ConvertOptions
 ) -> CheckedSource:
-    """Checks what can be checked without a framework, unless another tool packed the checkpoint.
+    """Checks what can be checked without a framework.
 
     Args:
         source: A checkpoint folder, a GGUF file, a hub id, or "demo" for the bundled checkpoint.
@@ -60,17 +63,30 @@ def check_source(
     )
     _check_request(checkpoint, options.quantize)
     require_own_files(checkpoint.folder)
-    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
-    if declared.runs_in_libmmoe:
-        require_readable(checkpoint.folder, tokenizer)
-        if tokenizer.template is not None:
-            require_renderable(tokenizer.template)
+    with _told_of_file(checkpoint):
+        tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, template=options.template)
+        if declared.runs_in_libmmoe:
+            require_readable(checkpoint.folder, tokenizer)
+            if tokenizer.template is not None:
+                require_renderable(tokenizer.template)
     return CheckedSource(
         writer=writer,
         checkpoint=checkpoint,
         tokenizer=tokenizer,
         runs_in_libmmoe=declared.runs_in_libmmoe,
     )
+
+
+@contextmanager
+def _told_of_file(checkpoint: Checkpoint) -> Iterator[None]:
+    """Lets messages name the file of a checkpoint whose folder is only made for a time, and gone when they are read."""
+    try:
+        yield
+    except TokenizerError as error:
+        if checkpoint.file is None:
+            raise
+        told = str(error).replace(f"{checkpoint.folder}/", f"{checkpoint.file}: ")
+        raise TokenizerError(told.replace(str(checkpoint.folder), str(checkpoint.file))) from error
 
 
 def _check_request(checkpoint: Checkpoint, quantize: Quantize | None) -> None:

@@ -34,6 +34,7 @@ from mmoe.export.demo.bundled import BUNDLED, is_bundled
 from mmoe.export.progress import SILENT, Progress
 from mmoe.models.architectures.config import CONFIG_FILE
 from mmoe.models.architectures.config_reader import read_json_object
+from mmoe.models.architectures.input_grouped import REQUANTIZED_KEY
 from mmoe.models.architectures.registry import flat_config
 from mmoe.models.decoder import build_decoder
 
@@ -183,6 +184,10 @@ def _manifest(checkpoint: Checkpoint, job: Job, sizes: dict[str, int]) -> Manife
     if not isinstance(quantization, dict):
         assert checkpoint.config.quantization is not None
         quantization = checkpoint.config.quantization.to_block()
+    if checkpoint.losses:
+        quantization[REQUANTIZED_KEY] = {
+            name: f"{loss.type}, {loss.decibels:.1f} dB" for name, loss in checkpoint.losses.items()
+        }
     config, tokenizer = checkpoint.config, job.source.tokenizer
     sampling = tokenizer.sampling
     return ManifestContent(

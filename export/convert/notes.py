@@ -19,7 +19,8 @@ def notes(backend: Backend, checkpoint: Checkpoint, tokenizer: ChatTokenizer) ->
         checkpoint: What is converted.
         tokenizer: Of the checkpoint.
     """
-    yield from checkpoint.remarks
+    for name, loss in checkpoint.losses.items():
+        yield f"{name} was {loss.type} and is now int8, which differs from it at {loss.decibels:.1f} dB."
     if tokenizer.template_is_built_in:
         yield "The checkpoint has no chat template; the built-in one of its family is used."
     if tokenizer.sampling_not_applied:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 import pytest
 
 from mmoe.checkpoints.errors import CheckpointError, TokenizerError
 from mmoe.checkpoints.gguf.opened import open_gguf
 from mmoe.checkpoints.opening import open_source
+from mmoe.models.errors import ConfigError
 from mmoe.runtime_bindings.python.errors import MmoeError, OptionError
-from tests.support.gguf_cases import CASES, GgufCase
-from tests.support.gguf_models import F16, Q4_0, Q8_0
+from tests.support.gguf_cases import CASES, VOCAB, GgufCase
+from tests.support.gguf_files import Content, offsets, rewrite
+from tests.support.gguf_models import F16, Q8_0
 
 OLMOE = CASES["olmoe"]
 Q5_0, Q5_1, MXFP4 = (getattr(gguf.GGMLQuantizationType, name) for name in ("Q5_0", "Q5_1", "MXFP4"))
@@ -157,29 +161,157 @@ def test_a_value_that_is_no_number_is_told_of_the_file(tmp_path: Path) -> None:
 def test_gate_and_up_must_be_of_one_width(tmp_path: Path) -> None:
     """Together they have as many rows as they should, and the halves would be taken for each other."""
     path = written(tmp_path)
-    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
-    moved = tensors["blk.0.ffn_gate_exps.weight"], tensors["blk.0.ffn_up_exps.weight"]
-    data = path.read_bytes()
-    for tensor, width in zip(moved, (16, 48), strict=True):
-        start = data.index(tensor.name.encode()) + len(tensor.name)
-        told = struct.pack("<IQQQ", 3, 64, 32, 8)
-        assert data[start : start + len(told)] == told
-        data = data[:start] + struct.pack("<IQQQ", 3, 64, width, 8) + data[start + len(told) :]
-    path.write_bytes(data + bytes(1 << 16))
+
+    def move(content: Content) -> None:
+        gate, up = "blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight"
+        (rows, kind), (others, _) = content.tensors[gate], content.tensors[up]
+        content.tensors[gate] = rows[:, :16], kind
+        content.tensors[up] = np.concatenate((rows[:, 16:], others), axis=1), kind
+
+    rewrite(path, move)
     refused(path, CheckpointError, "wrong shape: blk.0.ffn_gate_exps.weight, blk.0.ffn_up_exps.weight")
 
 
 @pytest.mark.parametrize("kind", ["F64", "I8", "I16", "I32", "I64"])
 def test_numbers_that_are_no_weights_are_not_requantized(tmp_path: Path, kind: str) -> None:
     path = written(tmp_path)
-    data = path.read_bytes()
-    name = b"output.weight"
-    start = data.index(name) + len(name) + 4 + 2 * 8
-    assert data[start : start + 4] == struct.pack("<I", Q4_0)
-    code = gguf.GGMLQuantizationType[kind]
-    path.write_bytes(data[:start] + struct.pack("<I", code) + data[start + 4 :] + bytes(1 << 18))
+    numbers = np.zeros((VOCAB, 64), np.float64 if kind == "F64" else f"int{kind[1:]}")
+    of_kind = gguf.GGMLQuantizationType[kind]
+    rewrite(path, lambda content: content.tensors.update({"output.weight": (numbers, of_kind)}))
     with pytest.raises(CheckpointError, match=re.escape(f"output.weight ({kind})")):
         open_gguf(path, requantize=True)
+
+
+def patched(path: Path, place: int, form: str, *values: object) -> None:
+    """Writes numbers over some bytes of a file."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into(form, data, place, *values)
+    path.write_bytes(data)
+
+
+def test_a_tensor_that_is_said_to_be_elsewhere_is_named(tmp_path: Path) -> None:
+    """Another matrix of the same size would be taken for it."""
+    path = written(tmp_path)
+    places, tensors = offsets(path), {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+    one, other = "blk.0.attn_k.weight", "blk.0.attn_v.weight"
+    start = tensors[other].data_offset - tensors[next(iter(tensors))].data_offset
+    patched(path, places[one] + 4 + 16 + 4, "<Q", start)
+    refused(path, CheckpointError, f"tensor {one} is said to begin at byte {start} ")
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(77, "is of type 77, which is none that is known"), (3, "is said to begin at byte ")],
+)
+def test_a_tensor_of_a_changed_type_is_named(tmp_path: Path, number: int, message: str) -> None:
+    """Of a type that exists the tensor behind it would begin elsewhere."""
+    path = written(tmp_path)
+    patched(path, offsets(path)["blk.0.attn_k.weight"] + 4 + 16, "<I", number)
+    refused(path, CheckpointError, "is not a readable GGUF file (tensor ", message)
+
+
+@pytest.mark.parametrize("size", [0, 33, 2**40, 2**63])
+def test_a_tensor_of_a_claimed_size_is_named(tmp_path: Path, size: int) -> None:
+    path = written(tmp_path)
+    patched(path, offsets(path)["blk.0.attn_k.weight"] + 4, "<Q", size)
+    refused(path, CheckpointError, "tensor blk.0.attn_k.weight ")
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (2**63, "is said to have 9,223,372,036,854,775,808 entries"),
+        (9_000_000, "it ends within metadata tokenizer.ggml.token_type"),
+        (10, "it ends within the key behind metadata tokenizer.ggml.token_type"),
+    ],
+)
+def test_a_list_of_a_claimed_length_is_named(tmp_path: Path, count: int, message: str) -> None:
+    """The `gguf` package would go on counting beyond the end of the file."""
+    path = written(tmp_path)
+    patched(path, offsets(path)["tokenizer.ggml.token_type"] + 4, "<Q", count)
+    refused(path, CheckpointError, message, "download it again")
+
+
+@pytest.mark.parametrize("places", [8, 16])
+def test_claimed_counts_end_with_the_file(tmp_path: Path, places: int) -> None:
+    path = written(tmp_path)
+    patched(path, places, "<Q", 2**64 - 1)
+    refused(path, CheckpointError, "is not a readable GGUF file (", "download it again")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        (b"olmoe.block_count", b"olmoe.expert_cnt_", None),
+        (b"ggml.eos_token_id", b"ggml.bos_token_id", "metadata tokenizer.ggml.bos_token_id is there twice"),
+        (b"blk.0.attn_q.weight", b"blk.0.attn_k.weight", "tensor blk.0.attn_k.weight is there twice"),
+        (b"blk.0.attn_q.weight", b"blk.0.attn_\n.errors", "is 'blk.0.attn_\\n.errors', which is no name"),
+        (b"olmoe.rope.freq_base", b"olmoe.rope.freq\xffbase", "the key behind metadata "),
+    ],
+)
+def test_names_that_are_no_names_are_refused(
+    tmp_path: Path, one: bytes, other: bytes, message: str | None
+) -> None:
+    path = written(tmp_path)
+    data = path.read_bytes()
+    assert data.count(one) == 1
+    path.write_bytes(data.replace(one, other))
+    refused(path, CheckpointError, message or "has no metadata olmoe.block_count")
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("tokens", lambda tokens: tokens[:-1], "tokens but 288 entries of tokenizer.ggml.token_type"),
+        ("tokens", lambda tokens: [*tokens[:9], tokens[7], *tokens[10:]], "twice, as token 7 and token 9"),
+        ("token_type", lambda types: [*types[:9], 7, *types[10:]], "token_type is 7 for token 9"),
+        ("merges", lambda merges: [*merges[:3], "a b c", *merges[4:]], "merges has 'a b c' at 3"),
+        ("merges", lambda merges: [*merges[:3], "a ", *merges[4:]], "merges has 'a ' at 3"),
+        ("padding_token_id", lambda _: 288, "padding_token_id is 288, which is none of its 288 tokens"),
+    ],
+)
+def test_a_tokenizer_that_contradicts_itself_is_named(
+    tmp_path: Path, key: str, change: Callable[[Any], object], message: str
+) -> None:
+    path = written(tmp_path, changes={"tokenizer.ggml.padding_token_id": 0})
+    name = f"tokenizer.ggml.{key}"
+    rewrite(path, lambda content: content.set(name, change(content.metadata[name][0])))
+    refused(path, TokenizerError, message)
+
+
+@pytest.mark.parametrize("change", [lambda values: values[:-1], lambda values: [*values, values[-1]]])
+def test_a_vocabulary_of_another_length_than_the_table_is_named(
+    tmp_path: Path, change: Callable[[list[Any]], list[Any]]
+) -> None:
+    path = written(tmp_path)
+
+    def both(content: Content) -> None:
+        tokens, types = (content.metadata[f"tokenizer.ggml.{key}"][0] for key in ("tokens", "token_type"))
+        content.set(
+            "tokenizer.ggml.tokens", [*dict.fromkeys((*change(tokens), "one more"))][: len(change(tokens))]
+        )
+        content.set("tokenizer.ggml.token_type", change(types))
+
+    rewrite(path, both)
+    refused(path, TokenizerError, "tokens, but token_embd.weight has 288 rows")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("tokenizer.ggml.add_bos_token", 1, "add_bos_token is 1, which is no truth value"),
+        ("tokenizer.chat_template", 7, "tokenizer.chat_template is no text"),
+    ],
+)
+def test_settings_of_another_type_are_named(tmp_path: Path, key: str, value: object, message: str) -> None:
+    """They would be passed over."""
+    refused(written(tmp_path, changes={key: value}), TokenizerError, message)
+
+
+def test_a_base_of_zero_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    rewrite(path, lambda content: content.set("olmoe.rope.freq_base", 0.0))
+    refused(path, ConfigError, "rope_theta")
 
 
 @pytest.mark.parametrize("length", [0, 3, 100, 4000])
