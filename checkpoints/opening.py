@@ -1,7 +1,4 @@
-"""Opens whatever a checkpoint is in: a folder of ours or of another tool, a hub repository, or a GGUF file.
-
-Other tools' files are read with PyTorch from the start, so their readers are imported where there are such files.
-"""
+"""Opens whatever a checkpoint is in: a folder of ours or of another tool, a hub repository, or a GGUF file."""
 
 from __future__ import annotations
 
@@ -9,7 +6,9 @@ from pathlib import Path
 
 from mmoe.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from mmoe.checkpoints.gguf.gguf_file import SUFFIX
+from mmoe.checkpoints.gguf.opened import open_gguf
 from mmoe.checkpoints.int4_linears.detection import is_packed_elsewhere
+from mmoe.checkpoints.int4_linears.opened import open_int4_linears
 from mmoe.models.files import as_path
 from mmoe.runtime_bindings.python.errors import OptionError
 
@@ -30,13 +29,9 @@ def open_source(
     """
     path = as_path(source)
     if path.is_dir() and revision is None and is_packed_elsewhere(path):
-        from mmoe.checkpoints.int4_linears.opened import open_int4_linears
-
         return open_int4_linears(path)
     if path.suffix != SUFFIX or not path.is_file():
         return open_checkpoint(source, revision=revision, unpacked=unpacked)
     if revision is not None:
         raise OptionError(f"a revision ({revision}) goes with a hub id, but {source} is a file")
-    from mmoe.checkpoints.gguf.opened import open_gguf
-
     return open_gguf(path, requantize=requantize)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
+import numpy as np
 
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.int4_linears.linear import (
@@ -12,9 +12,11 @@ from mmoe.checkpoints.int4_linears.linear import (
     GROUP_SIZES,
     NUMBERS,
     WORDS,
+    Array,
     Int4Linear,
     Read,
     Scheme,
+    Shapes,
     nibbles_of,
 )
 from mmoe.models.architectures.config_reader import ConfigReader
@@ -30,6 +32,8 @@ class CompressedTensors:
 
     name = "compressed-tensors"
     packed = ".weight_packed"
+    scale = ".weight_scale"
+    ranks: tuple[int, ...] = (2, 3)
     order: str | None = ".weight_g_idx"
     zero_unless_symmetric: str | None = ".weight_zero_point"
     parts: Mapping[str, frozenset[str]] = {
@@ -69,33 +73,45 @@ class CompressedTensors:
             config.refuse("config_groups", "one or more groups of modules with the same 'weights'")
         return found.pop()
 
-    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, ...]:
+    def shape(self, packed: tuple[int, ...]) -> tuple[int, ...]:
         """See `Int4Format.shape`."""
         return *packed[:-1], 8 * packed[-1]
+
+    def shapes(self, shape: tuple[int, ...], scheme: Scheme) -> tuple[Shapes]:
+        """See `Int4Format.shapes`."""
+        *experts, outputs, inputs = shape
+        groups = inputs // scheme.group_size
+        return (
+            {
+                ".weight_scale": (*experts, outputs, groups),
+                ".weight_zero_point": (*experts, -(-outputs // 8), groups),
+                ".weight_shape": (len(shape),),
+                ".weight_g_idx": (inputs,),
+            },
+        )
+
+    def check(self, module: str, read: Read, scheme: Scheme) -> None:
+        """See `Int4Format.check`."""
+        told, packed = read(f"{module}.weight_shape").tolist(), read(f"{module}.weight_packed").shape
+        if tuple(told) != self.shape(packed):
+            raise CheckpointError(
+                f"{module}.weight_shape: is {told}, where {module}.weight_packed holds {list(self.shape(packed))}; "
+                "quantise the model anew"
+            )
+
+    def is_int8(self, module: str, read: Read, scheme: Scheme) -> bool:
+        """See `Int4Format.is_int8`."""
+        return False
 
     def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear:
         """See `Int4Format.read`."""
         words, scale = read(f"{module}.weight_packed"), read(f"{module}.weight_scale")
-        shape = self.shape(module, tuple(words.shape))
-        groups = (*shape[:-1], shape[-1] // scheme.group_size)
-        if read(f"{module}.weight_shape").tolist() != [*shape] or tuple(scale.shape) != groups:
-            raise CheckpointError(
-                f"{module}: weight_shape and weight_scale do not fit weight_packed of {' x '.join(map(str, shape))} in "
-                f"groups of {scheme.group_size}; quantise the model anew"
-            )
-        zero = None
+        zero: Array | None = None
         if not scheme.symmetric:
-            zeros = read(f"{module}.weight_zero_point")
-            if tuple(zeros.shape) != (*shape[:-2], -(-shape[-2] // 8), groups[-1]):
-                raise CheckpointError(
-                    f"{module}: weight_zero_point does not fit weight_packed of {' x '.join(map(str, shape))} in "
-                    f"groups of {scheme.group_size}; quantise the model anew"
-                )
-            by_group = nibbles_of(zeros.mT).flatten(-2)
-            zero = by_group.mT[..., : shape[-2], :].contiguous()
+            by_group = nibbles_of(read(f"{module}.weight_zero_point").swapaxes(-1, -2))
+            zero = np.ascontiguousarray(by_group.swapaxes(-1, -2)[..., : words.shape[-2], :])
         # A word's bytes are pairs already; flipping the highest bits makes q of q + 8.
-        qweight = words.contiguous().view(torch.uint8) ^ 0x88
-        return Int4Linear(qweight, scale, zero)
+        return Int4Linear(np.ascontiguousarray(words).view(np.uint8) ^ 0x88, scale, zero)
 
 
 def _refuse_turned_activations(config: ConfigReader) -> None:

@@ -1,16 +1,16 @@
-"""One int4 matrix, whichever tool has packed it."""
+"""One int4 matrix, whichever tool has packed it, as NumPy arrays: opening such a checkpoint loads no PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.quant.int4 import GROUP_SIZE, unpack_nibbles
+from mmoe.quant.int4_format import GROUP_SIZE
 
 GROUP_SIZES = (32, 64, 128)
 FLOATS = frozenset({"F16", "BF16", "F32"})
@@ -18,8 +18,11 @@ WORDS = frozenset({"I32"})
 BYTES = frozenset({"I8"})
 NUMBERS = frozenset({"I32", "I64"})
 
-Read = Callable[[str], Tensor]
-"""Gives a tensor of the files by its name."""
+Array: TypeAlias = npt.NDArray[Any]
+Read = Callable[[str], Array]
+"""Gives a tensor of the files by its name; bfloat16 as float32."""
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Shapes of a matrix's parts, by what follows its module's name."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +35,29 @@ class Int4Linear:
         zero: uint8 ``[..., out, in / G]``, 0..15; None for 8 everywhere.
     """
 
-    qweight: Tensor
-    scale: Tensor
-    zero: Tensor | None
+    qweight: Array
+    scale: Array
+    zero: Array | None
 
     @property
     def group_size(self) -> int:
         """G."""
-        return 2 * self.qweight.shape[-1] // self.scale.shape[-1]
+        return int(2 * self.qweight.shape[-1] // self.scale.shape[-1])
 
-    def floats(self) -> Tensor:
+    def floats(self) -> Array:
         """The weights, float32 ``[..., out, in]``; exact for scales of at most 19 bits."""
-        values = unpack_nibbles(self.qweight).float()
-        if self.zero is not None:
-            values += 8 - self.zero.float().repeat_interleave(self.group_size, dim=-1)
-        return values * self.scale.float().repeat_interleave(self.group_size, dim=-1)
+        zero = np.float32(8) if self.zero is None else self._by_input(self.zero.astype(np.float32))
+        values: Array = nibbles_of(self.qweight ^ 0x88).astype(np.float32)
+        values -= zero
+        values *= self._by_input(self.scale.astype(np.float32))
+        return values
 
-    def scale_per_32(self) -> Tensor | None:
-        """float16 ``[..., out, in / 32]`` of the same; None if they need a zero point or float16 rounds a scale."""
-        if self.zero is not None or not fits_float16(self.scale):
-            return None
-        return self.scale.half().repeat_interleave(self.group_size // GROUP_SIZE, dim=-1)
+    def scale_per_32(self) -> Array:
+        """float16 ``[..., out, in / 32]`` of the same; see `fits_float16`."""
+        return self.scale.astype(np.float16).repeat(self.group_size // GROUP_SIZE, axis=-1)
+
+    def _by_input(self, of_groups: Array) -> Array:
+        return of_groups.repeat(self.group_size, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,23 @@ class Int8Linear:
         zero: int8 ``[out, 1]``.
     """
 
-    values: Tensor
-    scale: Tensor
-    zero: Tensor
+    values: Array
+    scale: Array
+    zero: Array
 
-    def floats(self) -> Tensor:
+    def floats(self) -> Array:
         """The weights, float32 ``[out, in]``; exact for scales of at most 15 bits, as those of bfloat16."""
-        return (self.values.float() - self.zero.float()) * self.scale.float()
+        weights: Array = self.values.astype(np.float32) - self.zero.astype(np.float32)
+        weights *= self.scale.astype(np.float32)
+        return weights
 
-    def scale_per_32(self) -> None:
-        """Its values are no int4."""
 
-
-def fits_float16(scale: Tensor) -> bool:
+def fits_float16(scale: Array) -> bool:
     """Whether float16 holds every one of some scales."""
-    return scale.dtype == torch.float16 or torch.equal(scale.half().float(), scale.float())
+    if scale.dtype == np.float16:
+        return True
+    with np.errstate(over="ignore"):
+        return bool((scale.astype(np.float16).astype(np.float32) == scale).all())
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,8 @@ class Int4Format(Protocol):
     Attributes:
         name: For messages.
         packed: What follows a module's name in that of its packed values.
+        scale: The same of its scales.
+        ranks: How many dimensions the packed values may have.
         order: The same of the tensor that says in which group each input is; None if the format has none. A matrix
             may lack it.
         zero_unless_symmetric: The same of zero points that symmetric matrices do not have; None if they have them, all
@@ -110,6 +119,8 @@ class Int4Format(Protocol):
 
     name: str
     packed: str
+    scale: str
+    ranks: tuple[int, ...]
     order: str | None
     zero_unless_symmetric: str | None
     parts: Mapping[str, frozenset[str]]
@@ -122,25 +133,42 @@ class Int4Format(Protocol):
         """
         ...
 
-    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, ...]:
+    def shape(self, packed: tuple[int, ...]) -> tuple[int, ...]:
         """Outputs and inputs of a matrix whose packed values have a shape, behind the experts if it is a stack."""
         ...
 
-    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear | Int8Linear:
-        """Reads one matrix.
+    def shapes(self, shape: tuple[int, ...], scheme: Scheme) -> tuple[Shapes, ...]:
+        """What the other parts of a matrix of a shape have, where groups divide its inputs; any of these together."""
+        ...
+
+    def check(self, module: str, read: Read, scheme: Scheme) -> None:
+        """Compares the small parts of a matrix, all of the right shapes, with what the scheme and each other say.
 
         Raises:
-            CheckpointError: its tensors do not fit each other.
+            CheckpointError: naming the tensor that contradicts.
+        """
+        ...
+
+    def is_int8(self, module: str, read: Read, scheme: Scheme) -> bool:
+        """Whether a matrix is in int8, beside the int4 ones."""
+        ...
+
+    def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear | Int8Linear:
+        """Reads one matrix that `check` has passed.
+
+        Raises:
+            CheckpointError: its values are not in int4.
         """
         ...
 
 
-def nibbles_of(words: Tensor) -> Tensor:
-    """The eight nibbles of each int32 as uint8 ``[..., 8]``, the lowest first."""
-    packed = words.contiguous().view(torch.uint8).unflatten(-1, (-1, 4))
-    return torch.stack((packed & 15, packed >> 4), dim=-1).flatten(-2)
+def nibbles_of(values: Array) -> Array:
+    """The nibbles along the last dimension of integers of any width, the lowest first: uint8 ``[..., 2 * bytes]``."""
+    packed = np.ascontiguousarray(values).view(np.uint8)
+    return np.stack((packed & 15, packed >> 4), axis=-1).reshape(*packed.shape[:-1], -1)
 
 
-def pairs_of(nibbles: Tensor) -> Tensor:
+def pairs_of(nibbles: Array) -> Array:
     """Offset-binary nibbles ``[..., in]`` as two's complement pairs ``[..., in / 2]``."""
-    return (nibbles[..., 0::2] | (nibbles[..., 1::2] << 4)) ^ 0x88
+    pairs: Array = (nibbles[..., 0::2] | (nibbles[..., 1::2] << 4)) ^ 0x88
+    return pairs

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from mmoe.checkpoints.errors import CheckpointError
 from mmoe.checkpoints.int4_linears.linear import (
     BYTES,
     FLOATS,
     GROUP_SIZES,
+    Array,
     Int4Linear,
     Int8Linear,
     Read,
     Scheme,
+    Shapes,
+    pairs_of,
 )
 from mmoe.models.architectures.config_reader import ConfigReader
-from mmoe.quant.int4 import QMAX, QMIN, pack_nibbles
+from mmoe.quant.int4_format import QMAX, QMIN
 
 _BY_MODULE = {"FqnToConfig": "fqn_to_config", "ModuleFqnToConfig": "module_fqn_to_config"}
 """Recipes that give each module its own, and where they keep those."""
@@ -28,6 +33,8 @@ class Torchao:
 
     name = "torchao"
     packed = "._weight_qdata"
+    scale = "._weight_scale"
+    ranks: tuple[int, ...] = (2,)
     order: str | None = None
     zero_unless_symmetric: str | None = None
     parts: Mapping[str, frozenset[str]] = {
@@ -44,31 +51,53 @@ class Torchao:
             config.refuse("quant_type", "one recipe for weights in int4, the same for all of them")
         return found.pop()
 
-    def shape(self, module: str, packed: tuple[int, ...]) -> tuple[int, ...]:
+    def shape(self, packed: tuple[int, ...]) -> tuple[int, ...]:
         """See `Int4Format.shape`."""
         return packed
+
+    def shapes(self, shape: tuple[int, ...], scheme: Scheme) -> tuple[Shapes, ...]:
+        """See `Int4Format.shapes`; of a matrix in int8 each output has a scale."""
+        *outer, inputs = shape
+        return tuple(
+            {"._weight_scale": (*outer, groups), "._weight_zero_point": (*outer, groups)}
+            for groups in (inputs // scheme.group_size, 1)
+        )
+
+    def check(self, module: str, read: Read, scheme: Scheme) -> None:
+        """See `Int4Format.check`."""
+        if self.is_int8(module, read, scheme):
+            return
+        zero = read(f"{module}._weight_zero_point")
+        _require_int4(f"{module}._weight_zero_point", zero)
+        if scheme.symmetric and zero.any():
+            raise CheckpointError(
+                f"{module}._weight_zero_point: is not 0, though quantization_config says SYMMETRIC; correct it"
+            )
+
+    def is_int8(self, module: str, read: Read, scheme: Scheme) -> bool:
+        """See `Int4Format.is_int8`; where a group is as wide as the matrix, its values tell."""
+        values, scale = read(f"{module}._weight_qdata"), read(f"{module}._weight_scale")
+        if values.shape[-1] == scheme.group_size:
+            return not _are_int4(values)
+        return bool(scale.shape[-1] == 1)
 
     def read(self, module: str, read: Read, scheme: Scheme) -> Int4Linear | Int8Linear:
         """See `Int4Format.read`."""
         values, scale, zero = (read(f"{module}._weight_{part}") for part in ("qdata", "scale", "zero_point"))
-        outputs, inputs = values.shape
-        groups = (outputs, inputs // scheme.group_size)
-        wide = groups != (outputs, 1) or bool(((values < QMIN) | (values > QMAX)).any())
-        if wide and tuple(scale.shape) == tuple(zero.shape) == (outputs, 1):
+        if self.is_int8(module, read, scheme):
             return Int8Linear(values, scale, zero)
-        if tuple(scale.shape) != groups or tuple(zero.shape) != groups:
-            raise CheckpointError(
-                f"{module}: scale and zero_point do not fit qdata of {outputs} x {inputs} in groups of "
-                f"{scheme.group_size}; quantise the model anew"
-            )
-        for part, found in (("qdata", values), ("zero_point", zero)):
-            if bool(((found < QMIN) | (found > QMAX)).any()):
-                raise CheckpointError(f"{module}._weight_{part}: has values that are no int4; quantise anew")
-        if scheme.symmetric and bool(zero.any()):
-            raise CheckpointError(
-                f"{module}._weight_zero_point: is not 0, though quantization_config says SYMMETRIC; correct it"
-            )
-        return Int4Linear(pack_nibbles(values), scale, None if scheme.symmetric else (zero + 8).byte())
+        _require_int4(f"{module}._weight_qdata", values)
+        offset = None if scheme.symmetric else (zero + np.int8(8)).view(np.uint8)
+        return Int4Linear(pairs_of((values + np.int8(8)).view(np.uint8)), scale, offset)
+
+
+def _are_int4(values: Array) -> bool:
+    return bool(values.min(initial=0) >= QMIN and values.max(initial=0) <= QMAX)
+
+
+def _require_int4(name: str, values: Array) -> None:
+    if not _are_int4(values):
+        raise CheckpointError(f"{name}: has values that are no int4; quantise anew")
 
 
 def _recipes(described: ConfigReader) -> Iterator[ConfigReader]:

@@ -205,8 +205,49 @@ def test_zero_points_that_do_not_fit_are_named(tmp_path: Path, cut: tuple[slice,
     module = "model.layers.0.mlp.experts.1.up_proj"
     name = f"{module}.weight_zero_point"
     edit_tensors(tmp_path, lambda tensors: tensors.update({name: tensors[name][cut].contiguous()}))
-    with pytest.raises(CheckpointError, match=f"{module}: weight_zero_point does not fit"):
-        open_source(tmp_path).tensor("model.layers.0.feed_forward.experts.gate_up_zero")
+    checkpoint_error(
+        tmp_path, f"{module}.weight_packed holds [128, 128] in groups of 32, ", "weight_zero_point I32 ["
+    )
+
+
+@pytest.mark.parametrize(
+    ("write", "scale", "cut"),
+    [
+        (write_compressed_tensors, "weight_scale", (slice(None), slice(2))),
+        (partial(write_gptq, symmetric=True), "scales", (slice(2), slice(None))),
+        (write_torchao, "_weight_scale", (slice(None), slice(2))),
+    ],
+)
+def test_scales_of_wider_groups_than_are_said_are_named(
+    tmp_path: Path, write: Callable[..., object], scale: str, cut: tuple[slice, slice]
+) -> None:
+    """Half as many scales would do for groups of twice the width."""
+    write(tmp_path, group=32)
+    name = f"model.layers.0.mlp.experts.1.up_proj.{scale}"
+    edit_tensors(tmp_path, lambda tensors: tensors.update({name: tensors[name][cut].contiguous()}))
+    checkpoint_error(tmp_path, "experts.1.up_proj.", " in groups of 32, which does not fit ", f"{scale} ")
+
+
+def test_groups_that_do_not_divide_the_inputs_are_named(tmp_path: Path) -> None:
+    """160 inputs in groups of 64 would be two groups of 80, and nobody would see it."""
+    write_compressed_tensors(tmp_path, group=64)
+    module = "model.layers.0.self_attn.v_proj"
+
+    def widen(tensors: dict[str, torch.Tensor]) -> None:
+        tensors[f"{module}.weight_packed"] = torch.zeros(128, 20, dtype=torch.int32)
+        tensors[f"{module}.weight_scale"] = torch.ones(128, 2, dtype=torch.bfloat16)
+        tensors[f"{module}.weight_shape"] = torch.tensor([128, 160])
+
+    edit_tensors(tmp_path, widen)
+    checkpoint_error(
+        tmp_path, f"{module}.weight_packed holds [128, 160] in groups of 64, which does not fit "
+    )
+
+
+def test_gptq_values_of_three_dimensions_are_named(gptq: Path) -> None:
+    name = "model.layers.0.mlp.experts.1.up_proj.qweight"
+    edit_tensors(gptq, lambda tensors: tensors.update({name: tensors[name][..., None].contiguous()}))
+    checkpoint_error(gptq, f"{name} is I32 [16, 128, 1], which is no matrix")
 
 
 def test_inputs_out_of_order_are_named(gptq: Path) -> None:
@@ -250,7 +291,9 @@ def test_a_missing_matrix_is_named(packed: Path) -> None:
 def test_parts_that_do_not_fit_are_named(packed: Path) -> None:
     module = "model.layers.0.mlp.experts.1.up_proj"
     edit_tensors(packed, lambda tensors: tensors[f"{module}.weight_shape"].add_(1))
-    checkpoint_error(packed, f"{module}: weight_shape and weight_scale do not fit")
+    checkpoint_error(
+        packed, f"{module}.weight_shape: is [129, 129], where {module}.weight_packed holds [128, 128]"
+    )
 
 
 @pytest.mark.parametrize(

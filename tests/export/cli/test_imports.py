@@ -8,11 +8,17 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from mmoe.export.artifact.artifact import Artifact
 from tests.support.checkpoints import checkpoint_config, write_checkpoint, write_config
+from tests.support.gguf_cases import CASES
+from tests.support.gguf_files import Content, rewrite
+from tests.support.int4_folders import write_compressed_tensors, write_gptq, write_torchao
 
 HEAVY = {"torch", "torchao", "executorch", "transformers", "matplotlib"}
 BENCHMARK = str(Path(__file__).parents[2] / "data" / "benchmarks" / "phone.json")
@@ -92,6 +98,74 @@ def _broken_template(folder: Path) -> None:
     (write_checkpoint(folder) / "chat_template.jinja").write_text("{% for %}")
 
 
+def _gguf(folder: Path, change: Callable[[Content], object]) -> None:
+    """A file of the folder's name."""
+    path = folder.with_name(f"{folder.name}.gguf")
+    CASES["olmoe"].write(path, changes={"tokenizer.chat_template": "{{ messages }}"})
+    rewrite(path, change)
+
+
+def _set(key: str, value: object) -> Callable[[Content], object]:
+    return lambda content: content.set(key, value)
+
+
+def _packed(write: Callable[[Path], object], name: str, change: Callable[[Any], Any], folder: Path) -> None:
+    """A folder of another tool's whose tensor, or whose file of settings, is changed; None takes it away."""
+    write(folder)
+    if (folder / name).exists():
+        (folder / name).write_text(change((folder / name).read_text()))
+        return
+    tensors = load_file(folder / "model.safetensors")
+    tensors[name] = change(tensors[name])
+    kept = {key: tensor for key, tensor in tensors.items() if tensor is not None}
+    save_file(kept, folder / "model.safetensors")
+
+
+_COMPRESSED, _COMPRESSED_64 = (
+    partial(write_compressed_tensors, group=group, scale_dtype=torch.bfloat16) for group in (32, 64)
+)
+_GPTQ = partial(write_gptq, group=32, symmetric=True)
+_TORCHAO = partial(write_torchao, group=32, int8_table=True)
+_UP = "model.layers.0.mlp.experts.1.up_proj."
+
+ELSEWHERE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "gguf, architecture": (partial(_gguf, change=_set("olmoe.expert_count", 9)), "wrong shape: blk.0."),
+    "gguf, a tensor missing": (
+        partial(_gguf, change=lambda content: content.tensors.pop("blk.1.attn_v.weight")),
+        "missing: blk.1.attn_v.weight",
+    ),
+    "gguf, tokenizer": (partial(_gguf, change=_set("tokenizer.ggml.pre", "gpt-9")), "is 'gpt-9'"),
+    "gguf, merges": (
+        partial(_gguf, change=_set("tokenizer.ggml.merges", ["q z"])),
+        ".gguf: tokenizer.json: ",
+    ),
+    "gguf, template": (partial(_gguf, change=_set("tokenizer.chat_template", "{% for %}")), ".gguf"),
+    "compressed-tensors, a part missing": (
+        partial(_packed, _COMPRESSED, f"{_UP}weight_scale", lambda _: None),
+        "up_proj.weight_scale is missing",
+    ),
+    "compressed-tensors, groups": (
+        partial(_packed, _COMPRESSED_64, f"{_UP}weight_scale", lambda scale: scale.repeat(1, 2)),
+        "in groups of 64, which does not fit weight_scale",
+    ),
+    "compressed-tensors, tokenizer": (
+        partial(_packed, _COMPRESSED, "tokenizer.json", lambda _: "{}"),
+        "tokenizer.json",
+    ),
+    "gptq, order": (partial(_packed, _GPTQ, f"{_UP}g_idx", lambda order: order.flip(0)), "out of order"),
+    "gptq, zeros": (partial(_packed, _GPTQ, f"{_UP}qzeros", lambda zeros: zeros + 1), "are not all 8"),
+    "gptq, template": (
+        partial(_packed, _GPTQ, "chat_template.jinja", lambda _: "{% for %}"),
+        "chat_template.jinja",
+    ),
+    "torchao, type": (
+        partial(_packed, _TORCHAO, f"{_UP}_weight_scale", lambda scale: scale.double()),
+        "_weight_scale is F64",
+    ),
+    "torchao, tokenizer": (partial(_packed, _TORCHAO, "tokenizer.json", lambda _: "{}"), "tokenizer.json"),
+}
+
+
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty folder": (_empty, "is empty"),
     "hidden_act a list": (partial(_spoilt_config, hidden_act=["silu"]), "hidden_act"),
@@ -121,6 +195,25 @@ def test_a_checkpoint_is_refused_before_any_framework(
     code, told, found = refused([*verb, str(tmp_path / "checkpoint")])
     assert (code, message in told) == (1, True), told
     assert not found & HEAVY
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_checkpoint_of_another_tool_is_refused_before_any_framework(name: str, tmp_path: Path) -> None:
+    spoil, message = ELSEWHERE[name]
+    spoil(tmp_path / "checkpoint")
+    source = tmp_path / ("checkpoint.gguf" if name.startswith("gguf") else "checkpoint")
+    code, told, found = refused(["convert", str(source), "--allow-requantize"])
+    assert (code, message in told) == (1, True), told
+    assert not found & HEAVY
+
+
+@pytest.mark.parametrize("write", [_COMPRESSED, _GPTQ, _TORCHAO, partial(_gguf, change=lambda _: None)])
+def test_a_checkpoint_of_another_tool_is_described_without_a_framework(
+    write: Callable[[Path], object], tmp_path: Path
+) -> None:
+    write(tmp_path / "checkpoint")
+    source = next(tmp_path.iterdir())
+    assert not imported(MAIN.format(arguments=["inspect", str(source)])) & HEAVY
 
 
 def test_a_packed_checkpoint_is_described_without_a_framework(tmp_path: Path) -> None:
