@@ -82,7 +82,9 @@ def _q6_k(rows: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int8], npt.NDArra
     pairs = blocks[:, 128:192].reshape(-1, 2, 1, 32) >> shifts & 3
     values = (nibbles | (pairs << 4)).view(np.int8) - np.int8(32)
     inner = blocks[:, 192:208].copy().view(np.int8).astype(np.float32)
-    return values.reshape(-1, _SUPER_BLOCK), inner * _float16(blocks[:, 208:]).astype(np.float32)
+    with np.errstate(invalid="ignore"):  # a scale that is not finite is for `Checkpoint.check_values` to tell
+        scale = inner * _float16(blocks[:, 208:]).astype(np.float32)
+    return values.reshape(-1, _SUPER_BLOCK), scale
 
 
 _READ: Mapping[
@@ -102,4 +104,5 @@ def floats(type_name: str, data: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(np.array(data))
     from gguf import GGMLQuantizationType, dequantize
 
-    return torch.from_numpy(dequantize(data, GGMLQuantizationType[type_name]))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return torch.from_numpy(dequantize(data, GGMLQuantizationType[type_name]))

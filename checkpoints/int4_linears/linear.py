@@ -49,8 +49,7 @@ class Int4Linear:
         zero = np.float32(8) if self.zero is None else self._by_input(self.zero.astype(np.float32))
         values: Array = nibbles_of(self.qweight ^ 0x88).astype(np.float32)
         values -= zero
-        values *= self._by_input(self.scale.astype(np.float32))
-        return values
+        return _scaled(values, self._by_input(self.scale.astype(np.float32)))
 
     def scale_per_32(self) -> Array:
         """float16 ``[..., out, in / 32]`` of the same; see `fits_float16`."""
@@ -76,9 +75,16 @@ class Int8Linear:
 
     def floats(self) -> Array:
         """The weights, float32 ``[out, in]``; exact for scales of at most 15 bits, as those of bfloat16."""
-        weights: Array = self.values.astype(np.float32) - self.zero.astype(np.float32)
-        weights *= self.scale.astype(np.float32)
-        return weights
+        return _scaled(
+            self.values.astype(np.float32) - self.zero.astype(np.float32), self.scale.astype(np.float32)
+        )
+
+
+def _scaled(values: Array, scale: Array) -> Array:
+    """The products, in place of the values; one that is not finite is for `Checkpoint.check_values` to tell."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        values *= scale
+    return values
 
 
 def fits_float16(scale: Array) -> bool:

@@ -102,3 +102,12 @@ def test_floats_keep_their_type(name: str, dtype: torch.dtype) -> None:
     np.testing.assert_array_equal(
         found.float().numpy(), gguf.dequantize(stored, gguf.GGMLQuantizationType[name])
     )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("kind", "place", "size"), [("Q6_K", 208, 210), ("Q5_1", 0, 24), ("Q4_K", 0, 144)])
+def test_an_infinite_scale_is_read_without_a_warning(kind: str, place: int, size: int) -> None:
+    block = np.zeros((1, size), np.uint8)
+    block[0, place : place + 2] = np.array([np.inf], np.float16).view(np.uint8)
+    values = int8_parts(kind, block)[1] if kind == "Q6_K" else floats(kind, block)
+    assert not torch.isfinite(values).any()

@@ -73,3 +73,17 @@ def test_torchaos_tensors_that_disagree(tmp_path: Path, part: str, value: int | 
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(CheckpointError, match=f"{tmp_path}: .*experts.2.down_proj.*{message}"):
         open_source(tmp_path).check_values()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["model.embed_tokens", "model.layers.1.mlp.experts.2.down_proj"])
+def test_an_infinite_scale_is_told_in_one_message(tmp_path: Path, name: str) -> None:
+    """And NumPy, which multiplies it with a value of zero, warns of nothing beside it."""
+    write_torchao(tmp_path, group=32, int8_table=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors[f"{name}._weight_scale"][0, 0] = torch.inf
+    tensors[f"{name}._weight_qdata"][0] = 0
+    save_file(tensors, tmp_path / "model.safetensors")
+    checkpoint = open_source(tmp_path)
+    with pytest.raises(CheckpointError, match=r"a (value|scale) is (nan|inf)"):
+        checkpoint.check_values()
