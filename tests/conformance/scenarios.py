@@ -131,6 +131,10 @@ class _Caller:
         options = {name: call[name] for name in ("skip_special",) if name in call}
         return {"text": self._model.detokenize(call["ids"], **options)}
 
+    def token_bytes(self, call: Call) -> Result:
+        options = {name: call[name] for name in ("first",) if name in call}
+        return {"bytes": list(self._model.token_bytes(call["id"], **options))}
+
     def chat(self, call: Call) -> Result:
         return {"ids": self._model.chat(call["messages"])}
 

@@ -25,6 +25,7 @@ from tests.conformance.scenarios import (
     read_scenarios,
 )
 from tests.conformance.variants import VARIANTS
+from tests.support.byte_alphabet import byte_level_bytes
 from tests.support.honest_ids import honest_ids
 from tests.support.native_template import NOW
 from tests.support.token_loop import generated_ids
@@ -125,6 +126,23 @@ def test_ids_and_texts_are_those_of_tokenizers(demo_artifact: Artifact) -> None:
         if all(0 <= each < tokenizer.get_vocab_size() for each in call["ids"]):
             text = tokenizer.decode(call["ids"], skip_special_tokens=call.get("skip_special", True))
             assert call["expect"]["text"] == text, call
+
+
+def test_bytes_of_tokens_are_those_of_the_alphabet_and_of_tokenizers(
+    demo_artifact: Artifact, variants: Path
+) -> None:
+    calls = [(each, call) for each in SCENARIOS for call in calls_named(each, "token_bytes")]
+    for scenario, call in calls:
+        if "error" in call["expect"]:
+            continue
+        folder = folder_of(scenario, demo_artifact.folder, variants)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if "artifact" in scenario:  # whose tokens are text
+            before = [] if call.get("first", True) else tokenizer.encode("a", add_special_tokens=False).ids
+            expected = tokenizer.decode([*before, call["id"]]).removeprefix("a" if before else "").encode()
+        else:
+            expected = byte_level_bytes(tokenizer).get(call["id"], b"")
+        assert bytes(call["expect"]["bytes"]) == expected, call
 
 
 def test_conversations_have_the_ids_of_their_parts(demo_artifact: Artifact) -> None:

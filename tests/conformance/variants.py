@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mmoe.export.convert.convert import ConvertOptions, convert
 from mmoe.export.demo.bundled import BUNDLED
+from tests.support.tokenizer_families import STRIP_ONE, replace
 
 _DATA = Path(__file__).parents[1] / "data"
 TEMPLATES = _DATA / "chat_templates"
@@ -39,6 +40,7 @@ class Variant:
     Attributes:
         template: File of its chat template, in `TEMPLATES`; None leaves the bundled one.
         tokens: Special tokens, for as many of `PLACES`.
+        tokenizer: Parts of its tokenizer.json that it has otherwise.
         names: What templates call some of them, such as ``bos_token``.
         sampling: What the checkpoint's author recommends, by the names of `mmoe_sampling`.
         backend_options: Of a program of its own; the others share the bundled one's.
@@ -49,6 +51,7 @@ class Variant:
 
     template: str | None = None
     tokens: tuple[str, ...] = ()
+    tokenizer: Mapping[str, object] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, float] = field(default_factory=dict)
     backend_options: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +126,20 @@ VARIANTS = {
             "repetition_penalty": 1.125,
         }
     ),
+    # Tokens that are text, not bytes, as SentencePiece's are, with this letter for a space, which a text's first loses.
+    "pieces": Variant(
+        tokenizer={
+            "normalizer": {
+                "type": "Sequence",
+                "normalizers": [{"type": "Prepend", "prepend": "\u0120"}, replace(" ", "\u0120")],
+            },
+            "pre_tokenizer": None,
+            "decoder": {
+                "type": "Sequence",
+                "decoders": [replace("\u0120", " "), {"type": "Fuse"}, STRIP_ONE],
+            },
+        }
+    ),
     "speculative": Variant(backend_options={"speculation": "on"}),
     "trained-olmoe": Variant(
         stand_in="olmoe",
@@ -182,6 +199,9 @@ def write_variant(artifact: Path, variant: Variant, folder: Path) -> None:
             (artifact / "tokenizer.json").read_text(encoding="utf-8"), variant
         )
         manifest["runtime"]["special_tokens"] = dict(variant.names)
+    if variant.tokenizer:
+        tokenizer = json.loads((artifact / "tokenizer.json").read_text(encoding="utf-8"))
+        changed["tokenizer.json"] = json.dumps(tokenizer | dict(variant.tokenizer))
     for name, text in changed.items():
         (folder / name).unlink()
         (folder / name).write_text(text, encoding="utf-8")

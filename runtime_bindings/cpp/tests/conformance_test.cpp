@@ -45,6 +45,7 @@ class Caller {
     static const std::map<std::string, Method> methods = {{"info", &Caller::Info},
                                                           {"tokenize", &Caller::Tokenize},
                                                           {"detokenize", &Caller::Detokenize},
+                                                          {"token_bytes", &Caller::TokenBytes},
                                                           {"chat", &Caller::Chat},
                                                           {"chat_json", &Caller::ChatJson},
                                                           {"chat_fit", &Caller::ChatFit},
@@ -114,6 +115,16 @@ class Caller {
 
   Result Detokenize(const Json& call) {
     return {{"text", Text(Detokenized(model_, IdsOf(call), Flag(call, "skip_special", true)))}};
+  }
+
+  Result TokenBytes(const Json& call) {
+    const auto id = static_cast<int32_t>(call.Get("id").Integer());
+    const auto bytes = All<std::string>([&](char* to, size_t capacity, size_t* count) {
+      return mmoe_token_bytes(model_, id, Flag(call, "first", true), to, capacity, count);
+    });
+    Ids numbers;
+    for (const char byte : bytes) numbers.push_back(static_cast<uint8_t>(byte));
+    return {{"bytes", Text(numbers)}};
   }
 
   Result Chat(const Json& call) { return {{"ids", Text(ConversationIds(model_, MessagesOf(call)))}}; }

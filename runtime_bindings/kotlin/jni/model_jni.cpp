@@ -98,6 +98,16 @@ jbyteArray Detokenize(JNIEnv* env, jclass, jlong model, jintArray ids, jboolean 
   });
 }
 
+jbyteArray TokenBytes(JNIEnv* env, jclass, jlong model, jint id, jboolean first) {
+  return Guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
+    std::string bytes;
+    const mmoe_status status = FillBuffer(bytes, 64, [&](char* data, size_t capacity, size_t* count) {
+      return mmoe_token_bytes(static_cast<mmoe_model>(model), id, first, data, capacity, count);
+    });
+    return Succeeded(env, status) ? ToJava(env, bytes.data(), bytes.size()) : nullptr;
+  });
+}
+
 jintArray ChatJson(JNIEnv* env, jclass, jlong model, jbyteArray conversation, jbyteArray now) {
   return Guarded<jintArray>(env, nullptr, [&]() -> jintArray {
     const std::string bytes = ToBytes(env, conversation);
@@ -175,6 +185,7 @@ std::vector<JNINativeMethod> ModelMethods() {
           Method("modelLoadSeconds", "(J)D", LoadSeconds),
           Method("tokenize", "(J[BZZ)[I", Tokenize),
           Method("detokenize", "(J[IZ)[B", Detokenize),
+          Method("tokenBytes", "(JIZ)[B", TokenBytes),
           Method("chatJson", "(J[B[B)[I", ChatJson),
           Method("chatFit", "(J[B[BI[I)[I", ChatFit),
           Method("toolCalls", "(J[B)[B", ToolCalls),

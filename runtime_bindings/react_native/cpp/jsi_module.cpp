@@ -39,6 +39,7 @@ struct ToJs {
     return jsi::String::createFromUtf8(runtime, reinterpret_cast<const uint8_t*>(value.data()), value.size());
   }
   jsi::Value operator()(const Ids& value) const { return TypedArray(runtime, "Int32Array", value); }
+  jsi::Value operator()(const Bytes& value) const { return TypedArray(runtime, "Uint8Array", value); }
   jsi::Value operator()(const Floats& value) const { return TypedArray(runtime, "Float32Array", value); }
   jsi::Value operator()(const List& value) const {
     jsi::Array result(runtime, value.size());

@@ -23,7 +23,7 @@ Array Filled(size_t guess, Write write) {
   return found;
 }
 
-constexpr size_t kSomeIds = 512, kSomeBytes = 2048;
+constexpr size_t kSomeIds = 512, kSomeBytes = 2048, kBytesOfAToken = 64;
 
 int32_t OnProgress(void* context, int32_t stage, uint64_t done, uint64_t total) {
   const Notify& notify = *static_cast<const Notify*>(context);
@@ -147,6 +147,15 @@ Value Detokenize(const Arguments& arguments, const Notify&) {
   });
 }
 
+// model, id, first
+Value TokenBytes(const Arguments& arguments, const Notify&) {
+  const int32_t id = arguments.Int32(1);
+  const bool first = arguments.Bool(2);
+  return Filled<Bytes>(kBytesOfAToken, [&](uint8_t* bytes, size_t capacity, size_t* count) {
+    return mmoe_token_bytes(arguments.Handle(0), id, first, reinterpret_cast<char*>(bytes), capacity, count);
+  });
+}
+
 // model, conversation (JSON), now or null
 Value ChatJson(const Arguments& arguments, const Notify&) {
   const std::string& conversation = arguments.Text(1);
@@ -200,6 +209,7 @@ std::vector<Call> ModelCalls() {
           {"modelSessionMemory", false, SessionMemory},
           {"modelTokenize", false, Tokenize},
           {"modelDetokenize", false, Detokenize},
+          {"modelTokenBytes", false, TokenBytes},
           {"modelChatJson", false, ChatJson},
           {"modelChatFit", false, ChatFit},
           {"modelToolCalls", false, ToolCalls},

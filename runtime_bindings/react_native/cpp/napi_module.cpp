@@ -54,6 +54,7 @@ struct ToJs {
     return result;
   }
   napi_value operator()(const Ids& value) const { return TypedArray(env, napi_int32_array, value); }
+  napi_value operator()(const Bytes& value) const { return TypedArray(env, napi_uint8_array, value); }
   napi_value operator()(const Floats& value) const { return TypedArray(env, napi_float32_array, value); }
   napi_value operator()(const List& value) const {
     napi_value result = nullptr;

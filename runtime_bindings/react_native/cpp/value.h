@@ -15,19 +15,21 @@ namespace mmoe::js {
 
 struct Value;
 using Ids = std::vector<int32_t>;                           // an Int32Array
+using Bytes = std::vector<uint8_t>;                         // a Uint8Array, which no call takes
 using Floats = std::vector<float>;                          // a Float32Array
 using List = std::vector<Value>;                            // an array
 using Record = std::vector<std::pair<std::string, Value>>;  // an object
 
 struct Value {
   // monostate: null, and of what JavaScript gives undefined as well. A string is UTF-8 and may hold NUL characters.
-  std::variant<std::monostate, bool, double, std::string, Ids, Floats, List, Record> held;
+  std::variant<std::monostate, bool, double, std::string, Ids, Bytes, Floats, List, Record> held;
 
   Value() = default;
   Value(bool value) : held(value) {}
   Value(double value) : held(value) {}
   Value(std::string value) : held(std::move(value)) {}
   Value(Ids value) : held(std::move(value)) {}
+  Value(Bytes value) : held(std::move(value)) {}
   Value(Floats value) : held(std::move(value)) {}
   Value(List value) : held(std::move(value)) {}
   Value(Record value) : held(std::move(value)) {}

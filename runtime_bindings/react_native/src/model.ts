@@ -62,6 +62,14 @@ export class Model {
     return value(native().modelDetokenize(this.handle, tokenIds(ids), options.skipSpecial ?? true));
   }
 
+  /**
+   * The bytes that one token adds to a text; of a character that several tokens make, its part. An id that the tokenizer does
+   * not know has none. `first`: whether the text begins with it, which some tokenizers write without its space.
+   */
+  tokenBytes(id: number, options: { first?: boolean } = {}): Uint8Array {
+    return value(native().modelTokenBytes(this.handle, id, options.first ?? true));
+  }
+
   /** The ids of a conversation by the artifact's chat template; they end with the header of the assistant's turn. */
   chat(messages: readonly Message[], tools: readonly Tool[] = []): number[] {
     return this.chatJson(conversationJson(messages, tools));

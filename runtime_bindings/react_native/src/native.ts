@@ -20,6 +20,7 @@ export interface Native {
   modelSessionMemory(model: number, tokens: number | null): Result<SessionMemory>;
   modelTokenize(model: number, text: string, addBos: boolean, parseSpecial: boolean): Result<Int32Array>;
   modelDetokenize(model: number, ids: Int32Array, skipSpecial: boolean): Result<string>;
+  modelTokenBytes(model: number, id: number, first: boolean): Result<Uint8Array>;
   modelChatJson(model: number, conversation: string, now: string | null): Result<Int32Array>;
   modelChatFit(
     model: number,

@@ -266,6 +266,22 @@ test("NUL characters and characters beyond 16 bits arrive", async () => {
   await model.close();
 });
 
+test("bytes of tokens are those of their text", async () => {
+  const model = await loadModel(artifact);
+  for (const text of ["In the beginning", "na\u0308ive \u{1f468}\u200d\u{1f469} \u6771\u4eac", "a\0b", "\n\t "]) {
+    const pieces = model.tokenize(text, { addBos: false }).map((id, index) => model.tokenBytes(id, { first: index === 0 }));
+    assert.equal(Buffer.concat(pieces).toString("hex"), Buffer.from(text).toString("hex"));
+  }
+  const special = model.tokenize("<|eot|>", { addBos: false, parseSpecial: true });
+  assert.deepEqual(special.map((id) => model.tokenBytes(id)), [Uint8Array.from(Buffer.from("<|eot|>"))]);
+  for (const unknown of [-1, model.info.vocabSize, 2 ** 31 - 1]) assert.deepEqual(model.tokenBytes(unknown), new Uint8Array());
+  for (const none of [0.5, 2 ** 31, Number.NaN]) {
+    assert.throws(() => model.tokenBytes(none), fails("invalid_argument", /modelTokenBytes: argument 2 must be a whole number/));
+  }
+  await model.close();
+  assert.throws(() => model.tokenBytes(1), fails("closed", /is not open/));
+});
+
 test("seeds have 64 bits", async () => {
   const model = await loadModel(artifact);
   const text = async (seed: number | bigint) => {

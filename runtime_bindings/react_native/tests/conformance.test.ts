@@ -154,6 +154,7 @@ function modelCalls(model: Model): Record<string, Handler> {
       }),
     }),
     detokenize: (call) => ({ text: model.detokenize(idsOf(call), { skipSpecial: call.skip_special ?? true }) }),
+    token_bytes: (call) => ({ bytes: Array.from(model.tokenBytes(call.id, { first: call.first ?? true })) }),
     chat: (call) => ({ ids: model.chat(call.messages) }),
     chat_json: (call) => ({ ids: model.chatJson(conversation(call), call.now) }),
     chat_fit: (call) => {

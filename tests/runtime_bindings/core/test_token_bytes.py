@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from mmoe.export.artifact.artifact import Artifact
 from mmoe.export.artifact.load import load
 from mmoe.export.demo.bundled import bundled_checkpoint
+from tests.support.byte_alphabet import byte_level_bytes
 from tests.support.native_tokenizer import NativeTokenizer
 from tests.support.tokenizer_families import FAMILIES, Family, train
 
@@ -18,20 +19,6 @@ FILES = {
     "bundled": bundled_checkpoint() / "tokenizer.json",
     **{path.parent.name: path for path in sorted(STAND_INS.glob("*/tokenizer.json"))},
 }
-# GPT-2's alphabet: a byte that prints as a Latin-1 character is that character; the others follow 255 in their order.
-PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-BYTE_OF = {chr(byte): byte for byte in PRINTED} | {
-    chr(256 + rank): byte for rank, byte in enumerate(sorted(set(range(256)) - set(PRINTED)))
-}
-
-
-def byte_level_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
-    """The bytes of every id."""
-    added = tokenizer.get_added_tokens_decoder()
-    return {
-        token: text.encode() if token in added else bytes(BYTE_OF[character] for character in text)
-        for text, token in tokenizer.get_vocab(with_added_tokens=True).items()
-    }
 
 
 @pytest.mark.parametrize("path", FILES.values(), ids=FILES)

@@ -148,6 +148,15 @@ public final class Model: Sendable {
     return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// The bytes that one token adds to a text; of a character that several tokens make, its part.
+  ///
+  /// - Parameters:
+  ///   - id: of the token; one that the tokenizer does not know has no bytes.
+  ///   - first: whether the text begins with it; some tokenizers write such a token without its space.
+  public func tokenBytes(_ id: Int32, first: Bool = true) throws -> [UInt8] {
+    try collect(CChar(0)) { mmoe_token_bytes(handle, id, first ? 1 : 0, $0, $1, $2) }.map { UInt8(bitPattern: $0) }
+  }
+
   /// The ids of a conversation by the artifact's chat template, ready for the assistant's turn. The text of special tokens
   /// in messages and tools is plain text.
   ///

@@ -87,6 +87,9 @@ private struct Caller {
       return ["ids": .ids(try model.tokenize(call.text, addBOS: addBOS, parseSpecial: parseSpecial))]
     case "detokenize":
       return ["text": .string(try model.detokenize(call.ids, skipSpecial: call["skip_special"]?.bool ?? true))]
+    case "token_bytes":
+      let bytes = try model.tokenBytes(Int32(call["id"]!.integer!), first: call["first"]?.bool ?? true)
+      return ["bytes": .array(bytes.map { .integer(Int($0)) })]
     case "chat":
       return ["ids": .ids(try model.chat(call.messages))]
     case "chat_json":

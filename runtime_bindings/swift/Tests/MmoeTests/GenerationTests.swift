@@ -86,6 +86,21 @@ final class GenerationTests: XCTestCase {
     XCTAssertEqual(try model.detokenize(try model.tokenize(text)), text)
   }
 
+  func testBytesOfTokensAreThoseOfTheirText() throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    for text in ["In the beginning", "na\u{308}ive \u{1f468}\u{200d}\u{1f469} \u{6771}\u{4eac}", "a\0b", "\n\t "] {
+      let pieces = try model.tokenize(text, addBOS: false).enumerated().map {
+        try model.tokenBytes($0.element, first: $0.offset == 0)
+      }
+      XCTAssertEqual(Array(pieces.joined()), Array(text.utf8))
+    }
+    let special = try model.tokenize("<|eot|>", addBOS: false, parseSpecial: true)
+    XCTAssertEqual(try special.map { try model.tokenBytes($0) }, [Array("<|eot|>".utf8)])
+    for unknown in [-1, Int32(model.info.vocabSize), .max] { XCTAssertEqual(try model.tokenBytes(unknown), []) }
+    model.close()
+    assertThrows(.closed) { _ = try model.tokenBytes(1) }
+  }
+
   func testCancellingTheTaskEndsTheStreamWithinAToken() async throws {
     let model = try Model(folder: try Expected.load().artifact)
     let session = try Session(model)

@@ -150,6 +150,10 @@ private abstract class Caller(protected val model: Model) : Closeable {
                 json("ids" to model.tokenize(call.text, addBos, parseSpecial))
             }
             "detokenize" -> json("text" to model.detokenize(call.ids, call["skip_special"]?.asBoolean ?: true))
+            "token_bytes" -> {
+                val bytes = model.tokenBytes(call["id"].asInt, call["first"]?.asBoolean ?: true)
+                json("bytes" to bytes.map { it.toUByte().toInt() })
+            }
             "chat" -> json("ids" to model.chat(call.messages))
             "chat_json" -> json("ids" to model.chatJson(call.conversation, call["now"].asString))
             "chat_fit" -> model.chatFit(call.conversation, call["most_ids"].asInt, call["now"].asString).let {

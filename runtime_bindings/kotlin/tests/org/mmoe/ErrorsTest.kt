@@ -114,6 +114,7 @@ class ErrorsTest {
         model.close()
         assertFailsWith<MmoeException.Closed> { other.prefill(intArrayOf(1)) }
         assertFailsWith<MmoeException.Closed> { model.newSession() }
+        assertFailsWith<MmoeException.Closed> { model.tokenBytes(1) }
         Unit
     }
 

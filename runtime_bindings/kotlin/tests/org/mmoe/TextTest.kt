@@ -43,6 +43,20 @@ class TextTest {
         assertEquals(eot, model.detokenize(special, skipSpecial = false))
     }
 
+    @Test
+    fun bytesOfTokensAreThoseOfTheirText() = Model.open(Reference.artifact).use { model ->
+        for (text in listOf("In the beginning", "na\u0308ive \uD83D\uDC68\u200D\uD83D\uDC69 \u6771\u4eac", "a\u0000b", "\n\t ")) {
+            val pieces = model.tokenize(text, addBos = false).mapIndexed { index, id -> model.tokenBytes(id, first = index == 0) }
+            assertEquals(text.encodeToByteArray().toList(), pieces.flatMap { it.toList() })
+        }
+        for (eot in model.tokenize("<|eot|>", addBos = false, parseSpecial = true)) {
+            assertEquals("<|eot|>", model.tokenBytes(eot).decodeToString())
+        }
+        for (unknown in listOf(-1, model.info.vocabSize, Int.MAX_VALUE)) {
+            assertContentEquals(ByteArray(0), model.tokenBytes(unknown))
+        }
+    }
+
     /** At this temperature every token is about as likely: single bytes of all kinds come in every order. */
     @Test
     fun streamedTextNeverSplitACharacter() = runBlocking {

@@ -55,6 +55,14 @@ public class Model private constructor(private val handle: Long) : Closeable {
         Native.detokenize(handle, ids, skipSpecial).decodeToString()
 
     /**
+     * The bytes that one token adds to a text; of a character that several tokens make, its part.
+     *
+     * @param id of the token; one that the tokenizer does not know has no bytes.
+     * @param first whether the text begins with it; some tokenizers write such a token without its space.
+     */
+    public fun tokenBytes(id: Int, first: Boolean = true): ByteArray = Native.tokenBytes(handle, id, first)
+
+    /**
      * The ids of a conversation by the artifact's chat template, ready for prefill: they end with the header of the
      * assistant's turn. The text of special tokens in messages and tools is plain text.
      *

@@ -42,6 +42,8 @@ internal object Native {
 
     @JvmStatic external fun detokenize(model: Long, ids: IntArray, skipSpecial: Boolean): ByteArray
 
+    @JvmStatic external fun tokenBytes(model: Long, id: Int, first: Boolean): ByteArray
+
     @JvmStatic external fun chatJson(model: Long, conversation: ByteArray, now: ByteArray?): IntArray
 
     /** leftOut becomes [messages left out]. */
