@@ -1,3 +1,4 @@
+import Dispatch
 import XCTest
 
 @testable import Mmoe
@@ -124,7 +125,30 @@ final class GenerationTests: XCTestCase {
     XCTAssertEqual(ids.count, 5)
   }
 
-  func testCancellingDuringALongPrefillEndsIt() async throws {
+  func testCancellingWhileTheCallOfAPromptIsUnderWayEndsIt() async throws {
+    let model = try Model(folder: try Expected.load().artifact)
+    let session = try Session(model)
+    let (underWay, begin) = AsyncStream.makeStream(of: Void.self)
+    let cancelled = DispatchSemaphore(value: 0)
+    let prompt: Session.Prompt = { _ in
+      begin.finish()
+      // The library looks for a cancel in front of each chunk: from here on it is in front of the first.
+      cancelled.wait()
+      return [5, 6, 7]
+    }
+    let generation = Generation(session, prompt, Limits(), Grammar(jsonSchema: nil, grammar: nil), false, nil)
+    let consumer = Task { try await generation.next() }
+    for await _ in underWay {}
+    consumer.cancel()
+    cancelled.signal()
+    let step = try await consumer.value
+    XCTAssertNil(step)
+    XCTAssertEqual(try session.position(), 0)
+    try session.prompt([7, 8, 9])
+    XCTAssertEqual(try session.position(), 3)
+  }
+
+  func testACancelAtAnyMomentLeavesTheSessionReady() async throws {
     let model = try Model(folder: try Expected.load().artifact)
     let session = try Session(model)
     for delay in [0, 1, 5] {
