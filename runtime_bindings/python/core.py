@@ -254,6 +254,16 @@ _ARGUMENTS: dict[str, list[Any]] = {
     ],
 }
 
+# Of each call's arguments, behind the handle, which is the library's own number.
+_INTEGERS = {
+    name: [
+        (place, kind)
+        for place, kind in enumerate(arguments)
+        if place and kind in (c_int32, c_int64, c_size_t)
+    ]
+    for name, arguments in _ARGUMENTS.items()
+}
+
 
 @cache
 def _library() -> ctypes.CDLL:
@@ -278,12 +288,20 @@ def call(name: str, *arguments: Any) -> None:
     """Calls ``mmoe_name``.
 
     Raises:
-        CoreFailure: it did not return `MMOE_OK`.
+        CoreFailure: it did not return `MMOE_OK`, or an integer does not fit its argument.
     """
     library = _library()
+    for place, kind in _INTEGERS[name]:
+        if kind(arguments[place]).value != arguments[place]:
+            raise _out_of_range(arguments[place], 8 * ctypes.sizeof(kind))
     status = getattr(library, f"mmoe_{name}")(*arguments)
     if status != Status.OK:
         raise CoreFailure(Status(status), library.mmoe_last_error().decode(errors="replace"))
+
+
+def _out_of_range(value: int, bits: int) -> CoreFailure:
+    # ctypes takes an integer modulo its type's range: 2**64 + 2 would be 2.
+    return CoreFailure(Status.INVALID_ARGUMENT, f"{value} does not fit {bits} bits")
 
 
 def library_version() -> str:
@@ -306,8 +324,16 @@ class Uncopied:
 
 
 def initialised(kind: type[Any], **fields: Any) -> Any:
-    """A structure that begins with its own size, as the library wants it."""
-    return kind(ctypes.sizeof(kind), **fields)
+    """A structure that begins with its own size, as the library wants it.
+
+    Raises:
+        CoreFailure: An integer does not fit its field.
+    """
+    found = kind(ctypes.sizeof(kind), **fields)
+    for name, value in fields.items():
+        if isinstance(value, int) and getattr(found, name) != value:
+            raise _out_of_range(value, 8 * getattr(kind, name).size)
+    return found
 
 
 def id_array(ids: Iterable[int]) -> ctypes.Array[c_int32]:

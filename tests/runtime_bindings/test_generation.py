@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,6 +18,7 @@ from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.records import FinishReason, Message
 from mmoe.runtime_bindings.python.runner import ModelRunner
 from mmoe.runtime_bindings.python.sampling import Sampler, SamplingConfig
+from mmoe.runtime_bindings.python.session import Session
 from tests.support.token_loop import generated_ids
 
 PROMPT = "And the LORD spake unto Moses, saying,"
@@ -207,6 +208,27 @@ def test_wrong_limits_and_ids_are_refused(model: mmoe.Model) -> None:
         with pytest.raises(CoreFailure, match=message) as refusal:
             list(model.generate(ids))
         assert refusal.value.status is Status.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda model, session: session.truncate(2**64 + 2),
+        lambda model, session: session.truncate(-(2**63) - 1),
+        lambda model, session: session.set_speculation(2**32),
+        lambda model, session: model.token_bytes(2**32 + 5),
+    ],
+)
+def test_integers_beyond_their_range_are_refused(
+    model: mmoe.Model, asked: Callable[[mmoe.Model, Session], object]
+) -> None:
+    # Modulo its range each would be a value that the library takes.
+    with Session(model) as session:
+        session.prompt(model.tokenize(PROMPT))
+        with pytest.raises(CoreFailure, match=r"does not fit (32|64) bits") as refusal:
+            asked(model, session)
+        assert refusal.value.status is Status.INVALID_ARGUMENT
+        assert session.position == len(model.tokenize(PROMPT))
 
 
 def test_surrogates_count_as_no_character(model: mmoe.Model) -> None:
