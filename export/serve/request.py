@@ -80,7 +80,9 @@ def read_chat(body: Mapping[str, Any], model: Model, model_id: str) -> TextReque
     try:
         prompt = model.chat_json(extra | variables)
     except CoreFailure as failure:
-        raise refuse("messages", str(failure)) from failure
+        # Where the artifact is on this machine is not for clients.
+        told = str(failure).removeprefix(str(model.folder)).lstrip("/: ")
+        raise refuse("messages", told) from failure
     asked = fields.flag("logprobs")
     top = fields.integer("top_logprobs", 0, 0, _MOST_TOP_LOGPROBS)
     if top and not asked:

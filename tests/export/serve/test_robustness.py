@@ -226,6 +226,15 @@ def test_a_text_whose_time_is_up_ends_with_what_it_has(model: Model) -> None:
     assert answer["choices"][0]["finish_reason"] == "length"
 
 
+def test_a_refusal_of_the_template_does_not_tell_where_it_is(address: str, model: Model) -> None:
+    response = post(f"{address}/v1/chat/completions", json=BODY | {"messages": [{"content": "a"}]})
+    assert response.status_code == 400
+    message = response.json()["error"]["message"]
+    assert "'role' of a dict is undefined" in message
+    assert str(model.folder) not in message
+    assert "chat_template.jinja: line 3" in message
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"\xff\xfe", b"[1]", b"[" * 100_000, b'{"messages": NaN}', b'{"messages": [{"role": 3}]}'],
