@@ -245,10 +245,10 @@ class Session(Uncopied):
         call("session_reset", self._handle)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the context, the sampling with its random numbers, and the text where it is to a file.
+        """Writes the context, the sampling with its random numbers, and the text where it is, to a file.
 
-        A file that is there is replaced only by a whole one. Statistics and a grammar are not in it: a text that was to
-        be within one goes on as any text.
+        So a text within a grammar goes on within it. A file that is there is replaced only by a whole one. Statistics
+        are not in it.
 
         Raises:
             CoreFailure: The file cannot be written, or a backend keeps the caches to itself.

@@ -18,6 +18,7 @@ from mmoe.runtime_bindings.python.errors import OptionError
 from mmoe.runtime_bindings.python.limits import Limits
 from mmoe.runtime_bindings.python.records import FinishReason
 from tests.support.core_grammar import CoreGrammar
+from tests.support.snapshots import resealed
 
 PROMPT = "And the LORD spake unto Moses, saying,"
 PERSON = {
@@ -240,16 +241,75 @@ def test_a_cancel_ends_a_text_whose_tokens_wait(model: mmoe.Model) -> None:
     assert np.array_equal(session.logits(), other.logits())
 
 
-def test_a_snapshot_has_no_grammar(model: mmoe.Model, tmp_path: Path) -> None:
-    """Neither that of the session which was saved, nor that of the one which it is restored to."""
-    with mmoe.Session(model) as session, mmoe.Session(model) as other:
+@pytest.mark.parametrize("steps", [0, 1, 4, 9, 10, 11, 20])
+@pytest.mark.parametrize(
+    "options",
+    [{"grammar": 'root ::= " Yea, " [a-z ]+'}, {"json_schema": PERSON}, {}],
+    ids=["grammar", "schema", "none"],
+)
+def test_a_snapshot_goes_on_within_its_grammar(
+    model: mmoe.Model, tmp_path: Path, options: dict[str, Any], steps: int
+) -> None:
+    sampling = mmoe.SamplingConfig(temperature=1.2, seed=7)
+    with mmoe.Session(model, sampling) as session, mmoe.Session(model) as other:
         session.prompt(model.tokenize(PROMPT))
-        session.set_grammar(grammar='root ::= " Yea, " [a-z ]+')
-        for _ in range(4):
+        session.set_grammar(**options)
+        for _ in range(steps):
             session.next()
         session.save(tmp_path / "snapshot")
-        session.set_grammar()
         other.prompt(model.tokenize("In"))
         other.set_grammar(grammar='root ::= "x"')
         other.restore(tmp_path / "snapshot")
-        assert [other.next() for _ in range(12)] == [session.next() for _ in range(12)]
+        expected = [session.next() for _ in range(60)]
+        assert [other.next() for _ in range(60)] == expected
+        other.restore(tmp_path / "snapshot")
+        other.save(tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "snapshot").read_bytes()
+
+
+def test_another_process_goes_on_within_the_grammar(demo_artifact: Artifact, tmp_path: Path) -> None:
+    """A model that has compiled no grammar does it from the snapshot."""
+    texts = []
+    with mmoe.load(demo_artifact.folder) as model, mmoe.Session(model) as session:
+        session.prompt(model.tokenize(PROMPT))
+        session.set_grammar(json_schema=json.dumps(PERSON))
+        begin = "".join(session.next().text for _ in range(10))
+        session.save(tmp_path / "snapshot")
+        texts.append(begin + rest_of(session))
+    with mmoe.load(demo_artifact.folder) as model, mmoe.Session(model) as session:
+        session.restore(tmp_path / "snapshot")
+        texts.append(begin + rest_of(session))
+    jsonschema.validate(json.loads(texts[0]), PERSON)
+    assert texts[0] == texts[1]
+
+
+def rest_of(session: mmoe.Session) -> str:
+    text = ""
+    while True:
+        step = session.next()
+        text += step.text
+        if step.finish_reason is not None:
+            return text
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [b'root ::= " Nay, " [a-z ]+', b'root ::= " Yea, " [a-z +]', b'root ::= " Yea, " [a-z ]\xff'],
+    ids=["other tokens", "no grammar", "no UTF-8"],
+)
+def test_a_forged_grammar_is_refused(model: mmoe.Model, tmp_path: Path, forged: bytes) -> None:
+    with mmoe.Session(model) as session:
+        session.prompt(model.tokenize(PROMPT))
+        session.set_grammar(grammar='root ::= " Yea, " [a-z ]+')
+        for _ in range(6):
+            session.next()
+        session.save(tmp_path / "snapshot")
+        whole = (tmp_path / "snapshot").read_bytes()
+        (tmp_path / "snapshot").write_bytes(resealed(whole.replace(b'root ::= " Yea, " [a-z ]+', forged)))
+        with pytest.raises(CoreFailure, match="is damaged") as refusal:
+            session.restore(tmp_path / "snapshot")
+        assert refusal.value.status is Status.CORRUPT
+        (tmp_path / "whole").write_bytes(whole)
+        going_on = [session.next() for _ in range(10)]
+        session.restore(tmp_path / "whole")
+        assert [session.next() for _ in range(10)] == going_on

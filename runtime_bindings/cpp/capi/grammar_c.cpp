@@ -57,7 +57,8 @@ void* mmoe_grammar_new(const void* vocabulary, int32_t kind, const char* text, s
       grammar->bytes = std::make_shared<const Automaton>(std::move(automaton));
     } else {
       grammar->tokens = std::make_shared<const VocabularyGrammar>(
-          std::move(automaton), *static_cast<const std::shared_ptr<const Vocabulary>*>(vocabulary));
+          mmoe::grammar::Source{kind, std::string(text, bytes)}, std::move(automaton),
+          *static_cast<const std::shared_ptr<const Vocabulary>*>(vocabulary));
     }
     return grammar.release();
   } catch (const mmoe::CoreError& error) {

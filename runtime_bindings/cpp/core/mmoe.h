@@ -384,8 +384,8 @@ MMOE_API mmoe_status mmoe_session_truncate(mmoe_session session, int64_t positio
 /* truncate(0), and the statistics, a pending cancel and the random numbers start afresh. */
 MMOE_API mmoe_status mmoe_session_reset(mmoe_session session);
 /* Writes the session to a file, which takes the place of one that is there only when it is whole: its tokens, what
- * the caches hold of them, the sampling with its random numbers and its bias, and the text where it is. Statistics
- * and a grammar are not in it: a text that was to be within one goes on as any text. MMOE_UNSUPPORTED if a backend keeps the caches to itself. (ABI 2) */
+ * the caches hold of them, the sampling with its random numbers and its bias, and the text where it is, within its grammar if
+ * it has one. Statistics are not in it. MMOE_UNSUPPORTED if a backend keeps the caches to itself. (ABI 2) */
 MMOE_API mmoe_status mmoe_session_save(mmoe_session session, const char* path);
 /* Makes the session the one that was saved: it goes on with the same tokens and the same text, bit for bit. Any
  * session of a model with the same program can take it, as often as wanted, e.g. to begin many conversations behind

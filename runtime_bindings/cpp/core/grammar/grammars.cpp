@@ -26,18 +26,19 @@ std::shared_ptr<const VocabularyGrammar> Grammars::Get(int32_t kind, std::string
   Automaton automaton = Compile(kind, text);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (vocabulary_ == nullptr) vocabulary_ = std::make_shared<const Vocabulary>(tokenizer_, stop_ids_);
-  auto grammar = std::make_shared<const VocabularyGrammar>(std::move(automaton), vocabulary_);
-  entries_.push_front({kind, std::string(text), grammar});
-  if (entries_.size() > kKeptGrammars) entries_.pop_back();
-  return grammar;
+  grammars_.push_front(std::make_shared<const VocabularyGrammar>(Source{kind, std::string(text)},
+                                                                 std::move(automaton), vocabulary_));
+  if (grammars_.size() > kKeptGrammars) grammars_.pop_back();
+  return grammars_.front();
 }
 
 std::shared_ptr<const VocabularyGrammar> Grammars::Find(int32_t kind, std::string_view text) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->kind != kind || entry->text != text) continue;
-    entries_.splice(entries_.begin(), entries_, entry);
-    return entry->grammar;
+  for (auto grammar = grammars_.begin(); grammar != grammars_.end(); ++grammar) {
+    const Source& source = (*grammar)->source();
+    if (source.kind != kind || source.text != text) continue;
+    grammars_.splice(grammars_.begin(), grammars_, grammar);
+    return grammars_.front();
   }
   return nullptr;
 }

@@ -29,19 +29,13 @@ class Grammars {
   std::shared_ptr<const VocabularyGrammar> Get(int32_t kind, std::string_view text);
 
  private:
-  struct Entry {
-    int32_t kind;
-    std::string text;
-    std::shared_ptr<const VocabularyGrammar> grammar;
-  };
-
   std::shared_ptr<const VocabularyGrammar> Find(int32_t kind, std::string_view text);
 
   const Tokenizer& tokenizer_;
   const std::vector<int32_t> stop_ids_;
   std::mutex mutex_;
-  std::shared_ptr<const Vocabulary> vocabulary_;  // made with the first grammar
-  std::list<Entry> entries_;                      // used last first
+  std::shared_ptr<const Vocabulary> vocabulary_;                  // made with the first grammar
+  std::list<std::shared_ptr<const VocabularyGrammar>> grammars_;  // used last first
 };
 
 }  // namespace mmoe::grammar

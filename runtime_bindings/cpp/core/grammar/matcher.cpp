@@ -15,13 +15,19 @@ Matcher::Matcher(std::shared_ptr<const VocabularyGrammar> grammar, bool at_start
     : grammar_(std::move(grammar)),
       configurations_(grammar_->automaton()),
       now_(configurations_.Start()),
+      began_at_start_(at_start),
       at_start_(at_start) {}
 
-const TokenSet& Matcher::Allowed() {
+void Matcher::BeginStep() {
   if (configurations_.IsLarge()) {
     now_ = configurations_.Keep(now_);
     masks_.clear();
   }
+  configurations_.BeginStep();
+}
+
+const TokenSet& Matcher::Allowed() {
+  BeginStep();
   for (size_t index = 0; index < masks_.size(); ++index) {
     if (masks_[index].of == now_) {
       std::rotate(masks_.begin(), masks_.begin() + static_cast<ptrdiff_t>(index),
@@ -29,7 +35,6 @@ const TokenSet& Matcher::Allowed() {
       return masks_[0].tokens;
     }
   }
-  configurations_.BeginStep();
   Mask mask(grammar_->trie(at_start_).vocab_size());
   Collect(&mask.tokens);
   for (const int32_t token : grammar_->trie(at_start_).empty_tokens()) mask.tokens.Add(token);
@@ -88,10 +93,12 @@ void Matcher::Collect(TokenSet* allowed) {
 bool Matcher::Push(int32_t id) {
   const std::optional<std::string_view> bytes = grammar_->trie(at_start_).Bytes(id);
   if (!bytes) return false;
+  BeginStep();
   ConfigurationId reached = now_;
   for (const char byte : *bytes) reached = configurations_.Next(reached, static_cast<uint8_t>(byte));
   if (reached == Configurations::kDead) return false;
   now_ = reached;
+  pushed_.push_back(id);
   if (std::exchange(at_start_, false)) masks_.clear();
   return true;
 }

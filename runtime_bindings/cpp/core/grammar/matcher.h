@@ -23,13 +23,21 @@ class Matcher {
   // `id` comes next. False, and nothing happens, if it is not allowed.
   bool Push(int32_t id);
 
+  // What it was made of, and the tokens that have come: another one of these that they are pushed to is where this one is.
+  const Source& source() const { return grammar_->source(); }
+  bool began_at_start() const { return began_at_start_; }
+  const std::vector<int32_t>& pushed() const { return pushed_; }
+
  private:
+  void BeginStep();
   void Collect(TokenSet* allowed);
 
   const std::shared_ptr<const VocabularyGrammar> grammar_;
   Configurations configurations_;
   ConfigurationId now_;
+  const bool began_at_start_;
   bool at_start_;
+  std::vector<int32_t> pushed_;
   // The masks of configurations, of which a text meets the same few again and again.
   struct Mask {
     explicit Mask(int32_t vocab_size) : tokens(vocab_size) {}

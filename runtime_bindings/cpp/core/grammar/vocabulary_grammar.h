@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/grammar/automaton.h"
@@ -10,15 +11,23 @@
 
 namespace mmoe::grammar {
 
+// What a grammar is compiled from.
+struct Source {
+  int32_t kind;  // of mmoe_grammar_kind
+  std::string text;
+};
+
 // A grammar for the tokens of one vocabulary: what texts within it share.
 class VocabularyGrammar {
  public:
-  VocabularyGrammar(Automaton automaton, std::shared_ptr<const Vocabulary> vocabulary)
-      : automaton_(std::move(automaton)),
+  VocabularyGrammar(Source source, Automaton automaton, std::shared_ptr<const Vocabulary> vocabulary)
+      : source_(std::move(source)),
+        automaton_(std::move(automaton)),
         vocabulary_(std::move(vocabulary)),
         first_masks_(vocabulary_->first()),
         masks_(vocabulary_->later()) {}
 
+  const Source& source() const { return source_; }
   const Automaton& automaton() const { return automaton_; }
   const TokenTrie& trie(bool at_start) const {
     return at_start ? vocabulary_->first() : vocabulary_->later();
@@ -26,6 +35,7 @@ class VocabularyGrammar {
   LocalMasks& masks(bool at_start) const { return at_start && !vocabulary_->alike() ? first_masks_ : masks_; }
 
  private:
+  const Source source_;
   const Automaton automaton_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
   mutable LocalMasks first_masks_;

@@ -1,6 +1,8 @@
 // The part of Session that saves it and puts it back.
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -55,6 +57,23 @@ const std::vector<StateTensor>& StateOf(const Program& program) {
   return program.state();
 }
 
+// The same grammar, where the text in it was. Whoever forged a file may have it describe none, or tokens that are not in it.
+std::unique_ptr<grammar::Matcher> Restored(const GrammarState& state, const Model& model,
+                                           const std::string& path) {
+  try {
+    auto matcher = std::make_unique<grammar::Matcher>(model.grammars().Get(state.kind, state.text),
+                                                      state.began_at_start);
+    if (std::all_of(state.pushed.begin(), state.pushed.end(),
+                    [&](int32_t id) { return matcher->Push(id); })) {
+      return matcher;
+    }
+  } catch (const CoreError& error) {
+    if (error.status() == MMOE_OUT_OF_RESOURCES) throw;
+  }
+  throw CoreError(MMOE_CORRUPT,
+                  path + ": is damaged (its text is not within its grammar); save the session again");
+}
+
 }  // namespace
 
 SessionState Session::State() const {
@@ -71,6 +90,10 @@ SessionState Session::State() const {
   }
   if (logits_ != nullptr) state.logits.assign(logits_, logits_ + seen_.size());
   state.text = text_.state();
+  if (grammar_ != nullptr) {
+    const auto& [kind, text] = grammar_->source();
+    state.grammar = {kind, text, grammar_->began_at_start(), grammar_->pushed()};
+  }
   return state;
 }
 
@@ -106,6 +129,7 @@ void Session::Restore(const std::string& path) {
     throw CoreError(MMOE_CORRUPT,
                     path + ": is damaged (its text is in no such state); save the session again");
   }
+  auto grammar = state.grammar ? Restored(*state.grammar, *model_, path) : nullptr;
   std::vector<bool> seen(seen_.size());
   for (const int32_t id : state.ids) seen[static_cast<size_t>(id)] = true;
   std::vector<int32_t> counts(counts_.size());
@@ -132,6 +156,7 @@ void Session::Restore(const std::string& path) {
   sampling_ = state.sampling;
   sampler_ = std::move(sampler);
   text_ = std::move(*text);
+  grammar_ = std::move(grammar);
   restored_logits_ = std::move(state.logits);
   logits_ = restored_logits_.empty() ? nullptr : restored_logits_.data();
 }

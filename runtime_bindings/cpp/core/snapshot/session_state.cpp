@@ -15,7 +15,7 @@ namespace mmoe {
 namespace {
 
 constexpr std::string_view kMagic = "MMOESNAP";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 // The header: magic, version, CRC-32 of all that follows it, and the bytes of the whole file.
 constexpr size_t kSumAt = kMagic.size() + sizeof(uint32_t);
 constexpr size_t kCheckedFrom = kSumAt + sizeof(uint32_t);
@@ -98,6 +98,25 @@ AnswerText::State GetText(ByteReader* from) {
   return text;
 }
 
+void PutGrammar(const std::optional<GrammarState>& grammar, ByteWriter* to) {
+  to->Put<int32_t>(grammar ? grammar->kind : MMOE_GRAMMAR_NONE);
+  if (!grammar) return;
+  to->PutString(grammar->text);
+  to->Put<uint8_t>(grammar->began_at_start ? 1 : 0);
+  to->PutList(grammar->pushed);
+}
+
+std::optional<GrammarState> GetGrammar(ByteReader* from) {
+  const auto kind = from->Get<int32_t>();
+  if (kind == MMOE_GRAMMAR_NONE) return std::nullopt;
+  GrammarState grammar;
+  grammar.kind = kind;
+  grammar.text = GetUtf8(from);
+  grammar.began_at_start = from->Get<uint8_t>() != 0;
+  grammar.pushed = from->List<int32_t>();
+  return grammar;
+}
+
 void RequireIds(const ByteReader& from, const std::vector<int32_t>& ids, int64_t vocab_size) {
   const bool known =
       std::all_of(ids.begin(), ids.end(), [&](int32_t id) { return id >= 0 && id < vocab_size; });
@@ -117,6 +136,7 @@ SessionState GetState(const SnapshotOwner& owner, ByteReader* from) {
   state.chosen = from->List<int32_t>();
   state.logits = from->List<float>();
   state.text = GetText(from);
+  state.grammar = GetGrammar(from);
 
   const auto position = static_cast<int64_t>(state.ids.size());
   from->Require(position <= owner.max_context_len && state.written >= position &&
@@ -126,6 +146,7 @@ SessionState GetState(const SnapshotOwner& owner, ByteReader* from) {
   RequireIds(*from, state.ids, owner.vocab_size);
   RequireIds(*from, state.chosen, owner.vocab_size);
   RequireIds(*from, bias_ids, owner.vocab_size);
+  if (state.grammar) RequireIds(*from, state.grammar->pushed, owner.vocab_size);
   from->Require(bias_ids.size() == bias_values.size(), "its bias is none");
   for (size_t index = 0; index < bias_ids.size(); ++index) {
     const bool ascends = index == 0 || bias_ids[index - 1] < bias_ids[index];
@@ -163,6 +184,7 @@ std::string BeginSnapshot(const SnapshotOwner& owner, const SessionState& state)
   to.PutList(state.chosen);
   to.PutList(state.logits);
   PutText(state.text, &to);
+  PutGrammar(state.grammar, &to);
   return file;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,14 @@
 #include "core/mmoe.h"
 
 namespace mmoe {
+
+// A grammar and where a text within it is.
+struct GrammarState {
+  int32_t kind;  // of mmoe_grammar_kind, never MMOE_GRAMMAR_NONE
+  std::string text;
+  bool began_at_start;
+  std::vector<int32_t> pushed;
+};
 
 // All of a session that decides how it goes on, but for what the tensors of its program hold.
 struct SessionState {
@@ -22,6 +31,7 @@ struct SessionState {
   std::vector<int32_t> chosen;  // since the text began, each as often as it was
   std::vector<float> logits;    // of the last token run; empty when there are none
   AnswerText::State text;
+  std::optional<GrammarState> grammar;
 };
 
 // A snapshot file: a checked header, a SessionState, and the used bytes of the state tensors, one after the other.
@@ -48,7 +58,7 @@ struct ReadSnapshot {
 
 // Throws CoreError naming `path`: MMOE_CORRUPT for what is cut, altered or no snapshot, MMOE_VERSION for a snapshot of
 // another format or of another program. Whatever the bytes are, what it returns can be put into a session of `owner`:
-// ids of the vocabulary, a context that fits, sampling and text that are possible.
+// ids of the vocabulary, a context that fits, sampling and text that are possible. Its grammar is not compiled yet.
 ReadSnapshot ParseSnapshot(std::string_view file, const SnapshotOwner& owner, const std::string& path);
 
 }  // namespace mmoe

@@ -200,9 +200,8 @@ public final class Session: Sendable {
     return Int(position)
   }
 
-  /// Writes the context, the sampling with its random numbers, and the text where it is to a file, which is replaced only
-  /// by a whole one. Statistics and a grammar are not in it: a text
-  /// that was to be within one goes on as any text.
+  /// Writes the context, the sampling with its random numbers, and the text where it is, within its grammar if it has one,
+  /// to a file, which is replaced only by a whole one. Statistics are not in it.
   public func save(to path: String) throws { try check(mmoe_session_save(handle, path)) }
 
   /// Makes this the session that `save` wrote: it goes on with the same tokens and text, bit for bit. Any session of a

@@ -204,9 +204,8 @@ public class Session internal constructor(public val model: Model, private val h
     public fun reset(): Unit = Native.sessionReset(handle)
 
     /**
-     * Writes the context, the sampling with its random numbers, and the text where it is to [file], which is replaced
-     * only by a whole one. Statistics and a grammar are not in it: a text
-     * that was to be within one goes on as any text.
+     * Writes the context, the sampling with its random numbers, and the text where it is, within its grammar if it has one,
+     * to [file], which is replaced only by a whole one. Statistics are not in it.
      *
      * @throws MmoeException.Unsupported a backend keeps the caches to itself.
      */
