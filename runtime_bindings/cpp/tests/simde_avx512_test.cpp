@@ -17,20 +17,13 @@ namespace {
 using Floats = std::array<float, 16>;
 using Ints = std::array<int32_t, 16>;
 
-template <typename Lanes, typename Vector>
-Lanes LanesOf(const Vector& vector) {
-  static_assert(sizeof(Lanes) == sizeof(Vector));
-  Lanes lanes;
-  std::memcpy(&lanes, &vector, sizeof lanes);
-  return lanes;
-}
-
-template <typename Vector, typename Lanes>
-Vector VectorOf(const Lanes& lanes) {
-  static_assert(sizeof(Lanes) == sizeof(Vector));
-  Vector vector;
-  std::memcpy(&vector, &lanes, sizeof vector);
-  return vector;
+// The same bits as another type: of a vector its lanes, of lanes a vector.
+template <typename To, typename From>
+To As(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
 }
 
 class SimdeAvx512 : public testing::Test {
@@ -66,9 +59,7 @@ TEST_F(SimdeAvx512, MultipliesBytes) {
       expected[i / 4] =
           static_cast<int32_t>(static_cast<uint32_t>(expected[i / 4]) + static_cast<uint32_t>(a[i] * b[i]));
     }
-    EXPECT_EQ(LanesOf<Ints>(
-                  _mm512_dpbusd_epi32(VectorOf<__m512i>(sums), VectorOf<__m512i>(a), VectorOf<__m512i>(b))),
-              expected);
+    EXPECT_EQ(As<Ints>(_mm512_dpbusd_epi32(As<__m512i>(sums), As<__m512i>(a), As<__m512i>(b))), expected);
   }
 }
 
@@ -84,10 +75,10 @@ TEST_F(SimdeAvx512, Converts) {
       widened[i] = bytes[i];
       of_ints[i] = static_cast<float>(ints[i]);
     }
-    EXPECT_EQ(LanesOf<Ints>(_mm512_cvtps_epi32(VectorOf<__m512>(floats))), rounded);
-    EXPECT_EQ(LanesOf<Floats>(_mm512_cvtepi32_ps(VectorOf<__m512i>(ints))), of_ints);
-    EXPECT_EQ(LanesOf<Ints>(_mm512_cvtepu8_epi32(VectorOf<__m128i>(bytes))), widened);
-    EXPECT_EQ(_mm512_cvtss_f32(VectorOf<__m512>(floats)), floats[0]);
+    EXPECT_EQ(As<Ints>(_mm512_cvtps_epi32(As<__m512>(floats))), rounded);
+    EXPECT_EQ(As<Floats>(_mm512_cvtepi32_ps(As<__m512i>(ints))), of_ints);
+    EXPECT_EQ(As<Ints>(_mm512_cvtepu8_epi32(As<__m128i>(bytes))), widened);
+    EXPECT_EQ(_mm512_cvtss_f32(As<__m512>(floats)), floats[0]);
   }
 }
 
@@ -100,9 +91,9 @@ TEST_F(SimdeAvx512, ConvertsFloat16) {
       floats[i] = Float16ToFloat(halves[i]);
       values[i] = std::ldexp(values[i], static_cast<int>(random_() % 40) - 40);
     }
-    EXPECT_EQ(LanesOf<Floats>(_mm512_cvtph_ps(VectorOf<__m256i>(halves))), floats);
-    const auto rounded = LanesOf<std::array<uint16_t, 16>>(
-        _mm512_cvtps_ph(VectorOf<__m512>(values), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    EXPECT_EQ(As<Floats>(_mm512_cvtph_ps(As<__m256i>(halves))), floats);
+    const auto rounded = As<std::array<uint16_t, 16>>(
+        _mm512_cvtps_ph(As<__m512>(values), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     for (size_t i = 0; i < 16; ++i) EXPECT_EQ(rounded[i], FloatToFloat16(values[i])) << values[i];
   }
 }
@@ -110,11 +101,10 @@ TEST_F(SimdeAvx512, ConvertsFloat16) {
 TEST_F(SimdeAvx512, MovesLanes) {
   const Floats floats = RandomFloats();
   const auto ints = RandomBytes<Ints>();
-  const auto moved = LanesOf<Floats>(_mm512_permute_ps(VectorOf<__m512>(floats), 0xb1));
-  const auto blocks =
-      LanesOf<Floats>(_mm512_shuffle_f32x4(VectorOf<__m512>(floats), VectorOf<__m512>(floats), 0x1b));
-  const auto upper = LanesOf<std::array<float, 8>>(_mm512_extractf32x8_ps(VectorOf<__m512>(floats), 1));
-  const auto shifted = LanesOf<Ints>(_mm512_srai_epi32(VectorOf<__m512i>(ints), 4));
+  const auto moved = As<Floats>(_mm512_permute_ps(As<__m512>(floats), 0xb1));
+  const auto blocks = As<Floats>(_mm512_shuffle_f32x4(As<__m512>(floats), As<__m512>(floats), 0x1b));
+  const auto upper = As<std::array<float, 8>>(_mm512_extractf32x8_ps(As<__m512>(floats), 1));
+  const auto shifted = As<Ints>(_mm512_srai_epi32(As<__m512i>(ints), 4));
   for (size_t i = 0; i < 16; ++i) {
     EXPECT_EQ(moved[i], floats[i ^ 1]);
     EXPECT_EQ(blocks[i], floats[4 * (3 - i / 4) + i % 4]);
@@ -129,11 +119,11 @@ TEST_F(SimdeAvx512, LeavesMaskedLanesAlone) {
     const auto mask = static_cast<__mmask16>((1u << count) - 1);
     const std::vector<float> from(floats.begin(),
                                   floats.begin() + count);  // a sanitizer sees a read behind it
-    const auto loaded = LanesOf<Floats>(_mm512_maskz_loadu_ps(mask, from.data()));
+    const auto loaded = As<Floats>(_mm512_maskz_loadu_ps(mask, from.data()));
     const auto half =
-        LanesOf<std::array<float, 8>>(_mm256_maskz_loadu_ps(static_cast<__mmask8>(mask), from.data()));
+        As<std::array<float, 8>>(_mm256_maskz_loadu_ps(static_cast<__mmask8>(mask), from.data()));
     Floats stored = {};
-    _mm512_mask_storeu_ps(stored.data(), mask, VectorOf<__m512>(floats));
+    _mm512_mask_storeu_ps(stored.data(), mask, As<__m512>(floats));
     for (size_t i = 0; i < 16; ++i) {
       EXPECT_EQ(loaded[i], i < count ? floats[i] : 0.0f);
       EXPECT_EQ(half[i % 8], i % 8 < count ? floats[i % 8] : 0.0f);
@@ -148,10 +138,9 @@ TEST_F(SimdeAvx512, Reduces) {
     const auto ints = RandomBytes<Ints>();
     uint32_t sum = 0;
     for (const int32_t value : ints) sum += static_cast<uint32_t>(value);
-    EXPECT_EQ(_mm512_reduce_add_epi32(VectorOf<__m512i>(ints)), static_cast<int32_t>(sum));
-    EXPECT_EQ(_mm512_reduce_max_epi32(VectorOf<__m512i>(ints)), *std::max_element(ints.begin(), ints.end()));
-    EXPECT_EQ(_mm512_reduce_max_ps(VectorOf<__m512>(floats)),
-              *std::max_element(floats.begin(), floats.end()));
+    EXPECT_EQ(_mm512_reduce_add_epi32(As<__m512i>(ints)), static_cast<int32_t>(sum));
+    EXPECT_EQ(_mm512_reduce_max_epi32(As<__m512i>(ints)), *std::max_element(ints.begin(), ints.end()));
+    EXPECT_EQ(_mm512_reduce_max_ps(As<__m512>(floats)), *std::max_element(floats.begin(), floats.end()));
   }
 }
 
@@ -159,7 +148,7 @@ TEST_F(SimdeAvx512, MultipliesWords) {
   const auto a = RandomBytes<std::array<int16_t, 32>>(), b = RandomBytes<std::array<int16_t, 32>>();
   Ints expected;
   for (size_t i = 0; i < 16; ++i) expected[i] = a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1];
-  EXPECT_EQ(LanesOf<Ints>(_mm512_madd_epi16(VectorOf<__m512i>(a), VectorOf<__m512i>(b))), expected);
+  EXPECT_EQ(As<Ints>(_mm512_madd_epi16(As<__m512i>(a), As<__m512i>(b))), expected);
 }
 
 }  // namespace
